@@ -1,0 +1,1 @@
+"""Interactive Brokers behind REST and WebSocket."""

@@ -1,0 +1,50 @@
+# Recipes for people and CI; run them with ./dev RECIPE (it makes the virtual environment first).
+
+set positional-arguments := true
+
+# list the recipes
+default:
+    @just --list --unsorted
+
+# the service with an embedded simulator, on http://127.0.0.1:8000
+demo *args:
+    @exec ibactors demo "$@"
+
+# the service, against the gateway named by the environment
+serve *args:
+    @exec ibactors serve "$@"
+
+# the TWS server alone, for any TWS API client
+simulate *args:
+    @exec ibactors simulate "$@"
+
+# the test suite: unit tests, then real sockets and real clients
+test *args:
+    python -m pytest "$@"
+
+# everything CI runs
+ci: lint type test
+
+# ruff and flake8-async
+lint:
+    ruff check .
+    ruff format --check .
+    python -m flake8_async ibactors tests
+
+# mypy --strict
+type:
+    mypy
+
+# format in place
+format:
+    ruff check --fix-only --quiet .
+    ruff format .
+
+# tests with branch coverage
+coverage *args:
+    coverage run -m pytest "$@"
+    coverage report --skip-covered
+
+# lock the dependencies again, with hashes and without hosts
+lock:
+    sh lock.sh
