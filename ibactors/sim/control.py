@@ -1,0 +1,238 @@
+"""The control port: one command a line, one line of answer, to make a simulated gateway misbehave on cue."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, NoReturn
+
+import trio
+
+
+from ibactors.sim.market import MAX_RATE
+from ibactors.sim.wire import frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.lines import Line
+    from ibactors.sim.server import Simulator
+
+_MAX_LINE = 1000
+
+logger = logging.getLogger(__name__)
+
+
+class CommandError(Exception):
+    """The command is unknown or its arguments are wrong; the text is the answer."""
+
+
+class Control:
+    """Carries out commands on one simulator; `execute` also serves tests in the same process."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._commands: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+            "drop": ("", self._drop),
+            "refuse": ("SECONDS", self._refuse),
+            "mute": ("", self._mute),
+            "unmute": ("", self._unmute),
+            "rate": ("R", self._rate),
+            "set": ("SYMBOL BID ASK LAST", self._set),
+            "free": ("SYMBOL", self._free),
+            "halt": ("SYMBOL", self._halt),
+            "resume": ("SYMBOL", self._resume),
+            "garbage": ("", self._garbage),
+            "1100": ("", self._lose_connectivity),
+            "1101": ("", self._restore_without_data),
+            "1102": ("", self._restore_with_data),
+            "farm-down": ("NAME", self._farm_down),
+            "farm-up": ("NAME", self._farm_up),
+            "competing": ("on|off", self._competing),
+        }
+
+    @property
+    def _gateway(self) -> Gateway:
+        return self._simulator.gateway
+
+    def execute(self, line: str) -> str:
+        """Carry out one command line and return the answer line."""
+        words = line.split()
+        if not words:
+            return "error: the line is empty; `help` lists the commands"
+        name, *arguments = words
+        if name == "stats":
+            return json.dumps(stats(self._gateway))
+        if name == "help":
+            return "commands: " + ", ".join([*self._usages(), "stats", "help"])
+        if name not in self._commands:
+            return f"error: there is no command {name!r}; `help` lists the commands"
+        usage, command = self._commands[name]
+        if len(arguments) != len(usage.split()):
+            return f"error: usage: {name} {usage}".rstrip()
+        try:
+            command(arguments)
+        except CommandError as error:
+            return f"error: {error}"
+        return "ok"
+
+    async def serve(
+        self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+    ) -> NoReturn:
+        """Accept control connections; the task status is the port."""
+        listeners = await trio.open_tcp_listeners(port, host=host)
+        task_status.started(listeners[0].socket.getsockname()[1])
+        await trio.serve_listeners(self._serve_connection, listeners[:1])
+        raise AssertionError("unreachable: serve_listeners ends by cancellation only")
+
+    async def _serve_connection(self, stream: trio.SocketStream) -> None:
+        received = bytearray()
+        try:
+            while data := await stream.receive_some():
+                received += data
+                while b"\n" in received:
+                    line, _, rest = received.partition(b"\n")
+                    received = bytearray(rest)
+                    answer = self.execute(line.decode(errors="replace"))
+                    await stream.send_all(answer.encode() + b"\n")
+                if len(received) > _MAX_LINE:
+                    await stream.send_all(b"error: the line is too long\n")
+                    return
+        except trio.BrokenResourceError:
+            logger.debug("a control connection broke")
+
+    def _usages(self) -> list[str]:
+        return [f"{name} {usage}".rstrip() for name, (usage, _) in self._commands.items()]
+
+    def _drop(self, _: list[str]) -> None:
+        self._simulator.drop()
+
+    def _refuse(self, arguments: list[str]) -> None:
+        self._simulator.refuse(_number(arguments[0], 0, 86400))
+
+    def _mute(self, _: list[str]) -> None:
+        self._gateway.faults.muted = True
+
+    def _unmute(self, _: list[str]) -> None:
+        self._gateway.faults.muted = False
+
+    def _rate(self, arguments: list[str]) -> None:
+        self._gateway.market.set_rate(_number(arguments[0], 0.001, MAX_RATE))
+
+    def _set(self, arguments: list[str]) -> None:
+        bid, ask, last = (_number(a, -1, 1e9) for a in arguments[1:])
+        for instrument in self._named(arguments[0]):
+            try:
+                self._gateway.market.fix(instrument, bid, ask, last)
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+
+    def _free(self, arguments: list[str]) -> None:
+        for instrument in self._named(arguments[0]):
+            self._gateway.market.release(instrument)
+
+    def _halt(self, arguments: list[str]) -> None:
+        for instrument in self._named(arguments[0]):
+            self._gateway.market.halt(instrument, halted=True)
+
+    def _resume(self, arguments: list[str]) -> None:
+        for instrument in self._named(arguments[0]):
+            self._gateway.market.halt(instrument, halted=False)
+
+    def _garbage(self, _: list[str]) -> None:
+        # A tickPrice whose price is no number and whose last fields are missing.
+        for session in self._gateway.ready_sessions():
+            session.send(frame(1, 6, 1, 1, "12..5x"))
+
+    def _lose_connectivity(self, _: list[str]) -> None:
+        self._gateway.faults.connectivity_lost = True
+        text = "Connectivity between IBKR and Trader Workstation has been lost."
+        self._gateway.announce(1100, text)
+
+    def _restore_without_data(self, _: list[str]) -> None:
+        self._gateway.faults.connectivity_lost = False
+        for line in self._lines():
+            line.end()
+        text = "Connectivity between IBKR and Trader Workstation has been restored - data lost."
+        self._gateway.announce(1101, text)
+
+    def _restore_with_data(self, _: list[str]) -> None:
+        self._gateway.faults.connectivity_lost = False
+        text = (
+            "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
+        )
+        text += "All data farms are connected: usfarm; usfuture; cashfarm; usopt; ushmds; secdefil."
+        self._gateway.announce(1102, text)
+        self._refresh_lines()
+
+    def _farm_down(self, arguments: list[str]) -> None:
+        name = self._farm(arguments[0])
+        self._gateway.faults.farms_down.add(name)
+        self._gateway.announce(2103, f"Market data farm connection is broken:{name}")
+
+    def _farm_up(self, arguments: list[str]) -> None:
+        name = self._farm(arguments[0])
+        self._gateway.faults.farms_down.discard(name)
+        self._gateway.announce(2104, f"Market data farm connection is OK:{name}")
+        self._refresh_lines(name)
+
+    def _competing(self, arguments: list[str]) -> None:
+        if arguments[0] not in ("on", "off"):
+            raise CommandError("usage: competing on|off")
+        on = arguments[0] == "on"
+        changed = on != self._gateway.faults.competing
+        self._gateway.faults.competing = on
+        if on and changed:
+            for line in self._lines():
+                line.tell_competing()
+        elif changed:
+            self._refresh_lines()
+
+    def _refresh_lines(self, farm: str | None = None) -> None:
+        for line in self._lines():
+            if farm in (None, line.instrument.farm):
+                line.refresh()
+
+    def _lines(self) -> list[Line]:
+        return [x for s in self._gateway.ready_sessions() for x in tuple(s.lines.values())]
+
+    def _farm(self, name: str) -> str:
+        farms = sorted({i.farm for i in self._gateway.catalogue.by_con_id.values()})
+        if name not in farms:
+            raise CommandError(f"there is no farm {name!r}; there are {', '.join(farms)}")
+        return name
+
+    def _named(self, name: str) -> list[Instrument]:
+        found = self._gateway.catalogue.named(name)
+        if not found:
+            raise CommandError(f"there is no instrument {name!r}")
+        return found
+
+
+def stats(gateway: Gateway) -> dict[str, object]:
+    """What `stats` prints: clients, lines by symbol, message counters, requests by kind."""
+    clients = [
+        {"id": s.client_id, "version": s.version, "lines": len(s.lines)}
+        for s in gateway.ready_sessions()
+    ]
+    return {
+        "clients": clients,
+        "lines": gateway.market.lines(),
+        "messages_in": gateway.counters.received,
+        "messages_out": gateway.counters.sent,
+        "requests": dict(gateway.counters.requests),
+        "rate": gateway.market.rate,
+        "muted": gateway.faults.muted,
+    }
+
+
+def _number(text: str, lowest: float, highest: float) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no number") from error
+    if not lowest <= value <= highest:
+        raise CommandError(f"{text} is not between {lowest:g} and {highest:g}")
+    return value

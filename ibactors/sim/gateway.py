@@ -1,0 +1,94 @@
+"""The state all sessions share: market, accounts, who is connected, which faults are on, what was counted.
+
+One `Gateway` belongs to one server. Sessions and handlers read it, the control port changes it.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ibactors.sim.catalogue import build_catalogue
+from ibactors.sim.ledger import Ledger
+from ibactors.sim.market import Market
+
+if TYPE_CHECKING:
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.session import Session
+
+MIN_VERSION = 157
+MAX_VERSION = 178
+MAX_CLIENTS = 32
+
+MARKET_FARMS = ("usfarm", "usfuture", "cashfarm", "usopt")
+_FASTEST_REFRESH_S = 0.5
+_SLOWEST_REFRESH_S = 180.0
+_UPDATES_PER_REFRESH = 12
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """What is broken at the moment."""
+
+    muted: bool = False
+    connectivity_lost: bool = False
+    competing: bool = False
+    farms_down: set[str] = field(default_factory=set)
+
+    def silence(self, instrument: Instrument) -> bool:
+        """Whether ticks of an instrument do not reach the clients."""
+        return self.connectivity_lost or self.competing or instrument.farm in self.farms_down
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """Message counts for `stats`, since the server's start."""
+
+    received: int = 0
+    sent: int = 0
+    requests: collections.Counter[str] = field(default_factory=collections.Counter)
+
+
+class Gateway:
+    """One simulated IB Gateway."""
+
+    def __init__(self, *, accounts: tuple[str, ...], rate: float, seed: int) -> None:
+        self.account_names = accounts
+        self.faults = Faults()
+        self.counters = Counters()
+        self.catalogue = build_catalogue(self.now().date())
+        self.market = Market(
+            self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence
+        )
+        self.ledger = Ledger(accounts, self.market)
+        self.sessions: set[Session] = set()
+        self._next_order_ids: dict[int, int] = {}
+
+    def now(self) -> dt.datetime:
+        """The gateway's clock; everything that is dated on the wire comes from here."""
+        return dt.datetime.now(dt.UTC)
+
+    @property
+    def refresh_s(self) -> float:
+        """How often account data repeats. A gateway takes three minutes; here it keeps pace with the rate."""
+        wanted = _UPDATES_PER_REFRESH / self.market.rate
+        return min(max(wanted, _FASTEST_REFRESH_S), _SLOWEST_REFRESH_S)
+
+    def ready_sessions(self) -> list[Session]:
+        """The sessions that have started the API, a copy that stays valid while sessions come and go."""
+        return [s for s in self.sessions if s.client_id is not None]
+
+    def has_client(self, client_id: int) -> bool:
+        """Whether a client id is in use."""
+        return any(s.client_id == client_id for s in self.sessions)
+
+    def next_order_id(self, client_id: int) -> int:
+        """The lowest order id that the client may use."""
+        return self._next_order_ids.setdefault(client_id, 1)
+
+    def announce(self, code: int, text: str) -> None:
+        """Send a notice without request id to every client."""
+        for session in self.ready_sessions():
+            session.error(-1, code, text)

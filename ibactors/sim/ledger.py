@@ -1,0 +1,226 @@
+"""The accounts: what each holds, and every value that follows from holdings, cash and prices.
+
+All values are computed from the market at the moment of asking and agree with each other: NetLiquidation is
+total cash, stock and option value and the day's futures profit, in the base currency USD.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.market import Market
+
+BASE = "USD"
+_EUR_USD = 12087792
+_STOCK_MARGIN = 0.30
+_FUTURE_MARGIN = 16_500.0
+_BUYING_POWER = 4
+
+# Symbol, security type, size, average price paid. The first account holds all of these.
+_HOLDINGS: tuple[tuple[str, str, int, float], ...] = (
+    ("AAPL", "STK", 120, 201.8829709),
+    ("MSFT", "STK", 40, 402.5512),
+    ("TSLA", "STK", 50, 318.204),
+    ("SPY", "STK", -30, 601.1875),
+    ("KO", "STK", 300, 59.4421),
+    ("ES", "FUT", 1, 5961.295),
+)
+
+Values = dict[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A position. `cost` is per unit and, as IB has it, includes the multiplier."""
+
+    instrument: Instrument
+    size: int
+    cost: float
+    realized: float = 0.0
+
+    @property
+    def units(self) -> float:
+        """Size times multiplier."""
+        return self.size * float(self.instrument.multiplier or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valuation:
+    """A holding at the market's price."""
+
+    holding: Holding
+    price: float
+    value: float
+    unrealized: float
+    daily: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account: its name, positions and settled cash by currency."""
+
+    name: str
+    holdings: tuple[Holding, ...]
+    cash: dict[str, float]
+
+
+class Ledger:
+    """All accounts of the login, valued with one market."""
+
+    def __init__(self, names: tuple[str, ...], market: Market) -> None:
+        self._market = market
+        self.accounts = {n: self._open(n, nth) for nth, n in enumerate(names)}
+
+    def valuations(self, account: Account) -> list[Valuation]:
+        """Each holding with its present value."""
+        return [self._valuation(h) for h in account.holdings]
+
+    def values(self, account: Account) -> Values:
+        """Every account value by key and currency, in the order in which a gateway lists them."""
+        return dict(sorted({**self._totals(account), **self._currencies(account)}.items()))
+
+    def ledger_values(self, account: Account) -> Values:
+        """The values that exist for each currency and for BASE: those of `$LEDGER:ALL`."""
+        return dict(sorted(self._currencies(account).items()))
+
+    def _open(self, name: str, nth: int) -> Account:
+        # Further accounts hold fewer things in larger numbers, so that no two accounts look alike.
+        chosen = _HOLDINGS if nth == 0 else _HOLDINGS[nth % len(_HOLDINGS) :][:2]
+        holdings = tuple(self._holding(*row, times=nth + 1) for row in chosen)
+        cash = {BASE: 94_629.71 * (nth + 1), "EUR": 2_500.0 * (nth + 1)}
+        return Account(name=name, holdings=holdings, cash=cash)
+
+    def _holding(
+        self, symbol: str, sec_type: str, size: int, paid: float, *, times: int
+    ) -> Holding:
+        named = self._market.catalogue.named(symbol)
+        instrument = next(i for i in named if i.sec_type == sec_type)
+        cost = paid * float(instrument.multiplier or 1)
+        return Holding(instrument=instrument, size=size * times, cost=cost)
+
+    def _valuation(self, holding: Holding) -> Valuation:
+        price = self._market.mark(holding.instrument)
+        close = self._market.walk(holding.instrument).close_price
+        value = holding.units * price
+        return Valuation(
+            holding=holding,
+            price=price,
+            value=value,
+            unrealized=value - holding.size * holding.cost,
+            daily=holding.units * (price - close),
+        )
+
+    def _totals(self, account: Account) -> Values:
+        rows = self.valuations(account)
+        cash = sum(amount * self._rate(c) for c, amount in account.cash.items())
+        stocks = _sum(rows, "STK")
+        options = _sum(rows, "OPT")
+        futures = sum(r.daily for r in rows if r.holding.instrument.sec_type == "FUT")
+        liquidation = cash + stocks + options + futures
+        gross = sum(abs(r.value) for r in rows if r.holding.instrument.sec_type != "FUT")
+        contracts = sum(abs(r.holding.size) for r in rows if r.holding.instrument.sec_type == "FUT")
+        margin = gross * _STOCK_MARGIN + contracts * _FUTURE_MARGIN
+        free = liquidation - margin
+        amounts = {
+            "AccruedCash": 0.0,
+            "AccruedDividend": 0.0,
+            "AvailableFunds": free,
+            "Billable": 0.0,
+            "BuyingPower": max(0.0, free) * _BUYING_POWER,
+            "EquityWithLoanValue": liquidation,
+            "ExcessLiquidity": free,
+            "FullAvailableFunds": free,
+            "FullExcessLiquidity": free,
+            "FullInitMarginReq": margin,
+            "FullMaintMarginReq": margin,
+            "GrossPositionValue": gross,
+            "InitMarginReq": margin,
+            "LookAheadAvailableFunds": free,
+            "LookAheadExcessLiquidity": free,
+            "LookAheadInitMarginReq": margin,
+            "LookAheadMaintMarginReq": margin,
+            "MaintMarginReq": margin,
+            "NetLiquidation": liquidation,
+            "PreviousDayEquityWithLoanValue": liquidation - sum(r.daily for r in rows),
+            "RegTEquity": liquidation - futures,
+            "RegTMargin": gross / 2,
+            "SMA": max(0.0, free),
+            "SettledCash": cash,
+            "TotalCashValue": cash,
+        }
+        values = {(key, BASE): money(amount) for key, amount in amounts.items()}
+        leverage = gross / liquidation if liquidation else 0.0
+        return values | {
+            ("AccountCode", ""): account.name,
+            ("AccountReady", ""): "true",
+            ("AccountType", ""): "INDIVIDUAL",
+            ("Cushion", ""): f"{free / liquidation if liquidation else 0:.6f}",
+            ("DayTradesRemaining", ""): "-1",
+            ("HighestSeverity", ""): "0",
+            ("Leverage", ""): f"{leverage:.2f}",
+            ("LookAheadNextChange", ""): "0",
+        }
+
+    def _currencies(self, account: Account) -> Values:
+        rows = self.valuations(account)
+        values: Values = {}
+        total: dict[str, float] = {}
+        for currency, cash in account.cash.items():
+            own = [r for r in rows if r.holding.instrument.currency == currency]
+            amounts = _ledger_amounts(cash, own)
+            rate = self._rate(currency)
+            values |= {(key, currency): money(amount) for key, amount in amounts.items()}
+            values |= _labels(account.name, currency, rate)
+            for key, amount in amounts.items():
+                total[key] = total.get(key, 0.0) + amount * rate
+        values |= {(key, "BASE"): money(amount) for key, amount in total.items()}
+        return values | _labels(account.name, "BASE", 1.0)
+
+    def _rate(self, currency: str) -> float:
+        if currency == BASE:
+            return 1.0
+        return self._market.mark(self._market.catalogue.by_con_id[_EUR_USD])
+
+
+def money(amount: float) -> str:
+    """An amount as account messages have it."""
+    return f"{amount:.2f}"
+
+
+def price(amount: float) -> str:
+    """A price or average cost as portfolio messages have it."""
+    return f"{amount:.8f}".rstrip("0").rstrip(".")
+
+
+def _sum(rows: list[Valuation], sec_type: str) -> float:
+    return sum(r.value for r in rows if r.holding.instrument.sec_type == sec_type)
+
+
+def _ledger_amounts(cash: float, rows: list[Valuation]) -> dict[str, float]:
+    stocks, options = _sum(rows, "STK"), _sum(rows, "OPT")
+    futures = sum(r.daily for r in rows if r.holding.instrument.sec_type == "FUT")
+    return {
+        "AccruedCash": 0.0,
+        "CashBalance": cash,
+        "FuturesPNL": futures,
+        "FxCashBalance": 0.0,
+        "NetDividend": 0.0,
+        "NetLiquidationByCurrency": cash + stocks + options + futures,
+        "OptionMarketValue": options,
+        "RealizedPnL": sum(r.holding.realized for r in rows),
+        "StockMarketValue": stocks,
+        "TotalCashBalance": cash,
+        "UnrealizedPnL": sum(r.unrealized for r in rows),
+    }
+
+
+def _labels(name: str, currency: str, rate: float) -> Values:
+    return {
+        ("AccountOrGroup", currency): name,
+        ("Currency", currency): currency,
+        ("ExchangeRate", currency): f"{rate:.7f}" if rate != 1 else "1.00",
+        ("RealCurrency", currency): BASE if currency == "BASE" else currency,
+    }

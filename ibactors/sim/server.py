@@ -1,0 +1,136 @@
+"""The listening side: accepts API clients, runs the market and the control port, can refuse for a while.
+
+`serve_simulator` runs until it is cancelled. A taken port raises OSError before it has started.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import NoReturn
+
+import trio
+
+from ibactors.sim.control import Control
+from ibactors.sim.gateway import Gateway
+from ibactors.sim.session import Session
+
+_REOPEN_TRIES = 50
+_REOPEN_PAUSE_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorOptions:
+    """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port."""
+
+    host: str = "127.0.0.1"
+    port: int = 4002
+    control_port: int | None = None
+    rate: float = 4.0
+    seed: int = 1
+    accounts: tuple[str, ...] = ("DU1234567",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorPorts:
+    """The ports a simulator really listens on."""
+
+    port: int
+    control_port: int | None
+
+
+class Simulator:
+    """A gateway and its listening socket, which faults can close and open again."""
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        self.gateway = Gateway(accounts=options.accounts, rate=options.rate, seed=options.seed)
+        self._host = options.host
+        self._port = options.port
+        self._listening = trio.CancelScope()
+        self._refuse_until = 0.0
+
+    def drop(self) -> None:
+        """Reset the socket of every API client."""
+        for session in tuple(self.gateway.sessions):
+            session.reset()
+
+    def refuse(self, seconds: float) -> None:
+        """Reset every API client and let nobody connect for a while."""
+        self._refuse_until = trio.current_time() + seconds
+        self._listening.cancel(reason="the port refuses connections")
+        self.drop()
+
+    async def serve(
+        self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+    ) -> NoReturn:
+        """Accept API clients; the task status is the port."""
+        listener = await self._open()
+        self._port = listener.socket.getsockname()[1]
+        task_status.started(self._port)
+        async with trio.open_nursery() as clients:
+            while True:
+                with trio.CancelScope() as self._listening:
+                    await trio.serve_listeners(
+                        self._serve_client, [listener], handler_nursery=clients
+                    )
+                listener.socket.close()
+                await trio.sleep_until(self._refuse_until)
+                listener = await self._reopen()
+
+    async def refresh_forever(self) -> NoReturn:
+        """Repeat account data to the clients that subscribed to it."""
+        while True:
+            await trio.sleep(self.gateway.refresh_s)
+            for session in self.gateway.ready_sessions():
+                session.repeat()
+                await trio.lowlevel.checkpoint()
+
+    async def _serve_client(self, stream: trio.SocketStream) -> None:
+        async with stream, trio.open_nursery() as nursery:
+            session = Session(self.gateway, stream, nursery)
+            self.gateway.sessions.add(session)
+            try:
+                nursery.start_soon(session.send_forever, name="sim:client writer")
+                await session.run()
+            finally:
+                self.gateway.sessions.discard(session)
+            nursery.cancel_scope.cancel(reason="the API client's session has ended")
+
+    async def _open(self) -> trio.SocketListener:
+        first, *others = await trio.open_tcp_listeners(self._port, host=self._host)
+        # A name such as localhost may mean several addresses; with a free port each would get its own.
+        for other in others:
+            other.socket.close()
+        return first
+
+    async def _reopen(self) -> trio.SocketListener:
+        for _ in range(_REOPEN_TRIES):
+            try:
+                return await self._open()
+            except OSError as error:
+                logger.warning("the API port %d is not free yet: %s", self._port, error)
+            await trio.sleep(_REOPEN_PAUSE_S)
+        return await self._open()
+
+
+async def serve_simulator(
+    options: SimulatorOptions,
+    *,
+    task_status: trio.TaskStatus[SimulatorPorts] = trio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """Serve the TWS API until cancelled; OSError, perhaps in a group, when a port is taken."""
+    simulator = Simulator(options)
+    async with trio.open_nursery() as nursery:
+        port: int = await nursery.start(simulator.serve, name="sim:api port")
+        control_port: int | None = None
+        if options.control_port is not None:
+            control = Control(simulator)
+            control_port = await nursery.start(
+                control.serve, options.host, options.control_port, name="sim:control port"
+            )
+        nursery.start_soon(simulator.gateway.market.run, name="sim:market")
+        nursery.start_soon(simulator.refresh_forever, name="sim:account refresh")
+        task_status.started(SimulatorPorts(port=port, control_port=control_port))
+    raise AssertionError("unreachable: the simulator's tasks end by cancellation only")

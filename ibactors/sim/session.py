@@ -1,0 +1,268 @@
+"""One API client: its handshake, its requests in order, and everything it is subscribed to.
+
+The session reads whole frames and calls the handler of each request; handlers never block, they post their
+answers to the outbox and a second task sends them. Whatever a client sends, the worst that happens is that
+its own session ends with a log line.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import socket
+import struct
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import trio
+
+from ibactors.sim import messages
+from ibactors.sim.gateway import MARKET_FARMS, MAX_CLIENTS, MAX_VERSION, MIN_VERSION
+from ibactors.sim.outbox import ClientTooSlow, Outbox
+from ibactors.sim.registry import REQUESTS
+from ibactors.sim.wire import (
+    FieldError,
+    FieldReader,
+    FrameBuffer,
+    FrameError,
+    frame,
+    parse_versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.lines import Line
+
+HANDSHAKE_S = 5.0
+MAX_MESSAGES_PER_S = 50
+MAX_VIOLATIONS = 3
+_START_API = 71
+_RECEIVE_BYTES = 64 * 1024
+_LINGER_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class SessionOver(Exception):
+    """The server ends the session; what was posted before still goes out."""
+
+
+class Repeating(Protocol):
+    """A subscription that sends again, every few seconds, what has changed."""
+
+    def repeat(self) -> None:
+        """Send the changes since the last time."""
+
+
+class Session:
+    """The server's side of one API connection."""
+
+    def __init__(self, gateway: Gateway, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        self.gateway = gateway
+        self.version = 0
+        self.client_id: int | None = None
+        self.market_data_type = 1
+        self.lines: dict[int, Line] = {}
+        self.repeating: dict[tuple[str, int], Repeating] = {}
+        self._stream = stream
+        self._nursery = nursery
+        self._input = FrameBuffer()
+        self._outbox = Outbox(lambda: gateway.faults.muted)
+        self._stale: dict[int, Line] = {}
+        self._recent: collections.deque[float] = collections.deque()
+        self._violations = 0
+
+    def send(self, data: bytes) -> None:
+        """Post one answer frame."""
+        self.gateway.counters.sent += 1
+        self._outbox.post(data)
+
+    def error(self, request_id: int, code: int, text: str) -> None:
+        """Post an errMsg; request id -1 is a notice about the connection."""
+        self.send(messages.error(self.version, request_id, code, text))
+
+    def send_ticks(self, line: Line, data: bytes) -> None:
+        """Post a line's ticks, or note that the line is behind when the client is slow."""
+        if line.request_id in self._stale or not self._outbox.post_ticks(data):
+            self._stale[line.request_id] = line
+        else:
+            self.gateway.counters.sent += 1
+
+    def repeat(self) -> None:
+        """Let every account subscription send what has changed, unless the client is behind already."""
+        if self._outbox.has_room:
+            for subscription in tuple(self.repeating.values()):
+                subscription.repeat()
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Call `act` after a delay unless the session has ended by then."""
+
+        async def wait() -> None:
+            await trio.sleep(delay_s)
+            act()
+
+        self._nursery.start_soon(wait, name=f"sim:client {self.client_id} delayed answer")
+
+    def reset(self) -> None:
+        """Drop the connection with a TCP reset, as a dying gateway does."""
+        reset_stream(self._stream)
+
+    async def run(self) -> None:
+        """Serve the client until either side ends; never raises for anything a client does."""
+        try:
+            await self._serve()
+        except (SessionOver, FrameError, ClientTooSlow) as over:
+            logger.info("api client %s ended: %s", self.client_id, over)
+            await self._close_politely()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            logger.debug("api client %s lost its connection", self.client_id)
+        except Exception:
+            logger.exception("api client %s ended by a bug of the simulator", self.client_id)
+        finally:
+            self._forget()
+
+    async def send_forever(self) -> NoReturn:
+        """The writer's half; the server runs it beside `run`."""
+        await self._outbox.send_forever(self._stream, self._catch_up)
+
+    async def _serve(self) -> None:
+        with trio.move_on_after(HANDSHAKE_S) as scope:
+            await self._shake_hands()
+            start = await self._start_request()
+        if scope.cancelled_caught:
+            raise SessionOver(f"no handshake within {HANDSHAKE_S:.0f} s")
+        self._start_api(start)
+        while True:
+            body = await self._next_frame()
+            if self._within_pace():
+                self._handle(body)
+            # A client that asks faster than it reads waits here, so that answers cannot pile up.
+            while not self._outbox.has_room:
+                await self._outbox.drained()
+            await trio.lowlevel.checkpoint()
+
+    async def _shake_hands(self) -> None:
+        while not self._input.take_prefix():
+            await self._receive()
+        lowest, highest = parse_versions(await self._next_frame())
+        self.version = min(MAX_VERSION, highest)
+        if self.version < MIN_VERSION or lowest > MAX_VERSION:
+            raise SessionOver(
+                f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}"
+            )
+        self._outbox.post(frame(self.version, f"{self.gateway.now():%Y%m%d %H:%M:%S} GMT"))
+
+    async def _start_request(self) -> FieldReader:
+        while True:
+            fields = FieldReader(await self._next_frame())
+            # A real gateway does not talk before startApi, and early requests vanish.
+            if fields.remaining and fields.text() == str(_START_API):
+                return fields
+
+    def _start_api(self, fields: FieldReader) -> None:
+        self._count("startApi")
+        try:
+            fields.version()
+            client_id = fields.integer()
+        except FieldError as bad:
+            raise SessionOver(f"its startApi cannot be read: {bad}") from bad
+        if self.gateway.has_client(client_id):
+            text = "Unable to connect as the client id is already in use. Retry with a unique client id."
+            self.error(-1, 326, text)
+            raise SessionOver(f"client id {client_id} is in use")
+        if len(self.gateway.ready_sessions()) >= MAX_CLIENTS:
+            raise SessionOver(f"{MAX_CLIENTS} clients are connected already")
+        self.client_id = client_id
+        self.send(messages.managed_accounts(self.gateway.account_names))
+        self.send(messages.next_valid_id(self.gateway.next_order_id(client_id)))
+        self._tell_farms()
+        logger.info("api client %d connected at server version %d", client_id, self.version)
+
+    def _tell_farms(self) -> None:
+        for farm in MARKET_FARMS:
+            if farm in self.gateway.faults.farms_down:
+                self.error(-1, 2103, f"Market data farm connection is broken:{farm}")
+            else:
+                self.error(-1, 2104, f"Market data farm connection is OK:{farm}")
+        self.error(-1, 2106, "HMDS data farm connection is OK:ushmds")
+        text = "HMDS data farm connection is inactive but should be available upon demand.euhmds"
+        self.error(-1, 2107, text)
+        self.error(-1, 2158, "Sec-def data farm connection is OK:secdefil")
+
+    def _handle(self, body: bytes) -> None:
+        fields = FieldReader(body)
+        try:
+            message = fields.integer(-1)
+            request = REQUESTS.get(message)
+            if request is None:
+                self._count("unknown")
+                self.error(-1, 320, f"Error reading request. Unknown message id {message}.")
+                return
+            self._count(request.name)
+            request.handle(self, fields)
+        except FieldError as bad:
+            self.error(fields.request_id, 320, f"Error reading request. {bad}")
+
+    def _within_pace(self) -> bool:
+        now = trio.current_time()
+        self._recent.append(now)
+        while now - self._recent[0] > 1:
+            self._recent.popleft()
+        if len(self._recent) <= MAX_MESSAGES_PER_S:
+            return True
+        self._recent.pop()
+        self._violations += 1
+        text = (
+            f"Max rate of messages per second has been exceeded. max=50 rec={len(self._recent) + 1}"
+        )
+        self.error(-1, 100, text)
+        if self._violations >= MAX_VIOLATIONS:
+            raise SessionOver("it sent too many messages a second for the third time")
+        return False
+
+    def _count(self, name: str) -> None:
+        self.gateway.counters.received += 1
+        self.gateway.counters.requests[name] += 1
+
+    def _catch_up(self) -> None:
+        stale, self._stale = self._stale, {}
+        for line in stale.values():
+            line.refresh()
+
+    async def _next_frame(self) -> bytes:
+        while (body := self._input.next_frame()) is None:
+            await self._receive()
+        return body
+
+    async def _receive(self) -> None:
+        data = await self._stream.receive_some(_RECEIVE_BYTES)
+        if not data:
+            raise trio.BrokenResourceError("the client closed the connection")
+        self._input.feed(data)
+
+    async def _close_politely(self) -> None:
+        # Closing with unread input resets the connection, and the client would never see the last error.
+        with trio.move_on_after(_LINGER_S):
+            try:
+                await self._outbox.drained()
+                await self._stream.send_eof()
+                while await self._stream.receive_some(_RECEIVE_BYTES):
+                    pass
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                logger.debug("api client %s was gone before the close", self.client_id)
+
+    def _forget(self) -> None:
+        for line in tuple(self.lines.values()):
+            line.end()
+        self.repeating.clear()
+        self.client_id = None
+
+
+def reset_stream(stream: trio.SocketStream) -> None:
+    """Close a stream so that the peer gets a TCP reset."""
+    if stream.socket.fileno() == -1:
+        return
+    # SO_LINGER with zero seconds: the kernel discards what is queued and sends RST instead of FIN.
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.socket.close()

@@ -1,0 +1,117 @@
+"""Requests that have no simulation yet: each gets the error, or the empty answer, that ends it at the client.
+
+The errors are those a real gateway gives for a user without the permission in question.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibactors.sim.requests import Request
+from ibactors.sim.wire import frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ibactors.sim.session import Session
+    from ibactors.sim.wire import FieldReader
+
+_NO_HISTORY = (
+    "Historical Market Data Service error message:No market data permissions for this request"
+)
+_NO_REALTIME = "Invalid Real-time Query:No market data permissions for this request"
+_NO_NEWS = "News feed is not allowed."
+_NO_EID = "Can't find EId with tickerId:{id}"
+
+
+def _refusal(name: str, code: int, text: str, *, versioned: bool = False) -> Request:
+    """A request that is refused with an error that carries its request id."""
+
+    def refuse(session: Session, fields: FieldReader) -> None:
+        if versioned:
+            fields.version()
+        request_id = fields.identifier()
+        session.error(request_id, code, text.format(id=request_id))
+
+    return Request(name=name, handle=refuse)
+
+
+def _empty(name: str, *answer: str | int, with_id: bool = False) -> Request:
+    """A request whose answer is a list that happens to be empty."""
+
+    def answer_empty(session: Session, fields: FieldReader) -> None:
+        if with_id:
+            head, *rest = answer
+            session.send(frame(head, fields.identifier(), *rest))
+        else:
+            session.send(frame(*answer))
+
+    return Request(name=name, handle=answer_empty)
+
+
+def _silent(name: str) -> Request:
+    """A request that even a real gateway does not answer."""
+
+    def ignore(session: Session, fields: FieldReader) -> None:
+        """Nothing to say."""
+
+    return Request(name=name, handle=ignore)
+
+
+_EMPTY_PARAMETERS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse/>'
+_NO_DEPTH = "Deep market data is not supported for this combination of security type/exchange"
+_NO_DEPTH_CANCEL = "Can't find the subscribed market depth with tickerId:{id}"
+_NO_QUERY = "No historical data query found for ticker id:{id}"
+
+REQUESTS: Mapping[int, Request] = {
+    10: _refusal("reqMktDepth", 10092, _NO_DEPTH, versioned=True),
+    11: _refusal("cancelMktDepth", 310, _NO_DEPTH_CANCEL, versioned=True),
+    12: _silent("reqNewsBulletins"),
+    13: _silent("cancelNewsBulletins"),
+    18: _refusal(
+        "requestFA", 321, "FA data operations ignored for non FA customers.", versioned=True
+    ),
+    19: _refusal(
+        "replaceFA", 321, "FA data operations ignored for non FA customers.", versioned=True
+    ),
+    20: _refusal("reqHistoricalData", 162, _NO_HISTORY),
+    21: _refusal("exerciseOptions", 322, "Error processing request.", versioned=True),
+    22: _refusal("reqScannerSubscription", 162, _NO_HISTORY),
+    23: _refusal("cancelScannerSubscription", 300, _NO_EID, versioned=True),
+    24: _empty("reqScannerParameters", 19, 1, _EMPTY_PARAMETERS),
+    25: _refusal("cancelHistoricalData", 366, _NO_QUERY, versioned=True),
+    50: _refusal("reqRealTimeBars", 420, _NO_REALTIME, versioned=True),
+    51: _refusal("cancelRealTimeBars", 300, _NO_EID, versioned=True),
+    52: _refusal("reqFundamentalData", 430, "Fundamentals data is not allowed.", versioned=True),
+    53: _refusal("cancelFundamentalData", 300, _NO_EID, versioned=True),
+    54: _refusal("calculateImpliedVolatility", 10089, _NO_REALTIME, versioned=True),
+    55: _refusal("calculateOptionPrice", 10089, _NO_REALTIME, versioned=True),
+    56: _silent("cancelCalculateImpliedVolatility"),
+    57: _silent("cancelCalculateOptionPrice"),
+    65: _silent("verifyRequest"),
+    66: _silent("verifyMessage"),
+    67: _refusal("queryDisplayGroups", 322, "Error processing request.", versioned=True),
+    68: _refusal("subscribeToGroupEvents", 322, "Error processing request.", versioned=True),
+    69: _silent("updateDisplayGroup"),
+    70: _silent("unsubscribeFromGroupEvents"),
+    72: _silent("verifyAndAuthRequest"),
+    73: _silent("verifyAndAuthMessage"),
+    79: _empty("reqSoftDollarTiers", 77, 0, with_id=True),
+    80: _empty("reqFamilyCodes", 78, 1, "*", ""),
+    82: _empty("reqMktDepthExchanges", 80, 0),
+    83: _empty("reqSmartComponents", 82, 0, with_id=True),
+    84: _refusal("reqNewsArticle", 10276, _NO_NEWS),
+    85: _empty("reqNewsProviders", 85, 0),
+    86: _refusal("reqHistoricalNews", 10276, _NO_NEWS),
+    87: _refusal("reqHeadTimeStamp", 162, _NO_HISTORY),
+    88: _refusal("reqHistogramData", 162, _NO_HISTORY),
+    89: _refusal("cancelHistogramData", 300, _NO_EID),
+    90: _refusal("cancelHeadTimeStamp", 300, _NO_EID),
+    96: _refusal("reqHistoricalTicks", 10187, "Failed to request historical ticks:No permissions"),
+    97: _refusal("reqTickByTickData", 10189, "Failed to request tick-by-tick data:No permissions"),
+    98: _refusal("cancelTickByTickData", 300, _NO_EID),
+    100: _refusal("reqWshMetaData", 10276, _NO_NEWS),
+    101: _refusal("cancelWshMetaData", 300, _NO_EID),
+    102: _refusal("reqWshEventData", 10276, _NO_NEWS),
+    103: _refusal("cancelWshEventData", 300, _NO_EID),
+}
