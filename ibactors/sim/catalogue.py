@@ -166,9 +166,7 @@ def _pairs() -> Iterator[Instrument]:
             con_id=con_id,
             symbol=base,
             sec_type="CASH",
-            long_name={"EUR": "European Monetary Union Euro", "GBP": "British pound"}.get(
-                base, "US Dollar"
-            ),
+            long_name={"EUR": "European Monetary Union Euro", "GBP": "British pound"}.get(base, "US Dollar"),
             price=price,
             exchanges=("IDEALPRO",),
             currency=quote,

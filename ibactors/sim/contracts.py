@@ -39,9 +39,7 @@ def _contract_details(session: Session, fields: FieldReader) -> None:
     for instrument in found:
         exchange = spec.exchange or instrument.exchanges[0]
         hours = trading_and_liquid_hours(instrument.session, today)
-        data = messages.contract_data(
-            session.version, request_id, instrument, exchange=exchange, hours=hours
-        )
+        data = messages.contract_data(session.version, request_id, instrument, exchange=exchange, hours=hours)
         session.send(data)
     session.send(messages.contract_data_end(request_id))
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
-
 from ibactors.sim.market import MAX_RATE
 from ibactors.sim.wire import frame
 
@@ -59,21 +58,13 @@ class Control:
 
     def execute(self, line: str) -> str:
         """Carry out one command line and return the answer line."""
-        words = line.split()
-        if not words:
-            return "error: the line is empty; `help` lists the commands"
-        name, *arguments = words
+        name, *arguments = line.split() or [""]
         if name == "stats":
             return json.dumps(stats(self._gateway))
         if name == "help":
             return "commands: " + ", ".join([*self._usages(), "stats", "help"])
-        if name not in self._commands:
-            return f"error: there is no command {name!r}; `help` lists the commands"
-        usage, command = self._commands[name]
-        if len(arguments) != len(usage.split()):
-            return f"error: usage: {name} {usage}".rstrip()
         try:
-            command(arguments)
+            self._command(name, arguments)
         except CommandError as error:
             return f"error: {error}"
         return "ok"
@@ -102,6 +93,14 @@ class Control:
                     return
         except trio.BrokenResourceError:
             logger.debug("a control connection broke")
+
+    def _command(self, name: str, arguments: list[str]) -> None:
+        if name not in self._commands:
+            raise CommandError(f"there is no command {name!r}; `help` lists the commands")
+        usage, command = self._commands[name]
+        if len(arguments) != len(usage.split()):
+            raise CommandError(f"usage: {name} {usage}".rstrip())
+        command(arguments)
 
     def _usages(self) -> list[str]:
         return [f"{name} {usage}".rstrip() for name, (usage, _) in self._commands.items()]
@@ -160,9 +159,7 @@ class Control:
 
     def _restore_with_data(self, _: list[str]) -> None:
         self._gateway.faults.connectivity_lost = False
-        text = (
-            "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
-        )
+        text = "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
         text += "All data farms are connected: usfarm; usfuture; cashfarm; usopt; ushmds; secdefil."
         self._gateway.announce(1102, text)
         self._refresh_lines()
@@ -213,10 +210,7 @@ class Control:
 
 def stats(gateway: Gateway) -> dict[str, object]:
     """What `stats` prints: clients, lines by symbol, message counters, requests by kind."""
-    clients = [
-        {"id": s.client_id, "version": s.version, "lines": len(s.lines)}
-        for s in gateway.ready_sessions()
-    ]
+    clients = [{"id": s.client_id, "version": s.version, "lines": len(s.lines)} for s in gateway.ready_sessions()]
     return {
         "clients": clients,
         "lines": gateway.market.lines(),

@@ -59,9 +59,7 @@ class Gateway:
         self.faults = Faults()
         self.counters = Counters()
         self.catalogue = build_catalogue(self.now().date())
-        self.market = Market(
-            self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence
-        )
+        self.market = Market(self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence)
         self.ledger = Ledger(accounts, self.market)
         self.sessions: set[Session] = set()
         self._next_order_ids: dict[int, int] = {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from typing import TYPE_CHECKING
 
-from ibactors.sim.instruments import Session
+if TYPE_CHECKING:
+    from ibactors.sim.instruments import Session
 
 _DAYS = 6
 _SATURDAY = 5

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from ibactors.sim.wire import FieldReader
 
-SECURITY_TYPES = frozenset(
-    "STK OPT FUT CONTFUT IND FOP CASH BAG WAR BOND CMDTY NEWS FUND CRYPTO CFD IOPT".split()
-)
+_TYPES = "STK OPT FUT CONTFUT IND FOP CASH BAG WAR BOND CMDTY NEWS FUND CRYPTO CFD IOPT"
+SECURITY_TYPES = frozenset(_TYPES.split())
 # The wire's old name of the NASDAQ book; clients use either.
 _SAME_EXCHANGE = {"ISLAND": "NASDAQ"}
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": "", "?": "", "0": ""}

@@ -93,9 +93,7 @@ class Ledger:
         cash = {BASE: 94_629.71 * (nth + 1), "EUR": 2_500.0 * (nth + 1)}
         return Account(name=name, holdings=holdings, cash=cash)
 
-    def _holding(
-        self, symbol: str, sec_type: str, size: int, paid: float, *, times: int
-    ) -> Holding:
+    def _holding(self, symbol: str, sec_type: str, size: int, paid: float, *, times: int) -> Holding:
         named = self._market.catalogue.named(symbol)
         instrument = next(i for i in named if i.sec_type == sec_type)
         cost = paid * float(instrument.multiplier or 1)

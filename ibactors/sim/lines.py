@@ -20,9 +20,7 @@ _COMPETING_TEXT = "No market data during competing live session"
 class Line:
     """Turns changes of an instrument into frames of one request. `begin` starts it, `end` is final."""
 
-    def __init__(
-        self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool
-    ) -> None:
+    def __init__(self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool) -> None:
         self.request_id = request_id
         self.instrument = instrument
         self.delayed = delayed
@@ -83,4 +81,4 @@ class Line:
 
     def _send(self, change: Change) -> None:
         data = change.frames(self._id_bytes, delayed=self.delayed, lots=self._lots)
-        self._session.send_ticks(self, data)
+        self._session.send_ticks(self, data, count=change.size)

@@ -49,7 +49,7 @@ class Market:
         self._seed = seed
         self._now = now
         self._silent = silent
-        self._jitter = random.Random(f"{seed}:jitter")  # noqa: S311 - a market, not a secret
+        self._jitter = random.Random(f"{seed}:jitter")
         self._walks: dict[int, PriceWalk] = {}
         self._watchers: dict[int, list[Watcher]] = {}
         self._due: list[tuple[float, int]] = []

@@ -22,11 +22,11 @@ SNAPSHOT_WAIT_S = 11.0
 
 _DELAYED_TYPES = (3, 4)
 _KNOWN_TYPES = (1, 2, 3, 4)
-_GENERIC_TICKS = frozenset(
-    "100 101 104 105 106 107 125 165 166 220 221 225 232 233 236 256 258 292 293 294 295 318 370 370 375 "
-    "377 381 384 387 388 391 407 411 428 439 456 459 460 499 506 511 512 513 545 547 576 577 578 584 585 "
-    "586 587 588 595 614 619 623 645 646 652 653 658 659 668 669 674 685 686 687 688 689 691 693 704 736".split()
+_LEGAL_TICKS = (
+    "100,101,104,105,106,107,125,165,166,220,221,225,232,233,236,256,258,292,293,294,295,318,370,375,377,381,384,"
+    "387,388,391,407,411,428,439,456,459,460,499,506,511,512,513,545,547,576,577,578,584,585,586,587,588,595,614,619,623,645,646,652,653,658,659,668,669,674,685,686,687,688,689,691,693,704,736"
 )
+_GENERIC_TICKS = frozenset(_LEGAL_TICKS.split(","))
 
 
 def _subscribe(session: Session, fields: FieldReader) -> None:
@@ -79,22 +79,17 @@ def _the_one(session: Session, request_id: int, spec: ContractSpec) -> Instrumen
     return None
 
 
-def _ticks_are_known(
-    session: Session, request_id: int, instrument: Instrument, generic: list[str]
-) -> bool:
+def _ticks_are_known(session: Session, request_id: int, instrument: Instrument, generic: list[str]) -> bool:
     # `mdoff` switches the top of book off, a suffix after a colon filters news providers.
     unknown = [g for g in generic if g.split(":")[0] not in _GENERIC_TICKS and g != "mdoff"]
     if unknown:
-        legal = ",".join(sorted(_GENERIC_TICKS, key=int))
         cause = f"Incorrect generic tick list of {','.join(generic)[:80]}. "
-        cause += f"Legal ones for ({instrument.sec_type}) are: {legal}"
+        cause += f"Legal ones for ({instrument.sec_type}) are: {_LEGAL_TICKS}"
         invalid(session, request_id, cause)
     return not unknown
 
 
-def _open_line(
-    session: Session, request_id: int, instrument: Instrument, *, snapshot: bool
-) -> None:
+def _open_line(session: Session, request_id: int, instrument: Instrument, *, snapshot: bool) -> None:
     wants_delayed = session.market_data_type in _DELAYED_TYPES
     only_delayed = instrument.fate is Fate.DELAYED_ONLY
     if instrument.fate is Fate.NOT_SUBSCRIBED or (only_delayed and not wants_delayed):

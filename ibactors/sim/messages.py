@@ -22,34 +22,34 @@ SAMPLES_WITH_DESCRIPTION = 176
 
 
 def error(version: int, request_id: int, code: int, text: str) -> bytes:
-    """errMsg (4); the advanced reject JSON is empty, it must be JSON or nothing."""
+    """Encode errMsg (4); the advanced reject JSON is empty, it must be JSON or nothing."""
     if version >= ERROR_WITH_JSON:
         return frame(4, 2, request_id, code, text, "")
     return frame(4, 2, request_id, code, text)
 
 
 def next_valid_id(order_id: int) -> bytes:
-    """nextValidId (9)."""
+    """Encode nextValidId (9)."""
     return frame(9, 1, order_id)
 
 
 def managed_accounts(accounts: Sequence[str]) -> bytes:
-    """managedAccts (15)."""
+    """Encode managedAccts (15)."""
     return frame(15, 1, ",".join(accounts))
 
 
 def current_time(epoch_s: int) -> bytes:
-    """currentTime (49)."""
+    """Encode currentTime (49)."""
     return frame(49, 1, epoch_s)
 
 
 def user_info(request_id: int) -> bytes:
-    """userInfo (107) without a white branding id."""
+    """Encode userInfo (107) without a white branding id."""
     return frame(107, request_id, "")
 
 
 def account_value(key: str, value: str, currency: str, account: str) -> bytes:
-    """acctValue (6)."""
+    """Encode acctValue (6)."""
     return frame(6, 2, key, value, currency, account)
 
 
@@ -64,7 +64,7 @@ def portfolio_value(
     realized: str,
     account: str,
 ) -> bytes:
-    """portfolioValue (7); it carries the primary exchange where a position (61) has the exchange."""
+    """Encode portfolioValue (7); it carries the primary exchange where a position (61) has the exchange."""
     return frame(
         7,
         8,
@@ -84,76 +84,70 @@ def portfolio_value(
 
 
 def account_time(clock: str) -> bytes:
-    """acctUpdateTime (8), `HH:MM`."""
+    """Encode acctUpdateTime (8), `HH:MM`."""
     return frame(8, 1, clock)
 
 
 def account_download_end(account: str) -> bytes:
-    """acctDownloadEnd (54)."""
+    """Encode acctDownloadEnd (54)."""
     return frame(54, 1, account)
 
 
 def position(instrument: Instrument, *, account: str, size: str, cost: str) -> bytes:
-    """position (61)."""
+    """Encode position (61)."""
     return frame(61, 3, account, *_position_contract(instrument), size, cost)
 
 
 def position_end() -> bytes:
-    """positionEnd (62)."""
+    """Encode positionEnd (62)."""
     return frame(62, 1)
 
 
-def position_multi(
-    request_id: int, instrument: Instrument, *, account: str, size: str, cost: str, model: str
-) -> bytes:
-    """positionMulti (71)."""
+def position_multi(request_id: int, instrument: Instrument, *, account: str, size: str, cost: str, model: str) -> bytes:
+    """Encode positionMulti (71)."""
     contract = _position_contract(instrument)
     return frame(71, 3, request_id, account, *contract, size, cost, model)
 
 
 def position_multi_end(request_id: int) -> bytes:
-    """positionMultiEnd (72)."""
+    """Encode positionMultiEnd (72)."""
     return frame(72, 1, request_id)
 
 
 def account_summary(request_id: int, account: str, tag: str, value: str, currency: str) -> bytes:
-    """accountSummary (63)."""
+    """Encode accountSummary (63)."""
     return frame(63, 1, request_id, account, tag, value, currency)
 
 
 def account_summary_end(request_id: int) -> bytes:
-    """accountSummaryEnd (64)."""
+    """Encode accountSummaryEnd (64)."""
     return frame(64, 1, request_id)
 
 
-def account_update_multi(
-    request_id: int, account: str, model: str, key: str, value: str, currency: str
-) -> bytes:
-    """accountUpdateMulti (73)."""
+def account_update_multi(request_id: int, account: str, model: str, key: str, value: str, currency: str) -> bytes:
+    """Encode accountUpdateMulti (73)."""
     return frame(73, 1, request_id, account, model, key, value, currency)
 
 
 def account_update_multi_end(request_id: int) -> bytes:
-    """accountUpdateMultiEnd (74)."""
+    """Encode accountUpdateMultiEnd (74)."""
     return frame(74, 1, request_id)
 
 
 def pnl(request_id: int, daily: str, unrealized: str, realized: str) -> bytes:
-    """pnl (94)."""
+    """Encode pnl (94)."""
     return frame(94, request_id, daily, unrealized, realized)
 
 
-def pnl_single(
-    request_id: int, size: str, daily: str, unrealized: str, realized: str, value: str
-) -> bytes:
-    """pnlSingle (95)."""
+def pnl_single(request_id: int, size: str, daily: str, unrealized: str, realized: str, value: str) -> bytes:
+    """Encode pnlSingle (95)."""
     return frame(95, request_id, size, daily, unrealized, realized, value)
 
 
 def contract_data(
     version: int, request_id: int, instrument: Instrument, *, exchange: str, hours: tuple[str, str]
 ) -> bytes:
-    """contractData (10); below 164 it has a version field and mdSizeMultiplier and no sizes."""
+    """Encode contractData (10); below 164 it has a version field and mdSizeMultiplier and no sizes."""
     i = instrument
     old = version < CONTRACT_WITH_SIZES
     fields: list[str | int] = [10, 8, request_id] if old else [10, request_id]
@@ -175,12 +169,12 @@ def contract_data(
 
 
 def contract_data_end(request_id: int) -> bytes:
-    """contractDataEnd (52)."""
+    """Encode contractDataEnd (52)."""
     return frame(52, 1, request_id)
 
 
 def symbol_samples(version: int, request_id: int, instruments: Sequence[Instrument]) -> bytes:
-    """symbolSamples (79)."""
+    """Encode symbolSamples (79)."""
     fields: list[str | int] = [79, request_id, len(instruments)]
     for i in instruments:
         derivatives = ("OPT",) if i.has_options else ()
@@ -192,7 +186,7 @@ def symbol_samples(version: int, request_id: int, instruments: Sequence[Instrume
 
 
 def market_rule(rule: int, increments: Sequence[tuple[str, str]]) -> bytes:
-    """marketRule (93): low edges and the price increment from there on."""
+    """Encode marketRule (93): low edges and the price increment from there on."""
     return frame(93, rule, len(increments), *(x for pair in increments for x in pair))
 
 
@@ -205,43 +199,43 @@ def option_parameters(
     expirations: Sequence[str],
     strikes: Sequence[str],
 ) -> bytes:
-    """secDefOptParam (75)."""
+    """Encode secDefOptParam (75)."""
     head = (75, request_id, exchange, under_con_id, trading_class, multiplier)
     return frame(*head, len(expirations), *expirations, len(strikes), *strikes)
 
 
 def option_parameters_end(request_id: int) -> bytes:
-    """secDefOptParamEnd (76)."""
+    """Encode secDefOptParamEnd (76)."""
     return frame(76, request_id)
 
 
 def open_order_end() -> bytes:
-    """openOrderEnd (53)."""
+    """Encode openOrderEnd (53)."""
     return frame(53, 1)
 
 
 def executions_end(request_id: int) -> bytes:
-    """execDetailsEnd (55)."""
+    """Encode execDetailsEnd (55)."""
     return frame(55, 1, request_id)
 
 
 def completed_orders_end() -> bytes:
-    """completedOrdersEnd (102), the one end marker without a version field."""
+    """Encode completedOrdersEnd (102), the one end marker without a version field."""
     return frame(102)
 
 
 def snapshot_end(request_id: int) -> bytes:
-    """tickSnapshotEnd (57)."""
+    """Encode tickSnapshotEnd (57)."""
     return frame(57, 1, request_id)
 
 
 def market_data_type(request_id: int, kind: int) -> bytes:
-    """marketDataType (58): 1 live, 2 frozen, 3 delayed, 4 delayed frozen."""
+    """Encode marketDataType (58): 1 live, 2 frozen, 3 delayed, 4 delayed frozen."""
     return frame(58, 1, request_id, kind)
 
 
 def tick_parameters(request_id: int, min_tick: str, exchange_map: str) -> bytes:
-    """tickReqParams (81); 3 means that every kind of snapshot is permitted."""
+    """Encode tickReqParams (81); 3 means that every kind of snapshot is permitted."""
     return frame(81, request_id, min_tick, exchange_map, 3)
 
 

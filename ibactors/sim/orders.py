@@ -43,6 +43,7 @@ def _cancel(session: Session, fields: FieldReader) -> None:
 
 
 def _open_orders(session: Session, fields: FieldReader) -> None:
+    fields.version()
     session.send(messages.open_order_end())
 
 
@@ -59,6 +60,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
 
 
 def _completed_orders(session: Session, fields: FieldReader) -> None:
+    fields.flag()
     session.send(messages.completed_orders_end())
 
 

@@ -20,7 +20,7 @@ STALL_S = 30.0
 _CHUNK = 64 * 1024
 
 
-class ClientTooSlow(Exception):
+class SlowClientError(Exception):
     """The client does not take what it asked for; the session ends."""
 
 
@@ -35,11 +35,11 @@ class Outbox:
         self._drained.set()
 
     def post(self, data: bytes) -> None:
-        """Queue an answer; ClientTooSlow above the hard limit."""
+        """Queue an answer; SlowClientError above the hard limit."""
         if self._muted():
             return
         if len(self._data) + len(data) > HARD_LIMIT:
-            raise ClientTooSlow(f"{len(self._data)} bytes wait for the client")
+            raise SlowClientError(f"{len(self._data)} bytes wait for the client")
         self._data += data
         self._drained = trio.Event() if self._drained.is_set() else self._drained
         self._news.set()
@@ -62,9 +62,7 @@ class Outbox:
         """Wait until everything that was posted has gone to the socket."""
         await self._drained.wait()
 
-    async def send_forever(
-        self, stream: trio.abc.SendStream, refill: Callable[[], None]
-    ) -> NoReturn:
+    async def send_forever(self, stream: trio.abc.SendStream, refill: Callable[[], None]) -> NoReturn:
         """Send what is posted; `refill` is called whenever the outbox has run low after it was full."""
         full = False
         while True:
@@ -75,7 +73,7 @@ class Outbox:
             with trio.move_on_after(STALL_S) as scope:
                 await stream.send_all(chunk)
             if scope.cancelled_caught:
-                raise ClientTooSlow(f"the client took nothing for {STALL_S:.0f} s")
+                raise SlowClientError(f"the client took nothing for {STALL_S:.0f} s")
             if full and len(self._data) <= SOFT_LIMIT // 2:
                 full = False
                 refill()

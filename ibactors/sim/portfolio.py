@@ -50,9 +50,7 @@ class AccountUpdates:
 class MultiUpdates:
     """One reqAccountUpdatesMulti subscription; accountUpdateMulti (73)."""
 
-    def __init__(
-        self, session: Session, request_id: int, account: Account, model: str, *, brief: bool
-    ) -> None:
+    def __init__(self, session: Session, request_id: int, account: Account, model: str, *, brief: bool) -> None:
         self._session = session
         self._request_id = request_id
         self._account = account
@@ -78,9 +76,7 @@ class MultiUpdates:
 class Summary:
     """One reqAccountSummary subscription; accountSummary (63) for each account and tag."""
 
-    def __init__(
-        self, session: Session, request_id: int, accounts: list[Account], tags: list[str]
-    ) -> None:
+    def __init__(self, session: Session, request_id: int, accounts: list[Account], tags: list[str]) -> None:
         self._session = session
         self._request_id = request_id
         self._accounts = accounts
@@ -93,9 +89,7 @@ class Summary:
         for account in self._accounts:
             values = self._select(account)
             for (tag, currency), value in _changes(self._sent.get(account.name, {}), values):
-                data = messages.account_summary(
-                    self._request_id, account.name, tag, value, currency
-                )
+                data = messages.account_summary(self._request_id, account.name, tag, value, currency)
                 self._session.send(data)
             self._sent[account.name] = values
 
@@ -112,9 +106,7 @@ class Summary:
 class Pnl:
     """One reqPnL (94) or reqPnLSingle (95) subscription."""
 
-    def __init__(
-        self, session: Session, request_id: int, account: Account, con_id: int | None
-    ) -> None:
+    def __init__(self, session: Session, request_id: int, account: Account, con_id: int | None) -> None:
         self._session = session
         self._request_id = request_id
         self._account = account
@@ -160,9 +152,7 @@ def _positions(session: Session, fields: FieldReader) -> None:
     for account in session.gateway.ledger.accounts.values():
         for h in account.holdings:
             size, cost = str(h.size), ledger.price(h.cost)
-            session.send(
-                messages.position(h.instrument, account=account.name, size=size, cost=cost)
-            )
+            session.send(messages.position(h.instrument, account=account.name, size=size, cost=cost))
     session.send(messages.position_end())
 
 
@@ -217,9 +207,7 @@ def _summary(session: Session, fields: FieldReader) -> None:
     if not tags:
         invalid(session, request_id, "Tags cannot be empty")
     elif accounts:
-        summary = session.repeating["summary", request_id] = Summary(
-            session, request_id, accounts, tags
-        )
+        summary = session.repeating["summary", request_id] = Summary(session, request_id, accounts, tags)
         summary.repeat()
         session.send(messages.account_summary_end(request_id))
 

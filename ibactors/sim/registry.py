@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibactors.sim import contracts, marketdata, orders, portfolio, talk, unsimulated
+from ibactors.sim.contracts import REQUESTS as CONTRACTS
+from ibactors.sim.marketdata import REQUESTS as MARKETDATA
+from ibactors.sim.orders import REQUESTS as ORDERS
+from ibactors.sim.portfolio import REQUESTS as PORTFOLIO
+from ibactors.sim.talk import REQUESTS as TALK
+from ibactors.sim.unsimulated import REQUESTS as UNSIMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,10 +17,10 @@ if TYPE_CHECKING:
     from ibactors.sim.requests import Request
 
 REQUESTS: Mapping[int, Request] = {
-    **unsimulated.REQUESTS,
-    **talk.REQUESTS,
-    **contracts.REQUESTS,
-    **marketdata.REQUESTS,
-    **portfolio.REQUESTS,
-    **orders.REQUESTS,
+    **UNSIMULATED,
+    **TALK,
+    **CONTRACTS,
+    **MARKETDATA,
+    **PORTFOLIO,
+    **ORDERS,
 }

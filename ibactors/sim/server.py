@@ -13,6 +13,7 @@ import trio
 
 from ibactors.sim.control import Control
 from ibactors.sim.gateway import Gateway
+from ibactors.sim.registry import REQUESTS
 from ibactors.sim.session import Session
 
 _REOPEN_TRIES = 50
@@ -62,9 +63,7 @@ class Simulator:
         self._listening.cancel(reason="the port refuses connections")
         self.drop()
 
-    async def serve(
-        self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
-    ) -> NoReturn:
+    async def serve(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Accept API clients; the task status is the port."""
         listener = await self._open()
         self._port = listener.socket.getsockname()[1]
@@ -72,9 +71,7 @@ class Simulator:
         async with trio.open_nursery() as clients:
             while True:
                 with trio.CancelScope() as self._listening:
-                    await trio.serve_listeners(
-                        self._serve_client, [listener], handler_nursery=clients
-                    )
+                    await trio.serve_listeners(self._serve_client, [listener], handler_nursery=clients)
                 listener.socket.close()
                 await trio.sleep_until(self._refuse_until)
                 listener = await self._reopen()
@@ -89,7 +86,7 @@ class Simulator:
 
     async def _serve_client(self, stream: trio.SocketStream) -> None:
         async with stream, trio.open_nursery() as nursery:
-            session = Session(self.gateway, stream, nursery)
+            session = Session(self.gateway, REQUESTS, stream, nursery)
             self.gateway.sessions.add(session)
             try:
                 nursery.start_soon(session.send_forever, name="sim:client writer")

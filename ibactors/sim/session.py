@@ -17,8 +17,7 @@ import trio
 
 from ibactors.sim import messages
 from ibactors.sim.gateway import MARKET_FARMS, MAX_CLIENTS, MAX_VERSION, MIN_VERSION
-from ibactors.sim.outbox import ClientTooSlow, Outbox
-from ibactors.sim.registry import REQUESTS
+from ibactors.sim.outbox import Outbox, SlowClientError
 from ibactors.sim.wire import (
     FieldError,
     FieldReader,
@@ -29,10 +28,11 @@ from ibactors.sim.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ibactors.sim.gateway import Gateway
     from ibactors.sim.lines import Line
+    from ibactors.sim.requests import Request
 
 HANDSHAKE_S = 5.0
 MAX_MESSAGES_PER_S = 50
@@ -44,7 +44,7 @@ _LINGER_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class SessionOver(Exception):
+class SessionEndedError(Exception):
     """The server ends the session; what was posted before still goes out."""
 
 
@@ -58,8 +58,15 @@ class Repeating(Protocol):
 class Session:
     """The server's side of one API connection."""
 
-    def __init__(self, gateway: Gateway, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        requests: Mapping[int, Request],
+        stream: trio.SocketStream,
+        nursery: trio.Nursery,
+    ) -> None:
         self.gateway = gateway
+        self._requests = requests
         self.version = 0
         self.client_id: int | None = None
         self.market_data_type = 1
@@ -82,12 +89,12 @@ class Session:
         """Post an errMsg; request id -1 is a notice about the connection."""
         self.send(messages.error(self.version, request_id, code, text))
 
-    def send_ticks(self, line: Line, data: bytes) -> None:
-        """Post a line's ticks, or note that the line is behind when the client is slow."""
+    def send_ticks(self, line: Line, data: bytes, *, count: int) -> None:
+        """Post `count` ticks of a line, or note that the line is behind when the client is slow."""
         if line.request_id in self._stale or not self._outbox.post_ticks(data):
             self._stale[line.request_id] = line
         else:
-            self.gateway.counters.sent += 1
+            self.gateway.counters.sent += count
 
     def repeat(self) -> None:
         """Let every account subscription send what has changed, unless the client is behind already."""
@@ -112,7 +119,7 @@ class Session:
         """Serve the client until either side ends; never raises for anything a client does."""
         try:
             await self._serve()
-        except (SessionOver, FrameError, ClientTooSlow) as over:
+        except (SessionEndedError, FrameError, SlowClientError) as over:
             logger.info("api client %s ended: %s", self.client_id, over)
             await self._close_politely()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -131,7 +138,7 @@ class Session:
             await self._shake_hands()
             start = await self._start_request()
         if scope.cancelled_caught:
-            raise SessionOver(f"no handshake within {HANDSHAKE_S:.0f} s")
+            raise SessionEndedError(f"no handshake within {HANDSHAKE_S:.0f} s")
         self._start_api(start)
         while True:
             body = await self._next_frame()
@@ -148,9 +155,7 @@ class Session:
         lowest, highest = parse_versions(await self._next_frame())
         self.version = min(MAX_VERSION, highest)
         if self.version < MIN_VERSION or lowest > MAX_VERSION:
-            raise SessionOver(
-                f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}"
-            )
+            raise SessionEndedError(f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}")
         self._outbox.post(frame(self.version, f"{self.gateway.now():%Y%m%d %H:%M:%S} GMT"))
 
     async def _start_request(self) -> FieldReader:
@@ -166,13 +171,13 @@ class Session:
             fields.version()
             client_id = fields.integer()
         except FieldError as bad:
-            raise SessionOver(f"its startApi cannot be read: {bad}") from bad
+            raise SessionEndedError(f"its startApi cannot be read: {bad}") from bad
         if self.gateway.has_client(client_id):
             text = "Unable to connect as the client id is already in use. Retry with a unique client id."
             self.error(-1, 326, text)
-            raise SessionOver(f"client id {client_id} is in use")
+            raise SessionEndedError(f"client id {client_id} is in use")
         if len(self.gateway.ready_sessions()) >= MAX_CLIENTS:
-            raise SessionOver(f"{MAX_CLIENTS} clients are connected already")
+            raise SessionEndedError(f"{MAX_CLIENTS} clients are connected already")
         self.client_id = client_id
         self.send(messages.managed_accounts(self.gateway.account_names))
         self.send(messages.next_valid_id(self.gateway.next_order_id(client_id)))
@@ -194,7 +199,7 @@ class Session:
         fields = FieldReader(body)
         try:
             message = fields.integer(-1)
-            request = REQUESTS.get(message)
+            request = self._requests.get(message)
             if request is None:
                 self._count("unknown")
                 self.error(-1, 320, f"Error reading request. Unknown message id {message}.")
@@ -213,12 +218,10 @@ class Session:
             return True
         self._recent.pop()
         self._violations += 1
-        text = (
-            f"Max rate of messages per second has been exceeded. max=50 rec={len(self._recent) + 1}"
-        )
+        text = f"Max rate of messages per second has been exceeded. max=50 rec={len(self._recent) + 1}"
         self.error(-1, 100, text)
         if self._violations >= MAX_VIOLATIONS:
-            raise SessionOver("it sent too many messages a second for the third time")
+            raise SessionEndedError("it sent too many messages a second for the third time")
         return False
 
     def _count(self, name: str) -> None:

@@ -47,6 +47,7 @@ class Change:
     def __init__(self, walk: PriceWalk, fields: AbstractSet[Field]) -> None:
         self._walk = walk
         self._fields = [f for f in Field if f in fields]
+        self.size = len(self._fields)
         self._encoded: dict[tuple[bool, bool, int], list[bytes]] = {}
 
     def frames(self, request_id: bytes, *, delayed: bool, lots: bool) -> bytes:
@@ -54,28 +55,28 @@ class Change:
         key = (delayed, lots, len(request_id))
         pieces = self._encoded.get(key)
         if pieces is None:
-            pieces = self._encoded[key] = self._pieces(*key)
+            pieces = self._encoded[key] = self._pieces(delayed=delayed, lots=lots, id_length=len(request_id))
         return request_id.join(pieces)
 
-    def _pieces(self, delayed: bool, lots: bool, id_length: int) -> list[bytes]:
+    def _pieces(self, *, delayed: bool, lots: bool, id_length: int) -> list[bytes]:
         pieces = [b""]
         for field in self._fields:
             head, live_type, delayed_type = _TICKS[field]
             tick_type = delayed_type if delayed else live_type
             if tick_type is None:
                 continue
-            tail = f"{tick_type}\0{self._value(field, lots)}\0".encode()
+            tail = f"{tick_type}\0{self._value(field, lots=lots)}\0".encode()
             length = len(head) + id_length + len(tail)
             pieces[-1] += length.to_bytes(4, "big") + head
             pieces.append(tail)
         return pieces if len(pieces) > 1 else []
 
-    def _value(self, field: Field, lots: bool) -> str:
+    def _value(self, field: Field, *, lots: bool) -> str:
         walk = self._walk
         match field:
             case Field.BID | Field.ASK | Field.LAST:
                 price = {Field.BID: walk.bid, Field.ASK: walk.ask, Field.LAST: walk.last}[field]
-                size = self._size(_SIZE_OF[field], lots)
+                size = self._size(_SIZE_OF[field], lots=lots)
                 attributes = 0 if field is Field.LAST or price < 0 else _AUTO_EXECUTABLE
                 return f"{walk.text(price)}\0{size}\0{attributes}"
             case Field.HIGH | Field.LOW | Field.CLOSE | Field.OPEN:
@@ -93,9 +94,9 @@ class Change:
             case Field.HALTED:
                 return "1" if walk.halted else "0"
             case _:
-                return self._size(field, lots)
+                return self._size(field, lots=lots)
 
-    def _size(self, field: Field, lots: bool) -> str:
+    def _size(self, field: Field, *, lots: bool) -> str:
         walk = self._walk
         if field is Field.LAST_SIZE and not walk.instrument.has_volume:
             # The last price of an index has an empty size on a real gateway.
@@ -107,6 +108,4 @@ class Change:
             Field.VOLUME: walk.volume,
         }
         shares = sizes[field]
-        return str(
-            shares // _SHARES_PER_LOT if lots and walk.instrument.sec_type == "STK" else shares
-        )
+        return str(shares // _SHARES_PER_LOT if lots and walk.instrument.sec_type == "STK" else shares)

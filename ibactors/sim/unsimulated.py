@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
-_NO_HISTORY = (
-    "Historical Market Data Service error message:No market data permissions for this request"
-)
+_NO_HISTORY = "Historical Market Data Service error message:No market data permissions for this request"
 _NO_REALTIME = "Invalid Real-time Query:No market data permissions for this request"
 _NO_NEWS = "News feed is not allowed."
 _NO_EID = "Can't find EId with tickerId:{id}"
@@ -68,12 +66,8 @@ REQUESTS: Mapping[int, Request] = {
     11: _refusal("cancelMktDepth", 310, _NO_DEPTH_CANCEL, versioned=True),
     12: _silent("reqNewsBulletins"),
     13: _silent("cancelNewsBulletins"),
-    18: _refusal(
-        "requestFA", 321, "FA data operations ignored for non FA customers.", versioned=True
-    ),
-    19: _refusal(
-        "replaceFA", 321, "FA data operations ignored for non FA customers.", versioned=True
-    ),
+    18: _refusal("requestFA", 321, "FA data operations ignored for non FA customers.", versioned=True),
+    19: _refusal("replaceFA", 321, "FA data operations ignored for non FA customers.", versioned=True),
     20: _refusal("reqHistoricalData", 162, _NO_HISTORY),
     21: _refusal("exerciseOptions", 322, "Error processing request.", versioned=True),
     22: _refusal("reqScannerSubscription", 162, _NO_HISTORY),

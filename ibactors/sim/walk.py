@@ -56,7 +56,7 @@ class PriceWalk:
         self.frozen = False
         self.halted = False
         self.stepped_at = -math.inf
-        self._random = random.Random(f"{seed}:{instrument.con_id}")  # noqa: S311 - a market, not a secret
+        self._random = random.Random(f"{seed}:{instrument.con_id}")
         self._tick = float(instrument.min_tick)
         self._decimals = decimals(instrument.min_tick)
         self._anchor = anchor
@@ -182,9 +182,7 @@ class PriceWalk:
         ticks = round(price / self._tick)
         if ticks < 1 or abs(ticks * self._tick - price) > self._tick / 1000:
             step = self.instrument.min_tick
-            raise ValueError(
-                f"{price} is no price of {self.instrument.symbol}, whose step is {step}"
-            )
+            raise ValueError(f"{price} is no price of {self.instrument.symbol}, whose step is {step}")
         return ticks
 
 

@@ -43,7 +43,7 @@ class FrameBuffer:
         self._data += data
 
     def take_prefix(self) -> bool:
-        """Remove the `API\\0` that opens a session; False while it is incomplete."""
+        """Remove the prefix `API` and NUL that opens a session; False while it is incomplete."""
         if not API_PREFIX.startswith(self._data[: len(API_PREFIX)]):
             raise FrameError("the client does not start with API and a NUL byte")
         if len(self._data) < len(API_PREFIX):
