@@ -184,9 +184,7 @@ def _pairs() -> Iterator[Instrument]:
         )
 
 
-def _futures(
-    symbol: str, under_con_id: int, name: str, price: float, multiplier: str, today: dt.date
-) -> Iterator[Instrument]:
+def _futures(symbol: str, under_con_id: int, name: str, price: float, multiplier: str, today: dt.date) -> Iterator[Instrument]:
     for nth, expiry in enumerate(_quarter_ends(today, 4)):
         date = expiry.strftime("%Y%m%d")
         local = f"{symbol}{_MONTH_CODES[expiry.month - 1]}{expiry.year % 10}"

@@ -78,9 +78,7 @@ def _option_parameters(session: Session, fields: FieldReader) -> None:
     expirations = sorted({o.last_trade_date for o in options})
     strikes = sorted({o.strike for o in options}, key=float)
     for exchange in options[0].exchanges:
-        data = messages.option_parameters(
-            request_id, exchange, con_id, options[0].trading_class, "100", expirations, strikes
-        )
+        data = messages.option_parameters(request_id, exchange, con_id, options[0].trading_class, "100", expirations, strikes)
         session.send(data)
     session.send(messages.option_parameters_end(request_id))
 

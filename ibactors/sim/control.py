@@ -69,9 +69,7 @@ class Control:
             return f"error: {error}"
         return "ok"
 
-    async def serve(
-        self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
-    ) -> NoReturn:
+    async def serve(self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Accept control connections; the task status is the port."""
         listeners = await trio.open_tcp_listeners(port, host=host)
         task_status.started(listeners[0].socket.getsockname()[1])
@@ -87,6 +85,9 @@ class Control:
                     line, _, rest = received.partition(b"\n")
                     received = bytearray(rest)
                     answer = self.execute(line.decode(errors="replace"))
+                    # Two turns of the loop: a cancelled listener is closed before the answer says so.
+                    await trio.lowlevel.checkpoint()
+                    await trio.lowlevel.checkpoint()
                     await stream.send_all(answer.encode() + b"\n")
                 if len(received) > _MAX_LINE:
                     await stream.send_all(b"error: the line is too long\n")

@@ -62,6 +62,9 @@ class Gateway:
         self.market = Market(self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence)
         self.ledger = Ledger(accounts, self.market)
         self.sessions: set[Session] = set()
+        # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
+        self.handshake_s = 5.0
+        self.snapshot_wait_s = 11.0
         self._next_order_ids: dict[int, int] = {}
 
     def now(self) -> dt.datetime:

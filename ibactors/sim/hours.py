@@ -22,7 +22,11 @@ def trading_and_liquid_hours(session: Session, today: dt.date) -> tuple[str, str
 
 
 def _week(opens: str, closes: str, today: dt.date) -> str:
-    return ";".join(_day(opens, closes, today + dt.timedelta(days=n)) for n in range(_DAYS))
+    days = [today + dt.timedelta(days=n) for n in range(_DAYS)]
+    if opens > closes:
+        # Monday's session opens on Sunday evening, so Sunday is no closed day.
+        days = [d for d in days if d.weekday() != _SUNDAY]
+    return ";".join(_day(opens, closes, day) for day in days)
 
 
 def _day(opens: str, closes: str, day: dt.date) -> str:

@@ -59,6 +59,15 @@ class Valuation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything about an account at one moment; `by_currency` are the values of `$LEDGER:ALL`."""
+
+    rows: list[Valuation]
+    values: Values
+    by_currency: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account: its name, positions and settled cash by currency."""
 
@@ -74,17 +83,13 @@ class Ledger:
         self._market = market
         self.accounts = {n: self._open(n, nth) for nth, n in enumerate(names)}
 
-    def valuations(self, account: Account) -> list[Valuation]:
-        """Each holding with its present value."""
-        return [self._valuation(h) for h in account.holdings]
-
-    def values(self, account: Account) -> Values:
-        """Every account value by key and currency, in the order in which a gateway lists them."""
-        return dict(sorted({**self._totals(account), **self._currencies(account)}.items()))
-
-    def ledger_values(self, account: Account) -> Values:
-        """The values that exist for each currency and for BASE: those of `$LEDGER:ALL`."""
-        return dict(sorted(self._currencies(account).items()))
+    def report(self, account: Account) -> Report:
+        """Value everything once, so that all figures are of the same moment."""
+        rows = [self._valuation(h) for h in account.holdings]
+        rates = {c: self._rate(c) for c in account.cash}
+        by_currency = dict(sorted(_currencies(account, rows, rates).items()))
+        values = dict(sorted({**_totals(account, rows, rates), **by_currency}.items()))
+        return Report(rows=rows, values=values, by_currency=by_currency)
 
     def _open(self, name: str, nth: int) -> Account:
         # Further accounts hold fewer things in larger numbers, so that no two accounts look alike.
@@ -110,72 +115,6 @@ class Ledger:
             unrealized=value - holding.size * holding.cost,
             daily=holding.units * (price - close),
         )
-
-    def _totals(self, account: Account) -> Values:
-        rows = self.valuations(account)
-        cash = sum(amount * self._rate(c) for c, amount in account.cash.items())
-        stocks = _sum(rows, "STK")
-        options = _sum(rows, "OPT")
-        futures = sum(r.daily for r in rows if r.holding.instrument.sec_type == "FUT")
-        liquidation = cash + stocks + options + futures
-        gross = sum(abs(r.value) for r in rows if r.holding.instrument.sec_type != "FUT")
-        contracts = sum(abs(r.holding.size) for r in rows if r.holding.instrument.sec_type == "FUT")
-        margin = gross * _STOCK_MARGIN + contracts * _FUTURE_MARGIN
-        free = liquidation - margin
-        amounts = {
-            "AccruedCash": 0.0,
-            "AccruedDividend": 0.0,
-            "AvailableFunds": free,
-            "Billable": 0.0,
-            "BuyingPower": max(0.0, free) * _BUYING_POWER,
-            "EquityWithLoanValue": liquidation,
-            "ExcessLiquidity": free,
-            "FullAvailableFunds": free,
-            "FullExcessLiquidity": free,
-            "FullInitMarginReq": margin,
-            "FullMaintMarginReq": margin,
-            "GrossPositionValue": gross,
-            "InitMarginReq": margin,
-            "LookAheadAvailableFunds": free,
-            "LookAheadExcessLiquidity": free,
-            "LookAheadInitMarginReq": margin,
-            "LookAheadMaintMarginReq": margin,
-            "MaintMarginReq": margin,
-            "NetLiquidation": liquidation,
-            "PreviousDayEquityWithLoanValue": liquidation - sum(r.daily for r in rows),
-            "RegTEquity": liquidation - futures,
-            "RegTMargin": gross / 2,
-            "SMA": max(0.0, free),
-            "SettledCash": cash,
-            "TotalCashValue": cash,
-        }
-        values = {(key, BASE): money(amount) for key, amount in amounts.items()}
-        leverage = gross / liquidation if liquidation else 0.0
-        return values | {
-            ("AccountCode", ""): account.name,
-            ("AccountReady", ""): "true",
-            ("AccountType", ""): "INDIVIDUAL",
-            ("Cushion", ""): f"{free / liquidation if liquidation else 0:.6f}",
-            ("DayTradesRemaining", ""): "-1",
-            ("HighestSeverity", ""): "0",
-            ("Leverage", ""): f"{leverage:.2f}",
-            ("LookAheadNextChange", ""): "0",
-        }
-
-    def _currencies(self, account: Account) -> Values:
-        rows = self.valuations(account)
-        values: Values = {}
-        total: dict[str, float] = {}
-        for currency, cash in account.cash.items():
-            own = [r for r in rows if r.holding.instrument.currency == currency]
-            amounts = _ledger_amounts(cash, own)
-            rate = self._rate(currency)
-            values |= {(key, currency): money(amount) for key, amount in amounts.items()}
-            values |= _labels(account.name, currency, rate)
-            for key, amount in amounts.items():
-                total[key] = total.get(key, 0.0) + amount * rate
-        values |= {(key, "BASE"): money(amount) for key, amount in total.items()}
-        return values | _labels(account.name, "BASE", 1.0)
 
     def _rate(self, currency: str) -> float:
         if currency == BASE:
@@ -222,3 +161,69 @@ def _labels(name: str, currency: str, rate: float) -> Values:
         ("ExchangeRate", currency): f"{rate:.7f}" if rate != 1 else "1.00",
         ("RealCurrency", currency): BASE if currency == "BASE" else currency,
     }
+
+
+def _totals(account: Account, rows: list[Valuation], rates: dict[str, float]) -> Values:
+    cash = sum(amount * rates[c] for c, amount in account.cash.items())
+    stocks = _sum(rows, "STK")
+    options = _sum(rows, "OPT")
+    futures = sum(r.daily for r in rows if r.holding.instrument.sec_type == "FUT")
+    liquidation = cash + stocks + options + futures
+    gross = sum(abs(r.value) for r in rows if r.holding.instrument.sec_type != "FUT")
+    contracts = sum(abs(r.holding.size) for r in rows if r.holding.instrument.sec_type == "FUT")
+    margin = gross * _STOCK_MARGIN + contracts * _FUTURE_MARGIN
+    free = liquidation - margin
+    amounts = {
+        "AccruedCash": 0.0,
+        "AccruedDividend": 0.0,
+        "AvailableFunds": free,
+        "Billable": 0.0,
+        "BuyingPower": max(0.0, free) * _BUYING_POWER,
+        "EquityWithLoanValue": liquidation,
+        "ExcessLiquidity": free,
+        "FullAvailableFunds": free,
+        "FullExcessLiquidity": free,
+        "FullInitMarginReq": margin,
+        "FullMaintMarginReq": margin,
+        "GrossPositionValue": gross,
+        "InitMarginReq": margin,
+        "LookAheadAvailableFunds": free,
+        "LookAheadExcessLiquidity": free,
+        "LookAheadInitMarginReq": margin,
+        "LookAheadMaintMarginReq": margin,
+        "MaintMarginReq": margin,
+        "NetLiquidation": liquidation,
+        "PreviousDayEquityWithLoanValue": liquidation - sum(r.daily for r in rows),
+        "RegTEquity": liquidation - futures,
+        "RegTMargin": gross / 2,
+        "SMA": max(0.0, free),
+        "SettledCash": cash,
+        "TotalCashValue": cash,
+    }
+    values = {(key, BASE): money(amount) for key, amount in amounts.items()}
+    leverage = gross / liquidation if liquidation else 0.0
+    return values | {
+        ("AccountCode", ""): account.name,
+        ("AccountReady", ""): "true",
+        ("AccountType", ""): "INDIVIDUAL",
+        ("Cushion", ""): f"{free / liquidation if liquidation else 0:.6f}",
+        ("DayTradesRemaining", ""): "-1",
+        ("HighestSeverity", ""): "0",
+        ("Leverage", ""): f"{leverage:.2f}",
+        ("LookAheadNextChange", ""): "0",
+    }
+
+
+def _currencies(account: Account, rows: list[Valuation], rates: dict[str, float]) -> Values:
+    values: Values = {}
+    total: dict[str, float] = {}
+    for currency, cash in account.cash.items():
+        own = [r for r in rows if r.holding.instrument.currency == currency]
+        amounts = _ledger_amounts(cash, own)
+        rate = rates[currency]
+        values |= {(key, currency): money(amount) for key, amount in amounts.items()}
+        values |= _labels(account.name, currency, rate)
+        for key, amount in amounts.items():
+            total[key] = total.get(key, 0.0) + amount * rate
+    values |= {(key, "BASE"): money(amount) for key, amount in total.items()}
+    return values | _labels(account.name, "BASE", 1.0)

@@ -110,7 +110,7 @@ class Market:
 
     def fix(self, instrument: Instrument, bid: float, ask: float, last: float) -> None:
         """Set exact prices and tell the watchers; ValueError for a price off the tick grid."""
-        self._publish(instrument, self.walk(instrument).fix(bid, ask, last))
+        self._publish(instrument, self.walk(instrument).fix(bid, ask, last, self._epoch()))
 
     def release(self, instrument: Instrument) -> None:
         """Let a fixed price walk again."""

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 MAX_LINES = 100
 DELAYED_AFTER_S = 0.1
-SNAPSHOT_WAIT_S = 11.0
 
 _DELAYED_TYPES = (3, 4)
 _KNOWN_TYPES = (1, 2, 3, 4)
 _LEGAL_TICKS = (
-    "100,101,104,105,106,107,125,165,166,220,221,225,232,233,236,256,258,292,293,294,295,318,370,375,377,381,384,"
-    "387,388,391,407,411,428,439,456,459,460,499,506,511,512,513,545,547,576,577,578,584,585,586,587,588,595,614,619,623,645,646,652,653,658,659,668,669,674,685,686,687,688,689,691,693,704,736"
+    "100,101,104,105,106,107,125,165,166,220,221,225,232,233,236,256,258,292,293,294,295,318,370,375,377,"
+    "381,384,387,388,391,407,411,428,439,456,459,460,499,506,511,512,513,545,547,576,577,578,584,585,586,"
+    "587,588,595,614,619,623,645,646,652,653,658,659,668,669,674,685,686,687,688,689,691,693,704,736"
 )
 _GENERIC_TICKS = frozenset(_LEGAL_TICKS.split(","))
 
@@ -113,7 +113,7 @@ def _open_line(session: Session, request_id: int, instrument: Instrument, *, sna
 def _end_snapshot_in_time(session: Session, line: Line) -> None:
     waits = line.instrument.fate is Fate.QUIET or session.gateway.faults.silence(line.instrument)
     if waits:
-        session.later(SNAPSHOT_WAIT_S, line.end_snapshot)
+        session.later(session.gateway.snapshot_wait_s, line.end_snapshot)
     elif line.delayed:
         session.later(DELAYED_AFTER_S * 1.5, line.end_snapshot)
     else:

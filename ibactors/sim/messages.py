@@ -144,9 +144,7 @@ def pnl_single(request_id: int, size: str, daily: str, unrealized: str, realized
     return frame(95, request_id, size, daily, unrealized, realized, value)
 
 
-def contract_data(
-    version: int, request_id: int, instrument: Instrument, *, exchange: str, hours: tuple[str, str]
-) -> bytes:
+def contract_data(version: int, request_id: int, instrument: Instrument, *, exchange: str, hours: tuple[str, str]) -> bytes:
     """Encode contractData (10); below 164 it has a version field and mdSizeMultiplier and no sizes."""
     i = instrument
     old = version < CONTRACT_WITH_SIZES

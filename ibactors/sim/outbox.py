@@ -33,13 +33,21 @@ class Outbox:
         self._news = trio.Event()
         self._drained = trio.Event()
         self._drained.set()
+        self._overflowed = False
+        self._sending = trio.CancelScope()
 
     def post(self, data: bytes) -> None:
-        """Queue an answer; SlowClientError above the hard limit."""
-        if self._muted():
+        """Queue an answer; above the hard limit it is lost and the session ends.
+
+        Never raises: whoever posts (the market, a control command) must not suffer for one client.
+        """
+        if self._muted() or self._overflowed:
             return
         if len(self._data) + len(data) > HARD_LIMIT:
-            raise SlowClientError(f"{len(self._data)} bytes wait for the client")
+            self._overflowed = True
+            self._sending.cancel(reason="the client's outbox is over its limit")
+            self._news.set()
+            return
         self._data += data
         self._drained = trio.Event() if self._drained.is_set() else self._drained
         self._news.set()
@@ -70,9 +78,11 @@ class Outbox:
             full = full or not self.has_room
             chunk = bytes(self._data[:_CHUNK])
             del self._data[: len(chunk)]
-            with trio.move_on_after(STALL_S) as scope:
+            with trio.move_on_after(STALL_S) as self._sending:
                 await stream.send_all(chunk)
-            if scope.cancelled_caught:
+            if self._overflowed:
+                raise SlowClientError(f"more than {HARD_LIMIT} bytes would wait for the client")
+            if self._sending.cancelled_caught:
                 raise SlowClientError(f"the client took nothing for {STALL_S:.0f} s")
             if full and len(self._data) <= SOFT_LIMIT // 2:
                 full = False

@@ -35,11 +35,11 @@ class AccountUpdates:
     def repeat(self) -> None:
         """Send what has changed."""
         session, name = self._session, self.account.name
-        values = session.gateway.ledger.values(self.account)
-        for (key, currency), value in _changes(self._values, values):
+        report = session.gateway.ledger.report(self.account)
+        for (key, currency), value in _changes(self._values, report.values):
             session.send(messages.account_value(key, value, currency, name))
-        self._values = values
-        for row in session.gateway.ledger.valuations(self.account):
+        self._values = report.values
+        for row in report.rows:
             con_id = row.holding.instrument.con_id
             if self._prices.get(con_id) != row.price:
                 self._prices[con_id] = row.price
@@ -60,15 +60,13 @@ class MultiUpdates:
 
     def repeat(self) -> None:
         """Send what has changed."""
-        book = self._session.gateway.ledger
-        values = book.ledger_values(self._account) if self._brief else book.values(self._account)
+        report = self._session.gateway.ledger.report(self._account)
+        values = report.values
         if self._brief:
-            key = ("NetLiquidation", ledger.BASE)
-            values[key] = book.values(self._account)[key]
-        for (key_, currency), value in _changes(self._values, values):
-            data = messages.account_update_multi(
-                self._request_id, self._account.name, self._model, key_, value, currency
-            )
+            liquidation = ("NetLiquidation", ledger.BASE)
+            values = report.by_currency | {liquidation: report.values[liquidation]}
+        for (key, currency), value in _changes(self._values, values):
+            data = messages.account_update_multi(self._request_id, self._account.name, self._model, key, value, currency)
             self._session.send(data)
         self._values = values
 
@@ -94,10 +92,9 @@ class Summary:
             self._sent[account.name] = values
 
     def _select(self, account: Account) -> Values:
-        book = self._session.gateway.ledger
-        by_currency = book.ledger_values(account)
-        every = book.values(account)
-        values = {k: v for k, v in every.items() if k[0] in self._tags and k not in by_currency}
+        report = self._session.gateway.ledger.report(account)
+        by_currency = report.by_currency
+        values = {k: v for k, v in report.values.items() if k[0] in self._tags and k not in by_currency}
         wanted = self._currencies
         values |= {k: v for k, v in by_currency.items() if k[1] in wanted or "ALL" in wanted}
         return values
@@ -115,7 +112,7 @@ class Pnl:
 
     def repeat(self) -> None:
         """Send the figures if they have changed."""
-        rows = self._session.gateway.ledger.valuations(self._account)
+        rows = self._session.gateway.ledger.report(self._account).rows
         if self._con_id is not None:
             rows = [r for r in rows if r.holding.instrument.con_id == self._con_id]
         figures = (
@@ -140,8 +137,11 @@ def _account_updates(session: Session, fields: FieldReader) -> None:
     account = _account(session, -1, fields.text())
     if account is None:
         return
-    session.repeating.pop(_UPDATES, None)
+    before = session.repeating.pop(_UPDATES, None)
     if subscribe:
+        if isinstance(before, AccountUpdates) and before.account is not account:
+            text = "New account data requested from TWS. API client has been unsubscribed from account data."
+            session.error(-1, 2100, text)
         updates = session.repeating[_UPDATES] = AccountUpdates(session, account)
         updates.repeat()
         session.send(messages.account_download_end(account.name))
@@ -230,15 +230,16 @@ def _subscribe_pnl(session: Session, fields: FieldReader, *, single: bool) -> No
     if con_id is not None and con_id not in session.gateway.catalogue.by_con_id:
         invalid(session, request_id, f"Invalid contract id {con_id}")
         return
-    subscription = session.repeating["pnl", request_id] = Pnl(session, request_id, account, con_id)
+    kind = "pnl single" if single else "pnl"
+    subscription = session.repeating[kind, request_id] = Pnl(session, request_id, account, con_id)
     subscription.repeat()
 
 
 def _canceller(kind: str) -> Request:
-    names = {"summary": "AccountSummary", "multi": "AccountUpdatesMulti", "pnl": "PnL"}
+    names = {"summary": "AccountSummary", "multi": "AccountUpdatesMulti", "pnl": "PnL", "pnl single": "PnLSingle"}
 
     def cancel(session: Session, fields: FieldReader) -> None:
-        if kind != "pnl":
+        if not kind.startswith("pnl"):
             fields.version()
         request_id = fields.identifier()
         if session.repeating.pop((kind, request_id), None) is None:
@@ -295,5 +296,5 @@ REQUESTS: Mapping[int, Request] = {
     92: Request(name="reqPnL", handle=_pnl),
     93: _canceller("pnl"),
     94: Request(name="reqPnLSingle", handle=_pnl_single),
-    95: _canceller("pnl"),
+    95: _canceller("pnl single"),
 }

@@ -43,14 +43,27 @@ class SimulatorPorts:
 
 
 class Simulator:
-    """A gateway and its listening socket, which faults can close and open again."""
+    """A gateway with its sockets. `control.execute` does what a line on the control port does."""
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.gateway = Gateway(accounts=options.accounts, rate=options.rate, seed=options.seed)
-        self._host = options.host
+        self.control = Control(self)
+        self._options = options
         self._port = options.port
-        self._listening = trio.CancelScope()
+        self._phase = trio.CancelScope()
         self._refuse_until = 0.0
+
+    async def run(self, *, task_status: trio.TaskStatus[SimulatorPorts] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+        """Serve until cancelled."""
+        host, control_port = self._options.host, self._options.control_port
+        async with trio.open_nursery() as nursery:
+            port: int = await nursery.start(self._serve, name="sim:api port")
+            if control_port is not None:
+                control_port = await nursery.start(self.control.serve, host, control_port, name="sim:control port")
+            nursery.start_soon(self.gateway.market.run, name="sim:market")
+            nursery.start_soon(self._refresh_forever, name="sim:account refresh")
+            task_status.started(SimulatorPorts(port=port, control_port=control_port))
+        raise AssertionError("unreachable: the simulator's tasks end by cancellation only")
 
     def drop(self) -> None:
         """Reset the socket of every API client."""
@@ -58,25 +71,26 @@ class Simulator:
             session.reset()
 
     def refuse(self, seconds: float) -> None:
-        """Reset every API client and let nobody connect for a while."""
+        """Reset every API client and let nobody connect for a while; 0 opens the port again."""
         self._refuse_until = trio.current_time() + seconds
-        self._listening.cancel(reason="the port refuses connections")
+        self._phase.cancel(reason="the API port was told to refuse connections")
         self.drop()
 
-    async def serve(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+    async def _serve(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Accept API clients; the task status is the port."""
         listener = await self._open()
         self._port = listener.socket.getsockname()[1]
         task_status.started(self._port)
         async with trio.open_nursery() as clients:
             while True:
-                with trio.CancelScope() as self._listening:
+                with trio.CancelScope() as self._phase:
                     await trio.serve_listeners(self._serve_client, [listener], handler_nursery=clients)
-                listener.socket.close()
-                await trio.sleep_until(self._refuse_until)
+                while trio.current_time() < self._refuse_until:
+                    with trio.CancelScope() as self._phase:
+                        await trio.sleep_until(self._refuse_until)
                 listener = await self._reopen()
 
-    async def refresh_forever(self) -> NoReturn:
+    async def _refresh_forever(self) -> NoReturn:
         """Repeat account data to the clients that subscribed to it."""
         while True:
             await trio.sleep(self.gateway.refresh_s)
@@ -85,18 +99,16 @@ class Simulator:
                 await trio.lowlevel.checkpoint()
 
     async def _serve_client(self, stream: trio.SocketStream) -> None:
-        async with stream, trio.open_nursery() as nursery:
-            session = Session(self.gateway, REQUESTS, stream, nursery)
-            self.gateway.sessions.add(session)
-            try:
-                nursery.start_soon(session.send_forever, name="sim:client writer")
+        session = Session(self.gateway, REQUESTS, stream)
+        self.gateway.sessions.add(session)
+        try:
+            async with stream:
                 await session.run()
-            finally:
-                self.gateway.sessions.discard(session)
-            nursery.cancel_scope.cancel(reason="the API client's session has ended")
+        finally:
+            self.gateway.sessions.discard(session)
 
     async def _open(self) -> trio.SocketListener:
-        first, *others = await trio.open_tcp_listeners(self._port, host=self._host)
+        first, *others = await trio.open_tcp_listeners(self._port, host=self._options.host)
         # A name such as localhost may mean several addresses; with a free port each would get its own.
         for other in others:
             other.socket.close()
@@ -118,16 +130,4 @@ async def serve_simulator(
     task_status: trio.TaskStatus[SimulatorPorts] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
     """Serve the TWS API until cancelled; OSError, perhaps in a group, when a port is taken."""
-    simulator = Simulator(options)
-    async with trio.open_nursery() as nursery:
-        port: int = await nursery.start(simulator.serve, name="sim:api port")
-        control_port: int | None = None
-        if options.control_port is not None:
-            control = Control(simulator)
-            control_port = await nursery.start(
-                control.serve, options.host, options.control_port, name="sim:control port"
-            )
-        nursery.start_soon(simulator.gateway.market.run, name="sim:market")
-        nursery.start_soon(simulator.refresh_forever, name="sim:account refresh")
-        task_status.started(SimulatorPorts(port=port, control_port=control_port))
-    raise AssertionError("unreachable: the simulator's tasks end by cancellation only")
+    await Simulator(options).run(task_status=task_status)

@@ -11,7 +11,7 @@ import collections
 import logging
 import socket
 import struct
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ibactors.sim.lines import Line
     from ibactors.sim.requests import Request
 
-HANDSHAKE_S = 5.0
 MAX_MESSAGES_PER_S = 50
 MAX_VIOLATIONS = 3
 _START_API = 71
@@ -63,7 +62,6 @@ class Session:
         gateway: Gateway,
         requests: Mapping[int, Request],
         stream: trio.SocketStream,
-        nursery: trio.Nursery,
     ) -> None:
         self.gateway = gateway
         self._requests = requests
@@ -73,7 +71,7 @@ class Session:
         self.lines: dict[int, Line] = {}
         self.repeating: dict[tuple[str, int], Repeating] = {}
         self._stream = stream
-        self._nursery = nursery
+        self._nursery: trio.Nursery | None = None
         self._input = FrameBuffer()
         self._outbox = Outbox(lambda: gateway.faults.muted)
         self._stale: dict[int, Line] = {}
@@ -109,36 +107,50 @@ class Session:
             await trio.sleep(delay_s)
             act()
 
-        self._nursery.start_soon(wait, name=f"sim:client {self.client_id} delayed answer")
+        if self._nursery is not None:
+            self._nursery.start_soon(wait, name=f"sim:client {self.client_id} delayed answer")
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset, as a dying gateway does."""
         reset_stream(self._stream)
 
     async def run(self) -> None:
-        """Serve the client until either side ends; never raises for anything a client does."""
+        """Serve the client until either side ends; nothing a client does gets out of here."""
         try:
-            await self._serve()
-        except (SessionEndedError, FrameError, SlowClientError) as over:
-            logger.info("api client %s ended: %s", self.client_id, over)
-            await self._close_politely()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            logger.debug("api client %s lost its connection", self.client_id)
-        except Exception:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._write, name="sim:client writer")
+                await self._read()
+                self._nursery.cancel_scope.cancel(reason="the API client's session has ended")
+        except* Exception:
             logger.exception("api client %s ended by a bug of the simulator", self.client_id)
         finally:
             self._forget()
 
-    async def send_forever(self) -> NoReturn:
-        """The writer's half; the server runs it beside `run`."""
-        await self._outbox.send_forever(self._stream, self._catch_up)
+    async def _read(self) -> None:
+        try:
+            await self._serve()
+        except (SessionEndedError, FrameError) as ended:
+            logger.info("api client %s ended: %s", self.client_id, ended)
+            await self._close_politely()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            logger.debug("api client %s lost its connection", self.client_id)
+
+    async def _write(self) -> None:
+        try:
+            await self._outbox.send_forever(self._stream, self._catch_up)
+        except SlowClientError as slow:
+            logger.warning("api client %s is too slow: %s", self.client_id, slow)
+            self.reset()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            # The reader notices the same and ends the session.
+            logger.debug("api client %s takes no more", self.client_id)
 
     async def _serve(self) -> None:
-        with trio.move_on_after(HANDSHAKE_S) as scope:
+        with trio.move_on_after(self.gateway.handshake_s) as scope:
             await self._shake_hands()
             start = await self._start_request()
         if scope.cancelled_caught:
-            raise SessionEndedError(f"no handshake within {HANDSHAKE_S:.0f} s")
+            raise SessionEndedError(f"no handshake within {self.gateway.handshake_s:g} s")
         self._start_api(start)
         while True:
             body = await self._next_frame()

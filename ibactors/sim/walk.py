@@ -91,7 +91,7 @@ class PriceWalk:
             self._trade(self._random.choice((self.bid, self.ask)), changed, epoch_s)
         return changed
 
-    def fix(self, bid: float, ask: float, last: float) -> set[Field]:
+    def fix(self, bid: float, ask: float, last: float, epoch_s: int) -> set[Field]:
         """Set exact prices, -1 for none, and stand still until `frozen` is reset."""
         prices = [self._exact(p) for p in (bid, ask, last)]
         self.frozen = True
@@ -99,11 +99,11 @@ class PriceWalk:
         self.bid_size = 0 if self.bid == _NO_PRICE else max(self.bid_size, self.instrument.lot)
         self.ask_size = 0 if self.ask == _NO_PRICE else max(self.ask_size, self.instrument.lot)
         changed = {Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE}
-        if self.instrument.has_trades:
-            changed |= {Field.LAST, Field.LAST_SIZE}
+        changed |= {Field.TIME, Field.LAST, Field.LAST_SIZE}
+        self.time = epoch_s
         if self.last != _NO_PRICE:
             changed |= self._widen(self.last)
-        return changed
+        return changed & self.known()
 
     def known(self) -> set[Field]:
         """Every field this kind of instrument has a tick for."""

@@ -20,7 +20,7 @@ UNSET_INTEGER = "2147483647"
 UNSET_DOUBLE = "1.7976931348623157E308"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
-_VERSIONS = re.compile(rb"v([0-9]{1,5})\.\.([0-9]{1,5})(?: [^\0]*)?\Z")
+_VERSIONS = re.compile(rb"v([0-9]{1,5})(?:\.\.([0-9]{1,5}))?(?: [^\0]*)?\Z")
 _JAVA_INT = range(-(1 << 31), 1 << 31)
 
 
@@ -143,4 +143,4 @@ def parse_versions(body: bytes) -> tuple[int, int]:
     match = _VERSIONS.match(body.rstrip(b"\0"))
     if match is None:
         raise FrameError("the client sent no version range")
-    return int(match[1]), int(match[2])
+    return int(match[1]), int(match[2] or match[1])
