@@ -1,1 +1,3 @@
 """Interactive Brokers behind REST and WebSocket."""
+
+__version__ = "0.1.0"

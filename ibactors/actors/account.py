@@ -1,0 +1,217 @@
+"""The account actor: summary, positions and portfolio of the session's accounts, as the gateway keeps them up to date.
+
+It subscribes once a session and answers from memory. Before the first complete set of a session is in, a request waits for it; while there
+is no session it is refused, so that figures from before a break are never shown as current.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import ClassVar, assert_never
+
+import msgspec
+import trio
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
+from ibactors.model import AccountBook, Figure, PortfolioItem, Position, SessionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GetBook(Ask[AccountBook]):
+    """Everything that is known of one account, or of the first one."""
+
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanged:
+    """The session with the gateway came up or broke."""
+
+    session: SessionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The gateway sent one item of account data."""
+
+    feed: "_Feed"
+    item: "Position | PortfolioItem | TaggedFigure | Complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedFigure:
+    """A figure of the summary with its name."""
+
+    tag: str
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """The first full set of something is in."""
+
+    what: str
+
+
+AccountMessage = GetBook | SessionChanged | Seen
+
+
+class AccountRef(Ref[AccountMessage]):
+    """Account data, as the web layer sees it."""
+
+    patience: ClassVar[float] = 8.0
+    """Seconds to wait for the first complete set of a session."""
+
+    def __init__(self) -> None:
+        super().__init__("account")
+
+    async def book(self, account: str | None = None) -> AccountBook:
+        """Summary and positions of *account*, or of the first one.
+
+        Raises UnknownAccount, GatewayDisconnected, GatewayTimeout or an ActorError.
+        """
+        msg = GetBook(account=account)
+        try:
+            with trio.fail_after(self.patience):
+                return await self.ask(msg, msg.reply)
+        except trio.TooSlowError:
+            raise GatewayTimeout(f"The gateway did not send the account data within {self.patience:g} s.") from None
+
+
+class _Feed:
+    """Carries one session's account data into the mailbox: the newest value of each item, so that nothing overflows."""
+
+    def __init__(self, ref: AccountRef) -> None:
+        self._ref = ref
+
+    def figure_seen(self, tag: str, figure: Figure) -> None:
+        self._saw(("figure", figure.account, tag, figure.currency), TaggedFigure(tag=tag, figure=figure))
+
+    def position_seen(self, position: Position) -> None:
+        self._saw(("position", position.account, position.con_id), position)
+
+    def portfolio_seen(self, item: PortfolioItem) -> None:
+        self._saw(("portfolio", item.account, item.con_id), item)
+
+    def complete(self, what: str) -> None:
+        self._saw(("complete", what), Complete(what=what))
+
+    def _saw(self, key: Hashable, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
+        self._ref.tell_newest(key, Seen(feed=self, item=item))
+
+
+class AccountActor(Actor[AccountMessage]):
+    """One incarnation; it begins with nothing and subscribes in each new session."""
+
+    mailbox_size = 256  # one ask a waiting request; more are refused with 503
+
+    def __init__(self, ref: AccountRef, connection: ConnectionRef) -> None:
+        super().__init__(ref)
+        self._me = ref
+        self._connection = connection
+        self._feed: _Feed | None = None
+        self._epoch = 0
+        self._complete: set[str] = set()
+        self._figures: dict[tuple[str, str, str], Figure] = {}
+        self._positions: dict[tuple[str, int], Position] = {}
+        self._portfolio: dict[tuple[str, int], PortfolioItem] = {}
+        self._waiting: list[GetBook] = []
+
+    async def run(self, mailbox: Mailbox[AccountMessage]) -> None:
+        with self._connection.sessions.listening(self._session_changed) as session:
+            self._session_changed(session)
+            await self.serve(mailbox)
+
+    async def handle(self, msg: AccountMessage) -> None:
+        match msg:
+            case GetBook():
+                self._answer_or_wait(msg)
+            case SessionChanged():
+                self._on_session(msg.session)
+            case Seen():
+                if msg.feed is self._feed:
+                    self._on_item(msg.item)
+            case _:
+                assert_never(msg)
+
+    def _session_changed(self, session: SessionStatus) -> None:
+        self._me.tell_newest("session", SessionChanged(session=session))
+
+    def _on_session(self, session: SessionStatus) -> None:
+        if session.up and session.epoch == self._epoch:
+            return
+        self._complete.clear()
+        self._figures.clear()
+        self._positions.clear()
+        self._portfolio.clear()
+        self._feed = None
+        if session.up:
+            self._epoch = session.epoch
+            self._feed = _Feed(self._me)
+            self._connection.watch_accounts(self._feed)
+        else:
+            self._answer_waiting()
+
+    def _on_item(self, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
+        match item:
+            case TaggedFigure(tag=tag, figure=figure):
+                self._figures[figure.account, tag, figure.currency] = figure
+            case Position():
+                if item.position:
+                    self._positions[item.account, item.con_id] = item
+                else:
+                    self._positions.pop((item.account, item.con_id), None)
+            case PortfolioItem():
+                self._portfolio[item.account, item.con_id] = item
+            case Complete(what=what):
+                self._complete.add(what)
+                self._answer_waiting()
+            case _:
+                assert_never(item)
+
+    def _answer_or_wait(self, msg: GetBook) -> None:
+        reply: Reply[AccountBook] = msg.reply
+        session = self._connection.sessions.value
+        if not session.up:
+            reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+        elif msg.account is not None and msg.account not in session.accounts:
+            reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
+        elif self._epoch != session.epoch or self._complete != {"summary", "positions"}:
+            reply.defer()
+            self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]
+            self._waiting.append(msg)
+        else:
+            reply.send(self._book(session, msg.account))
+
+    def _answer_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for msg in waiting:
+            self._answer_or_wait(msg)
+
+    def _book(self, session: SessionStatus, account: str | None) -> AccountBook:
+        chosen = account or session.accounts[0]
+        return AccountBook(
+            account=chosen,
+            figures={(tag, currency): figure for (owner, tag, currency), figure in self._figures.items() if owner == chosen},
+            positions=tuple(
+                self._with_market_figures(position) for position in self._positions.values() if account in {None, position.account}
+            ),
+        )
+
+    def _with_market_figures(self, position: Position) -> Position:
+        item = self._portfolio.get((position.account, position.con_id))
+        if item is None:
+            return position
+        return msgspec.structs.replace(
+            position,
+            market_price=item.market_price,
+            market_value=item.market_value,
+            unrealized_pnl=item.unrealized_pnl,
+            realized_pnl=item.realized_pnl,
+        )
+
+
+def account_builder(ref: AccountRef, connection: ConnectionRef) -> Callable[[], AccountActor]:
+    """Makes incarnations of the account actor."""
+    return lambda: AccountActor(ref, connection)

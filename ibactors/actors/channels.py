@@ -1,0 +1,87 @@
+"""Two ways to hand on a value that has a newest version: tell everybody who listens, and keep only the newest for a slow reader.
+
+Ticks and states are never queued: a reader that is late gets the newest value and skips the rest. Both classes are plain objects for use
+within one trio run; their methods that do not wait may also be called from an asyncio callback of the bridge.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Topic(Generic[T]):
+    """The newest value of something, and the listeners that are called with each new one.
+
+    A topic lives on an actor's `Ref`, so that listeners outlive a crash of the actor.
+    """
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+        self._listeners: dict[object, Callable[[T], None]] = {}
+
+    @property
+    def value(self) -> T:
+        """The newest value."""
+        return self._value
+
+    @property
+    def listeners(self) -> int:
+        """How many listen at the moment."""
+        return len(self._listeners)
+
+    def publish(self, value: T) -> None:
+        """Make *value* the newest and call each listener with it, in the order in which they came."""
+        self._value = value
+        for listener in tuple(self._listeners.values()):
+            listener(value)
+
+    @contextmanager
+    def listening(self, listener: Callable[[T], None]) -> Iterator[T]:
+        """Call *listener* with each value published inside the block; it must neither wait nor raise. Yields the newest value."""
+        key = object()
+        self._listeners[key] = listener
+        try:
+            yield self._value
+        finally:
+            del self._listeners[key]
+
+
+class Newest(Generic[K, V]):
+    """A channel that holds one value a key: a newer one replaces it, the writer never waits, memory never grows."""
+
+    def __init__(self) -> None:
+        self._values: dict[K, V] = {}
+        self._filled = trio.Event()
+        self._taken = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def put(self, key: K, value: V) -> None:
+        """Store *value* in place of an unread older one."""
+        self._values[key] = value
+        self._filled.set()
+
+    def discard(self, key: K) -> None:
+        """Forget an unread value."""
+        self._values.pop(key, None)
+
+    async def take(self) -> dict[K, V]:
+        """Wait until there is something, then take all of it, in the order of first arrival."""
+        await self._filled.wait()
+        values, self._values = self._values, {}
+        self._filled = trio.Event()
+        self._taken.set()
+        self._taken = trio.Event()
+        return values
+
+    async def taken(self) -> None:
+        """Wait until what is unread now has been taken; for a writer that must not run ahead of the reader."""
+        if self._values:
+            await self._taken.wait()

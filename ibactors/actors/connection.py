@@ -1,0 +1,235 @@
+"""The connection actor: keeps one API session with the gateway, and carries requests to it.
+
+It connects, waits and connects again for as long as it lives. Every change of the session is published on `ConnectionRef.sessions`, where
+actors and WebSocket clients listen: a new epoch means that all data must be requested anew. Requests made while there is no session are
+refused at once with GatewayDisconnected, and those in flight at a break end with it; nothing is kept to be sent later.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, Protocol, TypeVar, assert_never
+
+import structlog
+import trio
+
+from ibactors.actors.channels import Topic
+from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.bridge.inbox import AccountListener
+from ibactors.bridge.lines import LineListener
+from ibactors.bridge.session import Session, SessionSettings
+from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus, now
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FindContracts(Ask[tuple[ContractInfo, ...]]):
+    """A search for the contracts that fit."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenLine(Ask[None]):
+    """Request streaming data; an older line of the same owner is closed first."""
+
+    owner: str
+    instrument: Instrument
+    contract: ContractInfo
+    listener: LineListener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLine:
+    """The owner needs its line no longer."""
+
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchAccounts:
+    """Subscribe to account data for the rest of the present session."""
+
+    listener: AccountListener
+
+
+ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts
+
+
+class ConnectionRef(Ref[ConnectionMessage]):
+    """The session with the gateway, as other actors and the web layer see it."""
+
+    def __init__(self) -> None:
+        super().__init__("connection")
+        self.sessions: Topic[SessionStatus] = Topic(
+            SessionStatus(phase=SessionPhase.CONNECTING, epoch=0, since=now(), reason="The service is starting.")
+        )
+        """The state of the session; its value may be read at any time without asking."""
+        self.session: Session | None = None
+        """The live session; set and used by the actor, read by others only through the properties below."""
+
+    @property
+    def lines(self) -> int:
+        """Open market-data lines."""
+        return 0 if self.session is None else self.session.lines
+
+    @property
+    def unsent(self) -> int:
+        """Messages that wait for their turn at the gateway's message rate."""
+        return 0 if self.session is None else self.session.waiting
+
+    async def find_contracts(self, instrument: Instrument) -> tuple[ContractInfo, ...]:
+        """All contracts that fit; raises ContractNotFound, InvalidRequest, GatewayTimeout, GatewayDisconnected."""
+        msg = FindContracts(instrument=instrument)
+        return await self.ask(msg, msg.reply)
+
+    async def open_line(self, owner: str, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
+        """Have ticks and errors of a new line sent to *listener*; raises GatewayDisconnected."""
+        msg = OpenLine(owner=owner, instrument=instrument, contract=contract, listener=listener)
+        await self.ask(msg, msg.reply)
+
+    def close_line(self, owner: str) -> None:
+        """Close the owner's line, if it has one; without effect while the actor is down, as its session ended with it."""
+        self.tell_newest(("close", owner), CloseLine(owner=owner))
+
+    def watch_accounts(self, listener: AccountListener) -> None:
+        """Have account data of this session sent to *listener*."""
+        self.tell_newest("watch_accounts", WatchAccounts(listener=listener))
+
+
+class RunSession(Protocol):
+    """`bridge.session.run_session`, or what a test puts in its place."""
+
+    async def __call__(self, settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+        """Run one session; raises GatewayDisconnected when it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Waits between attempts to connect, in seconds. A refused connection costs nobody anything, so the ceiling is low."""
+
+    initial: float = 0.1
+    factor: float = 1.5
+    ceiling: float = 1.0
+    jitter: float = 0.1
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after the given number of failures in a row."""
+        base = min(self.initial * self.factor ** min(failures - 1, 50), self.ceiling)
+        return base * (1 + random.uniform(0, self.jitter))
+
+
+class ConnectionActor(Actor[ConnectionMessage]):
+    """One incarnation; sessions come and go inside it, and a lost gateway is no crash."""
+
+    mailbox_size = 1024  # one ask a symbol and a session; more means that the service is swamped, and asks fail with 503
+
+    def __init__(self, ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, backoff: Backoff) -> None:
+        super().__init__(ref)
+        self._me = ref
+        self._settings = settings
+        self._run_session = run_session
+        self._backoff = backoff
+        self._lines: dict[str, int] = {}
+
+    async def run(self, mailbox: Mailbox[ConnectionMessage]) -> None:
+        self.nursery.start_soon(self._keep_session, name="actor:connection/session")
+        try:
+            await self.serve(mailbox)
+        finally:
+            self._session_over(SessionPhase.STOPPED, "The connection actor stopped.")
+
+    async def handle(self, msg: ConnectionMessage) -> None:
+        match msg:
+            case CloseLine():
+                self._close_line(msg.owner)
+            case WatchAccounts():
+                if self._me.session is not None:
+                    self._me.session.watch_accounts(msg.listener)
+            case FindContracts():
+                session = self._session_or_refuse(msg.reply)
+                if session is not None:
+                    msg.reply.defer()
+                    self.nursery.start_soon(_find_contracts, session, msg, name=f"actor:connection/find {msg.instrument.name}")
+            case OpenLine():
+                self._open_line(msg)
+            case _:
+                assert_never(msg)
+
+    def _session_or_refuse(self, reply: Reply[T]) -> Session | None:
+        if self._me.session is None:
+            reply.fail(GatewayDisconnected(self._me.sessions.value.reason or "There is no session with the gateway."))
+        return self._me.session
+
+    def _open_line(self, msg: OpenLine) -> None:
+        session = self._session_or_refuse(msg.reply)
+        if session is not None:
+            self._close_line(msg.owner)
+            self._lines[msg.owner] = session.open_line(msg.instrument, msg.contract, msg.listener)
+            msg.reply.send(None)
+
+    def _close_line(self, owner: str) -> None:
+        line_id = self._lines.pop(owner, None)
+        if line_id is not None and self._me.session is not None:
+            self._me.session.close_line(line_id)
+
+    async def _keep_session(self) -> NoReturn:
+        failures = 0
+        self._publish(SessionPhase.CONNECTING, "Connecting to the gateway.")
+        while True:
+            up = False
+            lost: IbactorsError | None = None
+            try:
+                async with trio.open_nursery() as nursery:
+                    session: Session = await nursery.start(self._run_session, self._settings, name="session")
+                    up = True
+                    self._session_up(session)
+            except* GatewayDisconnected as group:
+                lost = next(exc for exc in group.exceptions if isinstance(exc, GatewayDisconnected))
+            failures = 1 if up else failures + 1
+            self._session_over(SessionPhase.BACKING_OFF, str(lost))
+            await trio.sleep(self._backoff.delay(failures))
+
+    def _session_up(self, session: Session) -> None:
+        self._me.session = session
+        self._lines.clear()
+        status = SessionStatus(
+            phase=SessionPhase.UP,
+            epoch=self._me.sessions.value.epoch + 1,
+            since=now(),
+            accounts=session.accounts,
+            server_version=session.server_version,
+        )
+        log.info("session_up", epoch=status.epoch, server_version=status.server_version, accounts=len(status.accounts))
+        self._me.sessions.publish(status)
+
+    def _session_over(self, phase: SessionPhase, reason: str) -> None:
+        self._me.session = None
+        self._lines.clear()
+        self._publish(phase, reason)
+
+    def _publish(self, phase: SessionPhase, reason: str) -> None:
+        """Tell a change of state; an attempt that fails like the one before is none."""
+        old = self._me.sessions.value
+        if (old.phase, old.reason) != (phase, reason):
+            level = "warning" if phase is SessionPhase.BACKING_OFF else "info"
+            getattr(log, level)("session_changed", phase=phase.value, reason=reason, epoch=old.epoch)
+            self._me.sessions.publish(SessionStatus(phase=phase, epoch=old.epoch, since=now(), reason=reason))
+
+
+async def _find_contracts(session: Session, msg: FindContracts) -> None:
+    try:
+        msg.reply.send(await session.find_contracts(msg.instrument))
+    except IbactorsError as exc:
+        msg.reply.fail(exc)
+
+
+def connection_builder(
+    ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, backoff: Backoff | None = None
+) -> Callable[[], ConnectionActor]:
+    """Makes incarnations of the connection actor."""
+    return lambda: ConnectionActor(ref, settings, run_session, backoff or Backoff())

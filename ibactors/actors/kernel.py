@@ -1,0 +1,268 @@
+"""What an actor is: typed messages, a mailbox, an address that outlives crashes, and asks that always end.
+
+An actor's module defines its messages, a `Ref` subclass with the methods that other modules call, and the `Actor` itself. The supervisor
+(`supervisor.py`) runs one incarnation after another; the rules that keep callers safe are all here:
+
+- An ask ends with the answer, the actor's refusal, `ActorDown`, `MailboxFull` or `AskTimeout`; never with silence. When an incarnation
+  ends, every open reply is settled, whether its message was queued, being handled, or handed to a child task.
+- A reply knows whether its message was begun (`started`): only what was not begun may be sent again.
+- A handler that returns without answering an ask (and without `reply.defer()`) has a bug, and the actor crashes for it.
+"""
+
+import enum
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+
+import outcome
+import trio
+
+from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+
+R = TypeVar("R")
+M = TypeVar("M")
+
+
+class Reply(Generic[R]):
+    """One-shot slot for the answer to an ask; the first answer wins."""
+
+    __slots__ = ("_event", "_outcome", "deadline", "deferred", "started")
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+        self._outcome: outcome.Outcome[R] | None = None
+        self.started = False
+        """True once the actor has taken the message from its mailbox."""
+        self.deferred = False
+        """True once the handler has said that somebody else will answer."""
+        self.deadline = float("inf")
+        """When the caller stops waiting, in `trio.current_time()` seconds; an actor may budget its own waits by it."""
+
+    @property
+    def settled(self) -> bool:
+        """True when there is an answer, or nobody waits for one any more."""
+        return self._outcome is not None
+
+    def send(self, value: R) -> None:
+        """Answer; without effect when the reply is settled already."""
+        self._settle(outcome.Value(value))
+
+    def fail(self, error: Exception) -> None:
+        """Refuse: the caller's `ask` raises *error*."""
+        # One refusal may be given to many callers; without this each raise would lengthen its traceback.
+        self._settle(outcome.Error(error.with_traceback(None)))
+
+    def defer(self) -> None:
+        """Promise an answer after the handler has returned; if the incarnation ends before, the caller gets `ActorDown`."""
+        self.deferred = True
+
+    def _settle(self, result: "outcome.Outcome[R]") -> None:
+        if self._outcome is None:
+            self._outcome = result
+            self._event.set()
+
+    async def wait(self) -> R:
+        """The answer, or the exception that was given in place of one."""
+        await self._event.wait()
+        if self._outcome is None:
+            raise AssertionError("a settled reply has an outcome")
+        return self._outcome.unwrap()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ask(Generic[R]):
+    """A message that is answered with an R; messages without an answer are plain frozen dataclasses."""
+
+    reply: Reply[R] = field(default_factory=Reply, repr=False)
+
+
+class State(enum.StrEnum):
+    """Where an actor is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    BACKOFF = "backoff"
+    STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class Status:
+    """What operators see of an actor; counters run over all incarnations."""
+
+    state: State = State.STOPPED
+    since: float = 0.0
+    """`trio.current_time()` at the last change of state."""
+    incarnation: int = 0
+    restarts: int = 0
+    handled: int = 0
+    last_error: str | None = None
+    mailbox_peak: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """Lies in the mailbox to wake the actor for its conflated messages."""
+
+
+class Ref(Generic[M]):
+    """The stable address of an actor: other modules hold this, never the actor."""
+
+    ask_limit: ClassVar[float] = 30.0
+    """Seconds after which an ask fails with `AskTimeout`, whatever the caller's own deadline."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.status = Status()
+        self._mailbox: trio.MemorySendChannel[M | _Wake] | None = None
+        self._open: set[Reply[Any]] = set()
+        self._newest: dict[Hashable, M] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Messages in the mailbox."""
+        return 0 if self._mailbox is None else self._mailbox.statistics().current_buffer_used
+
+    @property
+    def peak(self) -> int:
+        """The most messages that ever waited."""
+        current = 0 if self._mailbox is None else self._mailbox.statistics().peak_buffer_used
+        return max(self.status.mailbox_peak, current)
+
+    @property
+    def open_asks(self) -> int:
+        """Asks that have no answer yet."""
+        return len(self._open)
+
+    def tell(self, msg: M) -> None:
+        """Post *msg* without waiting. Raises ActorDown (not started) or MailboxFull."""
+        self._post(msg)
+
+    def tell_newest(self, key: Hashable, msg: M) -> None:
+        """Post *msg*, replacing a waiting one with the same *key*; nothing happens when the actor is down.
+
+        For states and ticks, where only the newest counts. It cannot overflow: there is one place for each key, and a full mailbox does
+        not lose the message, because the actor looks at these after each message it handles.
+        """
+        if self._mailbox is None:
+            return
+        first = not self._newest
+        self._newest[key] = msg
+        if first:
+            try:
+                self._mailbox.send_nowait(_Wake())
+            except trio.WouldBlock:
+                return
+
+    async def ask(self, msg: M, reply: Reply[R]) -> R:
+        """Post *msg* and wait for *reply*, within the caller's deadline and `ask_limit`.
+
+        Raises what the actor refused with, ActorDown, MailboxFull or AskTimeout.
+        """
+        limit = trio.current_time() + self.ask_limit
+        reply.deadline = min(limit, trio.current_effective_deadline())
+        self._post(msg)
+        self._open.add(reply)
+        try:
+            with trio.fail_at(limit):
+                return await reply.wait()
+        except trio.TooSlowError:
+            raise AskTimeout(self.name, self.ask_limit, started=reply.started) from None
+        finally:
+            self._open.discard(reply)
+            # An abandoned request is settled, so that the actor skips it instead of working for nobody.
+            reply.fail(ActorDown(self.name, started=reply.started))
+
+    def _post(self, msg: "M | _Wake") -> None:
+        if self._mailbox is None:
+            raise ActorDown(self.name, started=False)
+        try:
+            self._mailbox.send_nowait(msg)
+        except trio.WouldBlock:
+            raise MailboxFull(self.name, self.waiting) from None
+
+    @contextmanager
+    def open_mailbox(self, size: int) -> Iterator["Mailbox[M]"]:
+        """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
+        send, receive = trio.open_memory_channel[M | _Wake](size)
+        with send, receive:
+            self._mailbox = send
+            try:
+                yield Mailbox(receive, self._newest)
+            finally:
+                self.status.mailbox_peak = self.peak
+                self._mailbox = None
+                self._newest.clear()
+                for reply in tuple(self._open):
+                    reply.fail(ActorDown(self.name, started=reply.started))
+
+
+class Mailbox(Generic[M]):
+    """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
+
+    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake]", newest: dict[Hashable, M]) -> None:
+        self._receive = receive
+        self._newest = newest
+
+    async def next(self) -> list[M]:
+        """The next messages to handle; waits until there is at least one."""
+        msg = await self._receive.receive()
+        batch = [] if isinstance(msg, _Wake) else [msg]
+        batch += self._newest.values()
+        self._newest.clear()
+        return batch
+
+
+class Actor(Generic[M]):
+    """One incarnation: state and a handler. The supervisor makes a new object for each, so that no broken state survives a crash."""
+
+    mailbox_size: ClassVar[int] = 64
+    """Overflow means that the actor is stuck or swamped; asks then fail with MailboxFull (503) instead of piling up."""
+
+    def __init__(self, ref: Ref[M]) -> None:
+        self.ref = ref
+        self.nursery: trio.Nursery
+        """For child tasks of this incarnation; set before `run`, cancelled after it."""
+
+    async def run(self, mailbox: Mailbox[M]) -> None:
+        """Serve until cancelled; override to hold resources open around `serve`."""
+        await self.serve(mailbox)
+
+    async def handle(self, msg: M) -> None:
+        """Act on one message. An exception is a bug: it crashes the actor. A caller's mistake is a `reply.fail`."""
+        raise NotImplementedError
+
+    def after(self, seconds: float, msg: M) -> None:
+        """Post *msg* to this actor later; forgotten when the incarnation ends."""
+        self.nursery.start_soon(self._post_later, seconds, msg, name=f"actor:{self.ref.name}/timer")
+
+    async def serve(self, mailbox: Mailbox[M]) -> NoReturn:
+        """Handle messages until cancelled."""
+        self.ref.status.state = State.RUNNING
+        self.ref.status.since = trio.current_time()
+        while True:
+            for msg in await mailbox.next():
+                await self._handle_one(msg)
+
+    async def _handle_one(self, msg: M) -> None:
+        reply: Reply[object] | None = msg.reply if isinstance(msg, Ask) else None
+        if reply is not None:
+            if reply.settled:
+                return
+            reply.started = True
+        try:
+            await self.handle(msg)
+            if reply is not None and not (reply.settled or reply.deferred):
+                raise AssertionError(f"{type(msg).__name__} was left without an answer")
+        except Exception as exc:
+            exc.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
+            raise
+        self.ref.status.handled += 1
+
+    async def _post_later(self, seconds: float, msg: M) -> None:
+        await trio.sleep(seconds)
+        self.ref.tell_newest(("timer", type(msg)), msg)
+
+
+Build = Callable[[], Actor[M]]
+"""Makes the next incarnation of an actor."""

@@ -1,0 +1,129 @@
+"""The market actor: the directory of symbols and the budget of market-data lines.
+
+It starts a symbol actor for each instrument that somebody wants, hands out its address, and stops it when the symbol asks to be retired.
+When all lines are in use, the symbol that has been idle longest gives way; when none is idle, the request is refused with NoFreeLine.
+After a crash its next incarnation finds the running symbols in the supervisor's list, so that no listener notices.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref
+from ibactors.actors.supervisor import RestartPolicy, Supervisor
+from ibactors.actors.symbol import Failed, SymbolActor, SymbolRef
+from ibactors.errors import ActorDown, NoFreeLine
+from ibactors.model import Encoded, Instrument, Quote
+
+log = structlog.get_logger(__name__)
+
+SYMBOL_POLICY = RestartPolicy(max_restarts=None)
+"""A symbol that crashes again and again is retried ever more slowly; it must not take the process down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Open(Ask[SymbolRef]):
+    """Somebody wants an instrument."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """A symbol is not needed any more, or has failed."""
+
+    ref: SymbolRef
+
+
+MarketMessage = Open | Retire
+
+
+class MarketRef(Ref[MarketMessage]):
+    """Where the web layer asks for symbols."""
+
+    def __init__(self) -> None:
+        super().__init__("market")
+
+    async def open(self, instrument: Instrument) -> SymbolRef:
+        """The symbol's address; starts its actor if there is none. Raises NoFreeLine."""
+        msg = Open(instrument=instrument)
+        return await self.ask(msg, msg.reply)
+
+    async def quote(self, instrument: Instrument) -> Encoded[Quote]:
+        """The newest quote; see `SymbolRef.quote` for what it raises."""
+        try:
+            return await (await self.open(instrument)).quote()
+        except ActorDown:
+            # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
+            return await (await self.open(instrument)).quote()
+
+    def retire(self, ref: SymbolRef) -> None:
+        """Ask for a symbol to be stopped; it is not, if somebody wants it by then."""
+        self.tell_newest(("retire", ref.name), Retire(ref=ref))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettings:
+    """Times in seconds."""
+
+    max_lines: int = 100
+    idle_seconds: float = 60.0
+    quote_patience: float = 5.0
+
+
+class MarketActor(Actor[MarketMessage]):
+    """One incarnation of the directory."""
+
+    mailbox_size = 1024  # one ask a request in the web layer; more are refused with 503
+
+    def __init__(self, ref: MarketRef, connection: ConnectionRef, supervisor: Supervisor, settings: MarketSettings) -> None:
+        super().__init__(ref)
+        self._me = ref
+        self._connection = connection
+        self._supervisor = supervisor
+        self._settings = settings
+        self._symbols: dict[Instrument, SymbolRef] = {}
+
+    async def run(self, mailbox: Mailbox[MarketMessage]) -> None:
+        self._symbols = {ref.instrument: ref for ref in self._supervisor if isinstance(ref, SymbolRef)}
+        await self.serve(mailbox)
+
+    async def handle(self, msg: MarketMessage) -> None:
+        match msg:
+            case Open():
+                ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg.instrument)
+                if ref is None:
+                    msg.reply.fail(NoFreeLine(f"All {self._settings.max_lines} market-data lines are in use and none of them is idle."))
+                else:
+                    ref.touch()
+                    msg.reply.send(ref)
+            case Retire():
+                failed = isinstance(msg.ref.updates.value, Failed)
+                if failed or msg.ref.idle_for() >= self._settings.idle_seconds:
+                    self._stop(msg.ref, "failed" if failed else "idle")
+            case _:
+                assert_never(msg)
+
+    async def _make_room_and_start(self, instrument: Instrument) -> SymbolRef | None:
+        if len(self._symbols) >= self._settings.max_lines:
+            # Whoever was touched within the last second may be about to be asked; it is not idle yet.
+            idle = [ref for ref in self._symbols.values() if ref.idle_for() > 1.0]
+            if not idle:
+                return None
+            self._stop(max(idle, key=SymbolRef.idle_for), "evicted")
+        ref = SymbolRef(instrument, patience=self._settings.quote_patience)
+        self._symbols[instrument] = ref
+        await self._supervisor.start(ref, self._builder(ref), SYMBOL_POLICY)
+        return ref
+
+    def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
+        return lambda: SymbolActor(ref, self._connection, self._me, idle_seconds=self._settings.idle_seconds)
+
+    def _stop(self, ref: SymbolRef, why: str) -> None:
+        if self._symbols.get(ref.instrument) is ref:
+            del self._symbols[ref.instrument]
+            self._supervisor.stop(ref, reason=why)
+            log.info("symbol_stopped", symbol=ref.instrument.name, why=why)

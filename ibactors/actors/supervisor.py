@@ -1,0 +1,152 @@
+"""Runs actors: one task each, a fresh object for each incarnation, restarts with backoff, one list of all that run.
+
+A crash is logged once, here, with the note that names the actor and the message. Over its limit an actor takes the process down with
+`RestartLimit`: the container runtime starts a clean one. What an actor depends on reaches it as messages, never as a restart cascade.
+"""
+
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+import trio
+
+from ibactors.actors.kernel import Actor, Build, Ref, State
+from ibactors.errors import RestartLimit
+
+log = structlog.get_logger(__name__)
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """How often and how fast an actor is restarted; times in seconds."""
+
+    initial: float = 0.1
+    ceiling: float = 30.0
+    jitter: float = 0.2
+    """Up to this share is added at random, so that actors that fell together do not rise together."""
+    max_restarts: int | None = 5
+    """Failures allowed within `window`; None for an actor whose failure must never end the process."""
+    window: float = 60.0
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after the given number of failures within the window."""
+        base = min(self.initial * 2.0 ** min(failures - 1, 30), self.ceiling)
+        return base * (1 + random.uniform(0, self.jitter))
+
+
+class Supervisor:
+    """The nursery of all actors and the list of their addresses. Made by `open_supervisor`."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._running: dict[str, tuple[Ref[Any], trio.CancelScope]] = {}
+
+    def __iter__(self) -> Iterator[Ref[Any]]:
+        return iter([ref for ref, _ in self._running.values()])
+
+    async def start(self, ref: Ref[M], build: Build[M], policy: RestartPolicy | None = None) -> None:
+        """Run the actor from now on; returns when it can be told and asked."""
+        await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
+
+    def stop(self, ref: Ref[M], *, reason: str) -> None:
+        """End an actor for good, whatever it is doing; open asks get ActorDown. Returns at once."""
+        known, scope = self._running.get(ref.name, (None, None))
+        if known is ref and scope is not None:
+            scope.cancel(reason=reason)
+
+    async def _run(
+        self,
+        ref: Ref[M],
+        build: Build[M],
+        policy: RestartPolicy,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        with trio.CancelScope() as scope:
+            self._running[ref.name] = (ref, scope)
+            try:
+                await supervise(ref, build, policy, task_status=task_status)
+            finally:
+                # A successor of the same name may have been started already.
+                if self._running.get(ref.name, (None,))[0] is ref:
+                    del self._running[ref.name]
+
+
+@asynccontextmanager
+async def open_supervisor() -> AsyncIterator[Supervisor]:
+    """Actors started inside the block are stopped on leaving it, all of them, before the block is left."""
+    async with trio.open_nursery() as nursery:
+        yield Supervisor(nursery)
+        nursery.cancel_scope.cancel(reason="the service stops")
+
+
+async def supervise(
+    ref: Ref[M],
+    build: Build[M],
+    policy: RestartPolicy,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
+    failures: deque[float] = deque()
+    try:
+        while True:
+            _enter(ref, State.STARTING)
+            ref.status.incarnation += 1
+            try:
+                await _run_incarnation(ref, build(), task_status)
+            except Exception as exc:  # noqa: BLE001  # the supervisor is the one place where any bug ends
+                delay = _next_delay(ref, exc, failures, policy)
+            else:
+                return
+            task_status = trio.TASK_STATUS_IGNORED
+            _enter(ref, State.BACKOFF)
+            await trio.sleep(delay)
+    finally:
+        _enter(ref, State.STOPPED)
+
+
+async def _run_incarnation(ref: Ref[M], actor: Actor[M], task_status: trio.TaskStatus[None]) -> None:
+    # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
+    # settled, no task of the incarnation is left that could still answer.
+    with ref.open_mailbox(actor.mailbox_size) as mailbox:
+        async with trio.open_nursery() as nursery:
+            actor.nursery = nursery
+            task_status.started()
+            await actor.run(mailbox)
+            nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
+
+
+def _next_delay(ref: Ref[M], exc: Exception, failures: "deque[float]", policy: RestartPolicy) -> float:
+    """Record a failure; seconds until the restart. Raises RestartLimit when there is none."""
+    now = trio.current_time()
+    failures.append(now)
+    while failures[0] < now - policy.window:
+        failures.popleft()
+    ref.status.last_error = summary(exc)
+    if policy.max_restarts is not None and len(failures) > policy.max_restarts:
+        raise RestartLimit(
+            f"Actor {ref.name!r} failed {len(failures)} times within {policy.window:g} s; the last time with {ref.status.last_error}."
+        ) from exc
+    ref.status.restarts += 1
+    delay = policy.delay(len(failures))
+    log.error("actor_crashed", actor=ref.name, restart=ref.status.restarts, delay_s=round(delay, 3), exc_info=exc)
+    return delay
+
+
+def _enter(ref: Ref[M], state: State) -> None:
+    ref.status.state = state
+    ref.status.since = trio.current_time()
+
+
+def summary(exc: BaseException) -> str:
+    """One line for an exception: the leaves of a group, each with its type."""
+    if isinstance(exc, BaseExceptionGroup):
+        return "; ".join(summary(leaf) for leaf in exc.exceptions)
+    return f"{type(exc).__name__}: {exc}"

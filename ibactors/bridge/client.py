@@ -1,0 +1,154 @@
+"""ib_async's protocol client with its own framing, dispatch and sending: the bytes between bridge and gateway.
+
+ib_async encodes requests and decodes answers; what is replaced here is what a service needs done differently. Frames are cut without
+copying the rest each time, a length beyond the protocol's limit ends the session instead of waiting for ever, an answer that cannot be
+decoded costs that answer and one log line, and messages leave through `Outbox`. Answers that nobody here listens to are not decoded.
+"""
+
+import struct
+from typing import Any, Protocol, cast
+
+import structlog
+from ib_async.client import Client
+from ib_async.decoder import Decoder
+
+from ibactors.bridge.pacing import Outbox
+
+log = structlog.get_logger(__name__)
+
+_MAX_FRAME = 0xFFFFFF
+_LENGTH = struct.Struct(">I")
+_HANDSHAKE_FIELDS = 2
+_NEXT_VALID_ID = 9
+_MANAGED_ACCOUNTS = 15
+_URGENT = ("2\0", "4\0", "58\0", "3\0")
+"""cancelMktData, cancelOrder, reqGlobalCancel, placeOrder."""
+
+
+class PacketListener(Protocol):
+    """What the client reports to, besides the EWrapper methods that ib_async's decoder calls."""
+
+    def packet_arrived(self) -> None:
+        """Bytes arrived."""
+
+    def packet_done(self) -> None:
+        """All complete frames among them have been handled."""
+
+    def connection_lost(self, reason: str | None) -> None:
+        """The socket is closed, or must not be used any more."""
+
+    def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
+        """Message 1, with None for an empty size."""
+
+
+class GatewayClient(Client):
+    """One socket to the gateway."""
+
+    def __init__(self, inbox: PacketListener, messages_per_second: int) -> None:
+        super().__init__(_NoWrapper())
+        self.inbox = inbox
+        self.outbox = Outbox(messages_per_second)
+        self.decoder = _Decoder(inbox)
+
+    def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
+        """Queue an encoded message."""
+        self.outbox.put(msg, urgent=msg.startswith(_URGENT))
+
+    def write(self, msg: str) -> None:
+        """Send an encoded message now; for the outbox."""
+        data = msg.encode()
+        self.conn.sendMsg(_LENGTH.pack(len(data)) + data)
+
+    def cancel_market_data(self, line_id: int) -> None:
+        """Cancel, or take the request back if it has not left yet: a cancel must never overtake its request."""
+        if not self.outbox.withdraw(f"1\x0011\0{line_id}\0"):
+            self.cancelMktData(line_id)
+
+    def _onSocketHasData(self, data: bytes) -> None:  # noqa: N802
+        self.inbox.packet_arrived()
+        buffer = self._data + data
+        start = 0
+        while len(buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            if length > _MAX_FRAME:
+                self._break(f"The gateway sent a frame of {length} bytes; the protocol allows {_MAX_FRAME}.")
+                return
+            end = start + _LENGTH.size + length
+            if end > len(buffer):
+                break
+            fields = buffer[start + _LENGTH.size : end].decode(errors="backslashreplace").split("\0")
+            start = end
+            fields.pop()
+            self._on_frame(fields)
+        self._data = buffer[start:]
+        self.inbox.packet_done()
+
+    def _on_frame(self, fields: list[str]) -> None:
+        if not self._serverVersion:
+            self._on_handshake(fields)
+        else:
+            if not self._apiReady:
+                self._watch_for_ready(fields)
+            self.decoder.interpret(fields)
+
+    def _on_handshake(self, fields: list[str]) -> None:
+        if len(fields) != _HANDSHAKE_FIELDS or not fields[0].isdigit():
+            self._break("What answers at the gateway's address does not speak the TWS API.")
+            return
+        self._serverVersion = self.decoder.serverVersion = int(fields[0])
+        if self._serverVersion < self.MinClientVersion:
+            self._break(f"The gateway's protocol version {fields[0]} is too old; {self.MinClientVersion} is needed.")
+            return
+        self.connState = Client.CONNECTED
+        self.startApi()
+
+    def _watch_for_ready(self, fields: list[str]) -> None:
+        match fields:
+            case [message_id, _, value] if message_id == str(_NEXT_VALID_ID) and value.isdigit():
+                self.updateReqId(int(value))
+                self._hasReqId = True
+            case [message_id, _, accounts] if message_id == str(_MANAGED_ACCOUNTS):
+                self._accounts = [account for account in accounts.split(",") if account]
+        if self._hasReqId and self._accounts:
+            self._apiReady = True
+            self.apiStart.emit()
+
+    def _onSocketDisconnected(self, msg: str) -> None:  # noqa: N802
+        self.inbox.connection_lost(f"The connection to the gateway broke: {msg}." if msg else None)
+        self.reset()
+
+    def _break(self, reason: str) -> None:
+        self.inbox.connection_lost(reason)
+        if self.conn.transport is not None:
+            self.conn.transport.abort()
+
+
+class _NoWrapper:
+    """In place of ib_async's Wrapper: everything that Client would tell it goes to the packet listener."""
+
+
+class _Decoder(Decoder):
+    """ib_async's decoder, reduced to the answers that the inbox listens to."""
+
+    def __init__(self, inbox: PacketListener) -> None:
+        super().__init__(cast("Any", inbox), 0)
+        self._prices = inbox
+        simple = {2: "tickSize", 45: "tickGeneric", 46: "tickString", 52: "contractDetailsEnd", 58: "marketDataType"}
+        simple |= {62: "positionEnd", 63: "accountSummary", 64: "accountSummaryEnd"}
+        known = {*simple, 4, 7, 10, 18, 61}
+        self.handlers: dict[int, Any] = {number: self.handlers[number] for number in known}
+        self.handlers[1] = self.price_tick
+
+    def price_tick(self, fields: list[str]) -> None:
+        """Like ib_async's, but a price of 0 is passed on: it ends an older price."""
+        _, _, line_id, tick_type, price, size, *_ = fields
+        self._prices.price_tick(int(line_id), int(tick_type), float(price or 0), float(size) if size else None)
+
+    def interpret(self, fields: list[str]) -> None:
+        try:
+            handler = self.handlers.get(int(fields[0]))
+            if handler is not None:
+                handler(fields)
+        except (ValueError, IndexError, TypeError) as exc:
+            # Not the fields themselves: they may name accounts.
+            log.warning("frame_undecodable", message_id=fields[0] if fields else None, fields=len(fields), error=repr(exc))

@@ -1,0 +1,50 @@
+"""What IB's error numbers mean here: fatal to a request, a notice, or news about the session.
+
+Source: the TWS API's message codes and the behaviour of real gateways; see docs/architecture.md, "Errors of the gateway". Codes are data,
+so that a new one is a line in a table and not a branch in an actor.
+"""
+
+from ibactors.errors import (
+    CompetingSession,
+    ContractNotFound,
+    GatewayRefused,
+    IbactorsError,
+    InvalidRequest,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+)
+
+_CLASSES: dict[int, type[IbactorsError]] = {
+    101: NoFreeLine,
+    200: ContractNotFound,
+    320: InvalidRequest,
+    321: InvalidRequest,
+    354: MarketDataNotSubscribed,
+    10089: MarketDataNotSubscribed,
+    10168: MarketDataNotSubscribed,
+    10186: MarketDataNotSubscribed,
+    10197: CompetingSession,
+}
+
+_NOTICES = frozenset({165, 399, 404, 492, 10090, 10091, 10167}) | frozenset(range(2100, 2200))
+"""These accompany a request that goes on."""
+
+ADVISORY = frozenset({10089})
+"""Fatal to live data, but delayed ticks may still follow where the session asks for delayed data."""
+
+CLIENT_ID_IN_USE = 326
+"""Sent just before the gateway closes the socket."""
+
+CANCEL_OF_UNKNOWN = frozenset({300})
+"""A cancel crossed the end of its request; nothing is wrong."""
+
+
+def is_notice(code: int) -> bool:
+    """True when the request that the code belongs to goes on."""
+    return code in _NOTICES or code in CANCEL_OF_UNKNOWN
+
+
+def to_error(code: int, text: str) -> IbactorsError:
+    """The exception for a code that ended a request; `text` is IB's own message."""
+    message = f"IB answered {code}: {text.strip()}"
+    return _CLASSES.get(code, GatewayRefused)(message, ib_code=code)

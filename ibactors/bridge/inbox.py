@@ -1,0 +1,226 @@
+"""Where answers of the gateway arrive: each is routed to the line, the request or the listener it belongs to.
+
+The methods have the names and parameters of IB's EWrapper, because ib_async's decoder calls them by name. They run inside an asyncio
+callback, one network packet at a time, and none of them waits.
+"""
+
+import time
+from typing import Any, Protocol
+
+import structlog
+import trio
+from ib_async.contract import Contract, ContractDetails
+
+from ibactors.bridge import codes
+from ibactors.bridge.lines import Line, float_or_none
+from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.model import ContractInfo, Figure, PortfolioItem, Position
+
+log = structlog.get_logger(__name__)
+
+
+class AccountListener(Protocol):
+    """Who hears of the accounts; each method returns at once."""
+
+    def figure_seen(self, tag: str, figure: Figure) -> None:
+        """One figure of an account summary, new or changed (message 63)."""
+
+    def position_seen(self, position: Position) -> None:
+        """One position, new or changed; 0 when it was closed (message 61)."""
+
+    def portfolio_seen(self, item: PortfolioItem) -> None:
+        """Market figures of one position (message 7)."""
+
+    def complete(self, what: str) -> None:
+        """All of `summary` or `positions` has been sent for the first time in this session."""
+
+
+class Request:
+    """A request with one end: rows collect until the end marker, an error, or the loss of the session."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self.error: IbactorsError | None = None
+        self.ended = trio.Event()
+
+    def end(self, error: IbactorsError | None = None) -> None:
+        self.error = self.error or error
+        self.ended.set()
+
+
+class Inbox:
+    """What ib_async's decoder calls, by the names of IB's EWrapper: it routes each message to the line or request it belongs to."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Line] = {}
+        self.requests: dict[int, Request] = {}
+        self.account_listener: AccountListener | None = None
+        self.heard_at = trio.current_time()
+        self.lost = trio.Event()
+        self.reason = "The gateway closed the connection."
+        self._arrived = time.time()
+        self._packet = trio.Event()
+        self._touched: dict[int, Line] = {}
+
+    def next_packet(self) -> trio.Event:
+        """Set when the next network packet has arrived."""
+        return self._packet
+
+    def end_all(self, error: GatewayDisconnected) -> None:
+        """End every open request; lines just stop, their actors hear of it as a change of the session."""
+        for request in self.requests.values():
+            request.end(error)
+        self.lines.clear()
+        self.account_listener = None
+
+    def connection_lost(self, reason: str | None) -> None:
+        """The socket is closed; a reason given earlier, such as error 326, is the better one."""
+        if not self.lost.is_set():
+            self.reason = reason or self.reason
+            self.lost.set()
+
+    def packet_arrived(self) -> None:
+        self._arrived = time.time()
+        self.heard_at = trio.current_time()
+        self._packet.set()
+        self._packet = trio.Event()
+
+    def packet_done(self) -> None:
+        touched, self._touched = self._touched, {}
+        for line in touched.values():
+            line.packet_done(self._arrived)
+
+    # market data
+
+    def _line(self, line_id: int) -> Line | None:
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+        return line
+
+    def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
+        if line := self._line(line_id):
+            line.price(tick_type, price, size)
+
+    def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
+        if line := self._line(line_id):
+            line.size(tick_type, size)
+
+    def tickString(self, line_id: int, tick_type: int, text: str) -> None:  # noqa: N802
+        if line := self._line(line_id):
+            line.text(tick_type, text)
+
+    def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
+        if line := self._line(line_id):
+            line.generic(tick_type, value)
+
+    def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
+        if line := self._line(line_id):
+            line.data_type(number)
+
+    # contracts
+
+    def contractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
+        if request := self.requests.get(request_id):
+            request.rows.append(_from_ib(details))
+
+    def bondContractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
+        self.contractDetails(request_id, details)
+
+    def contractDetailsEnd(self, request_id: int) -> None:  # noqa: N802
+        if request := self.requests.get(request_id):
+            request.end()
+
+    # accounts
+
+    def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.figure_seen(tag, Figure(value=value, currency=currency, account=account))
+
+    def accountSummaryEnd(self, _request_id: int) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.complete("summary")
+
+    def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
+        if self.account_listener:
+            self.account_listener.position_seen(_position(account, contract, position, average_cost))
+
+    def positionEnd(self) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.complete("positions")
+
+    def updatePortfolio(  # noqa: N802, PLR0917
+        self,
+        contract: Contract,
+        _position: float,
+        market_price: float,
+        market_value: float,
+        _average_cost: float,
+        unrealized_pnl: float,
+        realized_pnl: float,
+        account: str,
+    ) -> None:
+        if self.account_listener:
+            self.account_listener.portfolio_seen(
+                PortfolioItem(
+                    account=account,
+                    con_id=contract.conId,
+                    market_price=float_or_none(market_price),
+                    market_value=float_or_none(market_value),
+                    unrealized_pnl=float_or_none(unrealized_pnl),
+                    realized_pnl=float_or_none(realized_pnl),
+                )
+            )
+
+    # errors and notices
+
+    def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
+        if request := self.requests.get(request_id):
+            if not codes.is_notice(code):
+                request.end(codes.to_error(code, text))
+        elif line := self.lines.get(request_id):
+            if not codes.is_notice(code):
+                line.listener.failed(codes.to_error(code, text))
+        elif code == codes.CLIENT_ID_IN_USE:
+            self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
+        else:
+            log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
+
+
+def _from_ib(details: ContractDetails) -> ContractInfo:
+    contract = details.contract or Contract()
+    return ContractInfo(
+        con_id=contract.conId,
+        symbol=contract.symbol,
+        sec_type=contract.secType,
+        exchange=contract.exchange,
+        primary_exchange=contract.primaryExchange,
+        currency=contract.currency,
+        local_symbol=contract.localSymbol,
+        trading_class=contract.tradingClass,
+        expiry=contract.lastTradeDateOrContractMonth,
+        strike=contract.strike,
+        right=contract.right,
+        multiplier=contract.multiplier,
+        min_tick=details.minTick,
+        long_name=details.longName,
+    )
+
+
+def _position(account: str, contract: Contract, position: float, average_cost: float) -> Position:
+    return Position(
+        account=account,
+        symbol=contract.symbol,
+        sec_type=contract.secType,
+        currency=contract.currency,
+        position=position,
+        avg_cost=average_cost,
+        con_id=contract.conId,
+        exchange=contract.exchange,
+        local_symbol=contract.localSymbol,
+        trading_class=contract.tradingClass,
+        expiry=contract.lastTradeDateOrContractMonth,
+        strike=contract.strike,
+        right=contract.right,
+        multiplier=contract.multiplier,
+    )

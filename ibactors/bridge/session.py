@@ -1,0 +1,213 @@
+"""The way to the gateway: one API session, as typed requests in and frozen values out.
+
+Nothing else imports ib_async or trio_asyncio. A session is an asyncio loop with one ib_async `Client` in it; both end with the socket, so
+that no value can outlive its session. ib_async's higher layer (`IB`, `Ticker`) is not used on purpose: it keeps one Ticker a contract with
+its old values across cancels and reconnects, drops prices of 0, swallows time-outs of its start-up requests and never ends a request on
+error 321. Here ticks are collected by request id, and each request has its own deadline and its own errors.
+
+`run_session` ends with `GatewayDisconnected`, whatever the cause; requests in flight end with it too.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import NoReturn
+
+import trio
+import trio_asyncio
+from ib_async.contract import Contract
+
+from ibactors.bridge.client import GatewayClient
+from ibactors.bridge.inbox import AccountListener, Inbox, Request
+from ibactors.bridge.lines import Line, LineListener
+from ibactors.errors import GatewayDisconnected, GatewayTimeout
+from ibactors.model import ContractInfo, Instrument, MarketDataType
+
+_SUMMARY_TAGS = (
+    "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"
+    "PreviousDayEquityWithLoanValue,GrossPositionValue,RegTEquity,RegTMargin,SMA,InitMarginReq,MaintMarginReq,"
+    "AvailableFunds,ExcessLiquidity,Cushion,FullInitMarginReq,FullMaintMarginReq,FullAvailableFunds,"
+    "FullExcessLiquidity,LookAheadNextChange,LookAheadInitMarginReq,LookAheadMaintMarginReq,"
+    "LookAheadAvailableFunds,LookAheadExcessLiquidity,HighestSeverity,DayTradesRemaining,DayTradesRemainingT+1,"
+    "DayTradesRemainingT+2,DayTradesRemainingT+3,DayTradesRemainingT+4,Leverage,$LEDGER:ALL"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """How to reach the gateway and what to expect of it; times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 4002
+    client_id: int = 1
+    market_data_type: MarketDataType = MarketDataType.DELAYED
+    connect_deadline: float = 10.0
+    request_deadline: float = 10.0
+    idle_before_probe: float = 5.0
+    probe_deadline: float = 2.0
+    messages_per_second: int = 45
+
+
+class Session:
+    """One API session that is up: what the connection actor may ask of it. Its methods but `find_contracts` return at once."""
+
+    def __init__(self, client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._settings = settings
+        self.accounts: tuple[str, ...] = tuple(client.getAccounts())
+        self.server_version: int = client.serverVersion()
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait for their turn to be sent."""
+        return len(self._client.outbox)
+
+    @property
+    def lines(self) -> int:
+        """Open market-data lines."""
+        return len(self._inbox.lines)
+
+    async def find_contracts(self, instrument: Instrument) -> tuple[ContractInfo, ...]:
+        """All contracts that fit *instrument* (messages 9, 10, 52).
+
+        Raises ContractNotFound, InvalidRequest, GatewayRefused, GatewayTimeout or GatewayDisconnected.
+        """
+        request_id = self._client.getReqId()
+        request = self._inbox.requests[request_id] = Request()
+        try:
+            self._client.reqContractDetails(request_id, _to_ib(instrument))
+            with trio.fail_after(self._settings.request_deadline):
+                await request.ended.wait()
+        except trio.TooSlowError:
+            raise GatewayTimeout(f"The gateway did not describe {instrument.name} within {self._settings.request_deadline:g} s.") from None
+        finally:
+            del self._inbox.requests[request_id]
+        if request.error is not None:
+            raise request.error
+        return tuple({row.con_id: row for row in request.rows}.values())
+
+    def open_line(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
+        """Request streaming market data (message 1); ticks and errors go to *listener*. Returns the line's id."""
+        line_id = self._client.getReqId()
+        self._inbox.lines[line_id] = Line(instrument, contract, listener)
+        ib_contract = _to_ib(instrument)
+        ib_contract.conId = contract.con_id
+        self._client.reqMktData(line_id, ib_contract, "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        return line_id
+
+    def close_line(self, line_id: int) -> None:
+        """End a line (message 2); unknown ids are ignored, because a line may have ended by an error."""
+        if self._inbox.lines.pop(line_id, None) is not None:
+            self._client.cancel_market_data(line_id)
+
+    def watch_accounts(self, listener: AccountListener) -> None:
+        """Subscribe to summary, positions and portfolio (messages 62, 61, 6) for the rest of the session."""
+        self._inbox.account_listener = listener
+        self._client.reqPositions()
+        self._client.reqAccountSummary(self._client.getReqId(), "All", _SUMMARY_TAGS)
+        self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[0])
+
+
+async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus[Session] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+    """Connect, hand out the session by `started()`, watch over it, and raise GatewayDisconnected when it is over.
+
+    The message of the exception is the reason: refused, client id in use, closed by the gateway, silent, …
+    """
+    inbox = Inbox()
+    client = GatewayClient(inbox, settings.messages_per_second)
+    lost: GatewayDisconnected
+    try:
+        async with trio_asyncio.open_loop():
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(client.outbox.run, client.write, name="session/sender")
+                    nursery.start_soon(_raise_when_lost, inbox, name="session/watch")
+                    await _connect(client, settings)
+                    task_status.started(Session(client, inbox, settings))
+                    client.reqMarketDataType(settings.market_data_type.ib_number)
+                    await _probe(client, inbox, settings)
+            finally:
+                await _disconnect(client, inbox)
+    except* GatewayDisconnected as group:
+        lost = _first(group)
+    except* asyncio.CancelledError:
+        # The asyncio side was cancelled, not we; as a BaseException it would pass every handler of the supervisor.
+        lost = GatewayDisconnected("The asyncio side of the session was cancelled.")
+    finally:
+        inbox.end_all(GatewayDisconnected(inbox.reason if inbox.lost.is_set() else "The session was closed."))
+    # Raised here, because what is raised inside `except*` becomes a group again.
+    raise lost
+
+
+def _first(group: BaseExceptionGroup[GatewayDisconnected]) -> GatewayDisconnected:
+    """The first leaf; all of them report the same loss."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    if not isinstance(leaf, GatewayDisconnected):
+        raise AssertionError("except* selected it")
+    return leaf
+
+
+async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        with trio.fail_after(settings.connect_deadline):
+            await trio_asyncio.aio_as_trio(client.connectAsync)(settings.host, settings.port, settings.client_id, 0)
+    except trio.TooSlowError:
+        raise GatewayDisconnected(
+            f"The gateway at {address} accepted the connection but did not start the API within {settings.connect_deadline:g} s."
+        ) from None
+    except ConnectionRefusedError:
+        raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
+    except OSError as exc:
+        raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {exc}.") from exc
+    if client.serverVersion() > client.MaxClientVersion:
+        raise GatewayDisconnected(f"The gateway answered protocol version {client.serverVersion()}, above {client.MaxClientVersion}.")
+
+
+async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> NoReturn:
+    """Find out about a gateway that keeps the socket open and says nothing (reqCurrentTime, message 49)."""
+    while True:
+        await trio.sleep_until(inbox.heard_at + settings.idle_before_probe)
+        if trio.current_time() < inbox.heard_at + settings.idle_before_probe:
+            continue
+        client.reqCurrentTime()
+        heard = inbox.next_packet()
+        with trio.move_on_after(settings.probe_deadline):
+            await heard.wait()
+        if not heard.is_set():
+            raise GatewayDisconnected(
+                f"The gateway fell silent: no data for {settings.idle_before_probe:g} s "
+                f"and no answer to a probe within {settings.probe_deadline:g} s."
+            )
+
+
+async def _raise_when_lost(inbox: Inbox) -> NoReturn:
+    await inbox.lost.wait()
+    raise GatewayDisconnected(inbox.reason)
+
+
+async def _disconnect(client: GatewayClient, inbox: Inbox) -> None:
+    """Close the socket and let the loop see it close, so that the gateway frees the client id at once."""
+    transport = client.conn.transport
+    client.disconnect()
+    if transport is None:
+        return
+    with trio.move_on_after(0.5, shield=True):
+        await inbox.lost.wait()
+    transport.abort()
+
+
+def _to_ib(instrument: Instrument) -> Contract:
+    return Contract(
+        conId=instrument.con_id,
+        symbol=instrument.symbol,
+        secType=instrument.sec_type.value,
+        lastTradeDateOrContractMonth=instrument.expiry,
+        strike=instrument.strike,
+        right=instrument.right,
+        exchange=instrument.exchange,
+        primaryExchange=instrument.primary_exchange,
+        currency=instrument.currency,
+    )

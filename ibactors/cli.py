@@ -1,0 +1,175 @@
+"""The commands: demo, serve, simulate, health.
+
+Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
+"""
+
+import argparse
+import http.client
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+import trio
+
+from ibactors import __version__, logs
+from ibactors.config import Settings, read_settings, settings_table
+from ibactors.errors import StartupError
+from ibactors.service import run_demo, run_service, watch_signals
+from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+
+log = structlog.get_logger(__name__)
+
+HEALTH_DEADLINE = 5.0
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command and exit with its status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_format)
+        sys.exit(arguments.command(settings, arguments))
+    except StartupError as exc:
+        print(f"ibactors: {exc}", file=sys.stderr)  # noqa: T201  # one plain line, before or instead of a log
+        sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ibactors",
+        description="Interactive Brokers behind REST and WebSocket.",
+        epilog=_settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ibactors {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    demo = commands.add_parser("demo", help="the service with an embedded simulator; no account needed")
+    demo.set_defaults(command=_demo)
+    serve = commands.add_parser("serve", help="the service, against the gateway named by the environment")
+    serve.set_defaults(command=_serve)
+    for command in (demo, serve):
+        command.add_argument("--port", type=_port, help="HTTP port (default: $PORT or 8000; 0 for any free one)")
+    simulate = commands.add_parser("simulate", help="the TWS server alone, for any TWS API client")
+    simulate.set_defaults(command=_simulate)
+    defaults = SimulatorOptions()
+    simulate.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
+    simulate.add_argument("--port", type=_port, default=defaults.port, help="API port (default: %(default)s)")
+    simulate.add_argument("--control-port", type=_port, help="port for control commands; send `help` there (default: none)")
+    simulate.add_argument("--rate", type=float, default=defaults.rate, help="updates per second and line (default: %(default)s)")
+    simulate.add_argument("--seed", type=int, default=defaults.seed, help="seed of the simulated market (default: %(default)s)")
+    health = commands.add_parser("health", help="exit 0 when the local service is healthy")
+    health.set_defaults(command=_health)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:  # noqa: PLR2004  # the highest port there is
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; use a whole number from 0 to 65535")
+    return int(text)
+
+
+def _settings_help() -> str:
+    rows = (f"  {name} ({default or 'not set'}): {meaning} Accepts {form}." for name, default, form, meaning in settings_table())
+    return "settings from the environment (and .env), with their defaults:\n" + "\n".join(rows)
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    settings = _with_port(settings, arguments)
+
+    async def body(stop: trio.Event) -> None:
+        await run_service(settings, stop=stop)
+
+    return _run(body)
+
+
+def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    settings = _with_port(settings, arguments)
+
+    async def body(stop: trio.Event) -> None:
+        async with trio.open_nursery() as nursery:
+            url, ports = await nursery.start(lambda task_status: run_demo(settings, stop=stop, task_status=task_status), name="demo")
+            _say(_DEMO_TEXT.format(url=url, ws=url.replace("http", "ws", 1), ports=ports))
+
+    return _run(body)
+
+
+def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
+    options = SimulatorOptions(
+        host=arguments.host, port=arguments.port, control_port=arguments.control_port, rate=arguments.rate, seed=arguments.seed
+    )
+
+    async def body(stop: trio.Event) -> None:
+        async with trio.open_nursery() as nursery:
+            try:
+                ports: SimulatorPorts = await nursery.start(serve_simulator, options, name="simulator")
+            except OSError as exc:
+                raise StartupError(f"Cannot listen on {options.host}:{options.port}: {exc.strerror or exc}.") from exc
+            control = f", control commands at {options.host}:{ports.control_port}" if ports.control_port else ""
+            _say(f"TWS API at {options.host}:{ports.port}{control}")
+            await stop.wait()
+            nursery.cancel_scope.cancel(reason="a signal came")
+
+    return _run(body)
+
+
+def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "", "::"} else settings.host  # noqa: S104  # compared, not bound
+    connection = http.client.HTTPConnection(host, settings.port, timeout=HEALTH_DEADLINE)
+    try:
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        _say(response.read().decode(errors="replace"))
+    except (OSError, http.client.HTTPException) as exc:
+        _say(f"unhealthy: nothing answers at {host}:{settings.port}: {exc}")
+        return 1
+    finally:
+        connection.close()
+    return 0 if response.status == http.HTTPStatus.OK else 1
+
+
+def _with_port(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    return settings if arguments.port is None else replace(settings, port=arguments.port)
+
+
+def _run(body: Callable[[trio.Event], Awaitable[None]]) -> int:
+    """Run *body* until it returns; SIGTERM and Ctrl-C set the event that it is given."""
+
+    async def root() -> None:
+        stop = trio.Event()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(watch_signals, stop, name="signals")
+            await body(stop)
+            nursery.cancel_scope.cancel(reason="the command is done")
+
+    try:
+        trio.run(root)
+    except ExceptionGroup as group:
+        startup = group.subgroup(StartupError)
+        if startup is not None:
+            raise _leaf(startup) from None
+        log.critical("service_failed", exc_info=group)
+        return 1
+    return 0
+
+
+def _leaf(group: BaseExceptionGroup[StartupError]) -> StartupError:
+    first = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  # the command's own output
+
+
+_DEMO_TEXT = """\
+ibactors demo: {url}        docs: {url}/docs
+The gateway behind it is simulated; control commands at 127.0.0.1:{ports.control_port} (send: help). Try:
+
+  curl {url}/market/quote/AAPL
+  curl {url}/account/positions
+  curl -X POST {url}/auth/login -H 'Content-Type: application/json' \\
+       -d '{{"username":"demo","password":"demo","account_type":"paper"}}'
+
+Live quotes: connect a WebSocket to {ws}/ws/stream and send {{"action":"subscribe","symbol":"AAPL"}}
+Stop with Ctrl-C."""

@@ -1,0 +1,165 @@
+"""Everything that can go wrong for a caller, as a tree of exceptions.
+
+Each class has a stable `code`: it is what HTTP problems, WebSocket errors and logs show, and what clients may branch on. `hint` says what
+the user can do. The web layer alone knows which status a code has (`web/problems.py`).
+"""
+
+from typing import ClassVar
+
+
+class IbactorsError(Exception):
+    """Base class: an error with a stable code and, where one helps, a hint."""
+
+    code: ClassVar[str] = "internal_error"
+    hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, ib_code: int | None = None, extra: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.ib_code = ib_code
+        """IB's own number where the gateway's error is the cause (TWS errMsg, message 4)."""
+        self.extra = extra or {}
+        """Further members of the problem document, for example the candidates of an ambiguous contract."""
+
+
+class StartupError(IbactorsError):
+    """The service cannot start: a bad setting or a port in use. Shown as one line; exit status 2."""
+
+    code = "startup_error"
+
+
+class ActorError(IbactorsError):
+    """Base class of what the kernel itself tells a caller."""
+
+
+class ActorDown(ActorError):
+    """The actor is not running, or stopped before it answered.
+
+    `started` is False when the request was never begun, so that it is safe to send again, and True when it may have been carried out:
+    then nothing that changes the world may be repeated.
+    """
+
+    code = "actor_down"
+    hint = "Try again in a moment; the supervisor restarts the actor."
+
+    def __init__(self, actor: str, *, started: bool) -> None:
+        fate = "may have been carried out" if started else "was not started"
+        super().__init__(f"Actor {actor!r} is down; the request {fate}.", extra={"actor": actor})
+        self.actor = actor
+        self.started = started
+
+
+class MailboxFull(ActorError):
+    """The actor has more waiting messages than its mailbox holds."""
+
+    code = "overloaded"
+    hint = "Try again in a moment, with fewer requests at once."
+
+    def __init__(self, actor: str, waiting: int) -> None:
+        super().__init__(f"Actor {actor!r} is overloaded: {waiting} messages wait.", extra={"actor": actor})
+
+
+class AskTimeout(ActorError):
+    """The actor did not answer within the limit that the kernel sets on every ask."""
+
+    code = "actor_timeout"
+
+    def __init__(self, actor: str, seconds: float, *, started: bool) -> None:
+        super().__init__(f"Actor {actor!r} gave no answer within {seconds:g} s.", extra={"actor": actor})
+        self.started = started
+
+
+class RestartLimit(IbactorsError):
+    """An actor failed more often than its policy allows; the process ends and its runtime restarts it."""
+
+    code = "restart_limit"
+
+
+class GatewayDisconnected(IbactorsError):
+    """There is no API session with the gateway, or there was a break since the data arrived."""
+
+    code = "gateway_disconnected"
+    hint = "ibactors reconnects by itself; GET /health tells the state and the reason."
+
+
+class GatewayTimeout(IbactorsError):
+    """The gateway did not answer a request within its deadline."""
+
+    code = "gateway_timeout"
+    hint = "The gateway may be busy or hung; GET /health tells whether it still answers."
+
+
+class GatewayRefused(IbactorsError):
+    """The gateway answered a request with an error that has no more precise class here."""
+
+    code = "gateway_error"
+
+
+class InvalidRequest(IbactorsError):
+    """A parameter, a body or a message is not acceptable; `field` names the culprit where there is one."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, *, field: str | None = None, ib_code: int | None = None) -> None:
+        super().__init__(message, ib_code=ib_code, extra={"field": field} if field else None)
+        self.field = field
+
+
+class UnknownAccount(IbactorsError):
+    """The account is not one of those that the gateway manages."""
+
+    code = "account_not_found"
+    hint = "GET /accounts lists the accounts of this session."
+
+
+class BadCredentials(IbactorsError):
+    """The user name or the password is wrong."""
+
+    code = "bad_credentials"
+
+
+class GatewayNotManaged(IbactorsError):
+    """ibactors cannot log in, because the gateway is somebody else's process."""
+
+    code = "gateway_not_managed"
+
+
+class ContractNotFound(IbactorsError):
+    """IB knows no such contract (error 200)."""
+
+    code = "contract_not_found"
+    hint = "Check symbol, exchange, currency and sec_type."
+
+
+class ContractAmbiguous(IbactorsError):
+    """Several contracts fit; `candidates` lists them."""
+
+    code = "contract_ambiguous"
+    hint = "Repeat the request with the con_id of one of the candidates."
+
+
+class MarketDataNotSubscribed(IbactorsError):
+    """The account has no permission for this data, live or delayed (errors 354, 10089, 10168, 10186)."""
+
+    code = "market_data_not_subscribed"
+    hint = "Subscribe to the data in IB's Client Portal, or set IBACTORS_MARKET_DATA_TYPE=delayed."
+
+
+class CompetingSession(IbactorsError):
+    """Another live session of the same user has the market data (error 10197)."""
+
+    code = "competing_session"
+    hint = "Log out of TWS, the mobile app or the other gateway that uses the same user name."
+
+
+class NoMarketData(IbactorsError):
+    """The line is open but no tick came within the deadline."""
+
+    code = "no_market_data"
+    hint = "The market may be closed, or the instrument does not trade."
+
+
+class NoFreeLine(IbactorsError):
+    """All market-data lines are in use and none is idle (or IB's error 101)."""
+
+    code = "no_free_line"
+    hint = "Unsubscribe from symbols that are not needed, or raise IBACTORS_MAX_LINES if the account has more lines."

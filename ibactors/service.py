@@ -1,0 +1,147 @@
+"""Start and stop of the service: the root nursery, in order, on one screen.
+
+Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SIGINT or when `stop` is set: WebSockets are closed with
+1001 and the web server ends, then the actors with the API session, then the simulator.
+"""
+
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import NoReturn
+
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+
+from ibactors import tasktree
+from ibactors.actors.account import AccountRef, account_builder
+from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
+from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.actors.supervisor import Supervisor, open_supervisor
+from ibactors.bridge.session import SessionSettings, run_session
+from ibactors.config import Settings
+from ibactors.errors import StartupError
+from ibactors.gateway import DemoGateway, ExternalGateway
+from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+from ibactors.system import Phase, System
+from ibactors.web.app import MAX_BODY, create_app
+
+log = structlog.get_logger(__name__)
+
+GRACE = 3.0
+"""Seconds that requests in flight have when the service stops."""
+
+
+async def run_service(
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    run: RunSession = run_session,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken."""
+    with bind(settings.host, settings.port) as listener:
+        async with open_supervisor() as supervisor:
+            system = await start_actors(settings, supervisor, stop, run)
+            await serve_web(system, listener, task_status=task_status)
+
+
+async def run_demo(
+    settings: Settings, *, stop: trio.Event, task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve with an embedded simulator, which is reached over TCP exactly like a gateway; `started` gives URL and ports."""
+    async with open_simulator(SimulatorOptions(port=0, control_port=0)) as ports, trio.open_nursery() as nursery:
+        there = replace(settings, gateway_host="127.0.0.1", gateway_port=ports.port, demo=True)
+        url: str = await nursery.start(lambda task_status: run_service(there, stop=stop, task_status=task_status), name="service")
+        task_status.started((url, ports))
+
+
+@asynccontextmanager
+async def open_simulator(options: SimulatorOptions) -> AsyncIterator[SimulatorPorts]:
+    """The simulator runs inside the block."""
+    async with trio.open_nursery() as nursery:
+        yield await nursery.start(serve_simulator, options, name="simulator")
+        nursery.cancel_scope.cancel(reason="the service stopped")
+
+
+async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession) -> System:
+    """Start connection, account and market; they work from here on, whether or not a gateway is there."""
+    connection, account, market = ConnectionRef(), AccountRef(), MarketRef()
+    session = SessionSettings(
+        host=settings.gateway_host,
+        port=settings.api_port,
+        client_id=settings.client_id,
+        market_data_type=settings.market_data_type,
+        connect_deadline=settings.connect_timeout,
+        request_deadline=settings.request_timeout,
+        idle_before_probe=settings.probe_idle,
+        probe_deadline=settings.probe_timeout,
+    )
+    limits = MarketSettings(max_lines=settings.max_lines, idle_seconds=settings.line_idle_seconds, quote_patience=settings.quote_timeout)
+    await supervisor.start(connection, connection_builder(connection, session, run))
+    await supervisor.start(account, account_builder(account, connection))
+    await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
+    gateway = (DemoGateway if settings.demo else ExternalGateway)(connection, settings.account_type)
+    return System(
+        settings=settings, supervisor=supervisor, connection=connection, account=account, market=market, gateway=gateway, stop=stop
+    )
+
+
+async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve HTTP and WebSocket until `system.stop`; requests in flight get `GRACE` seconds."""
+    host, port = listener.getsockname()[:2]
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # from here on Hypercorn closes it
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.graceful_timeout = GRACE
+    config.websocket_max_message_size = MAX_BODY
+    config.include_server_header = False
+    app = create_app(system)
+
+    async def stopped() -> None:
+        await system.stop.wait()
+        system.phase = Phase.STOPPING
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: serve(app, config, shutdown_trigger=stopped, task_status=task_status), name="web")
+        system.phase = Phase.READY
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        log.info("serving", url=url)
+        task_status.started(url)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartupError that says what is wrong with the address."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, proto)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(1024)
+            listener.setblocking(False)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as exc:
+        raise StartupError(
+            f"Cannot listen on {host}:{port}: {exc.strerror or exc}. Set PORT (or --port) and IBACTORS_HOST to a free address."
+        ) from exc
+    return listener
+
+
+async def watch_signals(stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+    """SIGTERM and SIGINT end the service, SIGUSR1 writes the task tree to the log."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as received:
+        task_status.started()
+        async for number in received:
+            if number == signal.SIGUSR1:
+                log.info("task_tree", tree=tasktree.render(tasktree.snapshot()))
+            else:
+                log.info("stopping", signal=signal.Signals(number).name)
+                stop.set()
+    raise AssertionError("signals never end")

@@ -1,0 +1,51 @@
+"""The running service as one object: what the web layer needs to reach the actors and to know the state of the process."""
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from ibactors.actors.account import AccountRef
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.market import MarketRef
+from ibactors.actors.supervisor import Supervisor
+from ibactors.config import Settings
+from ibactors.model import Credentials, LoginResult, LoginStatus
+
+
+class Phase(enum.StrEnum):
+    """Where the process is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+class Gateway(Protocol):
+    """Whoever can log the gateway in, or say why nobody can."""
+
+    async def login(self, credentials: Credentials) -> LoginResult:
+        """Log in; raises BadCredentials, GatewayNotManaged, GatewayTimeout."""
+
+    def status(self) -> LoginStatus:
+        """Where the login is."""
+
+
+@dataclass(slots=True, kw_only=True)
+class System:
+    """Addresses of the actors, and the process's own state."""
+
+    settings: Settings
+    supervisor: Supervisor
+    connection: ConnectionRef
+    account: AccountRef
+    market: MarketRef
+    gateway: Gateway
+    stop: trio.Event
+    """Set to end the service."""
+    phase: Phase = Phase.STARTING
+    streams: int = 0
+    """WebSocket streams opened so far; numbers their tasks."""
+    streams_open: int = 0
+    """WebSocket streams open now."""

@@ -1,0 +1,72 @@
+"""Swagger UI and ReDoc, from files that two installed packages carry: nothing is loaded from elsewhere."""
+
+import importlib.util
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from quart import Quart, Response, send_from_directory
+
+_SWAGGER = "flask_openapi_swagger", "templates/swagger"
+_REDOC = "flask_openapi_redoc", "templates/redoc"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ibactors</title>
+<link rel="icon" href="data:,">
+{head}
+</head>
+<body style="margin: 0">
+{body}
+</body>
+</html>
+"""
+
+_SWAGGER_PAGE = _PAGE.format(
+    head='<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">',
+    body="""<div id="swagger-ui"></div>
+<script src="/docs/assets/js/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null});
+</script>""",
+)
+
+_REDOC_PAGE = _PAGE.format(
+    head="",
+    body="""<div id="redoc"></div>
+<script src="/redoc/assets/js/redoc.standalone.js"></script>
+<script>
+Redoc.init("/openapi.json", {disableSearch: false, hideDownloadButton: false}, document.getElementById("redoc"));
+</script>""",
+)
+
+
+def register_docs(app: Quart) -> None:
+    """Add /docs and /redoc and their assets."""
+    for path, page, (package, folder) in (("/docs", _SWAGGER_PAGE, _SWAGGER), ("/redoc", _REDOC_PAGE, _REDOC)):
+        app.add_url_rule(path, f"page:{path}", _serve_page(page), methods=["GET"])
+        app.add_url_rule(f"{path}/assets/<path:filename>", f"assets:{path}", _serve_assets(_folder(package, folder)), methods=["GET"])
+
+
+def _serve_page(page: str) -> Callable[[], Awaitable[Response]]:
+    async def serve() -> Response:
+        return Response(page, content_type="text/html; charset=utf-8")
+
+    return serve
+
+
+def _serve_assets(folder: Path) -> Callable[[str], Awaitable[Response]]:
+    async def serve(filename: str) -> Response:
+        return await send_from_directory(folder, filename, cache_timeout=86400)
+
+    return serve
+
+
+def _folder(package: str, folder: str) -> Path:
+    """Where an installed package keeps its files; found without importing it, as its imports are not needed here."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"The package {package} is not installed.")
+    return Path(spec.submodule_search_locations[0]) / folder

@@ -1,0 +1,153 @@
+"""Quotes over REST, from the symbol actors' memory."""
+
+from typing import Annotated, Any
+
+import msgspec
+import trio
+
+from ibactors.errors import (
+    ActorDown,
+    CompetingSession,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    IbactorsError,
+    InvalidRequest,
+    MailboxFull,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+    NoMarketData,
+)
+from ibactors.model import Instrument, Quote, SecType
+from ibactors.system import System
+from ibactors.web.operations import Answer, Call, Nothing, Operation, encode, validated
+from ibactors.web.problems import Problem, problem_of
+
+_PROBLEMS = (
+    ContractNotFound,
+    ContractAmbiguous,
+    CompetingSession,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+    NoMarketData,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    ActorDown,
+    MailboxFull,
+    InvalidRequest,
+)
+MAX_SYMBOLS = 100
+
+# No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
+SymbolText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}$", description="IB's symbol, such as AAPL.")]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.]{1,20}$")]
+
+
+class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What besides the symbol tells one contract from another; a US stock needs none of it."""
+
+    exchange: Annotated[Code, msgspec.Meta(description="SMART if not given (IDEALPRO for CASH, PAXOS for CRYPTO).")] | None = None
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{3}$", description="Three letters.")] = "USD"
+    sec_type: Annotated[SecType, msgspec.Meta(description="IB's security type.")] = SecType.STK
+    primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart.")] | None = None
+    expiry: (
+        Annotated[str, msgspec.Meta(pattern="^[0-9]{6}([0-9]{2})?$", description="Last trade date or contract month: yyyymmdd or yyyymm.")]
+        | None
+    ) = None
+    strike: Annotated[float, msgspec.Meta(ge=0, description="Strike price of an option.")] = 0.0
+    right: Annotated[str, msgspec.Meta(pattern="^[CPcp]$", description="C or P.")] | None = None
+    con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
+
+
+class SymbolInPath(msgspec.Struct, frozen=True):
+    """For validation only."""
+
+    symbol: SymbolText
+
+
+class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several symbols at once."""
+
+    symbols: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, description="Symbols, separated by commas; 100 at most.")]
+
+
+class Quotes(msgspec.Struct, frozen=True):
+    """One entry a symbol: a quote, or the problem that stands in its place."""
+
+    quotes: dict[str, dict[str, Any]]
+
+
+_DEFAULT_EXCHANGE = {SecType.CASH: "IDEALPRO", SecType.CRYPTO: "PAXOS"}
+
+
+def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
+    """The instrument that a request names; raises InvalidRequest for a malformed symbol."""
+    checked = validated(lambda: msgspec.convert({"symbol": symbol.strip()}, SymbolInPath))
+    return Instrument(
+        symbol=checked.symbol.upper(),
+        exchange=(query.exchange or _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")).upper(),
+        currency=query.currency.upper(),
+        sec_type=query.sec_type,
+        primary_exchange=(query.primary_exchange or "").upper(),
+        expiry=query.expiry or "",
+        strike=query.strike,
+        right=(query.right or "").upper(),
+        con_id=query.con_id,
+    )
+
+
+async def get_quote(call: Call[InstrumentQuery, Nothing]) -> Answer:
+    encoded = await call.system.market.quote(instrument_of(call.path["symbol"], call.query))
+    return Answer(body=encoded.text)
+
+
+async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
+    symbols = [symbol.strip() for symbol in call.query.symbols.split(",")]
+    if len(symbols) > MAX_SYMBOLS:
+        raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
+    instruments = {instrument.symbol: instrument for instrument in (instrument_of(symbol, call.query) for symbol in symbols)}
+    entries: dict[str, msgspec.Raw | Problem] = {}
+    async with trio.open_nursery() as nursery:
+        for symbol, instrument in instruments.items():
+            nursery.start_soon(_quote_or_problem, call.system, symbol, instrument, entries)
+    return Answer(body=encode({"quotes": {symbol: entries[symbol] for symbol in instruments}}))
+
+
+async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
+    try:
+        entries[symbol] = msgspec.Raw((await system.market.quote(instrument)).text.encode())
+    except IbactorsError as exc:
+        entries[symbol] = problem_of(exc)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/market/quote/{symbol}",
+        handler=get_quote,
+        summary="The newest quote of one instrument",
+        tag="Market data",
+        query=InstrumentQuery,
+        body=Nothing,
+        returns=Quote,
+        problems=_PROBLEMS,
+        description=(
+            "The first request for an instrument opens a market-data line and waits for the first set of values; later ones are answered "
+            "from memory. `timestamp` is when the newest value arrived from the gateway."
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/market/quotes",
+        handler=get_quotes,
+        summary="The newest quotes of several instruments",
+        tag="Market data",
+        query=QuotesQuery,
+        body=Nothing,
+        returns=Quotes,
+        problems=(InvalidRequest,),
+    ),
+)

@@ -1,0 +1,99 @@
+"""The OpenAPI document, made from the table of operations and the types they name."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ibactors import __version__
+from ibactors.web.operations import Nothing, Operation
+from ibactors.web.problems import KINDS, MEDIA_TYPE, Problem
+
+_REF = "#/components/schemas/{name}"
+_ALWAYS = ("internal_error",)
+_DESCRIPTION = (
+    "Interactive Brokers behind REST and WebSocket. Prices are never shown as newer than they are: after a break requests answer 503 "
+    "until data of the new session is in. Live quotes come from the WebSocket `/ws/stream`. Errors are RFC 9457 problem documents with a "
+    "stable `code`."
+)
+
+
+def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
+    """The whole document as JSON-ready objects."""
+    table = list(operations)
+    types = [kind for operation in table for kind in (operation.returns, operation.body, operation.query) if kind not in {None, Nothing}]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in table:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in table)],
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_path_parameters(operation.path), *_query_parameters(operation, components)],
+        "responses": {"200": _success(operation, by_type), **_problems(operation)},
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.body is not Nothing:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": by_type[id(operation.body)]}}}
+    return described
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": "AAPL"}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
+    if operation.query is Nothing:
+        return []
+    schema = components.pop(operation.query.__name__, None) or msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.get("description", ""),
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
+    schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
+    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}}}
+
+
+def _problems(operation: Operation[Any, Any]) -> dict[str, Any]:
+    codes = [*(error.code for error in operation.problems), *_ALWAYS]
+    if Nothing not in {operation.query, operation.body} or operation.query is not Nothing or operation.body is not Nothing:
+        codes.append("invalid_request")
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(KINDS[code].status, []).append(code)
+        if code == "actor_down":
+            by_status.setdefault(502, []).append(code)
+    return {
+        str(status): {
+            "description": "; ".join(f"{KINDS[code].title} (`{code}`)" for code in codes),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
+        }
+        for status, codes in sorted(by_status.items())
+    }

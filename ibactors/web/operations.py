@@ -1,0 +1,125 @@
+"""The table of operations: each REST route is one `Operation`, from which routing, validation and the OpenAPI document all follow."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from quart import Response, request
+
+from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.system import System
+from ibactors.web.problems import Problem, headers_of, problem_of
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_FIELD = re.compile(r"at `\$\.?([^`]*)`|field `([^`]+)`")
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The query or body of an operation that has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[Q, B]):
+    """One request, validated."""
+
+    system: System
+    path: dict[str, str]
+    query: Q
+    body: B
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response other than 200 with JSON."""
+
+    body: str | bytes
+    status: int = 200
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[Q, B]):
+    """One method of one path. `problems` are the errors that it may answer, besides those that any operation may."""
+
+    method: str
+    path: str
+    """With parameters in braces, as in OpenAPI."""
+    handler: Callable[[Call[Q, B]], Awaitable[object]]
+    summary: str
+    tag: str
+    query: type[Q]
+    body: type[B]
+    returns: Any = None
+    """The type of a 200, or None where it is not JSON."""
+    media_type: str = "application/json"
+    problems: tuple[type[IbactorsError], ...] = ()
+    description: str = ""
+
+    async def __call__(self, system: System, path: dict[str, str]) -> Response:
+        """Validate, handle, encode."""
+        call = Call(system=system, path=path, query=self._read_query(), body=await self._read_body())
+        return _respond(await self.handler(call))
+
+    def _read_query(self) -> Q:
+        if self.query is Nothing:
+            return self.query()
+        for name, values in request.args.lists():
+            if len(values) > 1:
+                raise InvalidRequest(f"The parameter {name!r} is given {len(values)} times.", field=name)
+        return validated(lambda: msgspec.convert(request.args.to_dict(), self.query, strict=False))
+
+    async def _read_body(self) -> B:
+        if self.body is Nothing:
+            return self.body()
+        if request.mimetype != "application/json":
+            raise UnsupportedMediaType(f"The body must be JSON, but its Content-Type is {request.mimetype or 'missing'!r}.")
+        data = await request.get_data()
+        return validated(lambda: msgspec.json.decode(data, type=self.body))
+
+
+class UnsupportedMediaType(IbactorsError):
+    """The body is not declared to be JSON."""
+
+    code = "unsupported_media_type"
+    hint = "Send the header Content-Type: application/json."
+
+
+def validated(read: Callable[[], B]) -> B:
+    """Run a msgspec conversion; raises InvalidRequest, which names the field and never repeats the value."""
+    try:
+        return read()
+    except msgspec.ValidationError as exc:
+        field = "".join(match[1] or match[2] or "" for match in [_FIELD.search(str(exc))] if match)
+        raise InvalidRequest(f"{str(exc).rstrip('.')}.", field=field or None) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidRequest(f"This is not valid JSON: {exc}.") from None
+
+
+def encode(value: object) -> bytes:
+    """JSON; Decimals become numbers, NaN and infinities null."""
+    return _encoder.encode(value)
+
+
+def _respond(result: object) -> Response:
+    match result:
+        case Answer():
+            return Response(result.body, status=result.status, content_type=result.content_type)
+        case Problem():
+            return problem_response(result)
+        case _:
+            return Response(_encoder.encode(result), content_type="application/json")
+
+
+def problem_response(problem: Problem) -> Response:
+    """The response that carries a problem document."""
+    return Response(_encoder.encode(problem), status=problem.status, headers=headers_of(problem))
+
+
+def error_response(error: IbactorsError) -> Response:
+    """The response for one of our exceptions."""
+    return problem_response(problem_of(error))

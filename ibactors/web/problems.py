@@ -1,0 +1,82 @@
+"""Errors as RFC 9457 problem documents: one table from code to status, title and Retry-After."""
+
+from typing import Any
+
+import msgspec
+
+from ibactors.errors import ActorDown, IbactorsError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong, for people (`title`, `detail`, `hint`) and for programs (`code`, `ib_code`, `field`)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str | None = None
+    ib_code: int | None = None
+    field: str | None = None
+    actor: str | None = None
+    candidates: list[dict[str, Any]] | None = None
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How a code is shown over HTTP; `retry_after` in seconds."""
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+KINDS: dict[str, Kind] = {
+    "account_not_found": Kind(404, "Account not found"),
+    "actor_down": Kind(503, "A part of the service is restarting", 1),
+    "actor_timeout": Kind(504, "A part of the service did not answer"),
+    "bad_credentials": Kind(401, "Wrong credentials"),
+    "competing_session": Kind(409, "Another session has the market data"),
+    "contract_ambiguous": Kind(409, "Several contracts fit"),
+    "contract_not_found": Kind(404, "Contract not found"),
+    "gateway_disconnected": Kind(503, "No session with the gateway", 1),
+    "gateway_error": Kind(502, "The gateway refused"),
+    "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
+    "gateway_timeout": Kind(504, "The gateway did not answer"),
+    "internal_error": Kind(500, "Internal error"),
+    "invalid_request": Kind(422, "Invalid request"),
+    "market_data_not_subscribed": Kind(403, "Market data not subscribed"),
+    "method_not_allowed": Kind(405, "Method not allowed"),
+    "no_free_line": Kind(429, "No free market-data line", 5),
+    "no_market_data": Kind(504, "No market data"),
+    "not_found": Kind(404, "Not found"),
+    "not_ready": Kind(503, "Not ready", 1),
+    "overloaded": Kind(503, "Overloaded", 1),
+    "request_too_large": Kind(413, "Request too large"),
+    "unsupported_media_type": Kind(415, "Unsupported media type"),
+    "upgrade_required": Kind(426, "Upgrade required"),
+    "bad_request": Kind(400, "Bad request"),
+}
+
+
+def problem_of(error: IbactorsError) -> Problem:
+    """The document for one of our exceptions."""
+    known = {key: error.extra[key] for key in ("field", "actor", "candidates") if key in error.extra}
+    status = 502 if isinstance(error, ActorDown) and error.started else None
+    return make_problem(error.code, str(error), hint=error.hint or None, ib_code=error.ib_code, status=status, **known)
+
+
+def make_problem(code: str, detail: str, *, status: int | None = None, **members: Any) -> Problem:
+    """A document for a code of the table."""
+    kind = KINDS[code]
+    return Problem(type=f"urn:ibactors:problem:{code}", title=kind.title, status=status or kind.status, detail=detail, code=code, **members)
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """Content type and, where trying again makes sense, when."""
+    retry_after = KINDS[problem.code].retry_after
+    headers = {"Content-Type": MEDIA_TYPE}
+    if retry_after is not None and problem.status in {429, 503}:
+        headers["Retry-After"] = str(retry_after)
+    return headers
