@@ -43,6 +43,7 @@ _STOCKS: tuple[tuple[int, str, str, str, float, str, str], ...] = (
     (12442, "T", "AT&T INC", "NYSE", 23.10, "T", "Communications"),
     (11031, "PFE", "PFIZER INC", "NYSE", 25.65, "PFE", "Consumer, Non-cyclical"),
 )
+_ISINS = {"AAPL": "US0378331005", "MSFT": "US5949181045", "TSLA": "US88160R1014"}
 _FUNDS: tuple[tuple[int, str, str, str, float], ...] = (
     (756733, "SPY", "SS SPDR S&P 500 ETF TRUST-US", "ARCA", 595.50),
     (320227571, "QQQ", "INVESCO QQQ TRUST SERIES 1", "NASDAQ", 505.80),
@@ -133,6 +134,7 @@ def _stock(
         suggested_size="100",
         fate=fate,
         has_options=has_options,
+        isin=_ISINS.get(symbol, ""),
     )
 
 

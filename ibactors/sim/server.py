@@ -130,4 +130,7 @@ async def serve_simulator(
     task_status: trio.TaskStatus[SimulatorPorts] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
     """Serve the TWS API until cancelled; OSError, perhaps in a group, when a port is taken."""
-    await Simulator(options).run(task_status=task_status)
+    async with trio.open_nursery() as nursery:
+        ports: SimulatorPorts = await nursery.start(Simulator(options).run, name="simulator")
+        task_status.started(ports)
+    raise AssertionError("unreachable: the simulator ends by cancellation only")

@@ -89,6 +89,9 @@ class PriceWalk:
             self._trade(self._ticks(self._fair()), changed, epoch_s)
         elif self._random.random() < _TRADE_PROBABILITY:
             self._trade(self._random.choice((self.bid, self.ask)), changed, epoch_s)
+        if not changed:
+            self.bid_size += self.instrument.lot
+            changed.add(Field.BID_SIZE)
         return changed
 
     def fix(self, bid: float, ask: float, last: float, epoch_s: int) -> set[Field]:
