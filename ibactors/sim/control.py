@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
-from ibactors.sim.market import MAX_RATE
+from ibactors.sim.market import MAX_RATE, MIN_RATE
+from ibactors.sim.ports import open_listener, port_of
 from ibactors.sim.wire import frame
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class Control:
 
     async def serve(self, host: str, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Accept control connections; the task status is the port."""
-        listeners = await trio.open_tcp_listeners(port, host=host)
-        task_status.started(listeners[0].socket.getsockname()[1])
-        await trio.serve_listeners(self._serve_connection, listeners[:1])
+        listener = await open_listener(host, port)
+        task_status.started(port_of(listener))
+        await trio.serve_listeners(self._serve_connection, [listener])
         raise AssertionError("unreachable: serve_listeners ends by cancellation only")
 
     async def _serve_connection(self, stream: trio.SocketStream) -> None:
@@ -119,7 +120,7 @@ class Control:
         self._gateway.faults.muted = False
 
     def _rate(self, arguments: list[str]) -> None:
-        self._gateway.market.set_rate(_number(arguments[0], 0.001, MAX_RATE))
+        self._gateway.market.set_rate(_number(arguments[0], MIN_RATE, MAX_RATE))
 
     def _set(self, arguments: list[str]) -> None:
         bid, ask, last = (_number(a, -1, 1e9) for a in arguments[1:])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ibactors.sim.instruments import Catalogue, Instrument
 
 _DAYS_PER_YEAR = 365
+MIN_RATE = 0.001
 MAX_RATE = 1000.0
 
 

@@ -13,11 +13,14 @@ import trio
 
 from ibactors.sim.control import Control
 from ibactors.sim.gateway import Gateway
+from ibactors.sim.market import MAX_RATE, MIN_RATE
+from ibactors.sim.ports import open_listener, port_of
 from ibactors.sim.registry import REQUESTS
 from ibactors.sim.session import Session
 
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
+_REFRESH_LOOK_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,13 @@ class SimulatorOptions:
     rate: float = 4.0
     seed: int = 1
     accounts: tuple[str, ...] = ("DU1234567",)
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway could run with; ValueError."""
+        if not MIN_RATE <= self.rate <= MAX_RATE:
+            raise ValueError(f"the rate {self.rate} is not between {MIN_RATE:g} and {MAX_RATE:g} a second")
+        if not self.accounts or len(set(self.accounts)) < len(self.accounts) or "" in self.accounts:
+            raise ValueError("the simulator needs one or several different account names")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +88,8 @@ class Simulator:
 
     async def _serve(self, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Accept API clients; the task status is the port."""
-        listener = await self._open()
-        self._port = listener.socket.getsockname()[1]
+        listener = await open_listener(self._options.host, self._port)
+        self._port = port_of(listener)
         task_status.started(self._port)
         async with trio.open_nursery() as clients:
             while True:
@@ -92,8 +102,13 @@ class Simulator:
 
     async def _refresh_forever(self) -> NoReturn:
         """Repeat account data to the clients that subscribed to it."""
+        last = trio.current_time()
         while True:
-            await trio.sleep(self.gateway.refresh_s)
+            # In small sleeps, as the rate may change meanwhile and with it the interval.
+            await trio.sleep(_REFRESH_LOOK_S)
+            if trio.current_time() - last < self.gateway.refresh_s:
+                continue
+            last = trio.current_time()
             for session in self.gateway.ready_sessions():
                 session.repeat()
                 await trio.lowlevel.checkpoint()
@@ -107,21 +122,14 @@ class Simulator:
         finally:
             self.gateway.sessions.discard(session)
 
-    async def _open(self) -> trio.SocketListener:
-        first, *others = await trio.open_tcp_listeners(self._port, host=self._options.host)
-        # A name such as localhost may mean several addresses; with a free port each would get its own.
-        for other in others:
-            other.socket.close()
-        return first
-
     async def _reopen(self) -> trio.SocketListener:
         for _ in range(_REOPEN_TRIES):
             try:
-                return await self._open()
+                return await open_listener(self._options.host, self._port)
             except OSError as error:
                 logger.warning("the API port %d is not free yet: %s", self._port, error)
             await trio.sleep(_REOPEN_PAUSE_S)
-        return await self._open()
+        return await open_listener(self._options.host, self._port)
 
 
 async def serve_simulator(

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class Complaints(logging.Handler):
-    """Collects what a client library logs as an error."""
+    """Collects what a client library logs as an error, and keeps it from the other handlers."""
 
     def __init__(self, *loggers: str) -> None:
         super().__init__(logging.ERROR)
         self.texts: list[str] = []
         for name in loggers:
             logging.getLogger(name).addHandler(self)
+            logging.getLogger(name).propagate = False
         self._loggers = loggers
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -36,6 +37,7 @@ class Complaints(logging.Handler):
     def close(self) -> None:
         for name in self._loggers:
             logging.getLogger(name).removeHandler(self)
+            logging.getLogger(name).propagate = True
         super().close()
 
 

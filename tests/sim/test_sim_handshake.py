@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from rawclient import Bench, RawClient, hello, pack
@@ -144,3 +146,9 @@ async def test_cancelling_closes_clients_and_port():
     await client.stream.aclose()
     with pytest.raises(OSError, match=r"refused|failed"):
         await RawClient.dial(ports.port)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": float("nan")}, {"accounts": ()}, {"accounts": ("A", "A")}])
+def test_options_that_cannot_work_are_refused(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match=r"rate|account"):
+        SimulatorOptions(**wrong)

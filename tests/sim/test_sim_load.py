@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from typing import TYPE_CHECKING
 
+import pytest
 import trio
 from rawclient import Bench, contract, market_data, pack
 
-from ibactors.sim import outbox
+from ibactors.sim import outbox, session
+from ibactors.sim.registry import REQUESTS
 
 if TYPE_CHECKING:
-    import pytest
-
     from ibactors.sim import Simulator
 
 SYMBOLS = ("AAPL", "MSFT", "TSLA", "NVDA", "AMZN", "GOOGL", "META", "AMD", "INTC", "SPY")
@@ -43,9 +44,9 @@ async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Benc
     monkeypatch.setattr(outbox, "SOFT_LIMIT", 16 * 1024)
     await bench.control("rate 1000")
     slow, fast = await bench.client(1), await bench.client(2)
-    for session in simulator.gateway.sessions:
+    for each in simulator.gateway.sessions:
         # A small kernel buffer makes the point with fewer bytes.
-        session._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
+        each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
     lines = b"".join(market_data(n, contract(s)) for n, s in enumerate(SYMBOLS))
     await slow.stream.send_all(lines)
     await fast.stream.send_all(market_data(1, contract("AAPL")))
@@ -63,8 +64,8 @@ async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Benc
 
 async def test_client_that_asks_and_never_reads_is_read_no_further(bench: Bench, simulator: Simulator):
     client, other = await bench.client(1), await bench.client(2)
-    for session in simulator.gateway.sessions:
-        session._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
+    for each in simulator.gateway.sessions:
+        each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
     greedy = pack(62, 1, 1, "All", "NetLiquidation,$LEDGER:ALL")
     await client.stream.send_all(greedy * 48)
     for _ in range(5):
@@ -90,3 +91,27 @@ async def test_client_that_vanishes_mid_frame_leaves_nothing_behind(bench: Bench
     client.stream.socket.close()
     stats = await bench.until(lambda stats: not stats["clients"])
     assert stats["lines"] == {}
+
+
+def noise(seed: int) -> bytes:
+    """Frames that look like requests and are not."""
+    rng = random.Random(seed)
+    texts = ("", "0", "1", "-1", "7", "AAPL", "STK", "SMART", "USD", "BAG", "nan", "1e400", "9" * 12, "\u00e9", "x" * 300)
+    frames = []
+    for _ in range(60):
+        message = rng.choice(sorted(REQUESTS))
+        fields = pack(message, *rng.choices(texts, k=rng.randrange(40)))
+        cut = fields[4 : rng.randrange(4, len(fields) + 1)]
+        frames.append(len(cut).to_bytes(4, "big") + cut)
+    return b"".join(frames) + rng.randbytes(rng.randrange(40))
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_noise_ends_at_worst_its_own_session(bench: Bench, monkeypatch: pytest.MonkeyPatch, seed: int):
+    monkeypatch.setattr(session, "MAX_MESSAGES_PER_S", 1000)
+    good = await bench.client(1)
+    bad = await bench.client(2)
+    await bad.stream.send_all(noise(seed))
+    await bad.stream.send_eof()
+    await bad.ended()
+    await good.synchronise()
