@@ -18,6 +18,13 @@ _EUR_USD = 12087792
 _STOCK_MARGIN = 0.30
 _FUTURE_MARGIN = 16_500.0
 _BUYING_POWER = 4
+_CONSTANT_TEXTS = {
+    "AccountReady": "true",
+    "AccountType": "INDIVIDUAL",
+    "DayTradesRemaining": "-1",
+    "HighestSeverity": "0",
+    "LookAheadNextChange": "0",
+}
 
 # Symbol, security type, size, average price paid. The first account holds all of these.
 _HOLDINGS: tuple[tuple[str, str, int, float], ...] = (
@@ -63,6 +70,7 @@ class Report:
     """Everything about an account at one moment; `by_currency` are the values of `$LEDGER:ALL`."""
 
     rows: list[Valuation]
+    totals: Values
     values: Values
     by_currency: Values
 
@@ -88,8 +96,9 @@ class Ledger:
         rows = [self._valuation(h) for h in account.holdings]
         rates = {c: self._rate(c) for c in account.cash}
         by_currency = dict(sorted(_currencies(account, rows, rates).items()))
-        values = dict(sorted({**_totals(account, rows, rates), **by_currency}.items()))
-        return Report(rows=rows, values=values, by_currency=by_currency)
+        totals = _totals(account, rows, rates)
+        values = dict(sorted({**totals, **by_currency}.items()))
+        return Report(rows=rows, totals=totals, values=values, by_currency=by_currency)
 
     def _open(self, name: str, nth: int) -> Account:
         # Further accounts hold fewer things in larger numbers, so that no two accounts look alike.
@@ -173,45 +182,41 @@ def _totals(account: Account, rows: list[Valuation], rates: dict[str, float]) ->
     contracts = sum(abs(r.holding.size) for r in rows if r.holding.instrument.sec_type == "FUT")
     margin = gross * _STOCK_MARGIN + contracts * _FUTURE_MARGIN
     free = liquidation - margin
-    amounts = {
+    ratios = {
+        "Cushion": f"{free / liquidation if liquidation else 0:.6f}",
+        "Leverage": f"{gross / liquidation if liquidation else 0:.2f}",
+    }
+    amounts = _margin_amounts(liquidation, margin) | {
         "AccruedCash": 0.0,
         "AccruedDividend": 0.0,
-        "AvailableFunds": free,
         "Billable": 0.0,
-        "BuyingPower": max(0.0, free) * _BUYING_POWER,
-        "EquityWithLoanValue": liquidation,
-        "ExcessLiquidity": free,
-        "FullAvailableFunds": free,
-        "FullExcessLiquidity": free,
-        "FullInitMarginReq": margin,
-        "FullMaintMarginReq": margin,
         "GrossPositionValue": gross,
-        "InitMarginReq": margin,
-        "LookAheadAvailableFunds": free,
-        "LookAheadExcessLiquidity": free,
-        "LookAheadInitMarginReq": margin,
-        "LookAheadMaintMarginReq": margin,
-        "MaintMarginReq": margin,
-        "NetLiquidation": liquidation,
         "PreviousDayEquityWithLoanValue": liquidation - sum(r.daily for r in rows),
         "RegTEquity": liquidation - futures,
         "RegTMargin": gross / 2,
-        "SMA": max(0.0, free),
         "SettledCash": cash,
         "TotalCashValue": cash,
     }
     values = {(key, BASE): money(amount) for key, amount in amounts.items()}
-    leverage = gross / liquidation if liquidation else 0.0
-    return values | {
-        ("AccountCode", ""): account.name,
-        ("AccountReady", ""): "true",
-        ("AccountType", ""): "INDIVIDUAL",
-        ("Cushion", ""): f"{free / liquidation if liquidation else 0:.6f}",
-        ("DayTradesRemaining", ""): "-1",
-        ("HighestSeverity", ""): "0",
-        ("Leverage", ""): f"{leverage:.2f}",
-        ("LookAheadNextChange", ""): "0",
+    texts = {"AccountCode": account.name, **_CONSTANT_TEXTS, **ratios}
+    return values | {(key, ""): text for key, text in texts.items()}
+
+
+def _margin_amounts(liquidation: float, margin: float) -> dict[str, float]:
+    free = liquidation - margin
+    amounts = {
+        "BuyingPower": max(0.0, free) * _BUYING_POWER,
+        "EquityWithLoanValue": liquidation,
+        "NetLiquidation": liquidation,
+        "SMA": max(0.0, free),
     }
+    # The simulated margin is the same now, over night and at its next change.
+    for prefix in ("", "Full", "LookAhead"):
+        amounts[f"{prefix}AvailableFunds"] = free
+        amounts[f"{prefix}ExcessLiquidity"] = free
+        amounts[f"{prefix}InitMarginReq"] = margin
+        amounts[f"{prefix}MaintMarginReq"] = margin
+    return amounts
 
 
 def _currencies(account: Account, rows: list[Valuation], rates: dict[str, float]) -> Values:

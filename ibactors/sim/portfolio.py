@@ -93,10 +93,9 @@ class Summary:
 
     def _select(self, account: Account) -> Values:
         report = self._session.gateway.ledger.report(account)
-        by_currency = report.by_currency
-        values = {k: v for k, v in report.values.items() if k[0] in self._tags and k not in by_currency}
+        values = {k: v for k, v in report.totals.items() if k[0] in self._tags}
         wanted = self._currencies
-        values |= {k: v for k, v in by_currency.items() if k[1] in wanted or "ALL" in wanted}
+        values |= {k: v for k, v in report.by_currency.items() if k[1] in wanted or "ALL" in wanted}
         return values
 
 

@@ -100,6 +100,23 @@ async def test_unknown_account_is_invalid(bench: Bench, fields: tuple[str | int,
     assert (await client.error(request_id))[0] == 321
 
 
+# What ib_async asks for by default, $LEDGER:ALL apart.
+DEFAULT_TAGS = (
+    "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"
+    "PreviousDayEquityWithLoanValue,GrossPositionValue,RegTEquity,RegTMargin,SMA,InitMarginReq,MaintMarginReq,"
+    "AvailableFunds,ExcessLiquidity,Cushion,FullInitMarginReq,FullMaintMarginReq,FullAvailableFunds,"
+    "FullExcessLiquidity,LookAheadNextChange,LookAheadInitMarginReq,LookAheadMaintMarginReq,"
+    "LookAheadAvailableFunds,LookAheadExcessLiquidity,HighestSeverity,DayTradesRemaining,Leverage"
+)
+
+
+async def test_every_summary_tag_has_a_value(bench: Bench):
+    client = await bench.client()
+    rows = await summary(client, DEFAULT_TAGS, ACCOUNT)
+    assert sorted(f[4] for f in rows) == sorted(DEFAULT_TAGS.split(","))
+    assert all(f[5] for f in rows)
+
+
 async def summary(client: RawClient, tags: str, group: str = "All") -> list[list[str]]:
     await client.send(62, 1, 9, group, tags)
     return (await client.until("64", "1", "9"))[:-1]
