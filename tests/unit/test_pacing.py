@@ -1,0 +1,99 @@
+# ruff: noqa: ARG001  # autojump_clock acts by being asked for
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from ibactors.bridge.pacing import Outbox
+
+Sent = list[tuple[float, str]]
+
+
+async def send(outbox: Outbox, sent: Sent, seconds: float) -> None:
+    """Let the outbox work for so long."""
+    with trio.move_on_after(seconds):
+        await outbox.run(lambda message: sent.append((trio.current_time(), message)))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.lists(st.tuples(st.floats(0, 1.5), st.integers(0, 70), st.booleans()), max_size=8))
+def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: list[tuple[float, int, bool]]):
+    sent: Sent = []
+    total = sum(size for _, size, _ in bursts)
+
+    async def main() -> None:
+        outbox = Outbox(rate)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send, outbox, sent, 1000)
+            for pause, size, urgent in bursts:
+                await trio.sleep(pause)
+                for number in range(size):
+                    outbox.put(str(number), urgent=urgent)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    times = [time for time, _ in sent]
+    assert len(times) == total
+    # The message that is `rate` places later leaves a full second later, or the second would have rate + 1 of them.
+    assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[rate:], strict=False))
+
+
+async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_clock: MockClock):
+    outbox, sent = Outbox(5), []
+    begin = trio.current_time()
+    for number in range(12):
+        outbox.put(str(number))
+    await send(outbox, sent, 10)
+    assert [message for _, message in sent] == [str(number) for number in range(12)]
+    assert [time - begin for time, _ in sent] == pytest.approx([0] * 5 + [1] * 5 + [2] * 2)
+
+
+async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockClock):
+    outbox, sent = Outbox(2), []
+    for number in range(6):
+        outbox.put(str(number))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, outbox, sent, 10)
+        await wait_all_tasks_blocked()  # two are gone, the third waits for its turn
+        outbox.put("cancel 1", urgent=True)
+        outbox.put("cancel 2", urgent=True)
+    assert [message for _, message in sent] == ["0", "1", "cancel 1", "cancel 2", "2", "3", "4", "5"]
+
+
+async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock):
+    outbox, sent = Outbox(2), []
+    for message in ("1:a", "2:b", "3:c", "4:d", "33:e"):
+        outbox.put(message)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, outbox, sent, 10)
+        await wait_all_tasks_blocked()
+        assert outbox.withdraw("3:")
+        assert not outbox.withdraw("3:")
+        assert not outbox.withdraw("1:"), "it has left"
+        assert len(outbox) == 2
+    assert [message for _, message in sent] == ["1:a", "2:b", "4:d", "33:e"]
+    assert sent[-1][0] - sent[0][0] == pytest.approx(1)
+
+
+async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock):
+    outbox, sent = Outbox(1), []
+    outbox.put("1")
+    outbox.put("2")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, outbox, sent, 10)
+        await wait_all_tasks_blocked()
+        outbox.withdraw("2")
+        await trio.sleep(5)
+        outbox.put("3")
+    assert [message for _, message in sent] == ["1", "3"]
+
+
+async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock):
+    outbox, sent = Outbox(1), []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, outbox, sent, 10)
+        await wait_all_tasks_blocked()
+        outbox.put("now", urgent=True)
+        await wait_all_tasks_blocked()
+        assert [message for _, message in sent] == ["now"]
