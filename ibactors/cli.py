@@ -15,8 +15,8 @@ import trio
 from ibactors import __version__, logs
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
-from ibactors.service import run_demo, run_service, watch_signals
-from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+from ibactors.service import run_demo, run_service, start_simulator, watch_signals
+from ibactors.sim import SimulatorOptions
 
 log = structlog.get_logger(__name__)
 
@@ -95,16 +95,16 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
-    options = SimulatorOptions(
-        host=arguments.host, port=arguments.port, control_port=arguments.control_port, rate=arguments.rate, seed=arguments.seed
-    )
+    try:
+        options = SimulatorOptions(
+            host=arguments.host, port=arguments.port, control_port=arguments.control_port, rate=arguments.rate, seed=arguments.seed
+        )
+    except ValueError as exc:
+        raise StartupError(f"The simulator cannot run so: {exc}.") from exc
 
     async def body(stop: trio.Event) -> None:
         async with trio.open_nursery() as nursery:
-            try:
-                ports: SimulatorPorts = await nursery.start(serve_simulator, options, name="simulator")
-            except OSError as exc:
-                raise StartupError(f"Cannot listen on {options.host}:{options.port}: {exc.strerror or exc}.") from exc
+            ports = await start_simulator(nursery, options)
             control = f", control commands at {options.host}:{ports.control_port}" if ports.control_port else ""
             _say(f"TWS API at {options.host}:{ports.port}{control}")
             await stop.wait()

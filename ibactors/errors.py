@@ -99,9 +99,11 @@ class InvalidRequest(IbactorsError):
 
     code = "invalid_request"
 
-    def __init__(self, message: str, *, field: str | None = None, ib_code: int | None = None) -> None:
+    def __init__(self, message: str, *, field: str | None = None, remedy: str = "", ib_code: int | None = None) -> None:
         super().__init__(message, ib_code=ib_code, extra={"field": field} if field else None)
         self.field = field
+        self.remedy = remedy
+        """What would be accepted in its place; shown as the hint."""
 
 
 class UnknownAccount(IbactorsError):

@@ -156,18 +156,12 @@ class Stale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
 class Encoded(Generic[T]):
     """A value and its JSON, encoded once however many clients get it."""
 
-    __slots__ = ("_text", "value")
+    __slots__ = ("text", "value")
 
     def __init__(self, value: T) -> None:
+        # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
         self.value = value
-        self._text: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The value as JSON."""
-        if self._text is None:
-            self._text = msgspec.json.encode(self.value).decode()
-        return self._text
+        self.text = msgspec.json.encode(value).decode()
 
 
 class Figure(Value, frozen=True, kw_only=True):

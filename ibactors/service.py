@@ -64,8 +64,29 @@ async def run_demo(
 async def open_simulator(options: SimulatorOptions) -> AsyncIterator[SimulatorPorts]:
     """The simulator runs inside the block."""
     async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve_simulator, options, name="simulator")
+        yield await start_simulator(nursery, options)
         nursery.cancel_scope.cancel(reason="the service stopped")
+
+
+async def start_simulator(nursery: trio.Nursery, options: SimulatorOptions) -> SimulatorPorts:
+    """Run the simulator in *nursery*. Raises StartupError when a port is taken."""
+    try:
+        ports: SimulatorPorts = await nursery.start(serve_simulator, options, name="simulator")
+    except (OSError, ExceptionGroup) as exc:
+        cause = _os_error(exc)
+        if cause is None:
+            raise
+        raise StartupError(
+            f"Cannot listen on {options.host}:{options.port} (control port: {options.control_port}): {cause.strerror or cause}."
+        ) from exc
+    return ports
+
+
+def _os_error(exc: Exception) -> OSError | None:
+    """The first OSError in a group, or the error itself."""
+    if isinstance(exc, ExceptionGroup):
+        return next((found for found in map(_os_error, exc.exceptions) if found is not None), None)
+    return exc if isinstance(exc, OSError) else None
 
 
 async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession) -> System:
@@ -123,7 +144,7 @@ def bind(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1024)
-            listener.setblocking(False)
+            listener.settimeout(0)
         except OSError:
             listener.close()
             raise

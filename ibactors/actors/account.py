@@ -6,7 +6,7 @@ is no session it is refused, so that figures from before a break are never shown
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar, assert_never
+from typing import ClassVar, Literal, assert_never
 
 import msgspec
 import trio
@@ -19,9 +19,10 @@ from ibactors.model import AccountBook, Figure, PortfolioItem, Position, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GetBook(Ask[AccountBook]):
-    """Everything that is known of one account, or of the first one."""
+    """Everything that is known of one account, or of the first one, once *needs* is complete."""
 
     account: str | None
+    needs: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +67,17 @@ class AccountRef(Ref[AccountMessage]):
     def __init__(self) -> None:
         super().__init__("account")
 
-    async def book(self, account: str | None = None) -> AccountBook:
-        """Summary and positions of *account*, or of the first one.
+    async def book(self, account: str | None, *, needs: Literal["summary", "positions"]) -> AccountBook:
+        """What is known of *account*, or of the first one; waits until the session's first full set of *needs* is in.
 
         Raises UnknownAccount, GatewayDisconnected, GatewayTimeout or an ActorError.
         """
-        msg = GetBook(account=account)
+        msg = GetBook(account=account, needs=needs)
         try:
             with trio.fail_after(self.patience):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not send the account data within {self.patience:g} s.") from None
+            raise GatewayTimeout(f"The gateway did not send the {needs} within {self.patience:g} s.") from None
 
 
 class _Feed:
@@ -177,7 +178,7 @@ class AccountActor(Actor[AccountMessage]):
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif msg.account is not None and msg.account not in session.accounts:
             reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
-        elif self._epoch != session.epoch or self._complete != {"summary", "positions"}:
+        elif self._epoch != session.epoch or msg.needs not in self._complete:
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]
             self._waiting.append(msg)

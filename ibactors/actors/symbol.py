@@ -22,6 +22,7 @@ from ibactors.bridge.codes import ADVISORY
 from ibactors.errors import (
     CompetingSession,
     ContractAmbiguous,
+    ContractNotFound,
     GatewayDisconnected,
     GatewayTimeout,
     IbactorsError,
@@ -237,6 +238,8 @@ class SymbolActor(Actor[SymbolMessage]):
 
     async def _find_contract(self) -> ContractInfo:
         found = await self._connection.find_contracts(self._me.instrument)
+        if not found:
+            raise ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
         if len(found) > 1:
             raise ContractAmbiguous(
                 f"{len(found)} contracts fit {self._me.instrument.name}.", extra={"candidates": msgspec.to_builtins(found)}

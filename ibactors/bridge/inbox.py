@@ -149,7 +149,7 @@ class Inbox:
         if self.account_listener:
             self.account_listener.complete("positions")
 
-    def updatePortfolio(  # noqa: N802, PLR0917
+    def updatePortfolio(  # noqa: N802
         self,
         contract: Contract,
         _position: float,

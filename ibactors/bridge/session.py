@@ -127,10 +127,11 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
                     client.reqMarketDataType(settings.market_data_type.ib_number)
                     await _probe(client, inbox, settings)
             finally:
-                await _disconnect(client, inbox)
+                with trio.move_on_after(0.5, shield=True):
+                    await _disconnect(client, inbox)
     except* GatewayDisconnected as group:
         lost = _first(group)
-    except* asyncio.CancelledError:
+    except* asyncio.CancelledError:  # noqa: ASYNC103  # translated, not swallowed: it is raised below as our own error
         # The asyncio side was cancelled, not we; as a BaseException it would pass every handler of the supervisor.
         lost = GatewayDisconnected("The asyncio side of the session was cancelled.")
     finally:
@@ -141,12 +142,8 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
 
 def _first(group: BaseExceptionGroup[GatewayDisconnected]) -> GatewayDisconnected:
     """The first leaf; all of them report the same loss."""
-    leaf: BaseException = group
-    while isinstance(leaf, BaseExceptionGroup):
-        leaf = leaf.exceptions[0]
-    if not isinstance(leaf, GatewayDisconnected):
-        raise AssertionError("except* selected it")
-    return leaf
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
@@ -194,9 +191,10 @@ async def _disconnect(client: GatewayClient, inbox: Inbox) -> None:
     client.disconnect()
     if transport is None:
         return
-    with trio.move_on_after(0.5, shield=True):
+    try:
         await inbox.lost.wait()
-    transport.abort()
+    finally:
+        transport.abort()
 
 
 def _to_ib(instrument: Instrument) -> Contract:

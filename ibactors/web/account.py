@@ -49,18 +49,20 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
-    book = await call.system.account.book(call.query.account)
+    book = await call.system.account.book(call.query.account, needs="summary")
     base = _base_currency(book)
-    return Summary({tag: figure for (tag, currency), figure in book.figures.items() if currency in {"", base} and not _ledger_only(tag)})
+    # IB's ledger tags come once for each currency; they make up the balance, not the summary.
+    ledger = {tag for tag, currency in book.figures if currency == "BASE"} - {"AccruedCash"}
+    return Summary({tag: figure for (tag, currency), figure in book.figures.items() if currency in {"", base} and tag not in ledger})
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
-    book = await call.system.account.book(call.query.account)
+    book = await call.system.account.book(call.query.account, needs="positions")
     return Positions(book.positions)
 
 
 async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
-    book = await call.system.account.book(call.query.account)
+    book = await call.system.account.book(call.query.account, needs="summary")
     balance: dict[str, dict[str, Decimal]] = {}
     for (tag, currency), figure in sorted(book.figures.items()):
         amount = _amount(figure.value)
@@ -74,18 +76,6 @@ async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return Accounts(session.accounts)
-
-
-_LEDGER_TAGS = frozenset(
-    "AccountOrGroup Billable CashBalance CorporateBondValue Currency ExchangeRate FundValue FutureOptionValue FuturesPNL FxCashBalance "
-    "IssuerOptionValue MoneyMarketFundValue MutualFundValue NetDividend NetLiquidationByCurrency OptionMarketValue RealCurrency RealizedPnL "
-    "StockMarketValue TBillValue TBondValue TotalCashBalance UnrealizedPnL WarrantValue Cryptocurrency".split()
-)
-"""Tags of IB's ledger, which come for each currency and make up the balance, not the summary."""
-
-
-def _ledger_only(tag: str) -> bool:
-    return tag in _LEDGER_TAGS
 
 
 def _base_currency(book: AccountBook) -> str | None:

@@ -42,8 +42,14 @@ _PROBLEMS = (
 MAX_SYMBOLS = 100
 
 # No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
-SymbolText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}$", description="IB's symbol, such as AAPL.")]
-Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.]{1,20}$")]
+SymbolText = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}$",
+        description="IB's symbol, such as AAPL: 1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first.",
+    ),
+]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.]{1,20}$", description="IB's name of an exchange, such as SMART or NYSE.")]
 
 
 class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +91,7 @@ _DEFAULT_EXCHANGE = {SecType.CASH: "IDEALPRO", SecType.CRYPTO: "PAXOS"}
 
 def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     """The instrument that a request names; raises InvalidRequest for a malformed symbol."""
-    checked = validated(lambda: msgspec.convert({"symbol": symbol.strip()}, SymbolInPath))
+    checked = validated(SymbolInPath, lambda: msgspec.convert({"symbol": symbol.strip()}, SymbolInPath))
     return Instrument(
         symbol=checked.symbol.upper(),
         exchange=(query.exchange or _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")).upper(),

@@ -71,7 +71,7 @@ class Operation(Generic[Q, B]):
         for name, values in request.args.lists():
             if len(values) > 1:
                 raise InvalidRequest(f"The parameter {name!r} is given {len(values)} times.", field=name)
-        return validated(lambda: msgspec.convert(request.args.to_dict(), self.query, strict=False))
+        return validated(self.query, lambda: msgspec.convert(request.args.to_dict(), self.query, strict=False))
 
     async def _read_body(self) -> B:
         if self.body is Nothing:
@@ -79,7 +79,7 @@ class Operation(Generic[Q, B]):
         if request.mimetype != "application/json":
             raise UnsupportedMediaType(f"The body must be JSON, but its Content-Type is {request.mimetype or 'missing'!r}.")
         data = await request.get_data()
-        return validated(lambda: msgspec.json.decode(data, type=self.body))
+        return validated(self.body, lambda: msgspec.json.decode(data, type=self.body))
 
 
 class UnsupportedMediaType(IbactorsError):
@@ -89,15 +89,28 @@ class UnsupportedMediaType(IbactorsError):
     hint = "Send the header Content-Type: application/json."
 
 
-def validated(read: Callable[[], B]) -> B:
-    """Run a msgspec conversion; raises InvalidRequest, which names the field and never repeats the value."""
+def validated(kind: type[B], read: Callable[[], B]) -> B:
+    """Run a msgspec conversion to the struct *kind*; raises InvalidRequest, which names field and remedy and never repeats the value."""
     try:
         return read()
     except msgspec.ValidationError as exc:
-        field = "".join(match[1] or match[2] or "" for match in [_FIELD.search(str(exc))] if match)
-        raise InvalidRequest(f"{str(exc).rstrip('.')}.", field=field or None) from None
+        found = _FIELD.search(str(exc))
+        field = (found[1] or found[2]) if found else None
+        raise InvalidRequest(f"{str(exc).rstrip('.')}.", field=field, remedy=_remedy(kind, field)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidRequest(f"This is not valid JSON: {exc}.") from None
+
+
+def _remedy(kind: type[object], field: str | None) -> str:
+    """The description of a known field, or the names of all of them."""
+    known = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+    name = (field or "").split("[")[0]
+    if name not in known:
+        return f"Accepted: {', '.join(known)}."
+    description: str = known[name].get("description") or next(
+        (choice["description"] for choice in known[name].get("anyOf", ()) if "description" in choice), ""
+    )
+    return f"{name}: {description}" if description else ""
 
 
 def encode(value: object) -> bytes:

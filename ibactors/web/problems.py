@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ibactors.errors import ActorDown, IbactorsError
+from ibactors.errors import ActorDown, IbactorsError, InvalidRequest
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -64,7 +64,12 @@ def problem_of(error: IbactorsError) -> Problem:
     """The document for one of our exceptions."""
     known = {key: error.extra[key] for key in ("field", "actor", "candidates") if key in error.extra}
     status = 502 if isinstance(error, ActorDown) and error.started else None
-    return make_problem(error.code, str(error), hint=error.hint or None, ib_code=error.ib_code, status=status, **known)
+    return make_problem(error.code, str(error), hint=hint_of(error), ib_code=error.ib_code, status=status, **known)
+
+
+def hint_of(error: IbactorsError) -> str | None:
+    """What the user can do, if anything."""
+    return (error.remedy if isinstance(error, InvalidRequest) else error.hint) or None
 
 
 def make_problem(code: str, detail: str, *, status: int | None = None, **members: Any) -> Problem:

@@ -21,6 +21,7 @@ from ibactors.model import Encoded, Instrument, Quote, SessionStatus, now
 from ibactors.system import System
 from ibactors.web.market import MAX_SYMBOLS, InstrumentQuery, SymbolText, instrument_of
 from ibactors.web.operations import encode, validated
+from ibactors.web.problems import hint_of
 
 GOING_AWAY, NOT_TEXT, TRY_AGAIN_LATER = 1001, 1003, 1013
 
@@ -177,7 +178,7 @@ class _Client:
                 await websocket.close(NOT_TEXT, "send JSON as text")
                 return
             try:
-                await self._act(validated(lambda text=data: msgspec.json.decode(text, type=Command)))  # type: ignore[misc]
+                await self._act(validated(Command, lambda text=data: msgspec.json.decode(text, type=Command)))  # type: ignore[misc]
             except InvalidRequest as exc:
                 self._answer(_error(exc, message_id=_id_of(data)))
             await self._outbox.taken()
@@ -321,5 +322,5 @@ def _error(error: IbactorsError, *, symbol: str | None = None, message_id: Messa
         id=message_id,
         ib_code=error.ib_code,
         field=field if isinstance(field, str) else None,
-        hint=error.hint or None,
+        hint=hint_of(error),
     )

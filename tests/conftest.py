@@ -1,0 +1,178 @@
+"""The whole service on real sockets, as tests use it: simulator, actors and web in one trio run, clients from their own libraries."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from trio_websocket import WebSocketConnection, connect_websocket_url
+
+from ibactors import logs
+from ibactors.actors.connection import RunSession
+from ibactors.bridge.session import run_session
+from ibactors.config import Settings
+from ibactors.service import run_service
+from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+
+DEADLINE = 10.0
+"""Seconds after which a wait in a test has failed."""
+
+
+def pytest_configure() -> None:
+    logs.configure("console")
+
+
+class ErrorLog(logging.Handler):
+    """What was logged at ERROR or above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def take(self) -> list[logging.LogRecord]:
+        """The records so far, which are thereby expected."""
+        taken, self.records = self.records, []
+        return taken
+
+
+@pytest.fixture(autouse=True)
+def error_log() -> Iterator[ErrorLog]:
+    """Fails the test for every error that was logged and not taken."""
+    handler = ErrorLog()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    assert not [record.getMessage() for record in handler.records]
+
+
+@dataclass(kw_only=True)
+class Gateway:
+    """A running simulator and its control port."""
+
+    ports: SimulatorPorts
+
+    async def control(self, command: str) -> str:
+        """Send one command; returns the answer."""
+        assert self.ports.control_port is not None
+        stream = await trio.open_tcp_stream("127.0.0.1", self.ports.control_port)
+        async with stream:
+            await stream.send_all(f"{command}\n".encode())
+            answer = b""
+            with trio.fail_after(DEADLINE):
+                while not answer.endswith(b"\n"):
+                    chunk = await stream.receive_some()
+                    if not chunk:
+                        break
+                    answer += chunk
+        return answer.decode().strip()
+
+    async def do(self, command: str) -> None:
+        """Send a command that must work."""
+        assert await self.control(command) == "ok"
+
+    async def stats(self) -> Any:
+        """What the simulator has seen."""
+        return json.loads(await self.control("stats"))
+
+
+@dataclass(kw_only=True)
+class Service:
+    """A running service."""
+
+    url: str
+    http: httpx.AsyncClient
+    gateway: Gateway
+    stop: trio.Event
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        """GET; the JSON of a response with the expected status."""
+        response = await self.http.get(path)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    @asynccontextmanager
+    async def stream(self, query: str = "") -> AsyncIterator["Stream"]:
+        """A WebSocket client."""
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket_url(nursery, f"{self.url.replace('http', 'ws', 1)}/ws/stream{query}")
+            try:
+                yield Stream(connection)
+            finally:
+                with trio.move_on_after(2, shield=True):
+                    await connection.aclose()
+                    # trio-websocket leaves the socket open when the server closed first.
+                    await connection._stream.aclose()  # noqa: SLF001
+                nursery.cancel_scope.cancel(reason="the client left")
+
+    async def until(self, path: str, fits: Callable[[httpx.Response], bool], within: float = DEADLINE) -> httpx.Response:
+        """GET again and again until the response fits."""
+        with trio.fail_after(within):
+            while True:
+                response = await self.http.get(path)
+                if fits(response):
+                    return response
+
+
+@dataclass
+class Stream:
+    """A WebSocket client that speaks JSON."""
+
+    connection: WebSocketConnection
+
+    async def send(self, **message: Any) -> None:
+        await self.connection.send_message(json.dumps(message))
+
+    async def receive(self, within: float = DEADLINE) -> Any:
+        with trio.fail_after(within):
+            return json.loads(await self.connection.get_message())
+
+    async def expect(self, kind: str, within: float = DEADLINE, **members: Any) -> Any:
+        """The next message of a kind with the given members; others are passed over."""
+        with trio.fail_after(within):
+            while True:
+                message = await self.receive(within)
+                if message["type"] == kind and all(message.get(key) == value for key, value in members.items()):
+                    return message
+
+
+@asynccontextmanager
+async def running_gateway(options: SimulatorOptions | None = None) -> AsyncIterator[Gateway]:
+    """A simulator on free ports."""
+    async with trio.open_nursery() as nursery:
+        ports = await nursery.start(serve_simulator, replace(options or SimulatorOptions(), port=0, control_port=0))
+        yield Gateway(ports=ports)
+        nursery.cancel_scope.cancel(reason="the test is over")
+
+
+@asynccontextmanager
+async def running_service(
+    *, options: SimulatorOptions | None = None, run: RunSession = run_session, wait: bool = True, **settings: Any
+) -> AsyncIterator[Service]:
+    """A service behind its own simulator; by default it is connected when the block begins."""
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(running_gateway(options))
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        stop = trio.Event()
+        configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
+        url = await nursery.start(lambda task_status: run_service(configured, stop=stop, run=run, task_status=task_status))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=DEADLINE))
+        service = Service(url=url, http=http, gateway=gateway, stop=stop)
+        if wait:
+            await service.until("/health", lambda response: response.json()["ib_connected"])
+        yield service
+        stop.set()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A service with default settings."""
+    async with running_service() as running:
+        yield running

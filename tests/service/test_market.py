@@ -1,0 +1,105 @@
+"""Lines are shared, budgeted and released."""
+
+import trio
+
+from ibactors.sim import SimulatorOptions
+from tests.conftest import Service, running_service
+
+TWENTY = [
+    "AAPL",
+    "MSFT",
+    "TSLA",
+    "SPY",
+    "QQQ",
+    "NVDA",
+    "AMZN",
+    "GOOGL",
+    "META",
+    "IBM",
+    "KO",
+    "DIS",
+    "JPM",
+    "IWM",
+    "GLD",
+    "XOM",
+    "INTC",
+    "AMD",
+    "NFLX",
+    "GE",
+]
+
+
+async def lines(service: Service) -> dict[str, int]:
+    found: dict[str, int] = (await service.gateway.stats())["lines"]
+    return found
+
+
+async def test_twenty_new_symbols_at_once_are_answered_quickly(service: Service) -> None:
+    answers: dict[str, float] = {}
+
+    async def ask(symbol: str) -> None:
+        quote = await service.get(f"/market/quote/{symbol}")
+        answers[symbol] = quote["bid"]
+
+    with trio.fail_after(1.5):
+        async with trio.open_nursery() as nursery:
+            for symbol in TWENTY:
+                nursery.start_soon(ask, symbol)
+    assert len(answers) == 20
+    before = (await service.gateway.stats())["requests"]
+    await service.get("/market/quote/AAPL")
+    assert (await service.gateway.stats())["requests"] == before
+
+
+async def test_all_clients_of_a_symbol_share_one_line_and_see_every_change() -> None:
+    async with running_service(line_idle_seconds=1.0) as service:
+        async with service.stream() as one, service.stream() as two:
+            for stream in (one, two):
+                await stream.send(action="subscribe", symbol="AAPL")
+                await stream.expect("quote")
+            async with trio.open_nursery() as nursery:
+                for _ in range(10):
+                    nursery.start_soon(service.get, "/market/quote/AAPL")
+            assert await lines(service) == {"AAPL": 1}
+            for step in range(1, 6):
+                await service.gateway.do(f"set AAPL {100 + step} {101 + step} {100 + step}")
+                for stream in (one, two):
+                    await stream.expect("quote", bid=100.0 + step, ask=101.0 + step, last=100.0 + step)
+        with trio.fail_after(5):
+            while await lines(service):
+                await trio.lowlevel.checkpoint()
+        # Released is not lost: the next request opens the line again.
+        assert (await service.get("/market/quote/AAPL"))["bid"] == 105.0
+
+
+async def test_line_of_a_listener_is_kept_beyond_the_idle_time() -> None:
+    async with running_service(line_idle_seconds=1.0, options=SimulatorOptions(rate=50)) as service, service.stream() as stream:
+        await stream.send(action="subscribe", symbol="AAPL")
+        started = trio.current_time()
+        while trio.current_time() < started + 2.5:
+            await stream.expect("quote")
+        assert await lines(service) == {"AAPL": 1}
+
+
+async def test_an_old_price_is_not_shown_when_a_released_line_is_opened_again() -> None:
+    async with running_service(line_idle_seconds=1.0) as service:
+        await service.gateway.do("set AAPL 10 11 10")
+        assert (await service.get("/market/quote/AAPL"))["bid"] == 10.0
+        with trio.fail_after(5):
+            while await lines(service):
+                await trio.lowlevel.checkpoint()
+        await service.gateway.do("set AAPL 20 21 20")
+        assert (await service.get("/market/quote/AAPL"))["bid"] == 20.0
+
+
+async def test_idle_symbol_gives_way_when_all_lines_are_in_use() -> None:
+    async with running_service(max_lines=2) as service, service.stream() as stream:
+        await stream.send(action="subscribe", symbol="AAPL")
+        await stream.expect("quote")
+        await service.get("/market/quote/MSFT")
+        refused = await service.http.get("/market/quote/TSLA")
+        assert refused.status_code == 429
+        assert refused.json()["code"] == "no_free_line"
+        assert int(refused.headers["retry-after"]) > 0
+        await service.until("/market/quote/TSLA", lambda response: response.status_code == 200)
+        assert (await lines(service)).keys() == {"AAPL", "TSLA"}
