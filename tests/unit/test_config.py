@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+
+from ibactors.config import Settings, read_settings, settings_table
+from ibactors.errors import StartupError
+from ibactors.model import MarketDataType
+
+NOWHERE = Path("/nonexistent/.env")
+
+ACCEPTED = [
+    ("IBACTORS_HOST", "0.0.0.0", "host", "0.0.0.0"),
+    ("PORT", "0", "port", 0),
+    ("IBACTORS_GATEWAY_HOST", "gateway", "gateway_host", "gateway"),
+    ("IBACTORS_GATEWAY_PORT", "7497", "gateway_port", 7497),
+    ("IBACTORS_ACCOUNT_TYPE", "LIVE", "account_type", "live"),
+    ("IBACTORS_CLIENT_ID", "17", "client_id", 17),
+    ("IBACTORS_MARKET_DATA_TYPE", "Delayed_Frozen", "market_data_type", MarketDataType.DELAYED_FROZEN),
+    ("IBACTORS_MAX_LINES", "1", "max_lines", 1),
+    ("IBACTORS_LINE_IDLE_SECONDS", "1.5", "line_idle_seconds", 1.5),
+    ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "0.5", "quote_timeout", 0.5),
+    ("IBACTORS_CONNECT_TIMEOUT_SECONDS", "3", "connect_timeout", 3.0),
+    ("IBACTORS_REQUEST_TIMEOUT_SECONDS", "3", "request_timeout", 3.0),
+    ("IBACTORS_PROBE_IDLE_SECONDS", "3", "probe_idle", 3.0),
+    ("IBACTORS_PROBE_TIMEOUT_SECONDS", "3", "probe_timeout", 3.0),
+    ("IBACTORS_MAX_STREAMS", "5", "max_streams", 5),
+    ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
+]
+REFUSED = [
+    ("PORT", "65536"),
+    ("PORT", "http"),
+    ("IBACTORS_GATEWAY_PORT", "0"),
+    ("IBACTORS_GATEWAY_PORT", "-1"),
+    ("IBACTORS_ACCOUNT_TYPE", "demo"),
+    ("IBACTORS_CLIENT_ID", "1.5"),
+    ("IBACTORS_MARKET_DATA_TYPE", "realtime"),
+    ("IBACTORS_MAX_LINES", "0"),
+    ("IBACTORS_LINE_IDLE_SECONDS", "nan"),
+    ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "inf"),
+    ("IBACTORS_MAX_STREAMS", "many"),
+    ("IBACTORS_LOG_FORMAT", "xml"),
+]
+
+
+def test_empty_environment_gives_the_documented_defaults():
+    assert read_settings({}, dotenv=NOWHERE) == Settings()
+    assert (Settings().port, Settings().api_port, Settings().account_type) == (8000, 4002, "paper")
+
+
+@pytest.mark.parametrize(("variable", "text", "name", "value"), ACCEPTED)
+def test_variable_sets_its_field_and_no_other(variable: str, text: str, name: str, value: object):
+    settings = read_settings({variable: f" {text} "}, dotenv=NOWHERE)
+    assert getattr(settings, name) == value
+    assert type(getattr(settings, name)) is type(value)
+    others = [field for field in Settings.__dataclass_fields__ if field != name]
+    assert all(getattr(settings, field) == getattr(Settings(), field) for field in others)
+
+
+def test_every_setting_is_tried_above():
+    assert {row[0] for row in ACCEPTED} == {row[0] for row in settings_table()}
+
+
+@pytest.mark.parametrize(("variable", "text"), REFUSED)
+def test_bad_value_names_variable_value_and_accepted_form(variable: str, text: str):
+    form = next(row[2] for row in settings_table() if row[0] == variable)
+    with pytest.raises(StartupError) as caught:
+        read_settings({variable: text}, dotenv=NOWHERE)
+    assert str(caught.value) == f"{variable} is {text!r}, but must be {form}."
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_empty_variable_counts_as_not_set(text: str):
+    assert read_settings({row[0]: text for row in settings_table()}, dotenv=NOWHERE) == Settings()
+
+
+@pytest.mark.parametrize(("variable", "text", "name", "value"), ACCEPTED)
+def test_value_may_come_from_a_file(tmp_path: Path, variable: str, text: str, name: str, value: object):
+    file = tmp_path / "value"
+    file.write_text(f"{text}\n")
+    assert getattr(read_settings({f"{variable}_FILE": str(file)}, dotenv=NOWHERE), name) == value
+
+
+def test_variable_and_its_file_at_once_are_refused(tmp_path: Path):
+    with pytest.raises(StartupError, match="PORT and PORT_FILE are both set"):
+        read_settings({"PORT": "1", "PORT_FILE": str(tmp_path)}, dotenv=NOWHERE)
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "missing", tmp_path, binary):
+        with pytest.raises(StartupError, match=r"PORT_FILE names .*cannot be read"):
+            read_settings({"PORT_FILE": str(path)}, dotenv=NOWHERE)
+
+
+def test_environment_stands_above_dotenv(tmp_path: Path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("# development\nPORT=9000\nIBACTORS_HOST='0.0.0.0'\nIBACTORS_CLIENT_ID\n")
+    settings = read_settings({"PORT": "9001"}, dotenv=dotenv)
+    assert (settings.port, settings.host, settings.client_id) == (9001, "0.0.0.0", 1)
+
+
+def test_bad_value_in_dotenv_is_refused_like_any_other(tmp_path: Path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PORT=ninety\n")
+    with pytest.raises(StartupError, match=r"^PORT is 'ninety', but must be a whole number from 0 to 65535"):
+        read_settings({}, dotenv=dotenv)
+
+
+def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / ".env").write_text("IBACTORS_CLIENT_ID=42\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "9002")
+    settings = read_settings()
+    assert (settings.port, settings.client_id) == (9002, 42)
+
+
+@pytest.mark.parametrize(("account_type", "port", "expected"), [("paper", None, 4002), ("live", None, 4001), ("live", 7496, 7496)])
+def test_api_port_follows_the_account_type_unless_set(account_type: str, port: int | None, expected: int):
+    assert Settings(account_type=account_type, gateway_port=port).api_port == expected
+
+
+def test_demo_cannot_be_switched_on_by_the_environment():
+    assert not read_settings({"IBACTORS_DEMO": "1", "DEMO": "1", "demo": "1"}, dotenv=NOWHERE).demo
+
+
+def test_table_shows_each_variable_once_with_form_and_meaning():
+    rows = settings_table()
+    assert len({row[0] for row in rows}) == len(rows)
+    assert all(form and meaning.endswith(".") for _, _, form, meaning in rows)

@@ -1,0 +1,126 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibactors import logs
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+    config["processors"] = list(config["processors"])
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**config)
+
+
+def fail_with_secrets(account: str) -> None:
+    password = "hunter2"
+    raise ValueError(f"no luck with {len(password)} letters in {account}")
+
+
+def log_a_crash() -> None:
+    try:
+        fail_with_secrets("DU1234567")
+    except ValueError as exc:
+        exc.add_note("while actor 'account' handled GetBook(account='DU1234567')")
+        structlog.get_logger("ibactors.test").error("actor_crashed", actor="account", exc_info=exc)
+
+
+def test_json_has_one_object_a_line_with_name_level_time_and_fields(capsys: pytest.CaptureFixture[str]):
+    logs.configure("json")
+    log = structlog.get_logger("ibactors.test")
+    log.info("symbol_stopped", symbol="AAPL", idle_s=60.5)
+    log.warning("slow", text="two\nlines")
+    first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert first.pop("timestamp").endswith("Z")
+    assert first == {"event": "symbol_stopped", "symbol": "AAPL", "idle_s": 60.5, "level": "info", "logger": "ibactors.test"}
+    assert second["text"] == "two\nlines"
+
+
+def test_records_of_libraries_go_through_the_same_pipe(capsys: pytest.CaptureFixture[str]):
+    logs.configure("json")
+    logging.getLogger("hypercorn.error").warning("bad client on account %s", "U7654321")
+    logging.getLogger("ib_async.wrapper").info("updatePortfolio: %s", "DU1234567")
+    first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (first["event"], first["logger"], first["level"]) == ("bad client on account U*****21", "hypercorn.error", "warning")
+    assert second["event"] == "updatePortfolio: DU*****67"
+
+
+def test_noise_of_libraries_is_silenced(capsys: pytest.CaptureFixture[str]):
+    logs.configure("json")
+    logging.getLogger("ib_async.client").error("API connection failed")
+    logging.getLogger("hypercorn.error").info("Running on http://…")
+    structlog.get_logger("ibactors.test").debug("detail")
+    assert capsys.readouterr().err == ""
+
+
+def test_console_is_for_people(capsys: pytest.CaptureFixture[str]):
+    logs.configure("console")
+    structlog.get_logger("ibactors.test").info("symbol_stopped", symbol="AAPL", account="DU1234567")
+    line = capsys.readouterr().err
+    assert "symbol_stopped" in line
+    assert "symbol=AAPL" in line
+    assert "DU*****67" in line
+    assert "\x1b" not in line, "no colours where there is no terminal"
+
+
+def test_json_is_the_default_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]):
+    logs.configure()
+    structlog.get_logger("ibactors.test").info("x")
+    assert json.loads(capsys.readouterr().err)["event"] == "x"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_traceback_has_frames_and_notes_but_no_locals(capsys: pytest.CaptureFixture[str], log_format: str):
+    logs.configure(log_format)
+    log_a_crash()
+    text = capsys.readouterr().err
+    assert "fail_with_secrets" in text
+    assert "no luck with 7 letters" in text
+    assert "while actor 'account' handled GetBook" in text
+    assert "hunter2" not in text.replace('password = "hunter2"', "")
+    assert "locals" not in text
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.xfail(reason="BUG logs: exceptions are rendered after mask_accounts, so that their messages and notes show account numbers")
+def test_account_numbers_in_tracebacks_are_masked(capsys: pytest.CaptureFixture[str], log_format: str):
+    logs.configure(log_format)
+    log_a_crash()
+    assert "DU1234567" not in capsys.readouterr().err
+
+
+@pytest.mark.xfail(reason="BUG logs.mask_accounts: only strings are masked, not those in lists, tuples and dictionaries")
+@pytest.mark.parametrize("value", [["DU1234567"], ("DU1234567",), {"account": "DU1234567"}, {"DU1234567": 1}])
+def test_account_numbers_in_containers_are_masked(value: object):
+    assert "DU1234567" not in repr(logs.mask_accounts(None, "info", {"accounts": value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("DU1234567", "DU*****67"),
+        ("U7654321", "U*****21"),
+        ("DF12345 and F54321", "DF***45 and F***21"),
+        ("no account", "no account"),
+        ("U123", "U123"),
+        ("QU1234567", "QU1234567"),
+        ("account=DU1234567,", "account=DU*****67,"),
+    ],
+)
+def test_all_but_the_last_two_digits_are_masked(text: str, masked: str):
+    assert logs.mask_accounts(None, "info", {"event": text, "n": 1234567}) == {"event": masked, "n": 1234567}
+
+
+@given(st.sampled_from(["DU", "DF", "U", "F"]), st.from_regex(r"[0-9]{5,9}", fullmatch=True), st.sampled_from([" ", ":", "'", "", "/"]))
+def test_no_account_number_survives(prefix: str, digits: str, around: str):
+    masked = logs.mask_accounts(None, "info", {"event": f"{around}{prefix}{digits}{around}"})["event"]
+    assert digits not in masked
+    assert masked == f"{around}{prefix}{'*' * (len(digits) - 2)}{digits[-2:]}{around}"

@@ -1,0 +1,125 @@
+import json
+import math
+import re
+from datetime import datetime
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ibactors.model import Credentials, Encoded, Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@given(st.one_of(st.floats(0, 4e9), st.integers(0, 4_000_000_000)))
+def test_times_always_have_microseconds_and_z(seconds: float):
+    text = rfc3339(seconds)
+    assert RFC3339.fullmatch(text)
+    assert math.isclose(datetime.fromisoformat(text).timestamp(), seconds, abs_tol=1e-6)
+
+
+def test_present_time_has_the_same_form():
+    assert RFC3339.fullmatch(now())
+
+
+@given(st.text(min_size=6), st.text(min_size=6))
+def test_credentials_show_neither_user_name_nor_password(username: str, password: str):
+    credentials = Credentials(username=f"<{username}", password=f"<{password}", account_type="paper")
+    for shown in (repr(credentials), str(credentials), f"{credentials}", repr([credentials]), repr({"login": credentials})):
+        assert credentials.username not in shown
+        assert credentials.password not in shown
+        assert "paper" in shown
+
+
+NAMES = st.one_of(st.sampled_from(["", "A", "B", "SMART", "USD", "NASDAQ", "STK", "CASH", "C", "#1"]), st.text("AB/#1.", max_size=4))
+INSTRUMENTS = st.builds(
+    Instrument,
+    symbol=st.one_of(st.sampled_from(["A", "B", "A/B"]), st.text("AB/#1 .", min_size=1, max_size=4)),
+    exchange=NAMES.filter(bool),
+    currency=NAMES.filter(bool),
+    sec_type=st.sampled_from(SecType),
+    primary_exchange=NAMES,
+    expiry=st.sampled_from(["", "202612", "20261218"]),
+    strike=st.one_of(st.sampled_from([0.0, 100.0, 100.5]), st.floats(0, 1e6)),
+    right=st.sampled_from(["", "C", "P"]),
+    con_id=st.sampled_from([0, 1, 265598]),
+)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "name"),
+    [
+        (Instrument(symbol="AAPL"), "AAPL"),
+        (Instrument(symbol="EUR", exchange="IDEALPRO", sec_type=SecType.CASH), "EUR/CASH/IDEALPRO"),
+    ],
+)
+def test_name_is_short_for_usual_instruments(instrument: Instrument, name: str):
+    assert instrument.name == name
+
+
+@pytest.mark.xfail(
+    reason="BUG model.Instrument.name: fields are joined without their names and strikes cut to six digits, so that names collide"
+)
+@given(INSTRUMENTS, INSTRUMENTS)
+@example(Instrument(symbol="A/B"), Instrument(symbol="A", exchange="B"))
+def test_unequal_instruments_have_unequal_names(one: Instrument, other: Instrument):
+    assert (one.name == other.name) == (one == other)
+
+
+@pytest.mark.xfail(
+    reason="BUG model.Instrument.name: as above; two symbol actors with one name share a place in Supervisor and ConnectionActor._lines"
+)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"exchange": "NASDAQ"}, {"primary_exchange": "NASDAQ"}),
+        ({"strike": 12345.25}, {"strike": 12345.2}),
+        ({"exchange": "EUR"}, {"currency": "EUR"}),
+    ],
+)
+def test_instruments_that_clients_may_well_ask_for_at_once_have_unequal_names(one: dict[str, object], other: dict[str, object]):
+    assert Instrument(symbol="A", **one).name != Instrument(symbol="A", **other).name
+
+
+@given(INSTRUMENTS)
+def test_equal_instruments_share_hash_and_name(instrument: Instrument):
+    twin = msgspec.structs.replace(instrument)
+    assert (twin, hash(twin), twin.name) == (instrument, hash(instrument), instrument.name)
+
+
+def test_values_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Instrument(symbol="A").symbol = "B"
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "delayed"), [("live", 1, False), ("frozen", 2, False), ("delayed", 3, True), ("delayed_frozen", 4, True)]
+)
+def test_kinds_of_data_have_ibs_numbers(kind: str, number: int, delayed: object):
+    assert (MarketDataType(kind).ib_number, MarketDataType(kind).is_delayed) == (number, delayed)
+
+
+def make_quote(**values: object) -> Quote:
+    fixed = {"symbol": "A", "exchange": "SMART", "currency": "USD", "timestamp": now(), "con_id": 1, "sec_type": "STK"}
+    return Quote(**fixed, market_data_type=MarketDataType.LIVE, **values)
+
+
+def test_quote_is_complete_with_five_values_even_if_they_are_zero():
+    first_set = {"bid": 0.0, "ask": 0.0, "last": 0.0, "close": 0.0, "volume": 0}
+    assert make_quote(**first_set).complete
+    for missing in first_set:
+        assert not make_quote(**{key: value for key, value in first_set.items() if key != missing}).complete
+
+
+def test_missing_values_are_null_in_json_and_the_text_is_made_once():
+    encoded = Encoded(make_quote(bid=1.5))
+    assert encoded.text is encoded.text
+    members = json.loads(encoded.text)
+    assert (members["type"], members["bid"], members["ask"], members["market_data_type"]) == ("quote", 1.5, None, "live")
+
+
+@pytest.mark.parametrize("phase", list(SessionPhase))
+def test_session_is_up_in_one_phase_only(phase: SessionPhase):
+    assert SessionStatus(phase=phase, epoch=1, since=now()).up is (phase is SessionPhase.UP)

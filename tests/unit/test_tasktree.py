@@ -1,0 +1,70 @@
+import inspect
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from ibactors.tasktree import TaskNode, render, snapshot
+
+
+async def wait_for(event: trio.Event) -> None:
+    secret = "DU1234567"
+    await event.wait()
+    del secret
+
+
+async def parent(event: trio.Event) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for, event, name="child b")
+        nursery.start_soon(wait_for, event, name="child a")
+
+
+async def tree_of_parent() -> TaskNode:
+    """The tree below a task `parent`, taken while everybody waits."""
+    event = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(parent, event, name="parent")
+        await wait_all_tasks_blocked()
+        task = next(iter(nursery.child_tasks))
+        tree = snapshot(task)
+        event.set()
+    return tree
+
+
+async def test_tree_has_names_sorted_and_our_innermost_line():
+    tree = await tree_of_parent()
+    line = inspect.getsourcelines(wait_for)[1] + 2
+    assert tree.name == "parent"
+    assert [(child.name, child.where, child.children) for child in tree.children] == [
+        ("child a", f"wait_for (test_tasktree.py:{line})", ()),
+        ("child b", f"wait_for (test_tasktree.py:{line})", ()),
+    ]
+    assert tree.where.startswith("parent (test_tasktree.py:")
+
+
+async def test_text_has_a_line_for_each_task_indented_and_no_locals():
+    text = render(await tree_of_parent())
+    assert [line.split("  at ")[0] for line in text.splitlines()] == ["parent", "  child a", "  child b"]
+    assert text.endswith("\n")
+    assert "DU1234567" not in text
+
+
+async def test_whole_tree_begins_at_the_root_and_holds_this_very_task():
+    await trio.lowlevel.checkpoint()
+    names = render(snapshot())
+    assert names.splitlines()[0].startswith("<init>")
+    assert "test_whole_tree_begins" in names
+
+
+async def test_task_that_waits_in_a_library_only_shows_the_librarys_line():
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever, name="sleeper")
+        await wait_all_tasks_blocked()
+        where = next(snapshot(task) for task in nursery.child_tasks if task.name == "sleeper").where
+        nursery.cancel_scope.cancel(reason="the test is over")
+    assert where == "running" or where.startswith("sleep")
+
+
+def test_snapshot_outside_a_run_says_so():
+    with pytest.raises(RuntimeError, match=r"inside a trio run|must be called from async context"):
+        snapshot()
