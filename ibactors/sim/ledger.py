@@ -6,6 +6,7 @@ total cash, stock and option value and the day's futures profit, in the base cur
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from ibactors.sim.market import Market
 
 BASE = "USD"
-_EUR_USD = 12087792
 _STOCK_MARGIN = 0.30
 _FUTURE_MARGIN = 16_500.0
 _BUYING_POWER = 4
@@ -41,17 +41,46 @@ Values = dict[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A position. `cost` is per unit and, as IB has it, includes the multiplier."""
+    """A position. `cost` is per unit and, as IB has it, includes the multiplier.
+
+    `overnight` is the size the day began with and `spent` what the day's trades have cost in all, commissions
+    included: the day's profit follows from both. A position that was closed stays, with size 0, for the day.
+    """
 
     instrument: Instrument
     size: int
     cost: float
     realized: float = 0.0
+    overnight: int = 0
+    spent: float = 0.0
+
+    @property
+    def multiplier(self) -> float:
+        """How many units one contract is."""
+        return float(self.instrument.multiplier or 1)
 
     @property
     def units(self) -> float:
         """Size times multiplier."""
-        return self.size * float(self.instrument.multiplier or 1)
+        return self.size * self.multiplier
+
+    def traded(self, size: int, price: float, commission: float) -> Holding:
+        """Give the position after buying `size`, or selling it when negative; commissions are part of the cost."""
+        closing = min(abs(size), abs(self.size)) if size * self.size < 0 else 0
+        opening = abs(size) - closing
+        sign = 1 if size > 0 else -1
+        fee = commission / abs(size)
+        price *= self.multiplier
+        realized = closing * (-sign * (price - self.cost) - fee)
+        kept = abs(self.size) - closing
+        total = self.cost * kept + (price + sign * fee) * opening
+        return dataclasses.replace(
+            self,
+            size=self.size + size,
+            cost=total / (kept + opening) if kept + opening else 0.0,
+            realized=self.realized + realized,
+            spent=self.spent + size * price + commission,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +106,38 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account: its name, positions and settled cash by currency."""
+    """One account: its name, positions by con id and settled cash by currency."""
 
     name: str
-    holdings: tuple[Holding, ...]
+    positions: dict[int, Holding]
     cash: dict[str, float]
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """All positions, those that were closed today too."""
+        return tuple(self.positions.values())
+
+    def held(self, instrument: Instrument) -> Holding:
+        """The position in an instrument, perhaps of size 0."""
+        return self.positions.get(instrument.con_id) or Holding(instrument=instrument, size=0, cost=0.0)
+
+    def trade(self, instrument: Instrument, size: int, price: float, commission: float) -> float | None:
+        """Book a fill, negative when sold; returns the profit it realized, None when it closed nothing."""
+        if instrument.sec_type == "CASH":
+            # Currencies are exchanged: a pair is no position but two amounts of cash.
+            self._pay(instrument.symbol, size)
+            self._pay(instrument.currency, -size * price - commission)
+            return None
+        before = self.held(instrument)
+        after = before.traded(size, price, commission)
+        self.positions[instrument.con_id] = after
+        if instrument.sec_type != "FUT":
+            # A future is settled daily, its profit counts as cash from the start; all else is paid for.
+            self._pay(instrument.currency, -size * price * before.multiplier - commission)
+        return after.realized - before.realized if before.size * size < 0 else None
+
+    def _pay(self, currency: str, amount: float) -> None:
+        self.cash[currency] = self.cash.get(currency, 0.0) + amount
 
 
 class Ledger:
@@ -103,15 +159,15 @@ class Ledger:
     def _open(self, name: str, nth: int) -> Account:
         # Further accounts hold fewer things in larger numbers, so that no two accounts look alike.
         chosen = _HOLDINGS if nth == 0 else _HOLDINGS[nth % len(_HOLDINGS) :][:2]
-        holdings = tuple(self._holding(*row, times=nth + 1) for row in chosen)
+        holdings = [self._holding(*row, times=nth + 1) for row in chosen]
         cash = {BASE: 94_629.71 * (nth + 1), "EUR": 2_500.0 * (nth + 1)}
-        return Account(name=name, holdings=holdings, cash=cash)
+        return Account(name=name, positions={h.instrument.con_id: h for h in holdings}, cash=cash)
 
     def _holding(self, symbol: str, sec_type: str, size: int, paid: float, *, times: int) -> Holding:
         named = self._market.catalogue.named(symbol)
         instrument = next(i for i in named if i.sec_type == sec_type)
         cost = paid * float(instrument.multiplier or 1)
-        return Holding(instrument=instrument, size=size * times, cost=cost)
+        return Holding(instrument=instrument, size=size * times, cost=cost, overnight=size * times)
 
     def _valuation(self, holding: Holding) -> Valuation:
         price = self._market.mark(holding.instrument)
@@ -122,13 +178,17 @@ class Ledger:
             price=price,
             value=value,
             unrealized=value - holding.size * holding.cost,
-            daily=holding.units * (price - close),
+            daily=value - holding.overnight * holding.multiplier * close - holding.spent,
         )
 
     def _rate(self, currency: str) -> float:
         if currency == BASE:
             return 1.0
-        return self._market.mark(self._market.catalogue.by_con_id[_EUR_USD])
+        for pair in self._market.catalogue.by_con_id.values():
+            if pair.sec_type == "CASH" and {pair.symbol, pair.currency} == {currency, BASE}:
+                rate = self._market.mark(pair)
+                return rate if pair.currency == BASE else 1 / rate
+        raise LookupError(f"no currency pair leads from {currency} to {BASE}")
 
 
 def money(amount: float) -> str:

@@ -1,4 +1,4 @@
-"""Requests about accounts: positions, account updates, summaries and profit, once and then on every change.
+"""Requests about accounts: account updates, summaries and profit, once and then on every change.
 
 A subscription is an object in `session.repeating` that remembers what it sent; the server's refresher makes
 it send the difference every few seconds.
@@ -30,7 +30,7 @@ class AccountUpdates:
         self.account = account
         self._session = session
         self._values: Values = {}
-        self._prices: dict[int, float] = {}
+        self._rows: dict[int, bytes] = {}
 
     def repeat(self) -> None:
         """Send what has changed."""
@@ -40,10 +40,10 @@ class AccountUpdates:
             session.send(messages.account_value(key, value, currency, name))
         self._values = report.values
         for row in report.rows:
-            con_id = row.holding.instrument.con_id
-            if self._prices.get(con_id) != row.price:
-                self._prices[con_id] = row.price
-                session.send(_portfolio_value(row, name))
+            con_id, data = row.holding.instrument.con_id, _portfolio_value(row, name)
+            if self._rows.get(con_id) != data:
+                self._rows[con_id] = data
+                session.send(data)
         session.send(messages.account_time(f"{session.gateway.now():%H:%M}"))
 
 
@@ -133,7 +133,7 @@ class Pnl:
 def _account_updates(session: Session, fields: FieldReader) -> None:
     fields.version()
     subscribe = fields.flag()
-    account = _account(session, -1, fields.text())
+    account = account_named(session, -1, fields.text())
     if account is None:
         return
     before = session.repeating.pop(_UPDATES, None)
@@ -146,39 +146,10 @@ def _account_updates(session: Session, fields: FieldReader) -> None:
         session.send(messages.account_download_end(account.name))
 
 
-def _positions(session: Session, fields: FieldReader) -> None:
-    fields.version()
-    for account in session.gateway.ledger.accounts.values():
-        for h in account.holdings:
-            size, cost = str(h.size), ledger.price(h.cost)
-            session.send(messages.position(h.instrument, account=account.name, size=size, cost=cost))
-    session.send(messages.position_end())
-
-
-def _positions_multi(session: Session, fields: FieldReader) -> None:
-    fields.version()
-    request_id = fields.identifier()
-    account = _account(session, request_id, fields.text())
-    model = fields.text()
-    if account is None:
-        return
-    for h in account.holdings:
-        data = messages.position_multi(
-            request_id,
-            h.instrument,
-            account=account.name,
-            size=str(h.size),
-            cost=ledger.price(h.cost),
-            model=model,
-        )
-        session.send(data)
-    session.send(messages.position_multi_end(request_id))
-
-
 def _updates_multi(session: Session, fields: FieldReader) -> None:
     fields.version()
     request_id = fields.identifier()
-    account = _account(session, request_id, fields.text())
+    account = account_named(session, request_id, fields.text())
     model = fields.text()
     brief = fields.flag()
     if account is None:
@@ -201,7 +172,7 @@ def _summary(session: Session, fields: FieldReader) -> None:
         return
     accounts = list(session.gateway.ledger.accounts.values())
     if group != "All":
-        account = _account(session, request_id, group)
+        account = account_named(session, request_id, group)
         accounts = [account] if account is not None else []
     if not tags:
         invalid(session, request_id, "Tags cannot be empty")
@@ -221,7 +192,7 @@ def _pnl_single(session: Session, fields: FieldReader) -> None:
 
 def _subscribe_pnl(session: Session, fields: FieldReader, *, single: bool) -> None:
     request_id = fields.identifier()
-    account = _account(session, request_id, fields.text())
+    account = account_named(session, request_id, fields.text())
     fields.text()
     con_id = fields.integer() if single else None
     if account is None:
@@ -247,11 +218,7 @@ def _canceller(kind: str) -> Request:
     return Request(name=f"cancel{names[kind]}", handle=cancel)
 
 
-def _cancel_positions(session: Session, fields: FieldReader) -> None:
-    """Positions change with executions only, so there is nothing to stop yet."""
-
-
-def _account(session: Session, request_id: int, name: str) -> Account | None:
+def account_named(session: Session, request_id: int, name: str) -> Account | None:
     """The account of that name, or the first for an empty name; None after an error answer."""
     accounts = session.gateway.ledger.accounts
     account = accounts.get(name) if name else next(iter(accounts.values()))
@@ -284,12 +251,8 @@ def _ledger_currency(tag: str) -> str:
 
 REQUESTS: Mapping[int, Request] = {
     6: Request(name="reqAccountUpdates", handle=_account_updates),
-    61: Request(name="reqPositions", handle=_positions),
     62: Request(name="reqAccountSummary", handle=_summary),
     63: _canceller("summary"),
-    64: Request(name="cancelPositions", handle=_cancel_positions),
-    74: Request(name="reqPositionsMulti", handle=_positions_multi),
-    75: Request(name="cancelPositionsMulti", handle=_cancel_positions),
     76: Request(name="reqAccountUpdatesMulti", handle=_updates_multi),
     77: _canceller("multi"),
     92: Request(name="reqPnL", handle=_pnl),

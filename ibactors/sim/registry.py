@@ -8,6 +8,7 @@ from ibactors.sim.contracts import REQUESTS as CONTRACTS
 from ibactors.sim.marketdata import REQUESTS as MARKETDATA
 from ibactors.sim.orders import REQUESTS as ORDERS
 from ibactors.sim.portfolio import REQUESTS as PORTFOLIO
+from ibactors.sim.positions import REQUESTS as POSITIONS
 from ibactors.sim.talk import REQUESTS as TALK
 from ibactors.sim.unsimulated import REQUESTS as UNSIMULATED
 
@@ -22,5 +23,6 @@ REQUESTS: Mapping[int, Request] = {
     **CONTRACTS,
     **MARKETDATA,
     **PORTFOLIO,
+    **POSITIONS,
     **ORDERS,
 }
