@@ -140,7 +140,7 @@ class _Decoder(Decoder):
         self.handlers[1] = self.price_tick
 
     def price_tick(self, fields: list[str]) -> None:
-        """Like ib_async's, but a price of 0 is passed on: it ends an older price."""
+        """Like ib_async's, but an empty size is not 0: IB sends one with the price of an index."""
         _, _, line_id, tick_type, price, size, *_ = fields
         self._prices.price_tick(int(line_id), int(tick_type), float(price or 0), float(size) if size else None)
 

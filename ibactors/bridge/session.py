@@ -2,8 +2,7 @@
 
 Nothing else imports ib_async or trio_asyncio. A session is an asyncio loop with one ib_async `Client` in it; both end with the socket, so
 that no value can outlive its session. ib_async's higher layer (`IB`, `Ticker`) is not used on purpose: it keeps one Ticker a contract with
-its old values across cancels and reconnects, drops prices of 0, swallows time-outs of its start-up requests and never ends a request on
-error 321. Here ticks are collected by request id, and each request has its own deadline and its own errors.
+its old values across cancels and reconnects, swallows time-outs of its start-up requests and never ends a request on error 321. Here ticks are collected by request id, and each request has its own deadline and its own errors.
 
 `run_session` ends with `GatewayDisconnected`, whatever the cause; requests in flight end with it too.
 """
@@ -121,11 +120,13 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(client.outbox.run, client.write, name="session/sender")
-                    nursery.start_soon(_raise_when_lost, inbox, name="session/watch")
+                    nursery.start_soon(_end_when_lost, inbox, nursery.cancel_scope, name="session/watch")
+                    nursery.start_soon(_limit_connecting, client, inbox, settings, name="session/connect limit")
                     await _connect(client, settings)
                     task_status.started(Session(client, inbox, settings))
                     client.reqMarketDataType(settings.market_data_type.ib_number)
                     await _probe(client, inbox, settings)
+                raise GatewayDisconnected(inbox.reason)
             finally:
                 with trio.move_on_after(0.5, shield=True):
                     await _disconnect(client, inbox)
@@ -136,7 +137,6 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
         lost = GatewayDisconnected("The asyncio side of the session was cancelled.")
     finally:
         inbox.end_all(GatewayDisconnected(inbox.reason if inbox.lost.is_set() else "The session was closed."))
-    # Raised here, because what is raised inside `except*` becomes a group again.
     raise lost
 
 
@@ -149,18 +149,22 @@ def _first(group: BaseExceptionGroup[GatewayDisconnected]) -> GatewayDisconnecte
 async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
     address = f"{settings.host}:{settings.port}"
     try:
-        with trio.fail_after(settings.connect_deadline):
-            await trio_asyncio.aio_as_trio(client.connectAsync)(settings.host, settings.port, settings.client_id, 0)
-    except trio.TooSlowError:
-        raise GatewayDisconnected(
-            f"The gateway at {address} accepted the connection but did not start the API within {settings.connect_deadline:g} s."
-        ) from None
+        await trio_asyncio.aio_as_trio(client.connectAsync)(settings.host, settings.port, settings.client_id, 0)
     except ConnectionRefusedError:
         raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
     except OSError as exc:
         raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {exc}.") from exc
     if client.serverVersion() > client.MaxClientVersion:
         raise GatewayDisconnected(f"The gateway answered protocol version {client.serverVersion()}, above {client.MaxClientVersion}.")
+
+
+async def _limit_connecting(client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> None:
+    """A gateway may accept the connection and then show a dialog, or wait for its own login."""
+    await trio.sleep(settings.connect_deadline)
+    if not client.isReady():
+        inbox.connection_lost(
+            f"The gateway at {settings.host}:{settings.port} did not start the API within {settings.connect_deadline:g} s."
+        )
 
 
 async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> NoReturn:
@@ -180,9 +184,9 @@ async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings)
             )
 
 
-async def _raise_when_lost(inbox: Inbox) -> NoReturn:
+async def _end_when_lost(inbox: Inbox, scope: trio.CancelScope) -> None:
     await inbox.lost.wait()
-    raise GatewayDisconnected(inbox.reason)
+    scope.cancel(reason=inbox.reason)
 
 
 async def _disconnect(client: GatewayClient, inbox: Inbox) -> None:
