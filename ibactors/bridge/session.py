@@ -2,7 +2,8 @@
 
 Nothing else imports ib_async or trio_asyncio. A session is an asyncio loop with one ib_async `Client` in it; both end with the socket, so
 that no value can outlive its session. ib_async's higher layer (`IB`, `Ticker`) is not used on purpose: it keeps one Ticker a contract with
-its old values across cancels and reconnects, swallows time-outs of its start-up requests and never ends a request on error 321. Here ticks are collected by request id, and each request has its own deadline and its own errors.
+its old values across cancels and reconnects, swallows time-outs of its start-up requests and never ends a request on error 321. Here ticks
+are collected by request id, and each request has its own deadline and its own errors.
 
 `run_session` ends with `GatewayDisconnected`, whatever the cause; requests in flight end with it too.
 """
