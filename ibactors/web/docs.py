@@ -36,9 +36,9 @@ SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true,
 _REDOC_PAGE = _PAGE.format(
     head="",
     body="""<div id="redoc"></div>
-<script src="/redoc/assets/js/redoc.standalone.js"></script>
-<script>
-Redoc.init("/openapi.json", {disableSearch: false, hideDownloadButton: false}, document.getElementById("redoc"));
+<script type="module">
+import {init} from "/redoc/assets/js/redoc.standalone.js";
+init("/openapi.json", {}, document.getElementById("redoc"));
 </script>""",
 )
 

@@ -47,7 +47,7 @@ async def test_pages_load_nothing_from_elsewhere(service: Service, path: str) ->
     page = await service.http.get(path)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    links = re.findall(r'(?:src=|href=|from )"([^"]+)"', page.text)
     assets = [link for link in links if not link.startswith("data:")]
     assert assets
     for link in assets:
