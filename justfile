@@ -22,6 +22,10 @@ simulate *args:
 test *args:
     python -m pytest "$@"
 
+# unchanged TWS API clients from their registries against the simulator (installs them into .interop the first time)
+interop *args:
+    python tests/interop/run.py "$@"
+
 # everything CI runs
 ci: lint type test
 

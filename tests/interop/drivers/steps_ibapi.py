@@ -1,0 +1,230 @@
+"""One function a step, in the words of ibapi; each may return what cancels the subscription again."""
+
+# ruff: noqa: ANN001, ANN002, ANN003, ANN202, FBT003 - the driven libraries are untyped here
+
+from __future__ import annotations
+
+from functools import partial
+
+from ibapi.client import EClient
+from ibapi.contract import Contract
+from ibapi.execution import ExecutionFilter
+
+STEPS = {}
+ACCOUNT = "DU1234567"
+
+
+def step(name, needs=None):
+    """Register a step, unless this edition of ibapi lacks the call it needs."""
+
+    def register(function):
+        if hasattr(EClient, needs or name.split()[0]):
+            STEPS[name] = function
+        return function
+
+    return register
+
+
+def contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD", **more):
+    made = Contract()
+    made.symbol, made.secType, made.exchange, made.currency = symbol, sec_type, exchange, currency
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+def future():
+    return contract("", "FUT", "CME", conId=0, localSymbol=front_future())
+
+
+def front_future():
+    """The local symbol of the ES contract that the details step found."""
+    return FOUND["ES"]
+
+
+FOUND = {}
+
+
+def plain(name, *args):
+    """A step that is one call without a request id."""
+    STEPS[name] = lambda client: getattr(client, name.split()[0])(*args) and None
+
+
+plain("reqCurrentTime")
+plain("reqIds", 1)
+plain("reqManagedAccts")
+plain("reqOpenOrders")
+plain("reqAllOpenOrders")
+plain("reqMarketRule", 26)
+plain("reqCompletedOrders", False)
+plain("requestFA", 1)
+
+
+@step("reqPositions")
+def positions(client):
+    client.reqPositions()
+    return client.cancelPositions
+
+
+@step("reqAccountUpdates")
+def account_updates(client):
+    client.reqAccountUpdates(True, ACCOUNT)
+    return partial(client.reqAccountUpdates, False, ACCOUNT)
+
+
+@step("reqAccountSummary")
+def account_summary(client):
+    number = client.new_id()
+    client.reqAccountSummary(number, "All", "NetLiquidation,BuyingPower,$LEDGER:ALL")
+    return partial(client.cancelAccountSummary, number)
+
+
+@step("reqPositionsMulti")
+def positions_multi(client):
+    number = client.new_id()
+    client.reqPositionsMulti(number, ACCOUNT, "")
+    return partial(client.cancelPositionsMulti, number)
+
+
+@step("reqAccountUpdatesMulti")
+def account_updates_multi(client):
+    number = client.new_id()
+    client.reqAccountUpdatesMulti(number, ACCOUNT, "", False)
+    return partial(client.cancelAccountUpdatesMulti, number)
+
+
+@step("reqPnL")
+def pnl(client):
+    number = client.new_id()
+    client.reqPnL(number, ACCOUNT, "")
+    return partial(client.cancelPnL, number)
+
+
+@step("reqPnLSingle")
+def pnl_single(client):
+    number = client.new_id()
+    client.reqPnLSingle(number, ACCOUNT, "", 265598)
+    return partial(client.cancelPnLSingle, number)
+
+
+@step("reqContractDetails")
+def details(client):
+    def found(_, answer):
+        FOUND.setdefault(answer.contract.symbol + answer.contract.right, answer.contract.localSymbol)
+
+    client.contractDetails = found
+    client.reqContractDetails(client.new_id(), contract("AAPL", "OPT", strike=230, right="C"))
+    client.reqContractDetails(client.new_id(), contract("EUR", "CASH", "IDEALPRO"))
+    client.reqContractDetails(client.new_id(), contract("ES", "FUT", "CME"))
+
+
+@step("reqContractDetails unknown")
+def details_unknown(client):
+    client.reqContractDetails(client.new_id(), contract("NOSUCH"))
+
+
+@step("reqMatchingSymbols")
+def matching(client):
+    client.reqMatchingSymbols(client.new_id(), "AAP")
+
+
+@step("reqSecDefOptParams")
+def option_parameters(client):
+    client.reqSecDefOptParams(client.new_id(), "AAPL", "", "STK", 265598)
+
+
+@step("reqUserInfo")
+def user_info(client):
+    client.reqUserInfo(client.new_id())
+
+
+def line(client, wanted, generic="", *, snapshot=False):
+    number = client.new_id()
+    client.reqMktData(number, wanted, generic, snapshot, False, [])
+    return None if snapshot else partial(client.cancelMktData, number)
+
+
+@step("reqMktData stock")
+def line_of_stock(client):
+    return line(client, contract())
+
+
+@step("reqMktData future")
+def line_of_future(client):
+    return line(client, future())
+
+
+@step("reqMktData forex")
+def line_of_forex(client):
+    return line(client, contract("EUR", "CASH", "IDEALPRO"))
+
+
+@step("reqMktData index")
+def line_of_index(client):
+    return line(client, contract("SPX", "IND", "CBOE"))
+
+
+@step("reqMktData snapshot")
+def snapshot(client):
+    return line(client, contract(), snapshot=True)
+
+
+@step("reqMktData delayed")
+def line_delayed(client):
+    client.reqMarketDataType(3)
+    cancel = line(client, contract("DELAY"))
+
+    def undo():
+        cancel()
+        client.reqMarketDataType(1)
+
+    return undo
+
+
+@step("reqMktData refused")
+def line_refused(client):
+    line(client, contract("NOSUB"))
+
+
+@step("cancelMktData unknown")
+def cancel_unknown(client):
+    client.cancelMktData(99999)
+
+
+@step("reqSoftDollarTiers")
+def soft_dollar_tiers(client):
+    client.reqSoftDollarTiers(client.new_id())
+
+
+@step("reqFundamentalData")
+def fundamental_data(client):
+    client.reqFundamentalData(client.new_id(), contract(), "ReportSnapshot", [])
+
+
+@step("reqWshMetaData")
+def wsh_meta_data(client):
+    client.reqWshMetaData(client.new_id())
+
+
+@step("reqExecutions")
+def executions(client):
+    client.reqExecutions(client.new_id(), ExecutionFilter())
+
+
+def order_cancel_arguments():
+    """9.81 takes none, the editions after it an OrderCancel object."""
+    try:
+        from ibapi.order_cancel import OrderCancel  # noqa: PLC0415 - some editions have no such module
+    except ImportError:
+        return []
+    return [OrderCancel()]
+
+
+@step("cancelOrder unknown")
+def cancel_order_unknown(client):
+    client.cancelOrder(99999, *order_cancel_arguments())
+
+
+@step("reqGlobalCancel")
+def global_cancel(client):
+    client.reqGlobalCancel(*order_cancel_arguments())

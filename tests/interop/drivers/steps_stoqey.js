@@ -1,0 +1,77 @@
+// One function a step, in the words of @stoqey/ib; each may return what cancels the subscription again.
+"use strict";
+
+const { SecType, MarketDataType } = require("@stoqey/ib");
+
+const ACCOUNT = "DU1234567";
+const stock = { symbol: "AAPL", secType: SecType.STK, exchange: "SMART", currency: "USD" };
+const forex = { symbol: "EUR", secType: SecType.CASH, exchange: "IDEALPRO", currency: "USD" };
+const index = { symbol: "SPX", secType: SecType.IND, exchange: "CBOE", currency: "USD" };
+
+module.exports = function makeSteps(ib) {
+  let nextId = 100;
+  const found = {};
+  const newId = () => ++nextId;
+  ib.on("contractDetails", (_, details) => {
+    const key = details.contract.symbol + (details.contract.right || "");
+    found[key] = found[key] || details.contract.localSymbol;
+  });
+
+  // A subscription: request with a fresh id, and cancel it afterwards.
+  const subscribe = (request, cancel) => () => {
+    const id = newId();
+    request(id);
+    return cancel && (() => cancel(id));
+  };
+  const line = (contract, generic = "") =>
+    subscribe((id) => ib.reqMktData(id, contract(), generic, false, false), (id) => ib.cancelMktData(id));
+
+  return {
+    reqCurrentTime: () => { ib.reqCurrentTime(); },
+    reqIds: () => { ib.reqIds(); },
+    reqManagedAccts: () => { ib.reqManagedAccts(); },
+    reqOpenOrders: () => { ib.reqOpenOrders(); },
+    reqAllOpenOrders: () => { ib.reqAllOpenOrders(); },
+    reqMarketRule: () => { ib.reqMarketRule(26); },
+    reqCompletedOrders: () => { ib.reqCompletedOrders(false); },
+    requestFA: () => { ib.requestFA(1); },
+    reqGlobalCancel: () => { ib.reqGlobalCancel(); },
+    reqPositions: () => { ib.reqPositions(); return () => ib.cancelPositions(); },
+    reqAccountUpdates: () => { ib.reqAccountUpdates(true, ACCOUNT); return () => ib.reqAccountUpdates(false, ACCOUNT); },
+    reqAccountSummary: subscribe(
+      (id) => ib.reqAccountSummary(id, "All", "NetLiquidation,BuyingPower,$LEDGER:ALL"),
+      (id) => ib.cancelAccountSummary(id)),
+    reqPositionsMulti: subscribe((id) => ib.reqPositionsMulti(id, ACCOUNT, ""), (id) => ib.cancelPositionsMulti(id)),
+    reqAccountUpdatesMulti: subscribe(
+      (id) => ib.reqAccountUpdatesMulti(id, ACCOUNT, "", false),
+      (id) => ib.cancelAccountUpdatesMulti(id)),
+    reqPnL: subscribe((id) => ib.reqPnL(id, ACCOUNT, ""), (id) => ib.cancelPnL(id)),
+    reqPnLSingle: subscribe((id) => ib.reqPnLSingle(id, ACCOUNT, "", 265598), (id) => ib.cancelPnLSingle(id)),
+    reqContractDetails: () => {
+      ib.reqContractDetails(newId(), { ...stock, secType: SecType.OPT, strike: 230, right: "C" });
+      ib.reqContractDetails(newId(), forex);
+      ib.reqContractDetails(newId(), { symbol: "ES", secType: SecType.FUT, exchange: "CME", currency: "USD" });
+    },
+    "reqContractDetails unknown": subscribe((id) => ib.reqContractDetails(id, { ...stock, symbol: "NOSUCH" })),
+    reqMatchingSymbols: subscribe((id) => ib.reqMatchingSymbols(id, "AAP")),
+    reqSecDefOptParams: subscribe((id) => ib.reqSecDefOptParams(id, "AAPL", "", "STK", 265598)),
+    reqUserInfo: subscribe((id) => ib.reqUserInfo(id)),
+    "reqMktData stock": line(() => stock),
+    "reqMktData future": line(() => ({ localSymbol: found.ES, secType: SecType.FUT, exchange: "CME", currency: "USD" })),
+    "reqMktData forex": line(() => forex),
+    "reqMktData index": line(() => index),
+    "reqMktData snapshot": subscribe((id) => ib.reqMktData(id, stock, "", true, false)),
+    "reqMktData delayed": () => {
+      ib.reqMarketDataType(MarketDataType.DELAYED);
+      const cancel = line(() => ({ ...stock, symbol: "DELAY" }))();
+      return () => { cancel(); ib.reqMarketDataType(MarketDataType.REALTIME); };
+    },
+    "reqMktData refused": subscribe((id) => ib.reqMktData(id, { ...stock, symbol: "NOSUB" }, "", false, false)),
+    "cancelMktData unknown": () => { ib.cancelMktData(99999); },
+    reqSoftDollarTiers: subscribe((id) => ib.reqSoftDollarTiers(id)),
+    reqFundamentalData: subscribe((id) => ib.reqFundamentalData(id, stock, "ReportSnapshot")),
+    reqWshMetaData: subscribe((id) => ib.reqWshMetaData(id)),
+    reqExecutions: subscribe((id) => ib.reqExecutions(id, {})),
+    "cancelOrder unknown": () => { ib.cancelOrder(99999); },
+  };
+};
