@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ibactors.sim.catalogue import build_catalogue
 from ibactors.sim.ledger import Ledger
 from ibactors.sim.market import Market
+from ibactors.sim.orders_book import OrderBook
 
 if TYPE_CHECKING:
     from ibactors.sim.instruments import Instrument
@@ -65,7 +66,7 @@ class Gateway:
         # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
         self.handshake_s = 5.0
         self.snapshot_wait_s = 11.0
-        self._next_order_ids: dict[int, int] = {}
+        self.orders = OrderBook(self, seed=seed)
 
     def now(self) -> dt.datetime:
         """The gateway's clock; everything that is dated on the wire comes from here."""
@@ -87,7 +88,7 @@ class Gateway:
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that the client may use."""
-        return self._next_order_ids.setdefault(client_id, 1)
+        return self.orders.next_id(client_id)
 
     def announce(self, code: int, text: str) -> None:
         """Send a notice without request id to every client."""

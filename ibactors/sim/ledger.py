@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ibactors.sim.market import Market
 
 BASE = "USD"
-_STOCK_MARGIN = 0.30
-_FUTURE_MARGIN = 16_500.0
+STOCK_MARGIN = 0.30
+FUTURE_MARGIN = 16_500.0
 _BUYING_POWER = 4
 _CONSTANT_TEXTS = {
     "AccountReady": "true",
@@ -240,7 +240,7 @@ def _totals(account: Account, rows: list[Valuation], rates: dict[str, float]) ->
     liquidation = cash + stocks + options + futures
     gross = sum(abs(r.value) for r in rows if r.holding.instrument.sec_type != "FUT")
     contracts = sum(abs(r.holding.size) for r in rows if r.holding.instrument.sec_type == "FUT")
-    margin = gross * _STOCK_MARGIN + contracts * _FUTURE_MARGIN
+    margin = gross * STOCK_MARGIN + contracts * FUTURE_MARGIN
     free = liquidation - margin
     ratios = {
         "Cushion": f"{free / liquidation if liquidation else 0:.6f}",

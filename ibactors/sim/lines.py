@@ -20,6 +20,8 @@ _COMPETING_TEXT = "No market data during competing live session"
 class Line:
     """Turns changes of an instrument into frames of one request. `begin` starts it, `end` is final."""
 
+    is_line = True
+
     def __init__(self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool) -> None:
         self.request_id = request_id
         self.instrument = instrument

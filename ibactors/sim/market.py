@@ -27,7 +27,9 @@ MAX_RATE = 1000.0
 
 
 class Watcher(Protocol):
-    """A line as the market sees it."""
+    """A line, or the orders on an instrument, as the market sees it."""
+
+    is_line: bool
 
     def moved(self, change: Change) -> None:
         """Take note of a change; called in the market's task, so it must not block."""
@@ -98,8 +100,8 @@ class Market:
         counts: dict[str, int] = {}
         for con_id, watchers in self._watchers.items():
             name = catalogue[con_id].local_symbol
-            counts[name] = counts.get(name, 0) + len(watchers)
-        return counts
+            counts[name] = counts.get(name, 0) + sum(w.is_line for w in watchers)
+        return {name: count for name, count in counts.items() if count}
 
     def set_rate(self, rate: float) -> None:
         """Change the pace of all instruments at once."""

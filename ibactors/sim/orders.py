@@ -1,49 +1,84 @@
-"""Order requests. Orders are not simulated yet: lists are empty, and every order is rejected with its reason."""
+"""Order requests: place, cancel, list. What becomes of an order is the business of the gateway's order book."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ibactors.sim import messages
-from ibactors.sim.instruments import ContractSpec
+from ibactors.sim import orders_frames as frames
+from ibactors.sim import orders_layout as layout
+from ibactors.sim.contracts import names_a_type
+from ibactors.sim.orders_ticket import read_ticket
+from ibactors.sim.orders_time import parse_moment
 from ibactors.sim.requests import NO_DEFINITION, Request, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ibactors.sim.instruments import ContractSpec, Instrument
+    from ibactors.sim.orders_life import Fill, Order
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
-_ACTIONS = ("BUY", "SELL", "SSHORT")
+_SIDES = {"": ("",), "BUY": ("BUY",), "BOT": ("BUY",), "SELL": ("SELL", "SSHORT"), "SLD": ("SELL", "SSHORT")}
 
 
 def _place(session: Session, fields: FieldReader) -> None:
-    order_id = fields.identifier()
-    spec = ContractSpec.read(fields)
-    fields.skip(2)
-    action = fields.text()
-    size = fields.number()
-    fields.text()
-    if not session.gateway.catalogue.find(spec):
-        session.error(order_id, 200, NO_DEFINITION)
-    elif action not in _ACTIONS:
-        invalid(session, order_id, f"Invalid action '{action}'")
-    elif size <= 0:
-        session.error(order_id, 434, "The order size cannot be zero.")
+    ticket = read_ticket(fields, session.version)
+    instrument = _instrument(session, ticket.order_id, ticket.spec)
+    if instrument is None:
+        return
+    accounts = session.gateway.account_names
+    account = ticket.echo["account"] or (accounts[0] if len(accounts) == 1 else "")
+    if not account:
+        session.error(ticket.order_id, 435, "You must specify an account.")
+    elif account not in accounts:
+        invalid(session, ticket.order_id, f"Invalid account code '{account[:40]}'.")
+    elif ticket.order_id < 1:
+        invalid(session, ticket.order_id, "Invalid order id")
     else:
-        reason = "Order rejected - reason:This gateway accepts no orders yet."
-        session.error(order_id, 201, reason)
+        session.gateway.orders.place(session, ticket, instrument, account)
+
+
+def _instrument(session: Session, order_id: int, spec: ContractSpec) -> Instrument | None:
+    """The single instrument that an order means; None after an error answer."""
+    if not names_a_type(spec):
+        invalid(session, order_id, "Please enter a valid security type")
+        return None
+    found = session.gateway.catalogue.find(spec)
+    if len(found) == 1:
+        return found[0]
+    text = NO_DEFINITION
+    if found:
+        text = f"The contract description specified for {spec.symbol} is ambiguous"
+    session.error(order_id, 200, text)
+    return None
 
 
 def _cancel(session: Session, fields: FieldReader) -> None:
     fields.version()
-    order_id = fields.identifier()
-    text = f"OrderId {order_id} that needs to be cancelled is not found."
-    session.error(order_id, 10147, text)
+    session.gateway.orders.cancel(session, fields.identifier())
+
+
+def _global_cancel(session: Session, fields: FieldReader) -> None:
+    fields.version()
+    session.gateway.orders.cancel_all()
 
 
 def _open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
+    _list(session, session.gateway.orders.alive(session.client_id))
+
+
+def _all_open_orders(session: Session, fields: FieldReader) -> None:
+    fields.version()
+    _list(session, session.gateway.orders.alive())
+
+
+def _list(session: Session, orders: list[Order]) -> None:
+    for order in orders:
+        session.send(layout.open_order(session.version, order))
+        session.send(frames.order_status(order))
     session.send(messages.open_order_end())
 
 
@@ -51,21 +86,46 @@ def _auto_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
     fields.flag()
     if session.client_id != 0:
-        invalid(session, -1, "Only client id 0 can bind orders automatically")
+        invalid(session, -1, "Only the default client (i.e 0) can auto bind orders.")
 
 
 def _executions(session: Session, fields: FieldReader) -> None:
     fields.version()
-    session.send(messages.executions_end(fields.identifier()))
+    request_id = fields.identifier()
+    client_id = fields.integer()
+    account, since, symbol, sec_type, exchange, side = (fields.text() for _ in range(6))
+    after = parse_moment(since) if since else None
+    if since and after is None:
+        invalid(session, request_id, f"Invalid time '{since[:40]}'")
+        return
+    if side not in _SIDES:
+        invalid(session, request_id, f"Invalid side '{side[:40]}'")
+        return
+
+    def wanted(fill: Fill) -> bool:
+        i = fill.order.instrument
+        return (
+            client_id in (0, fill.order.client_id)
+            and account in ("", fill.order.account)
+            and symbol in ("", i.symbol)
+            and sec_type in ("", i.sec_type)
+            and exchange in ("", fill.venue, fill.order.ticket.spec.exchange)
+            and (not side or fill.order.ticket.action in _SIDES[side])
+            and (after is None or fill.time >= after)
+        )
+
+    for fill in filter(wanted, session.gateway.orders.fills):
+        session.send(frames.execution(session.version, request_id, fill))
+        session.send(frames.commission_report(fill))
+    session.send(messages.executions_end(request_id))
 
 
 def _completed_orders(session: Session, fields: FieldReader) -> None:
+    # Only orders from the API exist here, so the flag that leaves out the others changes nothing.
     fields.flag()
+    for order in session.gateway.orders.finished:
+        session.send(layout.completed_order(session.version, order))
     session.send(messages.completed_orders_end())
-
-
-def _global_cancel(session: Session, fields: FieldReader) -> None:
-    """Without open orders a global cancel has no answer."""
 
 
 REQUESTS: Mapping[int, Request] = {
@@ -74,7 +134,7 @@ REQUESTS: Mapping[int, Request] = {
     5: Request(name="reqOpenOrders", handle=_open_orders),
     7: Request(name="reqExecutions", handle=_executions),
     15: Request(name="reqAutoOpenOrders", handle=_auto_open_orders),
-    16: Request(name="reqAllOpenOrders", handle=_open_orders),
+    16: Request(name="reqAllOpenOrders", handle=_all_open_orders),
     58: Request(name="reqGlobalCancel", handle=_global_cancel),
     99: Request(name="reqCompletedOrders", handle=_completed_orders),
 }

@@ -101,11 +101,12 @@ class Simulator:
                 listener = await self._reopen()
 
     async def _refresh_forever(self) -> NoReturn:
-        """Repeat account data to the clients that subscribed to it."""
+        """Repeat account data to the clients that subscribed to it, and let orders expire."""
         last = trio.current_time()
         while True:
             # In small sleeps, as the rate may change meanwhile and with it the interval.
             await trio.sleep(_REFRESH_LOOK_S)
+            self.gateway.orders.tick()
             if trio.current_time() - last < self.gateway.refresh_s:
                 continue
             last = trio.current_time()

@@ -172,23 +172,3 @@ async def test_every_known_request_survives_empty_fields(bench: Bench):
         await client.synchronise()
         await client.stream.aclose()
         await bench.until(lambda stats: not stats["clients"])
-
-
-def order(symbol: str = "AAPL", action: str = "BUY", size: str = "100") -> tuple[str | int, ...]:
-    return (3, 11, *contract(symbol), "", "", action, size, "LMT", "1.0", *[""] * 95)
-
-
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        (order(), 201),
-        (order("BADSYM"), 200),
-        (order(action="HOLD"), 321),
-        (order(size="0"), 434),
-        ((4, 1, 11, ""), 10147),
-    ],
-)
-async def test_orders_are_rejected_with_a_reason(bench: Bench, fields: tuple[str | int, ...], code: int):
-    client = await bench.client()
-    await client.send(*fields)
-    assert (await client.error(11))[0] == code

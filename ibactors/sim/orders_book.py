@@ -1,0 +1,308 @@
+"""The book of all orders: who placed what, what became of it, and who is told.
+
+One book belongs to one gateway and outlives its clients' connections. Every method runs to its end without
+waiting; what clients learn is posted to their sessions in the order in which a real gateway sends it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from ibactors.sim import orders_frames as frames
+from ibactors.sim import orders_layout as layout
+from ibactors.sim.orders_families import Families
+from ibactors.sim.orders_floor import Floor, initial_stop
+from ibactors.sim.orders_life import Fill, Order, Status
+from ibactors.sim.orders_margin import commission, preview, warning
+from ibactors.sim.orders_rules import Refusal, mismatch, refusal
+from ibactors.sim.orders_time import parse_moment
+
+if TYPE_CHECKING:
+    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.orders_ticket import Ticket
+    from ibactors.sim.session import Session
+
+_STOCK_VENUES = ("NASDAQ", "ARCA", "IEX", "BATS", "NYSE", "MEMX")
+_AT_ONCE = ("IOC", "FOK")
+
+
+class OrderBook:
+    """All orders of a gateway, alive or done, by client id and order id."""
+
+    def __init__(self, gateway: Gateway, *, seed: int) -> None:
+        self.fills: list[Fill] = []
+        self.finished: list[Order] = []
+        self.reject_next = ""
+        self._gateway = gateway
+        self._orders: dict[tuple[int, int], Order] = {}
+        self._next_ids: dict[int, int] = {}
+        self._random = random.Random(f"{seed}:orders")
+        self._perm_id = self._random.randrange(100_000_000, 2_000_000_000)
+        self._families = Families(self._orders)
+        self._floor = Floor(gateway.market, self, lambda: gateway.faults.connectivity_lost)
+
+    def next_id(self, client_id: int) -> int:
+        """The lowest order id that a client may use."""
+        return self._next_ids.get(client_id, 1)
+
+    def find(self, client_id: int, order_id: int) -> Order | None:
+        """An order by its client's id for it."""
+        return self._orders.get((client_id, order_id))
+
+    def alive(self, client_id: int | None = None) -> list[Order]:
+        """The open orders of one client or of all, oldest first."""
+        orders = (o for o in self._orders.values() if not o.done and o.status is not Status.UNTRANSMITTED)
+        return [o for o in orders if client_id in (None, o.client_id)]
+
+    def place(self, session: Session, ticket: Ticket, instrument: Instrument, account: str) -> None:
+        """Take a new order, change the one that has the id, or answer a what-if."""
+        client_id = session.client_id or 0
+        known = self.find(client_id, ticket.order_id)
+        if known is not None and not ticket.what_if:
+            self._modify(session, known, ticket, instrument)
+            return
+        parent = self.find(client_id, ticket.parent_id)
+        wrong = refusal(ticket, instrument)
+        if ticket.order_id < self.next_id(client_id):
+            wrong = Refusal(code=103, text="Duplicate order id")
+        elif ticket.parent_id and (parent is None or parent.done):
+            wrong = wrong or Refusal(code=135, text=f"Can't find order with id ={ticket.parent_id}")
+        if wrong is not None:
+            session.error(ticket.order_id, wrong.code, wrong.text)
+            return
+        order = self._new(client_id, ticket, instrument, account, parent if ticket.parent_id else None)
+        if ticket.what_if:
+            self._answer_what_if(session, order)
+        else:
+            self._accept(order)
+
+    def cancel(self, session: Session, order_id: int) -> None:
+        """Cancel one of the client's orders, or say why not."""
+        order = self.find(session.client_id or 0, order_id)
+        if order is None:
+            session.error(order_id, 10147, f"OrderId {order_id} that needs to be cancelled is not found.")
+        elif order.done:
+            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
+            session.error(order_id, 10148, text)
+        else:
+            self.end(order)
+
+    def cancel_all(self) -> None:
+        """Cancel every open order of every client."""
+        for order in tuple(self._orders.values()):
+            if not order.done:
+                self.end(order)
+
+    def end(self, order: Order, reason: str = "") -> None:
+        """Cancel an order that is alive, and what depends on it."""
+        self._finish(order, Status.CANCELLED, "Cancelled by Trader")
+        self._tell(order, status=True)
+        self._tell_error(order, 202, f"Order Canceled - reason:{reason}")
+        for child in self._families.children(order):
+            if not order.filled:
+                self.end(child)
+            elif child.status is not Status.UNTRANSMITTED:
+                # What the parent did buy keeps its protection.
+                child.reduced += max(0, child.quantity - order.filled)
+                self._work(child)
+
+    def reject(self, order: Order, reason: str) -> None:
+        """Make an order inactive, as the risk checks of a broker do."""
+        self._finish(order, Status.INACTIVE, "Rejected")
+        self._tell(order, opened=True, status=True)
+        self._tell_error(order, 201, f"Order rejected - reason:{reason}")
+        for child in self._families.children(order):
+            self.end(child)
+
+    def tick(self) -> None:
+        """Do what is due by the clock; called a few times a second."""
+        now = self._gateway.now()
+        for order in tuple(self._orders.values()):
+            if order.done or order.status is Status.UNTRANSMITTED:
+                continue
+            until = parse_moment(order.ticket.echo["goodTillDate"]) if order.ticket.tif == "GTD" else None
+            if until is not None and until <= now:
+                self.end(order)
+            elif order.held_until is not None and order.held_until <= now:
+                order.held_until = None
+                self._work(order)
+
+    def filled(self, order: Order, size: int, price: float) -> None:
+        """Book an execution, tell everybody, and let it act on the order's family."""
+        fill = self._fill(order, size, price)
+        order.fills.append(fill)
+        self.fills.append(fill)
+        order.status = Status.SUBMITTED if order.remaining else Status.FILLED
+        for session in self._clients_of(order):
+            session.send(frames.execution(session.version, frames.LIVE, fill))
+        self._tell(order, opened=True, status=True)
+        if order.remaining == 0:
+            self._finish(order, Status.FILLED, f"Filled Size: {order.filled}")
+            self._tell(order, opened=True, status=True, priced=True)
+        for session in self._clients_of(order):
+            session.send(frames.commission_report(fill))
+        for session in self._gateway.ready_sessions():
+            session.repeat()
+        self._act_on_family(order, size)
+
+    def elected(self, order: Order) -> None:
+        """Tell that a stop has become a market or limit order."""
+        order.status = Status.SUBMITTED
+        self._tell(order, opened=True, status=True)
+
+    def _new(self, client_id: int, ticket: Ticket, instrument: Instrument, account: str, parent: Order | None) -> Order:
+        self._perm_id += self._random.randrange(1, 50)
+        return Order(
+            ticket=ticket,
+            instrument=instrument,
+            account=account,
+            client_id=client_id,
+            perm_id=self._perm_id,
+            placed=self._gateway.now(),
+            parent=parent,
+            held_until=parse_moment(ticket.echo["goodAfterTime"]),
+        )
+
+    def _accept(self, order: Order) -> None:
+        self._orders[order.client_id, order.order_id] = order
+        self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
+        reason = self.reject_next or self._lacks_margin(order)
+        self.reject_next = ""
+        if reason:
+            self.reject(order, reason)
+        elif order.ticket.transmit:
+            self._transmit(order)
+
+    def _transmit(self, order: Order) -> None:
+        family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
+        for member in family:
+            member.status = Status.PRESUBMITTED
+            member.stop = initial_stop(member, self._floor.quote(member.instrument))
+            odd = warning(member.instrument, member.quantity)
+            self._tell(member, opened=True, status=True)
+            if odd:
+                self._tell_error(member, 399, f"Order Message:\n{describe(member)}\nWarning: {odd}")
+        for member in family:
+            self._work(member)
+
+    def _work(self, order: Order) -> None:
+        """Let the market at an order that is free to work."""
+        if not order.works or order.held_until is not None:
+            return
+        self._floor.enter(order)
+        if order.done:
+            return
+        if order.ticket.tif in _AT_ONCE:
+            self.end(order)
+        elif order.status is Status.PRESUBMITTED and not order.waits_for_trigger:
+            order.status = Status.SUBMITTED
+            self._tell(order, opened=True, status=True)
+        order.rested = True
+
+    def _modify(self, session: Session, order: Order, ticket: Ticket, instrument: Instrument) -> None:
+        wrong = refusal(ticket, instrument) or mismatch(order, ticket, instrument)
+        if order.done:
+            filled = order.status is Status.FILLED
+            wrong = Refusal(code=104, text="Cannot modify a filled order.") if filled else None
+            wrong = wrong or Refusal(code=103, text="Duplicate order id")
+        if wrong is not None:
+            session.error(order.order_id, wrong.code, wrong.text)
+            return
+        order.ticket = ticket
+        order.reduced = 0
+        if not order.triggered:
+            order.stop = initial_stop(order, self._floor.quote(order.instrument))
+        if order.status is not Status.UNTRANSMITTED:
+            self._tell(order, opened=True, status=True)
+            self._work(order)
+        elif ticket.transmit:
+            self._transmit(order)
+
+    def _answer_what_if(self, session: Session, order: Order) -> None:
+        order.status = Status.PRESUBMITTED
+        account = self._gateway.ledger.accounts[order.account]
+        size = order.quantity if order.buys else -order.quantity
+        outcome = preview(self._gateway.ledger, account, order.instrument, size, self._value(order))
+        session.send(layout.open_order(session.version, order))
+        session.send(layout.open_order(session.version, order, outcome))
+
+    def _lacks_margin(self, order: Order) -> str:
+        account = self._gateway.ledger.accounts[order.account]
+        size = order.quantity if order.buys else -order.quantity
+        outcome = preview(self._gateway.ledger, account, order.instrument, size, self._value(order))
+        margin, equity = outcome.margins[6], outcome.margins[8]
+        if outcome.margins[3] <= 0 or margin <= equity:
+            return ""
+        return (
+            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
+            f"[{equity:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{margin:.2f} USD]"
+        )
+
+    def _value(self, order: Order) -> float:
+        return order.ticket.limit or order.ticket.aux or self._gateway.market.mark(order.instrument)
+
+    def _fill(self, order: Order, size: int, price: float) -> Fill:
+        cumulated = order.filled + size
+        average = (order.average * order.filled + price * size) / cumulated
+        cost = round(commission(order.instrument, cumulated, average) - order.commission, 6)
+        account = self._gateway.ledger.accounts[order.account]
+        now = self._gateway.now()
+        exchange = order.ticket.spec.exchange or order.instrument.exchanges[0]
+        return Fill(
+            order=order,
+            exec_id=f"{0xE0D5 + len(self.fills):08x}.{int(now.timestamp()):08x}.01.01",
+            time=now,
+            venue=self._random.choice(_STOCK_VENUES) if exchange == "SMART" else exchange,
+            size=size,
+            price=price,
+            cumulated=cumulated,
+            average=average,
+            liquidity=1 if order.rested else 2,
+            commission=cost,
+            currency=order.instrument.currency,
+            realized=account.trade(order.instrument, size if order.buys else -size, price, cost),
+        )
+
+    def _act_on_family(self, order: Order, size: int) -> None:
+        for other in self._families.group(order):
+            if order.done or order.ticket.oca_type == 1 or other.remaining <= size:
+                self.end(other)
+            else:
+                other.reduced += size
+                self._tell(other, opened=True, status=True)
+        if order.status is Status.FILLED:
+            for child in self._families.children(order):
+                self._tell(child, opened=True, status=True)
+                self._work(child)
+
+    def _finish(self, order: Order, status: Status, words: str) -> None:
+        if order.done and order in self.finished:
+            return
+        order.status = status
+        order.completed = self._gateway.now()
+        order.completed_status = words
+        self._floor.leave(order)
+        self.finished.append(order)
+
+    def _clients_of(self, order: Order) -> list[Session]:
+        return [s for s in self._gateway.ready_sessions() if s.client_id == order.client_id]
+
+    def _tell(self, order: Order, *, opened: bool = False, status: bool = False, priced: bool = False) -> None:
+        for session in self._clients_of(order):
+            if opened:
+                session.send(layout.open_order(session.version, order, priced=priced))
+            if status:
+                session.send(frames.order_status(order))
+
+    def _tell_error(self, order: Order, code: int, text: str) -> None:
+        for session in self._clients_of(order):
+            session.error(order.order_id, code, text)
+
+
+def describe(order: Order) -> str:
+    """An order in the words of a gateway's messages."""
+    i = order.instrument
+    venue = {"STK": f"{i.primary_exchange}.{i.trading_class}", "CASH": "Forex"}.get(i.sec_type, i.exchanges[0])
+    return f"{order.ticket.action} {order.quantity} {i.local_symbol} {venue}"

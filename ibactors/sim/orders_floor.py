@@ -1,0 +1,186 @@
+"""Where orders meet the market: triggers, trails and fills against the sizes that the book displays.
+
+The floor watches every instrument that has a working order and tries them in the order of their arrival, when
+they come and whenever the market moves. What one order took is gone until the market moves again, so a large
+order fills in parts. All of it follows from the seed of the market.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.market import Market
+    from ibactors.sim.orders_life import Order
+    from ibactors.sim.ticks import Change
+
+
+class Clerk(Protocol):
+    """The order book as the floor sees it."""
+
+    def filled(self, order: Order, size: int, price: float) -> None:
+        """Book an execution."""
+
+    def elected(self, order: Order) -> None:
+        """Take note that a stop has been triggered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The top of the book; None where there is no price."""
+
+    bid: float | None
+    ask: float | None
+    bid_size: int
+    ask_size: int
+    last: float | None
+
+    def touch(self, *, buys: bool) -> tuple[float | None, int]:
+        """The price and the size that a market order meets."""
+        return (self.ask, self.ask_size) if buys else (self.bid, self.bid_size)
+
+
+class Floor:
+    """All working orders by instrument."""
+
+    def __init__(self, market: Market, clerk: Clerk, suspended: Callable[[], bool]) -> None:
+        self._market = market
+        self._clerk = clerk
+        self._suspended = suspended
+        self._pits: dict[int, _Pit] = {}
+
+    def enter(self, order: Order) -> None:
+        """Let an order work, and try at once what the market has for it."""
+        pit = self._pits.get(order.instrument.con_id)
+        if pit is None:
+            pit = self._pits[order.instrument.con_id] = _Pit(self, order.instrument)
+            self._market.watch(order.instrument, pit)
+        if order not in pit.orders:
+            pit.orders.append(order)
+        self.attempt(order)
+
+    def leave(self, order: Order) -> None:
+        """Let an order work no more; harmless when it did not."""
+        pit = self._pits.get(order.instrument.con_id)
+        if pit is None or order not in pit.orders:
+            return
+        pit.orders.remove(order)
+        if not pit.orders:
+            del self._pits[order.instrument.con_id]
+            self._market.unwatch(order.instrument, pit)
+
+    def attempt(self, order: Order) -> None:
+        """Trigger and fill an order as far as the market allows now."""
+        pit = self._pits.get(order.instrument.con_id)
+        walk = self._market.walk(order.instrument)
+        if pit is None or walk.halted or self._suspended():
+            return
+        quote = self.quote(order.instrument)
+        if order.waits_for_trigger:
+            _trail(order, quote)
+            if not _is_elected(order, quote):
+                return
+            order.triggered = True
+            self._clerk.elected(order)
+        price, displayed = quote.touch(buys=order.buys)
+        size = min(order.remaining, displayed - pit.taken.get(order.buys, 0))
+        if price is None or size <= 0 or not _is_acceptable(order, price):
+            return
+        if size < order.remaining and (order.ticket.echo["allOrNone"] == "1" or order.ticket.tif == "FOK"):
+            return
+        pit.taken[order.buys] = pit.taken.get(order.buys, 0) + size
+        self._clerk.filled(order, size, price)
+
+    def quote(self, instrument: Instrument) -> Quote:
+        """The present top of the book."""
+        walk = self._market.walk(instrument)
+        bid, ask, last = (_price(walk.text(ticks)) for ticks in (walk.bid, walk.ask, walk.last))
+        has_last = instrument.has_trades
+        return Quote(bid=bid, ask=ask, bid_size=walk.bid_size, ask_size=walk.ask_size, last=last if has_last else None)
+
+
+class _Pit:
+    """The working orders of one instrument; the market tells it of every change."""
+
+    is_line = False
+
+    def __init__(self, floor: Floor, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.orders: list[Order] = []
+        self.taken: dict[bool, int] = {}
+        self._floor = floor
+
+    def moved(self, change: Change) -> None:  # noqa: ARG002 - the floor looks at the whole book
+        """Try every order at the new market."""
+        self.taken.clear()
+        for order in tuple(self.orders):
+            # An order before may have cancelled this one, as members of one OCA group do.
+            if order in self.orders:
+                self._floor.attempt(order)
+
+
+def initial_stop(order: Order, quote: Quote) -> float | None:
+    """Where the stop of a new or changed order is; None for orders without one."""
+    ticket = order.ticket
+    if ticket.order_type in ("STP", "STP LMT"):
+        return ticket.aux
+    if "TRAIL" not in ticket.order_type:
+        return None
+    reference = _reference(order, quote)
+    return ticket.trail_stop or (None if reference is None else _trailed(order, reference))
+
+
+def _trail(order: Order, quote: Quote) -> None:
+    reference = _reference(order, quote)
+    if "TRAIL" not in order.ticket.order_type or reference is None:
+        return
+    candidate = _trailed(order, reference)
+    if order.stop is None:
+        order.stop = candidate
+    else:
+        order.stop = min(order.stop, candidate) if order.buys else max(order.stop, candidate)
+
+
+def _trailed(order: Order, reference: float) -> float:
+    ticket = order.ticket
+    distance = ticket.aux or reference * (ticket.trail_percent or 0.0) / 100
+    return round(reference + distance if order.buys else reference - distance, 8)
+
+
+def _reference(order: Order, quote: Quote) -> float | None:
+    """The price that triggers: the last trade, or the near side of the book where trades are not reported."""
+    if quote.last is not None:
+        return quote.last
+    return quote.ask if order.buys else quote.bid
+
+
+def _is_elected(order: Order, quote: Quote) -> bool:
+    reference = _reference(order, quote)
+    if reference is None or order.stop is None:
+        return False
+    return reference >= order.stop if order.buys else reference <= order.stop
+
+
+def _is_acceptable(order: Order, price: float) -> bool:
+    limit = _limit(order)
+    return limit is None or (price <= limit if order.buys else price >= limit)
+
+
+def _limit(order: Order) -> float | None:
+    ticket = order.ticket
+    if ticket.order_type in ("LMT", "STP LMT"):
+        return ticket.limit
+    if ticket.order_type != "TRAIL LIMIT" or order.stop is None:
+        return None
+    offset = float(ticket.echo["lmtPriceOffset"] or 0)
+    if not offset and ticket.limit is not None and ticket.trail_stop is not None:
+        offset = abs(ticket.limit - ticket.trail_stop)
+    return order.stop + offset if order.buys else order.stop - offset
+
+
+def _price(text: str) -> float | None:
+    return None if text.startswith("-") else float(text)

@@ -1,0 +1,66 @@
+"""Encoders of what happens to orders: orderStatus (3), execDetails (11) and commissionReport (59).
+
+The two long messages, openOrder (5) and completedOrder (101), are in `orders_layout`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibactors.sim.ledger import price
+from ibactors.sim.wire import UNSET_DOUBLE, frame
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from ibactors.sim.orders_life import Fill, Order
+
+EXECUTIONS_WITH_REVISION = 178
+LIVE = -1
+
+
+def order_status(order: Order) -> bytes:
+    """Encode orderStatus (3)."""
+    last = order.fills[-1].price if order.fills else 0.0
+    return frame(
+        3,
+        order.order_id,
+        order.status.value,
+        order.filled,
+        order.remaining,
+        price(order.average),
+        order.perm_id,
+        order.parent.order_id if order.parent is not None else 0,
+        price(last),
+        order.client_id,
+        order.why_held,
+        0,
+    )
+
+
+def execution(version: int, request_id: int, fill: Fill) -> bytes:
+    """Encode execDetails (11); the request id is -1 when nobody asked."""
+    order, i = fill.order, fill.order.instrument
+    strike = repr(float(i.strike))
+    contract = (i.con_id, i.symbol, i.sec_type, i.last_trade_date, strike, i.right, i.multiplier)
+    fields: list[str | int] = [11, request_id, order.order_id, *contract]
+    fields += [fill.venue, i.currency, i.local_symbol, i.trading_class]
+    fields += [fill.exec_id, timestamp(fill.time), order.account, fill.venue]
+    fields += ["BOT" if order.buys else "SLD", fill.size, price(fill.price), order.perm_id, order.client_id]
+    fields += [0, fill.cumulated, price(fill.average), order.ticket.echo["orderRef"]]
+    # No economic value rule, no multiplier for it, and the model the order belongs to.
+    fields += ["", "", order.ticket.echo["modelCode"], fill.liquidity]
+    if version >= EXECUTIONS_WITH_REVISION:
+        fields.append(0)
+    return frame(*fields)
+
+
+def commission_report(fill: Fill) -> bytes:
+    """Encode commissionReport (59); a fill that closed nothing has no realized profit."""
+    realized = UNSET_DOUBLE if fill.realized is None else repr(round(fill.realized, 6))
+    return frame(59, 1, fill.exec_id, repr(fill.commission), fill.currency, realized, UNSET_DOUBLE, "")
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """A time with its zone, which every client parses the same wherever it runs."""
+    return f"{moment:%Y%m%d %H:%M:%S} UTC"

@@ -1,0 +1,78 @@
+"""What an order costs: commissions by security type, and the margins that a what-if order asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibactors.sim.ledger import FUTURE_MARGIN, STOCK_MARGIN
+
+if TYPE_CHECKING:
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.ledger import Account, Ledger
+
+# Security type: commission a share or contract, and the least for an order.
+_RATES = {"STK": (0.005, 1.0), "FUT": (2.25, 0.0), "OPT": (0.65, 1.0)}
+_FOREX_RATE, _FOREX_LEAST = 0.00002, 2.0
+_MOST_OF_VALUE = 0.01
+_FOREX_MARGIN = 0.025
+# The least that the ideal FX market takes as a whole lot, by the currency that is traded.
+_ODD_LOTS = {"EUR": 20_000, "GBP": 17_000, "USD": 25_000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The answer to a what-if order: initial margin, maintenance margin and equity; before, change, after."""
+
+    margins: tuple[float, ...]
+    commission: float
+    currency: str
+    warning: str
+
+
+def commission(instrument: Instrument, size: int, price: float) -> float:
+    """The commission of a whole order of that size, in the instrument's currency."""
+    value = abs(size * price) * float(instrument.multiplier or 1)
+    if instrument.sec_type == "CASH":
+        return round(max(_FOREX_LEAST, value * _FOREX_RATE), 6)
+    rate, least = _RATES.get(instrument.sec_type, (0.0, 0.0))
+    amount = max(least, rate * size)
+    if instrument.sec_type == "STK":
+        amount = min(amount, max(value * _MOST_OF_VALUE, 0.01))
+    return round(amount, 6)
+
+
+def preview(ledger: Ledger, account: Account, instrument: Instrument, size: int, price: float) -> Preview:
+    """What buying `size` at a price, or selling it when negative, would do to the account."""
+    report = ledger.report(account)
+    margin = float(report.values["InitMarginReq", "USD"])
+    equity = float(report.values["EquityWithLoanValue", "USD"])
+    held = account.held(instrument).size
+    change = requirement(instrument, held + size, price) - requirement(instrument, held, price)
+    cost = commission(instrument, abs(size), price)
+    before = (margin, margin, equity)
+    changes = (change, change, -cost)
+    after = tuple(b + c for b, c in zip(before, changes, strict=True))
+    return Preview(
+        margins=(*before, *changes, *after),
+        commission=cost,
+        currency=instrument.currency,
+        warning=warning(instrument, size),
+    )
+
+
+def requirement(instrument: Instrument, size: int, price: float) -> float:
+    """The margin that a position needs."""
+    if instrument.sec_type == "FUT":
+        return abs(size) * FUTURE_MARGIN
+    share = _FOREX_MARGIN if instrument.sec_type == "CASH" else STOCK_MARGIN
+    return abs(size * price) * float(instrument.multiplier or 1) * share
+
+
+def warning(instrument: Instrument, size: int) -> str:
+    """What a gateway finds odd about an order; empty for most."""
+    least = _ODD_LOTS.get(instrument.symbol, 0) if instrument.sec_type == "CASH" else 0
+    if abs(size) >= least:
+        return ""
+    text = f"Your order size is below the {instrument.symbol} {least} IdealPro minimum"
+    return f"{text} and will be routed as an odd lot order."
