@@ -1,18 +1,16 @@
 # ruff: noqa: ARG001  # autojump_clock acts by being asked for
 
 import traceback
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import GENTLE, Broken, Call, Do, Note, Worker, WorkerRef, answer, crash, defer, forget, hand_to_child, hold, refuse
+from worker import Broken, Call, Do, Note, Worker, WorkerRef, answer, crash, defer, forget, hand_to_child, hold, open_bench, refuse
 
 from ibactors.actors.kernel import State
-from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.errors import ActorDown, AskTimeout, InvalidRequest, MailboxFull
 
 
@@ -20,38 +18,6 @@ from ibactors.errors import ActorDown, AskTimeout, InvalidRequest, MailboxFull
 def crashes() -> Iterator[list[EventDict]]:
     with capture_logs() as events:
         yield events
-
-
-class Bench:
-    """A running worker, and callers that outlive it."""
-
-    def __init__(self, ref: WorkerRef, supervisor: Supervisor, callers: trio.Nursery, everything: trio.CancelScope) -> None:
-        self.ref, self.supervisor, self._callers, self._everything = ref, supervisor, callers, everything
-
-    async def call(self, act: object, label: str = "ask") -> Call:
-        call = Call(self.ref, act, label)
-        self._callers.start_soon(call.run)
-        await wait_all_tasks_blocked()
-        return call
-
-    async def stop(self) -> None:
-        self.supervisor.stop(self.ref, reason="the test wants it")
-        await wait_all_tasks_blocked()
-
-    async def cancel(self) -> None:
-        self._everything.cancel(reason="the test wants it")
-        with trio.CancelScope(shield=True):
-            await wait_all_tasks_blocked()
-
-
-@asynccontextmanager
-async def open_bench(ref: WorkerRef | None = None) -> AsyncIterator[Bench]:
-    ref = ref or WorkerRef()
-    async with trio.open_nursery() as callers:
-        with trio.CancelScope() as everything:
-            async with open_supervisor() as supervisor:
-                await supervisor.start(ref, ref.build, GENTLE)
-                yield Bench(ref, supervisor, callers, everything)
 
 
 def started_of(call: Call) -> bool:

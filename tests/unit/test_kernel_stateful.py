@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from ibactors.actors.kernel import State
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 
-KINDS = ("answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
+KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
 SECONDS = st.sampled_from([0.5, 2.0, 12.0])
 KEYS = st.sampled_from("ab")
 INDEX = st.integers(0, 30)
@@ -40,8 +40,20 @@ class AskMachine(RuleBasedStateMachine):
         self._texts += 1
         return f"{kind} {self._texts}"
 
-    @rule(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=MAILBOX + 2), seconds=SECONDS, hold=st.booleans())
-    def ask(self, kinds: list[str], seconds: float, *, hold: bool) -> None:
+    def _revive(self) -> None:
+        """Without this most asks would find the actor down, and few would be answered."""
+        if not self._held:
+            self.tank.step([self.tank.start, lambda: self.tank.clock.jump(4.0)])
+
+    @rule(
+        kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=MAILBOX + 2),
+        seconds=SECONDS,
+        revive=st.sampled_from([True, True, True, False]),
+        hold=st.booleans(),
+    )
+    def ask(self, kinds: list[str], seconds: float, *, revive: bool, hold: bool) -> None:
+        if revive:
+            self._revive()
         for last, kind in enumerate(kinds, 1 - len(kinds)):
             self._asks += 1
             asked = Asked(self._asks, kind, seconds, NEVER)

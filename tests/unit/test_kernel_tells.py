@@ -1,15 +1,13 @@
 # ruff: noqa: ARG001  # autojump_clock acts by being asked for
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import GENTLE, Call, Do, Note, OtherNote, Worker, WorkerRef, answer, crash, hold
+from worker import Do, Note, OtherNote, Worker, WorkerRef, answer, crash, hold, open_bench
 
-from ibactors.actors.supervisor import open_supervisor
 from ibactors.errors import MailboxFull
 
 
@@ -19,25 +17,9 @@ def crashes() -> Iterator[None]:
         yield
 
 
-@asynccontextmanager
-async def running(ref: WorkerRef) -> AsyncIterator[trio.Nursery]:
-    """The worker runs; yields a nursery for its callers."""
-    async with trio.open_nursery() as callers, open_supervisor() as supervisor:
-        await supervisor.start(ref, ref.build, GENTLE)
-        await wait_all_tasks_blocked()
-        yield callers
-
-
-async def call(callers: trio.Nursery, ref: WorkerRef, act: object, label: str = "ask") -> Call:
-    made = Call(ref, act, label)
-    callers.start_soon(made.run)
-    await wait_all_tasks_blocked()
-    return made
-
-
 async def test_tells_are_handled_in_order(autojump_clock: MockClock):
     ref = WorkerRef()
-    async with running(ref):
+    async with open_bench(ref):
         for text in "abc":
             ref.tell(Note(text=text))
         await wait_all_tasks_blocked()
@@ -46,8 +28,8 @@ async def test_tells_are_handled_in_order(autojump_clock: MockClock):
 
 async def test_newest_message_of_each_key_replaces_the_older_ones(autojump_clock: MockClock):
     ref, gate = WorkerRef(), trio.Event()
-    async with running(ref) as callers:
-        await call(callers, ref, hold(gate), "busy")
+    async with open_bench(ref) as bench:
+        await bench.call(hold(gate), "busy")
         for number in range(1000):
             ref.tell_newest("bid", Note(text=f"bid {number}"))
             ref.tell_newest("ask", Note(text=f"ask {number}"))
@@ -58,7 +40,7 @@ async def test_newest_message_of_each_key_replaces_the_older_ones(autojump_clock
 
 async def test_conflated_message_wakes_an_idle_actor_again_and_again(autojump_clock: MockClock):
     ref = WorkerRef()
-    async with running(ref):
+    async with open_bench(ref):
         for text in "abc":
             ref.tell_newest("state", Note(text=text))
             await wait_all_tasks_blocked()
@@ -67,8 +49,8 @@ async def test_conflated_message_wakes_an_idle_actor_again_and_again(autojump_cl
 
 async def test_full_mailbox_neither_refuses_nor_loses_a_conflated_message(autojump_clock: MockClock):
     ref, gate = WorkerRef(mailbox_size=2), trio.Event()
-    async with running(ref) as callers:
-        await call(callers, ref, hold(gate), "busy")
+    async with open_bench(ref) as bench:
+        await bench.call(hold(gate), "busy")
         for text in "ab":
             ref.tell(Note(text=text))
         with pytest.raises(MailboxFull):
@@ -90,9 +72,9 @@ async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock):
         await trio.sleep(1)
         msg.reply.send("done")
 
-    async with running(ref) as callers:
-        await call(callers, ref, take_a_second)
-        burst = [await call(callers, ref, take_a_second) for _ in range(3)]
+    async with open_bench(ref) as bench:
+        await bench.call(take_a_second)
+        burst = [await bench.call(take_a_second) for _ in range(3)]
         await trio.sleep(0.5)
         for _ in range(3):
             ref.tell_newest("tick", Note(text="tick"))
@@ -100,14 +82,14 @@ async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock):
         # At 3.5 s the last of the burst is being handled, so that no message waits.
         assert [one.ended for one in burst] == [True, True, False]
         assert ref.waiting <= 1
-        assert [(await call(callers, ref, answer(number))).error for number in range(2)] == [None, None]
+        assert [(await bench.call(answer(number))).error for number in range(2)] == [None, None]
 
 
 async def test_conflated_message_to_an_actor_that_is_down_is_dropped(autojump_clock: MockClock):
     ref = WorkerRef()
     ref.tell_newest("state", Note(text="before the start"))
-    async with running(ref) as callers:
-        await call(callers, ref, crash(), "crash")
+    async with open_bench(ref) as bench:
+        await bench.call(crash(), "crash")
         ref.tell_newest("state", Note(text="while backing off"))
         await trio.sleep(1.5)
         ref.tell_newest("state", Note(text="alive"))
@@ -117,8 +99,8 @@ async def test_conflated_message_to_an_actor_that_is_down_is_dropped(autojump_cl
 
 async def test_conflated_message_unread_at_a_crash_does_not_reach_the_next_incarnation(autojump_clock: MockClock):
     ref, gate = WorkerRef(), trio.Event()
-    async with running(ref) as callers:
-        await call(callers, ref, crash(gate), "crash")
+    async with open_bench(ref) as bench:
+        await bench.call(crash(gate), "crash")
         ref.tell_newest("state", Note(text="of the old session"))
         gate.set()
         await trio.sleep(1.5)
@@ -138,7 +120,7 @@ async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock)
         worker.after(5, OtherNote(text="five"))
         msg.reply.send(None)
 
-    async with running(ref):
+    async with open_bench(ref):
         await ref.do(set_timers, "set")
         await trio.sleep(4.9)
         assert ref.seen == ["set"]
@@ -156,9 +138,9 @@ async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock):
         worker.after(10, Note(text="timer of the first incarnation"))
         msg.reply.send(None)
 
-    async with running(ref) as callers:
+    async with open_bench(ref) as bench:
         await ref.do(set_timer_and_answer, "set")
-        await call(callers, ref, crash(), "crash")
+        await bench.call(crash(), "crash")
         await trio.sleep(60)
         assert ref.status.incarnation == 2
         assert ref.seen == ["set", "crash"]
@@ -174,7 +156,7 @@ async def test_timers_with_different_messages_that_are_due_at_once_are_all_deliv
             worker.after(1, Note(text=text))
         msg.reply.send(None)
 
-    async with running(ref):
+    async with open_bench(ref):
         await ref.do(set_timers, "set")
         await trio.sleep(2)
         assert sorted(ref.seen) == ["a", "b", "set"]

@@ -2,7 +2,8 @@ import inspect
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.abc import ReceiveStream
+from trio.testing import memory_stream_one_way_pair, wait_all_tasks_blocked
 
 from ibactors.tasktree import TaskNode, render, snapshot
 
@@ -56,13 +57,21 @@ async def test_whole_tree_begins_at_the_root_and_holds_this_very_task():
     assert "test_whole_tree_begins" in names
 
 
-async def test_task_that_waits_in_a_library_only_shows_the_librarys_line():
+async def read(stream: ReceiveStream) -> None:
+    await stream.receive_some()
+
+
+async def test_line_of_a_library_is_shown_only_where_there_is_none_of_ours():
+    _, stream = memory_stream_one_way_pair()
+    _, other = memory_stream_one_way_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.sleep_forever, name="sleeper")
+        nursery.start_soon(read, stream, name="ours")
+        nursery.start_soon(other.receive_some, name="theirs")
         await wait_all_tasks_blocked()
-        where = next(snapshot(task) for task in nursery.child_tasks if task.name == "sleeper").where
+        places = {task.name: snapshot(task).where for task in nursery.child_tasks}
         nursery.cancel_scope.cancel(reason="the test is over")
-    assert where == "running" or where.startswith("sleep")
+    assert places["ours"].startswith("read (test_tasktree.py:")
+    assert "(_memory_streams.py:" in places["theirs"]
 
 
 def test_snapshot_outside_a_run_says_so():

@@ -1,13 +1,15 @@
 """An actor that does whatever each message says, and callers that remember how their ask ended."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from ibactors.actors.kernel import Actor, Ask, Ref
-from ibactors.actors.supervisor import RestartPolicy
+from ibactors.actors.supervisor import RestartPolicy, Supervisor, open_supervisor
 
 GENTLE = RestartPolicy(initial=1.0, ceiling=1.0, jitter=0.0, max_restarts=None)
 """Restarts one second after every crash."""
@@ -141,3 +143,35 @@ def hand_to_child(work: Callable[[Do], Awaitable[None]]) -> Act:
         worker.nursery.start_soon(work, msg)
 
     return act
+
+
+class Bench:
+    """A running worker, and callers that outlive it."""
+
+    def __init__(self, ref: WorkerRef, supervisor: Supervisor, callers: trio.Nursery, everything: trio.CancelScope) -> None:
+        self.ref, self.supervisor, self._callers, self._everything = ref, supervisor, callers, everything
+
+    async def call(self, act: Act, label: str = "ask") -> Call:
+        call = Call(self.ref, act, label)
+        self._callers.start_soon(call.run)
+        await wait_all_tasks_blocked()
+        return call
+
+    async def stop(self) -> None:
+        self.supervisor.stop(self.ref, reason="the test wants it")
+        await wait_all_tasks_blocked()
+
+    async def cancel(self) -> None:
+        self._everything.cancel(reason="the test wants it")
+        with trio.CancelScope(shield=True):
+            await wait_all_tasks_blocked()
+
+
+@asynccontextmanager
+async def open_bench(ref: WorkerRef | None = None) -> AsyncIterator[Bench]:
+    ref = ref or WorkerRef()
+    async with trio.open_nursery() as callers:
+        with trio.CancelScope() as everything:
+            async with open_supervisor() as supervisor:
+                await supervisor.start(ref, ref.build, GENTLE)
+                yield Bench(ref, supervisor, callers, everything)
