@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--control-port", type=_port, help="port for control commands; send `help` there (default: none)")
     simulate.add_argument("--rate", type=float, default=defaults.rate, help="updates per second and line (default: %(default)s)")
     simulate.add_argument("--seed", type=int, default=defaults.seed, help="seed of the simulated market (default: %(default)s)")
+    simulate.add_argument("--prices", choices=("walk", "clock"), default="walk", help="prices that walk, or that tell when they were sent")
+    simulate.add_argument("--extra-symbols", type=int, default=0, help="made-up stocks, S001 and so on (default: none)")
     health = commands.add_parser("health", help="exit 0 when the local service is healthy")
     health.set_defaults(command=_health)
     return parser
@@ -97,7 +99,13 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         options = SimulatorOptions(
-            host=arguments.host, port=arguments.port, control_port=arguments.control_port, rate=arguments.rate, seed=arguments.seed
+            host=arguments.host,
+            port=arguments.port,
+            control_port=arguments.control_port,
+            rate=arguments.rate,
+            seed=arguments.seed,
+            clock_prices=arguments.prices == "clock",
+            extra_symbols=arguments.extra_symbols,
         )
     except ValueError as exc:
         raise StartupError(f"The simulator cannot run so: {exc}.") from exc

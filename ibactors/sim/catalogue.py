@@ -68,8 +68,8 @@ _OPTION_EXCHANGES = ("SMART", "AMEX", "CBOE", "ISE", "PHLX", "BATS")
 OPTION_EXPIRIES = 3
 
 
-def build_catalogue(today: dt.date) -> Catalogue:
-    """Every instrument that exists on `today`."""
+def build_catalogue(today: dt.date, *, extra_symbols: int = 0) -> Catalogue:
+    """Every instrument that exists on `today`, and as many made-up stocks, from S001, as asked for."""
     return Catalogue(
         [
             *_stocks(),
@@ -78,6 +78,7 @@ def build_catalogue(today: dt.date) -> Catalogue:
             *_futures("ES", 11004968, "E-mini S&P 500", 5987.25, "50", today),
             *_futures("NQ", 11004958, "E-mini NASDAQ 100", 20875.50, "20", today),
             *_options(today),
+            *(_extra_stock(number) for number in range(1, extra_symbols + 1)),
         ]
     )
 
@@ -100,6 +101,11 @@ def _stocks() -> Iterator[Instrument]:
     for con_id, symbol, fate, primary in _FATES:
         name = f"SIMULATED {symbol} {primary}"
         yield _stock(con_id, symbol, name, primary, 50.0, "NMS", "Simulated", fate=fate)
+
+
+def _extra_stock(number: int) -> Instrument:
+    symbol = f"S{number:03}"
+    return _stock(710_000_000 + number, symbol, f"SIMULATED STOCK {number}", "NASDAQ", 20.0 + number, "NMS", "Simulated")
 
 
 def _stock(

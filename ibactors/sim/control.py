@@ -62,8 +62,10 @@ class Control:
         name, *arguments = line.split() or [""]
         if name == "stats":
             return json.dumps(stats(self._gateway))
+        if name == "clock":
+            return clock(self._gateway)
         if name == "help":
-            return "commands: " + ", ".join([*self._usages(), "stats", "help"])
+            return "commands: " + ", ".join([*self._usages(), "clock", "stats", "help"])
         try:
             self._command(name, arguments)
         except CommandError as error:
@@ -222,6 +224,17 @@ def stats(gateway: Gateway) -> dict[str, object]:
         "rate": gateway.market.rate,
         "muted": gateway.faults.muted,
     }
+
+
+def clock(gateway: Gateway) -> str:
+    """What `clock` answers: milliseconds since the start, and each instrument's number in prices, farm and tick."""
+    if gateway.clock is None:
+        return "error: prices do not tell the time; start the simulator with --prices clock"
+    instruments = {
+        i.local_symbol: {"number": gateway.clock.number(i), "farm": i.farm, "tick": float(i.min_tick)}
+        for i in gateway.catalogue.by_con_id.values()
+    }
+    return json.dumps({"milliseconds": gateway.clock.milliseconds, "instruments": instruments})
 
 
 def _number(text: str, lowest: float, highest: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ibactors.sim.catalogue import build_catalogue
+from ibactors.sim.clockprices import PriceClock
 from ibactors.sim.ledger import Ledger
 from ibactors.sim.market import Market
 from ibactors.sim.orders_book import OrderBook
@@ -55,12 +56,13 @@ class Counters:
 class Gateway:
     """One simulated IB Gateway."""
 
-    def __init__(self, *, accounts: tuple[str, ...], rate: float, seed: int) -> None:
+    def __init__(self, *, accounts: tuple[str, ...], rate: float, seed: int, clock_prices: bool = False, extra_symbols: int = 0) -> None:
         self.account_names = accounts
         self.faults = Faults()
         self.counters = Counters()
-        self.catalogue = build_catalogue(self.now().date())
-        self.market = Market(self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence)
+        self.catalogue = build_catalogue(self.now().date(), extra_symbols=extra_symbols)
+        self.clock = PriceClock(self.catalogue) if clock_prices else None
+        self.market = Market(self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence, clock=self.clock)
         self.ledger = Ledger(accounts, self.market)
         self.sessions: set[Session] = set()
         # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.

@@ -67,8 +67,7 @@ class Line:
             self._introduced = True
             self._introduce()
         if self.instrument.fate is not Fate.QUIET:
-            walk = self._session.gateway.market.walk(self.instrument)
-            self._send(Change(walk, walk.known()))
+            self._send(self._session.gateway.market.look(self.instrument))
 
     def tell_competing(self) -> None:
         """Report that another session of the user has the data."""

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import trio
 
+from ibactors.sim.clockprices import ClockWalk
 from ibactors.sim.ticks import Change
 from ibactors.sim.walk import Field, PriceWalk, option_price
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibactors.sim.clockprices import PriceClock
     from ibactors.sim.instruments import Catalogue, Instrument
 
 _DAYS_PER_YEAR = 365
@@ -46,12 +48,14 @@ class Market:
         rate: float,
         now: Callable[[], dt.datetime],
         silent: Callable[[Instrument], bool],
+        clock: PriceClock | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.rate = rate
         self._seed = seed
         self._now = now
         self._silent = silent
+        self._clock = clock
         self._jitter = random.Random(f"{seed}:jitter")
         self._walks: dict[int, PriceWalk] = {}
         self._watchers: dict[int, list[Watcher]] = {}
@@ -63,11 +67,15 @@ class Market:
         """The walk of an instrument, begun on first use."""
         walk = self._walks.get(instrument.con_id)
         if walk is None:
-            anchor = self._option_model(instrument) if instrument.sec_type == "OPT" else None
-            walk = PriceWalk(instrument, self._seed, self._epoch(), anchor)
+            walk = self._begin(instrument)
             walk.stepped_at = trio.current_time()
             self._walks[instrument.con_id] = walk
         return walk
+
+    def look(self, instrument: Instrument) -> Change:
+        """All present values of an instrument."""
+        walk = self.walk(instrument)
+        return Change(walk, walk.look(self._epoch()))
 
     def mark(self, instrument: Instrument) -> float:
         """The price to value a position with, moved on first if nobody watches the instrument."""
@@ -141,6 +149,12 @@ class Market:
                 self._scheduled.discard(con_id)
             # One instrument a turn: a server with thousands of lines must not hold up the loop it shares.
             await trio.lowlevel.checkpoint()
+
+    def _begin(self, instrument: Instrument) -> PriceWalk:
+        if self._clock is not None:
+            return ClockWalk(instrument, self._seed, self._epoch(), self._clock)
+        anchor = self._option_model(instrument) if instrument.sec_type == "OPT" else None
+        return PriceWalk(instrument, self._seed, self._epoch(), anchor)
 
     def _step(self, instrument: Instrument) -> None:
         if self._silent(instrument):

@@ -21,6 +21,7 @@ from ibactors.sim.session import Session
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
 _REFRESH_LOOK_S = 0.1
+MAX_EXTRA_SYMBOLS = 200
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class SimulatorOptions:
     rate: float = 4.0
     seed: int = 1
     accounts: tuple[str, ...] = ("DU1234567",)
+    clock_prices: bool = False
+    extra_symbols: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no gateway could run with; ValueError."""
@@ -42,6 +45,8 @@ class SimulatorOptions:
             raise ValueError(f"the rate {self.rate} is not between {MIN_RATE:g} and {MAX_RATE:g} a second")
         if not self.accounts or len(set(self.accounts)) < len(self.accounts) or "" in self.accounts:
             raise ValueError("the simulator needs one or several different account names")
+        if not 0 <= self.extra_symbols <= MAX_EXTRA_SYMBOLS:
+            raise ValueError(f"{self.extra_symbols} extra symbols are not between 0 and {MAX_EXTRA_SYMBOLS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,13 @@ class Simulator:
     """A gateway with its sockets. `control.execute` does what a line on the control port does."""
 
     def __init__(self, options: SimulatorOptions) -> None:
-        self.gateway = Gateway(accounts=options.accounts, rate=options.rate, seed=options.seed)
+        self.gateway = Gateway(
+            accounts=options.accounts,
+            rate=options.rate,
+            seed=options.seed,
+            clock_prices=options.clock_prices,
+            extra_symbols=options.extra_symbols,
+        )
         self.control = Control(self)
         self._options = options
         self._port = options.port

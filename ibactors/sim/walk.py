@@ -94,6 +94,10 @@ class PriceWalk:
             changed.add(Field.BID_SIZE)
         return changed
 
+    def look(self, epoch_s: int) -> set[Field]:  # noqa: ARG002  # prices that tell the time need it
+        """All values as they are sent when a line begins or comes back; returns what there is."""
+        return self.known()
+
     def fix(self, bid: float, ask: float, last: float, epoch_s: int) -> set[Field]:
         """Set exact prices, -1 for none, and stand still until `frozen` is reset."""
         prices = [self._exact(p) for p in (bid, ask, last)]
