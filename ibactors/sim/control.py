@@ -51,6 +51,8 @@ class Control:
             "farm-down": ("NAME", self._farm_down),
             "farm-up": ("NAME", self._farm_up),
             "competing": ("on|off", self._competing),
+            "fill": ("ORDERID", self._fill),
+            "reject": ("REASON...", self._reject),
         }
 
     @property
@@ -102,6 +104,8 @@ class Control:
         if name not in self._commands:
             raise CommandError(f"there is no command {name!r}; `help` lists the commands")
         usage, command = self._commands[name]
+        if usage.endswith("...") and arguments:
+            arguments = [" ".join(arguments)]
         if len(arguments) != len(usage.split()):
             raise CommandError(f"usage: {name} {usage}".rstrip())
         command(arguments)
@@ -190,6 +194,14 @@ class Control:
                 line.tell_competing()
         elif changed:
             self._refresh_lines()
+
+    def _fill(self, arguments: list[str]) -> None:
+        order_id = int(_number(arguments[0], 1, 1 << 31))
+        if not self._gateway.orders.fill_by_force(order_id):
+            raise CommandError(f"no open order has the id {order_id}")
+
+    def _reject(self, arguments: list[str]) -> None:
+        self._gateway.orders.reject_next = arguments[0]
 
     def _refresh_lines(self, farm: str | None = None) -> None:
         for line in self._lines():

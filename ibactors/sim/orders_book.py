@@ -116,6 +116,14 @@ class OrderBook:
         for child in self._families.children(order):
             self.end(child)
 
+    def fill_by_force(self, order_id: int) -> bool:
+        """Fill the open orders of that id, whichever client's, at their limit or the market; False for none."""
+        orders = [o for o in self.alive() if o.order_id == order_id and o.works]
+        for order in orders:
+            order.triggered = True
+            self.filled(order, order.remaining, order.ticket.limit or self._gateway.market.mark(order.instrument))
+        return bool(orders)
+
     def tick(self) -> None:
         """Do what is due by the clock; called a few times a second."""
         now = self._gateway.now()

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ordertools import OPEN, answers, kinds, pinned, place
+
+if TYPE_CHECKING:
+    from rawclient import Bench
+
+RESTING = place(1, kind="LMT", limit="50.00")
+
+
+async def test_only_the_client_that_placed_an_order_hears_of_it(bench: Bench):
+    one, two = await bench.client(1), await bench.client(2)
+    await pinned(bench)
+    await answers(one, place(1))
+    assert await answers(two) == []
+
+
+async def test_own_orders_are_listed_apart_from_all_orders(bench: Bench):
+    clients = [await bench.client(n) for n in (0, 1, 2)]
+    for client in clients:
+        await answers(client, RESTING)
+    for n, client in enumerate(clients):
+        own = await answers(client, (5, 1))
+        assert [f[24] for f in own if f[0] == "5"] == [str(n)]
+        everything = await answers(client, (16, 1))
+        assert [(f[1], f[24]) for f in everything if f[0] == "5"] == [("1", "0"), ("1", "1"), ("1", "2")]
+        assert [f[0] for f in everything] == ["5", "3"] * 3 + ["53"]
+
+
+async def test_each_client_has_its_own_order_ids_and_every_order_its_permanent_one(bench: Bench):
+    one, two = await bench.client(1), await bench.client(2)
+    first = await answers(one, place(30, kind="LMT", limit="50.00"))
+    second = await answers(two, RESTING)
+    perms = {f[OPEN["perm"]] for f in first + second if f[0] == "5"}
+    assert len(perms) == 2
+    for client, following in ((one, "31"), (two, "2")):
+        await client.send(8, 1, 1)
+        assert await client.find("9") == ["9", "1", following]
+
+
+async def test_order_of_another_client_cannot_be_cancelled_by_its_id(bench: Bench):
+    one, two = await bench.client(1), await bench.client(2)
+    await answers(one, RESTING)
+    frames = await answers(two, (4, 1, 1, ""))
+    assert [f[3:5] for f in frames] == [["10147", "OrderId 1 that needs to be cancelled is not found."]]
+
+
+async def test_global_cancel_ends_the_orders_of_every_client(bench: Bench):
+    one, two = await bench.client(1), await bench.client(2)
+    await answers(one, RESTING)
+    await answers(two, RESTING)
+    assert kinds(await answers(one, (58, 1))) == [("3", "Cancelled"), ("4", "202")]
+    assert kinds(await answers(two)) == [("3", "Cancelled"), ("4", "202")]
+    assert await answers(one, (16, 1)) == [["53", "1"]]
+
+
+async def test_only_client_zero_can_bind_orders(bench: Bench):
+    zero, one = await bench.client(0), await bench.client(1)
+    assert await answers(zero, (15, 1, 1)) == []
+    assert [f[3] for f in await answers(one, (15, 1, 1))] == ["321"]
+
+
+async def test_orders_fill_while_their_client_is_away(bench: Bench):
+    client = await bench.client(1)
+    await pinned(bench)
+    await answers(client, place(1, kind="LMT", limit="99.50"))
+    await client.stream.aclose()
+    await bench.until(lambda stats: not stats["clients"])
+    await pinned(bench, "99.40", "99.45", "99.40")
+    again = await bench.client(1)
+    frames = await answers(again, (5, 1), (7, 3, 8, 0, "", "", "", "", "", ""), (99, 1))
+    assert [f[0] for f in frames] == ["53", "11", "59", "55", "101", "102"]
+
+
+async def test_completed_orders_of_all_clients_are_listed(bench: Bench):
+    one, two = await bench.client(1), await bench.client(2)
+    await pinned(bench)
+    await answers(one, place(1))
+    await answers(two, RESTING, (4, 1, 1, ""))
+    frames = await answers(one, (99, 0))
+    assert [len(f) for f in frames] == [100, 100, 1]
+    assert [(f[13], f[76], f[94]) for f in frames[:-1]] == [
+        ("0", "Filled", "Filled Size: 100"),
+        ("100", "Cancelled", "Cancelled by Trader"),
+    ]
