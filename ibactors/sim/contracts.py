@@ -12,6 +12,7 @@ from ibactors.sim.requests import NO_DEFINITION, Request, invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ibactors.sim.instruments import Instrument
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
@@ -47,6 +48,26 @@ def _contract_details(session: Session, fields: FieldReader) -> None:
 def names_a_type(spec: ContractSpec) -> bool:
     """Whether the security type is one, or is not needed because the con id says it all."""
     return spec.sec_type in SECURITY_TYPES or (not spec.sec_type and spec.con_id != 0)
+
+
+def the_one(session: Session, request_id: int, spec: ContractSpec) -> Instrument | None:
+    """The single instrument that a request for data means; None after an error answer."""
+    if not names_a_type(spec):
+        invalid(session, request_id, "Please enter a valid security type")
+        return None
+    if not spec.exchange:
+        invalid(session, request_id, "Please enter exchange")
+        return None
+    found = session.gateway.catalogue.find(spec)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        missing = "you must specify the multiplier or currency."
+        text = f"The contract description specified for {spec.symbol} is ambiguous; {missing}"
+        session.error(request_id, 200, text)
+    else:
+        session.error(request_id, 200, NO_DEFINITION)
+    return None
 
 
 def _matching_symbols(session: Session, fields: FieldReader) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ibactors.sim.catalogue import build_catalogue
 from ibactors.sim.clockprices import PriceClock
+from ibactors.sim.datetimes import Dialect
 from ibactors.sim.ledger import Ledger
 from ibactors.sim.market import Market
 from ibactors.sim.orders_book import OrderBook
@@ -66,6 +67,7 @@ class Gateway:
         self.ledger = Ledger(accounts, self.market)
         self.sessions: set[Session] = set()
         # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
+        self.dialect = Dialect.ZONED
         self.handshake_s = 5.0
         self.snapshot_wait_s = 11.0
         self.orders = OrderBook(self, seed=seed)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 import trio
 
 from ibactors.sim.clockprices import ClockWalk
+from ibactors.sim.greeks import option_price
 from ibactors.sim.ticks import Change
-from ibactors.sim.walk import Field, PriceWalk, option_price
+from ibactors.sim.walk import Field, PriceWalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,8 @@ class Market:
     ) -> None:
         self.catalogue = catalogue
         self.rate = rate
-        self._seed = seed
+        self.seed = seed
+        self.began = now()
         self._now = now
         self._silent = silent
         self._clock = clock
@@ -152,9 +154,9 @@ class Market:
 
     def _begin(self, instrument: Instrument) -> PriceWalk:
         if self._clock is not None:
-            return ClockWalk(instrument, self._seed, self._epoch(), self._clock)
+            return ClockWalk(instrument, self.seed, self._epoch(), self._clock)
         anchor = self._option_model(instrument) if instrument.sec_type == "OPT" else None
-        return PriceWalk(instrument, self._seed, self._epoch(), anchor)
+        return PriceWalk(instrument, self.seed, self._epoch(), anchor)
 
     def _step(self, instrument: Instrument) -> None:
         if self._silent(instrument):

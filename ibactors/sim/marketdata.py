@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibactors.sim.contracts import names_a_type
+from ibactors.sim.contracts import the_one
 from ibactors.sim.instruments import ContractSpec, Fate
 from ibactors.sim.lines import Line
-from ibactors.sim.requests import NO_DEFINITION, Request, invalid, unprocessable
+from ibactors.sim.requests import Request, invalid, unprocessable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,33 +50,13 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         cause = "Snapshot market data subscription is not applicable to generic ticks"
         invalid(session, request_id, cause)
         return
-    instrument = _the_one(session, request_id, spec)
+    instrument = the_one(session, request_id, spec)
     if instrument is not None and _ticks_are_known(session, request_id, instrument, generic):
         _open_line(session, request_id, instrument, snapshot=snapshot or regulatory)
 
 
 def _skip_legs(fields: FieldReader) -> None:
     fields.skip(4 * fields.integer())
-
-
-def _the_one(session: Session, request_id: int, spec: ContractSpec) -> Instrument | None:
-    """The single instrument that a market data request means; None after an error answer."""
-    if not names_a_type(spec):
-        invalid(session, request_id, "Please enter a valid security type")
-        return None
-    if not spec.exchange:
-        invalid(session, request_id, "Please enter exchange")
-        return None
-    found = session.gateway.catalogue.find(spec)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        missing = "you must specify the multiplier or currency."
-        text = f"The contract description specified for {spec.symbol} is ambiguous; {missing}"
-        session.error(request_id, 200, text)
-    else:
-        session.error(request_id, 200, NO_DEFINITION)
-    return None
 
 
 def _ticks_are_known(session: Session, request_id: int, instrument: Instrument, generic: list[str]) -> bool:

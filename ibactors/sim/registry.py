@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibactors.sim.bars import REQUESTS as BARS
 from ibactors.sim.contracts import REQUESTS as CONTRACTS
+from ibactors.sim.history import REQUESTS as HISTORY
+from ibactors.sim.history_ticks import REQUESTS as HISTORY_TICKS
 from ibactors.sim.marketdata import REQUESTS as MARKETDATA
 from ibactors.sim.orders import REQUESTS as ORDERS
 from ibactors.sim.portfolio import REQUESTS as PORTFOLIO
@@ -21,6 +24,9 @@ REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,
     **TALK,
     **CONTRACTS,
+    **HISTORY_TICKS,
+    **HISTORY,
+    **BARS,
     **MARKETDATA,
     **PORTFOLIO,
     **POSITIONS,

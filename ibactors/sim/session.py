@@ -28,7 +28,7 @@ from ibactors.sim.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ibactors.sim.gateway import Gateway
     from ibactors.sim.lines import Line
@@ -54,6 +54,13 @@ class Repeating(Protocol):
         """Send the changes since the last time."""
 
 
+class Stream(Protocol):
+    """A subscription that sends on its own until it is ended: bars, ticks by tick, depth, a scanner."""
+
+    def end(self) -> None:
+        """Stop for good; called once, when the client cancels or has gone."""
+
+
 class Session:
     """The server's side of one API connection."""
 
@@ -70,6 +77,8 @@ class Session:
         self.market_data_type = 1
         self.lines: dict[int, Line] = {}
         self.repeating: dict[tuple[str, int], Repeating] = {}
+        self.streams: dict[tuple[str, int], Stream] = {}
+        self.small_bar_requests: collections.deque[float] = collections.deque()
         self._stream = stream
         self._nursery: trio.Nursery | None = None
         self._input = FrameBuffer()
@@ -109,6 +118,23 @@ class Session:
 
         if self._nursery is not None:
             self._nursery.start_soon(wait, name=f"sim:client {self.client_id} delayed answer")
+
+    def send_if_room(self, data: bytes) -> None:
+        """Post a frame of a stream, or leave it out when the client is behind: a newer one will follow."""
+        if self._outbox.post_ticks(data):
+            self.gateway.counters.sent += 1
+
+    def start(self, task: Callable[[], Awaitable[None]], *, name: str) -> None:
+        """Run a task until it returns or the session ends."""
+        if self._nursery is not None:
+            self._nursery.start_soon(task, name=name)
+
+    def end_stream(self, kind: str, request_id: int) -> bool:
+        """End a stream; whether there was one."""
+        stream = self.streams.pop((kind, request_id), None)
+        if stream is not None:
+            stream.end()
+        return stream is not None
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset, as a dying gateway does."""
@@ -271,6 +297,9 @@ class Session:
         for line in tuple(self.lines.values()):
             line.end()
         self.repeating.clear()
+        for stream in tuple(self.streams.values()):
+            stream.end()
+        self.streams.clear()
         self.client_id = None
 
 

@@ -191,17 +191,3 @@ class PriceWalk:
             step = self.instrument.min_tick
             raise ValueError(f"{price} is no price of {self.instrument.symbol}, whose step is {step}")
         return ticks
-
-
-def option_price(*, spot: float, strike: float, years: float, call: bool) -> float:
-    """The Black-Scholes price at the volatility and rate that the simulated market believes in."""
-    volatility, rate = 0.28, 0.04
-    deviation = volatility * math.sqrt(years)
-    d1 = (math.log(spot / strike) + (rate + volatility**2 / 2) * years) / deviation
-    discounted = strike * math.exp(-rate * years)
-    price = spot * _normal(d1) - discounted * _normal(d1 - deviation)
-    return price if call else price - spot + discounted
-
-
-def _normal(x: float) -> float:
-    return (1 + math.erf(x / math.sqrt(2))) / 2

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibactors.sim.catalogue import build_catalogue
+from ibactors.sim.greeks import option_price
 from ibactors.sim.hours import trading_and_liquid_hours
 from ibactors.sim.instruments import Instrument, Session
 from ibactors.sim.market import Market
-from ibactors.sim.walk import Field, PriceWalk, option_price
+from ibactors.sim.walk import Field, PriceWalk
 
 if TYPE_CHECKING:
     from ibactors.sim.ticks import Change

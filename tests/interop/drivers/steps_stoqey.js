@@ -26,6 +26,13 @@ module.exports = function makeSteps(ib) {
   const line = (contract, generic = "") =>
     subscribe((id) => ib.reqMktData(id, contract(), generic, false, false), (id) => ib.cancelMktData(id));
 
+  const history = (contract, duration, size, what, { epoch = false, keep = false } = {}) =>
+    subscribe(
+      (id) => ib.reqHistoricalData(id, contract, "", duration, size, what, 1, epoch ? 2 : 1, keep),
+      keep && ((id) => ib.cancelHistoricalData(id)));
+  const ticks = (what) =>
+    subscribe((id) => ib.reqHistoricalTicks(id, stock, "", "20260612 20:00:00 UTC", 50, what, 1, true));
+
   return {
     reqCurrentTime: () => { ib.reqCurrentTime(); },
     reqIds: () => { ib.reqIds(); },
@@ -68,6 +75,19 @@ module.exports = function makeSteps(ib) {
     },
     "reqMktData refused": subscribe((id) => ib.reqMktData(id, { ...stock, symbol: "NOSUB" }, "", false, false)),
     "cancelMktData unknown": () => { ib.cancelMktData(99999); },
+    "reqHistoricalData days": history(stock, "5 D", "1 day", "TRADES"),
+    "reqHistoricalData minutes": history(stock, "3600 S", "5 mins", "TRADES", { epoch: true }),
+    "reqHistoricalData midpoint": history(forex, "1 D", "1 hour", "MIDPOINT"),
+    "reqHistoricalData updates": history(stock, "1 D", "1 min", "TRADES", { keep: true }),
+    "reqHistoricalData schedule": history(stock, "5 D", "1 day", "SCHEDULE"),
+    "reqHistoricalData nothing": history(forex, "5 D", "1 day", "TRADES"),
+    "cancelHistoricalData unknown": () => { ib.cancelHistoricalData(99999); },
+    reqHeadTimeStamp: subscribe((id) => ib.reqHeadTimestamp(id, stock, "TRADES", true, 1)),
+    "reqHistoricalTicks last": ticks("TRADES"),
+    "reqHistoricalTicks quotes": ticks("BID_ASK"),
+    "reqHistoricalTicks midpoint": ticks("MIDPOINT"),
+    reqHistogramData: subscribe((id) => ib.reqHistogramData(id, stock, true, 3, "DAY")),
+    reqRealTimeBars: subscribe((id) => ib.reqRealTimeBars(id, stock, 5, "TRADES", false), (id) => ib.cancelRealTimeBars(id)),
     reqSoftDollarTiers: subscribe((id) => ib.reqSoftDollarTiers(id)),
     reqFundamentalData: subscribe((id) => ib.reqFundamentalData(id, stock, "ReportSnapshot")),
     reqWshMetaData: subscribe((id) => ib.reqWshMetaData(id)),
