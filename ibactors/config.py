@@ -98,12 +98,12 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
     """Settings from *environ* (default: the process's), with `.env` below it. Raises StartupError."""
-    variables: dict[str, str] = {name: value for name, value in dotenv_values(dotenv or Path(".env")).items() if value is not None}
-    variables.update(os.environ if environ is None else environ)
+    environment = {name: value for name, value in (os.environ if environ is None else environ).items() if value.strip()}
+    below = {name: value for name, value in dotenv_values(dotenv or Path(".env")).items() if value}
     values: dict[str, Any] = {}
     for setting in _from_environment():
         variable, read, form = (setting.metadata[key] for key in ("variable", "read", "form"))
-        text = _lookup(variables, variable)
+        text = _lookup(environment, variable) or _lookup(below, variable)
         if text is None or not text.strip():
             continue
         try:

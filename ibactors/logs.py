@@ -6,9 +6,10 @@ An event is a name and fields. Account numbers are masked on the way out, so tha
 import logging
 import re
 import sys
+from typing import Any
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import Processor, WrappedLogger
 
 # Frames without locals: those hold account data and, during a login, credentials.
 _FRAMES_ONLY = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
@@ -24,7 +25,6 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        mask_accounts,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -32,7 +32,7 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    render: list[Processor] = (
+    render: list[Any] = (
         [_FRAMES_ONLY, structlog.processors.JSONRenderer()]
         if as_json
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
@@ -40,7 +40,7 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render, mask_accounts]
         )
     )
     root = logging.getLogger()
@@ -51,10 +51,6 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
 
 
-def mask_accounts(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace the digits of account numbers in all fields but the last two."""
-    return {key: _masked(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def _masked(text: str) -> str:
-    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], text)
+def mask_accounts(_logger: WrappedLogger, _method: str, line: str) -> str:
+    """Replace the digits of account numbers in a finished line, traceback and all, but the last two of each."""
+    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], line)

@@ -18,6 +18,11 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the types below: immutable and built by keyword."""
 
 
+def whole(pattern: str) -> str:
+    """A regular expression that must match all of a text; `$` alone lets a final newline through."""
+    return rf"^{pattern}$(?!\n)"
+
+
 def rfc3339(seconds: float) -> str:
     """Unix time as text, for example `2026-11-22T14:30:00.123456Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -63,15 +68,10 @@ class Instrument(Value, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Short and unique: the symbol, followed by whatever differs from a US stock."""
-        parts = [self.symbol]
-        parts += [self.sec_type.value] if self.sec_type is not SecType.STK else []
-        parts += [self.exchange] if self.exchange != "SMART" else []
-        parts += [self.currency] if self.currency != "USD" else []
-        parts += [part for part in (self.primary_exchange, self.expiry, self.right) if part]
-        parts += [f"{self.strike:g}"] if self.strike else []
-        parts += [f"#{self.con_id}"] if self.con_id else []
-        return "/".join(parts)
+        """Short and unique: the symbol, followed by whatever differs from a US stock; names actors and is shown in errors."""
+        fields = msgspec.structs.fields(self)
+        given = [(field.name, getattr(self, field.name)) for field in fields if getattr(self, field.name) != field.default]
+        return ",".join([self.symbol, *(f"{name}={value}" for name, value in given if name != "symbol")])
 
 
 class ContractInfo(Value, frozen=True, kw_only=True):
@@ -244,8 +244,8 @@ class SessionStatus(Value, frozen=True, kw_only=True):
 class Credentials(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A login at IB. The password is never shown: not in logs, tracebacks or reprs."""
 
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=whole(r"[^\x00-\x1f\x7f]+"))]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=whole(r"[^\x00-\x1f\x7f]+"))]
     account_type: Literal["paper", "live"]
 
     def __repr__(self) -> str:

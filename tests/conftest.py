@@ -2,12 +2,12 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import pytest
 import trio
 from trio_websocket import WebSocketConnection, connect_websocket_url
@@ -119,6 +119,14 @@ class Service:
                 response = await self.http.get(path)
                 if fits(response):
                     return response
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], within: float = DEADLINE) -> None:
+    """Ask again and again until the answer is yes."""
+    with trio.fail_after(within):
+        while True:
+            if await check():
+                return
 
 
 @dataclass

@@ -75,6 +75,9 @@ class Newest(Generic[K, V]):
     async def take(self) -> dict[K, V]:
         """Wait until there is something, then take all of it, in the order of first arrival."""
         await self._filled.wait()
+        while not self._values:  # all of it was discarded meanwhile
+            self._filled = trio.Event()
+            await self._filled.wait()
         values, self._values = self._values, {}
         self._filled = trio.Event()
         self._taken.set()

@@ -50,8 +50,7 @@ class Reply(Generic[R]):
 
     def fail(self, error: Exception) -> None:
         """Refuse: the caller's `ask` raises *error*."""
-        # One refusal may be given to many callers; without this each raise would lengthen its traceback.
-        self._settle(outcome.Error(error.with_traceback(None)))
+        self._settle(outcome.Error(error))
 
     def defer(self) -> None:
         """Promise an answer after the handler has returned; if the incarnation ends before, the caller gets `ActorDown`."""
@@ -65,6 +64,9 @@ class Reply(Generic[R]):
     async def wait(self) -> R:
         """The answer, or the exception that was given in place of one."""
         await self._event.wait()
+        if isinstance(self._outcome, outcome.Error):
+            # One refusal may be given to many callers; without this each raise would lengthen its traceback.
+            raise self._outcome.error.with_traceback(None)
         if self._outcome is None:
             raise AssertionError("a settled reply has an outcome")
         return self._outcome.unwrap()
@@ -105,6 +107,16 @@ class _Wake:
     """Lies in the mailbox to wake the actor for its conflated messages."""
 
 
+class _Conflated(Generic[M]):
+    """The newest message of each key, and whether a `_Wake` for them lies in the mailbox; there is never more than one."""
+
+    __slots__ = ("announced", "messages")
+
+    def __init__(self) -> None:
+        self.messages: dict[Hashable, M] = {}
+        self.announced = False
+
+
 class Ref(Generic[M]):
     """The stable address of an actor: other modules hold this, never the actor."""
 
@@ -116,7 +128,7 @@ class Ref(Generic[M]):
         self.status = Status()
         self._mailbox: trio.MemorySendChannel[M | _Wake] | None = None
         self._open: set[Reply[Any]] = set()
-        self._newest: dict[Hashable, M] = {}
+        self._newest: _Conflated[M] = _Conflated()
 
     @property
     def waiting(self) -> int:
@@ -146,13 +158,13 @@ class Ref(Generic[M]):
         """
         if self._mailbox is None:
             return
-        first = not self._newest
-        self._newest[key] = msg
-        if first:
+        self._newest.messages[key] = msg
+        if not self._newest.announced:
             try:
                 self._mailbox.send_nowait(_Wake())
             except trio.WouldBlock:
                 return
+            self._newest.announced = True
 
     async def ask(self, msg: M, reply: Reply[R]) -> R:
         """Post *msg* and wait for *reply*, within the caller's deadline and `ask_limit`.
@@ -192,7 +204,7 @@ class Ref(Generic[M]):
             finally:
                 self.status.mailbox_peak = self.peak
                 self._mailbox = None
-                self._newest.clear()
+                self._newest = _Conflated()
                 for reply in tuple(self._open):
                     reply.fail(ActorDown(self.name, started=reply.started))
 
@@ -200,16 +212,20 @@ class Ref(Generic[M]):
 class Mailbox(Generic[M]):
     """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
 
-    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake]", newest: dict[Hashable, M]) -> None:
+    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake]", newest: _Conflated[M]) -> None:
         self._receive = receive
         self._newest = newest
 
     async def next(self) -> list[M]:
         """The next messages to handle; waits until there is at least one."""
         msg = await self._receive.receive()
-        batch = [] if isinstance(msg, _Wake) else [msg]
-        batch += self._newest.values()
-        self._newest.clear()
+        if isinstance(msg, _Wake):
+            self._newest.announced = False
+            batch = []
+        else:
+            batch = [msg]
+        batch += self._newest.messages.values()
+        self._newest.messages.clear()
         return batch
 
 
@@ -261,7 +277,7 @@ class Actor(Generic[M]):
 
     async def _post_later(self, seconds: float, msg: M) -> None:
         await trio.sleep(seconds)
-        self.ref.tell_newest(("timer", type(msg)), msg)
+        self.ref.tell_newest(object(), msg)
 
 
 Build = Callable[[], Actor[M]]

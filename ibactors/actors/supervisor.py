@@ -6,7 +6,7 @@ A crash is logged once, here, with the note that names the actor and the message
 
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -51,7 +51,9 @@ class Supervisor:
         return iter([ref for ref, _ in self._running.values()])
 
     async def start(self, ref: Ref[M], build: Build[M], policy: RestartPolicy | None = None) -> None:
-        """Run the actor from now on; returns when it can be told and asked."""
+        """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
+        if self._running.get(ref.name, (None,))[0] is ref:
+            raise ValueError(f"Actor {ref.name!r} runs already.")
         await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
 
     def stop(self, ref: Ref[M], *, reason: str) -> None:
@@ -95,30 +97,50 @@ async def supervise(
 ) -> None:
     """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
     failures: deque[float] = deque()
+    tell_started = _once(task_status.started)
     try:
         while True:
             _enter(ref, State.STARTING)
             ref.status.incarnation += 1
             try:
-                await _run_incarnation(ref, build(), task_status)
+                await _run_incarnation(ref, build(), tell_started)
             except Exception as exc:  # noqa: BLE001  # the supervisor is the one place where any bug ends
                 delay = _next_delay(ref, exc, failures, policy)
+            except BaseExceptionGroup as group:
+                raise _without_failures(ref, group) from None
             else:
                 return
-            task_status = trio.TASK_STATUS_IGNORED
+            # Whoever started the actor is not kept waiting for an incarnation that works: asks say that it is down.
+            tell_started()
             _enter(ref, State.BACKOFF)
             await trio.sleep(delay)
     finally:
         _enter(ref, State.STOPPED)
 
 
-async def _run_incarnation(ref: Ref[M], actor: Actor[M], task_status: trio.TaskStatus[None]) -> None:
+def _once(function: Callable[[], None]) -> Callable[[], None]:
+    calls = iter((function,))
+    return lambda: next(calls, lambda: None)()
+
+
+def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
+    """What is left of a cancelled incarnation when the failures of its cleanup are logged; they must not end other actors."""
+    failures, rest = group.split(Exception)
+    if failures is not None:
+        ref.status.last_error = summary(failures)
+        log.error("actor_failed_while_stopping", actor=ref.name, exc_info=failures)
+    if rest is None:
+        raise AssertionError("a group without BaseExceptions is an ExceptionGroup")
+    return rest
+
+
+async def _run_incarnation(ref: Ref[M], actor: Actor[M], tell_started: Callable[[], None]) -> None:
     # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
     # settled, no task of the incarnation is left that could still answer.
     with ref.open_mailbox(actor.mailbox_size) as mailbox:
         async with trio.open_nursery() as nursery:
             actor.nursery = nursery
-            task_status.started()
+            tell_started()
             await actor.run(mailbox)
             nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
 

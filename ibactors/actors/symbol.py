@@ -95,7 +95,12 @@ class Reopen:
     """Time to try again to open the line."""
 
 
-SymbolMessage = GetQuote | SessionChanged | Ticked | LineFailed | FirstSetDue | IdleCheck | Reopen
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Time to end after a failure, so that the next request tries anew."""
+
+
+SymbolMessage = GetQuote | SessionChanged | Ticked | LineFailed | FirstSetDue | IdleCheck | Reopen | Forget
 
 
 class SymbolRef(Ref[SymbolMessage]):
@@ -174,6 +179,7 @@ class SymbolActor(Actor[SymbolMessage]):
         self._first_set_over = False
         self._problem: IbactorsError | None = None
         self._waiting: list[Reply[Encoded[Quote]]] = []
+        self._reopening = False
 
     async def run(self, mailbox: Mailbox[SymbolMessage]) -> None:
         self.after(self._idle_seconds, IdleCheck())
@@ -205,7 +211,10 @@ class SymbolActor(Actor[SymbolMessage]):
             case IdleCheck():
                 self._check_idle()
             case Reopen():
+                self._reopening = False
                 await self._open()
+            case Forget():
+                self._market.retire(self._me)
             case _:
                 assert_never(msg)
 
@@ -230,11 +239,16 @@ class SymbolActor(Actor[SymbolMessage]):
             await self._connection.open_line(self._me.name, self._me.instrument, self._contract, feed)
         except (GatewayDisconnected, GatewayTimeout) as exc:
             self._refuse_waiting(exc)
-            self.after(REOPEN_WAIT, Reopen())
+            self._reopen_later()
         except IbactorsError as exc:
             self._fail(exc)
         else:
             self._epoch, self._feed = session.epoch, feed
+
+    def _reopen_later(self) -> None:
+        if not self._reopening:
+            self._reopening = True
+            self.after(REOPEN_WAIT, Reopen())
 
     async def _find_contract(self) -> ContractInfo:
         found = await self._connection.find_contracts(self._me.instrument)
@@ -309,13 +323,13 @@ class SymbolActor(Actor[SymbolMessage]):
         self._quote = None
         self._refuse_waiting(error)
         self._me.updates.publish(Failed(error=error))
-        self.after(FAILED_LINGER, IdleCheck())
+        self.after(FAILED_LINGER, Forget())
 
     def _go_stale(self, code: str, reason: str) -> None:
         self._me.updates.publish(Encoded(Stale(symbol=self._me.instrument.symbol, code=code, reason=reason, since=now())))
 
     def _check_idle(self) -> None:
         remaining = self._idle_seconds - self._me.idle_for()
-        if remaining <= 0 or isinstance(self._me.updates.value, Failed):
+        if remaining <= 0:
             self._market.retire(self._me)
         self.after(max(remaining, 1.0), IdleCheck())

@@ -12,6 +12,10 @@ from ibactors.model import ContractInfo, Instrument, MarketDataType, Quote, rfc3
 
 _UNSET = 1.7e308
 """IB writes DBL_MAX for "no value"."""
+_UNSET_SIZES = frozenset({float(2**31 - 1), float(2**63 - 1), float(2**127 - 1)})
+"""The same for sizes: the largest int, long and decimal."""
+_LAST_SECOND = 253402300799
+"""The end of the year 9999."""
 
 _PRICES = {1: "bid", 2: "ask", 4: "last", 6: "high", 7: "low", 9: "close", 14: "open"}
 _SIZES = {0: "bid_size", 3: "ask_size", 5: "last_size", 8: "volume"}
@@ -42,7 +46,7 @@ def float_or_none(value: float) -> float | None:
 
 def number_or_none(value: float) -> Number | None:
     """A size: never negative, and an int where it is whole."""
-    if not math.isfinite(value) or not 0 <= value < _UNSET:
+    if not math.isfinite(value) or not 0 <= value < _UNSET or value in _UNSET_SIZES:
         return None
     return int(value) if value.is_integer() else value
 
@@ -63,27 +67,28 @@ class Line:
 
     def price(self, tick_type: int, price: float, size: float | None) -> None:
         """A price tick (message 1); *size* is None where IB left the field empty."""
-        tick_type = self._live_id(tick_type)
-        field = _PRICES.get(tick_type)
-        if field is None:
+        live_id = self._live_id(tick_type)
+        field = _PRICES.get(live_id or 0)
+        if live_id is None or field is None:
             return
         value = float_or_none(price)
         # -1 (and 0) without a size is IB's way to say that there is no such price now, for example outside trading hours.
-        if value in {-1.0, 0.0} and not size:
+        if value in {-1.0, 0.0} and not number_or_none(float(size or 0)):
             value = None
         self._set(self._prices, field, value)
-        if size is not None and tick_type in _SIZE_OF_PRICE:
-            self._set(self._sizes, _SIZE_OF_PRICE[tick_type], number_or_none(size))
+        if size is not None and live_id in _SIZE_OF_PRICE:
+            self._set(self._sizes, _SIZE_OF_PRICE[live_id], number_or_none(size))
 
     def size(self, tick_type: int, size: float) -> None:
         """A size tick (message 2)."""
-        field = _SIZES.get(self._live_id(tick_type))
+        live_id = self._live_id(tick_type)
+        field = None if live_id is None else _SIZES.get(live_id)
         if field is not None:
             self._set(self._sizes, field, number_or_none(size))
 
     def text(self, tick_type: int, text: str) -> None:
         """A string tick (message 46); only the time of the last trade is of use here."""
-        if self._live_id(tick_type) == _LAST_TIMESTAMP and text.isdigit() and text != "0":
+        if self._live_id(tick_type) == _LAST_TIMESTAMP and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_SECOND:
             timestamp = rfc3339(int(text))
             self._changed |= timestamp != self._last_timestamp
             self._last_timestamp = timestamp
@@ -105,7 +110,7 @@ class Line:
             self._sizes.clear()
             self._last_timestamp = None
         self._data_type = kinds[number - 1]
-        self._changed = bool(self._prices or self._sizes)
+        self._changed |= bool(self._prices or self._sizes)
 
     def packet_done(self, arrived: float) -> None:
         """Tell the listener, if the packet that arrived at Unix time *arrived* changed anything."""
@@ -118,10 +123,11 @@ class Line:
             values[field] = value
             self._changed = True
 
-    def _live_id(self, tick_type: int) -> int:
+    def _live_id(self, tick_type: int) -> int | None:
+        """The live id that means the same; None for a live tick on a line that delivers delayed data."""
         live = _DELAYED.get(tick_type)
         if live is None:
-            return tick_type
+            return None if self._data_type.is_delayed else tick_type
         if not self._data_type.is_delayed:
             # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
             self.data_type(MarketDataType.DELAYED.ib_number)

@@ -6,13 +6,13 @@ from typing import Annotated
 import msgspec
 
 from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, MailboxFull, UnknownAccount
-from ibactors.model import AccountBook, Figure, Position
+from ibactors.model import AccountBook, Figure, Position, whole
 from ibactors.web.operations import Call, Nothing, Operation
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, MailboxFull, GatewayTimeout)
 
 AccountName = Annotated[
-    str, msgspec.Meta(pattern="^[A-Za-z0-9]{1,20}$", description="One of several accounts; the first one if not given.")
+    str, msgspec.Meta(pattern=whole("[A-Za-z0-9]{1,20}"), description="One of several accounts; the first one if not given.")
 ]
 
 

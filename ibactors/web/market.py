@@ -20,7 +20,7 @@ from ibactors.errors import (
     NoFreeLine,
     NoMarketData,
 )
-from ibactors.model import Instrument, Quote, SecType
+from ibactors.model import Instrument, Quote, SecType, whole
 from ibactors.system import System
 from ibactors.web.operations import Answer, Call, Nothing, Operation, encode, validated
 from ibactors.web.problems import Problem, problem_of
@@ -45,26 +45,28 @@ MAX_SYMBOLS = 100
 SymbolText = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}$",
+        pattern=whole(r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"),
         description="IB's symbol, such as AAPL: 1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first.",
     ),
 ]
-Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.]{1,20}$", description="IB's name of an exchange, such as SMART or NYSE.")]
+Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9.]{1,20}"), description="IB's name of an exchange, such as SMART or NYSE.")]
 
 
 class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What besides the symbol tells one contract from another; a US stock needs none of it."""
 
     exchange: Annotated[Code, msgspec.Meta(description="SMART if not given (IDEALPRO for CASH, PAXOS for CRYPTO).")] | None = None
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{3}$", description="Three letters.")] = "USD"
+    currency: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z]{3}"), description="Three letters.")] = "USD"
     sec_type: Annotated[SecType, msgspec.Meta(description="IB's security type.")] = SecType.STK
     primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart.")] | None = None
     expiry: (
-        Annotated[str, msgspec.Meta(pattern="^[0-9]{6}([0-9]{2})?$", description="Last trade date or contract month: yyyymmdd or yyyymm.")]
+        Annotated[
+            str, msgspec.Meta(pattern=whole("[0-9]{6}([0-9]{2})?"), description="Last trade date or contract month: yyyymmdd or yyyymm.")
+        ]
         | None
     ) = None
     strike: Annotated[float, msgspec.Meta(ge=0, description="Strike price of an option.")] = 0.0
-    right: Annotated[str, msgspec.Meta(pattern="^[CPcp]$", description="C or P.")] | None = None
+    right: Annotated[str, msgspec.Meta(pattern=whole("[CPcp]"), description="C or P.")] | None = None
     con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
 
 

@@ -96,7 +96,8 @@ def validated(kind: type[B], read: Callable[[], B]) -> B:
     except msgspec.ValidationError as exc:
         found = _FIELD.search(str(exc))
         field = (found[1] or found[2]) if found else None
-        raise InvalidRequest(f"{str(exc).rstrip('.')}.", field=field, remedy=_remedy(kind, field)) from None
+        text = re.sub(r"enum value '.*?'(?= - at|$)", "value", str(exc).rstrip("."), flags=re.DOTALL)
+        raise InvalidRequest(f"{text}.", field=field, remedy=_remedy(kind, field)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidRequest(f"This is not valid JSON: {exc}.") from None
 

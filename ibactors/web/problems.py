@@ -69,6 +69,8 @@ def problem_of(error: IbactorsError) -> Problem:
 
 def hint_of(error: IbactorsError) -> str | None:
     """What the user can do, if anything."""
+    if isinstance(error, ActorDown) and error.started:
+        return None
     return (error.remedy if isinstance(error, InvalidRequest) else error.hint) or None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import trio
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import ErrorLog, Service, running_service
+from tests.conftest import ErrorLog, Service, eventually, running_service
 
 
 async def test_reset_is_noticed_at_once_and_everything_comes_back_by_itself(service: Service) -> None:
@@ -94,9 +94,11 @@ async def test_quiet_but_answering_gateway_is_kept() -> None:
     options = SimulatorOptions(rate=0.01)
     async with running_service(options=options, probe_idle=0.2, probe_timeout=1.0) as service:
         epoch = (await service.get("/health"))["session"]["epoch"]
-        with trio.fail_after(5):
-            while (await service.gateway.stats())["requests"].get("reqCurrentTime", 0) < 5:
-                await trio.lowlevel.checkpoint()
+
+        async def probed() -> bool:
+            return bool((await service.gateway.stats())["requests"].get("reqCurrentTime", 0) >= 5)
+
+        await eventually(probed)
         assert (await service.get("/health"))["session"]["epoch"] == epoch
 
 
@@ -110,14 +112,16 @@ async def test_requests_in_flight_end_with_the_session(service: Service) -> None
     async with trio.open_nursery() as nursery:
         for number in range(20):
             nursery.start_soon(ask, number)
-        with trio.fail_after(3):
-            while (await service.gateway.stats())["requests"].get("reqContractDetails", 0) < 20:
-                await trio.lowlevel.checkpoint()
-        with trio.fail_after(2):
-            await service.gateway.do("drop")
-            while len(answers) < 20:
-                await trio.lowlevel.checkpoint()
+        await eventually(lambda: all_asked(service), within=3)
+        dropped = trio.current_time()
+        await service.gateway.do("drop")
+    assert trio.current_time() - dropped < 2
+    assert len(answers) == 20
     assert set(answers) == {503}
+
+
+async def all_asked(service: Service) -> bool:
+    return bool((await service.gateway.stats())["requests"].get("reqContractDetails", 0) >= 20)
 
 
 async def test_service_starts_without_a_gateway() -> None:

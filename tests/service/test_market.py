@@ -3,7 +3,7 @@
 import trio
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import Service, running_service
+from tests.conftest import Service, eventually, running_service
 
 TWENTY = [
     "AAPL",
@@ -32,6 +32,10 @@ TWENTY = [
 async def lines(service: Service) -> dict[str, int]:
     found: dict[str, int] = (await service.gateway.stats())["lines"]
     return found
+
+
+async def no_lines(service: Service) -> bool:
+    return not await lines(service)
 
 
 async def test_twenty_new_symbols_at_once_are_answered_quickly(service: Service) -> None:
@@ -65,9 +69,7 @@ async def test_all_clients_of_a_symbol_share_one_line_and_see_every_change() -> 
                 await service.gateway.do(f"set AAPL {100 + step} {101 + step} {100 + step}")
                 for stream in (one, two):
                     await stream.expect("quote", bid=100.0 + step, ask=101.0 + step, last=100.0 + step)
-        with trio.fail_after(5):
-            while await lines(service):
-                await trio.lowlevel.checkpoint()
+        await eventually(lambda: no_lines(service), within=5)
         # Released is not lost: the next request opens the line again.
         assert (await service.get("/market/quote/AAPL"))["bid"] == 105.0
 
@@ -85,9 +87,7 @@ async def test_an_old_price_is_not_shown_when_a_released_line_is_opened_again() 
     async with running_service(line_idle_seconds=1.0) as service:
         await service.gateway.do("set AAPL 10 11 10")
         assert (await service.get("/market/quote/AAPL"))["bid"] == 10.0
-        with trio.fail_after(5):
-            while await lines(service):
-                await trio.lowlevel.checkpoint()
+        await eventually(lambda: no_lines(service), within=5)
         await service.gateway.do("set AAPL 20 21 20")
         assert (await service.get("/market/quote/AAPL"))["bid"] == 20.0
 

@@ -7,7 +7,7 @@ import trio
 from trio_websocket import ConnectionClosed, open_websocket_url
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import DEADLINE, Service, Stream, running_service
+from tests.conftest import DEADLINE, Service, Stream, eventually, running_service
 
 
 async def test_quotes_flow_after_subscribing(service: Service) -> None:
@@ -157,9 +157,12 @@ async def test_client_that_leaves_releases_everything() -> None:
             async with service.stream() as stream:
                 await stream.send(action="subscribe", symbol="AAPL")
                 await stream.expect("quote")
-        with trio.fail_after(5):
-            while "ws:/ws/stream" in (text := (await service.http.get("/debug/tasks")).text) or "actor:symbol" in text:
-                await trio.lowlevel.checkpoint()
+
+        async def all_gone() -> bool:
+            text = (await service.http.get("/debug/tasks")).text
+            return "ws:/ws/stream" not in text and "actor:symbol" not in text
+
+        await eventually(all_gone, within=5)
 
 
 async def test_client_that_floods_without_reading_delays_nobody(service: Service) -> None:

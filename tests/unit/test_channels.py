@@ -107,7 +107,6 @@ async def test_discarded_value_is_not_read():
     assert await newest.take() == {"b": 2}
 
 
-@pytest.mark.xfail(reason="BUG channels.Newest.discard: after the last value is discarded, take() returns {} instead of waiting")
 async def test_reader_goes_on_waiting_when_the_only_value_was_discarded():
     newest: Newest[str, int] = Newest()
     newest.put("a", 1)

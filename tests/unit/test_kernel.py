@@ -68,7 +68,6 @@ async def test_deferred_ask_is_answered_by_a_child_task_while_the_actor_serves_o
         assert slow.result == "late"
 
 
-@pytest.mark.xfail(reason="BUG kernel.Reply.fail: waiters that are refused together raise one exception, whose traceback grows with each")
 async def test_one_refusal_given_to_many_callers_keeps_its_traceback_short(autojump_clock: MockClock):
     waiting: list[Do] = []
 

@@ -61,9 +61,6 @@ async def test_full_mailbox_neither_refuses_nor_loses_a_conflated_message(autoju
         assert sorted(ref.seen) == ["a", "b", "busy", "newest"]
 
 
-@pytest.mark.xfail(
-    reason="BUG kernel.Ref.tell_newest: wake-ups whose messages were taken already stay in the mailbox, one for each handled message"
-)
 async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock):
     """The mailbox may hold one wake-up, however many ticks arrive during however many handlers."""
     ref = WorkerRef(mailbox_size=3)
@@ -146,7 +143,6 @@ async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock):
         assert ref.seen == ["set", "crash"]
 
 
-@pytest.mark.xfail(reason="BUG kernel.Actor.after: timers are conflated by message type, so one of two that are due together is lost")
 async def test_timers_with_different_messages_that_are_due_at_once_are_all_delivered(autojump_clock: MockClock):
     ref = WorkerRef()
 

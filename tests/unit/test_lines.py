@@ -102,13 +102,11 @@ def test_marks_of_a_missing_size_are_null(size: float):
     assert quote_of(lambda line: line.size(8, size)).volume is None
 
 
-@pytest.mark.xfail(reason="BUG lines: other marks of an unset size (ibapi.utils.decode of a Decimal) are shown as sizes")
 @pytest.mark.parametrize("size", [2147483647.0, 9223372036854775807.0, float(2**127 - 1)])
 def test_integer_marks_of_a_missing_size_are_null(size: float):
     assert quote_of(lambda line: line.size(8, size)).volume is None
 
 
-@pytest.mark.xfail(reason="BUG lines.Line.price: a size that is itself unset counts as a size, so that -1 is shown as a price")
 @pytest.mark.parametrize("size", [DBL_MAX, math.nan])
 def test_minus_one_with_an_unset_size_is_no_price(size: float):
     assert quote_of(lambda line: line.price(1, -1.0, size)).bid is None
@@ -158,9 +156,6 @@ def test_unusable_time_of_last_trade_is_ignored(text: str):
     assert quote_of(lambda line: line.text(45, "1700000000")).last_timestamp == "2023-11-14T22:13:20.000000Z"
 
 
-@pytest.mark.xfail(
-    reason="BUG lines.Line.text: a time beyond the year 9999, or a digit that int() does not read, raises in the decoder's callback"
-)
 @pytest.mark.parametrize("text", ["1700000000000000", "²"])
 def test_absurd_time_of_last_trade_is_ignored(text: str):
     assert quote_of(lambda line: line.price(1, 1.0, 1.0), lambda line: line.text(45, text)).last_timestamp is None
@@ -190,7 +185,6 @@ def test_frozen_data_keeps_the_values_and_says_so():
     assert [(quote.last, quote.market_data_type) for quote in quotes] == [(10.0, MarketDataType.LIVE), (10.0, MarketDataType.FROZEN)]
 
 
-@pytest.mark.xfail(reason="BUG lines.Line.data_type: a halt in the same packet as a change of kind is not told until the next change")
 def test_halt_in_the_packet_of_a_change_of_kind_is_told():
     assert quote_of(lambda line: line.generic(49, 1.0), lambda line: line.data_type(3)).halted is True
 
@@ -199,7 +193,6 @@ LIVE_IDS, DELAYED_IDS = [1, 2, 4, 6, 7, 9, 14], [66, 67, 68, 72, 73, 75, 76]
 PRICED = ("bid", "ask", "last", "high", "low", "close", "open")
 
 
-@pytest.mark.xfail(reason="BUG lines.Line: a tick with a live id while the kind is delayed is mixed into the delayed quote")
 @given(st.lists(st.one_of(st.sampled_from(LIVE_IDS + DELAYED_IDS), st.sampled_from([-1, -2, -3, -4])), max_size=12))
 @example([66, 1])
 def test_live_and_delayed_values_are_never_in_one_quote(events: list[int]):

@@ -63,7 +63,6 @@ def test_request_that_was_begun_has_an_unknown_outcome_and_no_retry_after():
     assert headers_of(problem) == {"Content-Type": "application/problem+json"}
 
 
-@pytest.mark.xfail(reason="BUG problems.problem_of: the 502 of a request that was begun carries the hint to try again")
 def test_request_that_was_begun_is_not_told_to_try_again():
     assert "Try again" not in str(problem_of(ActorDown("account", started=True)).hint)
 
