@@ -26,6 +26,10 @@ test *args:
 interop *args:
     python tests/interop/run.py "$@"
 
+# the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
+chaos *args:
+    python -m chaos "$@"
+
 # everything CI runs
 ci: lint type test
 

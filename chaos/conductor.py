@@ -1,0 +1,168 @@
+"""The conductor: calm, a fault or two, the way back, calm; it times what the clients see and knows what they must see."""
+
+import random
+from dataclasses import dataclass, field
+
+import trio
+
+from chaos.callers import Caller, HealthWatch
+from chaos.faults import SILENCE_NOTICE_S, Fault, Menu
+from chaos.processes import Control
+from chaos.streams import Listener
+from chaos.truth import RECOVERY_MS, Break, Truth
+
+GIVE_UP_S = 45.0
+HEALTH_S = 2.0
+_LOOK_S = 0.02
+
+
+@dataclass(slots=True, kw_only=True)
+class Measured:
+    """One fault, or an overlapping pair, in seconds; None: not seen or not to be seen."""
+
+    name: str
+    at_s: float
+    sign_s: float | None = None
+    """Until anything showed outside."""
+    told_s: float | None = None
+    """Until nobody held an old value without knowing."""
+    health_s: float | None = None
+    """Until /health said so."""
+    healthy_s: float | None = None
+    """From the end of the fault until /health was well again."""
+    first_s: float | None = None
+    """From the end until the first new value at any stream."""
+    live_s: float | None = None
+    """From the end until all symbols ticked at all clients and REST gave each."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Conductor:
+    """Runs the faults of one seed."""
+
+    truth: Truth
+    control: Control
+    health: HealthWatch
+    listeners: list[Listener]
+    menu: Menu
+    chance: random.Random
+    probe: Caller
+    measured: list[Measured] = field(default_factory=list)
+
+    async def run(self, until_s: float) -> None:
+        """Faults until trio's clock shows `until_s`."""
+        while trio.current_time() < until_s:
+            await trio.sleep(self.chance.uniform(0.8, 2.5))
+            await self.cause(self.menu.choose(self.chance, self.truth))
+
+    async def cause(self, faults: list[Fault]) -> None:
+        """Let faults happen, judge how they are noticed and how everything comes back."""
+        truth = self.truth
+        truth.forget_old_breaks()
+        truth.signs.clear()
+        measured = Measured(name=" + ".join(sorted(fault.name for fault in faults)), at_s=(truth.now - truth.started) / 1000)
+        self.measured.append(measured)
+        truth.active = {str(fault): 0 for fault in faults}
+        begun = truth.now
+        epoch = self.health.state.epoch
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._happen, faults[0])
+            if len(faults) > 1:
+                await trio.sleep(self.chance.uniform(0, max(0.2, faults[0].hold_s)))
+                nursery.start_soon(self._happen, faults[1])
+            if len(faults) == 1:
+                nursery.start_soon(self._watch_notice, faults[0], measured, begun, epoch)
+        ended = truth.now
+        truth.active = {f"after {name}": 0 for name in truth.active}
+        await self._recover(measured, ended)
+        truth.active = {}
+
+    async def _happen(self, fault: Fault) -> None:
+        truth = self.truth
+        begun = truth.now
+        truth.still |= fault.still
+        broken = self._break(fault, begun)
+        for command in fault.begin:
+            await self.control.do(command)
+        # A connection that is refused to begin with is an end without a beginning: only `hold_s` tells.
+        await trio.sleep(fault.hold_s)
+        for command in fault.end:
+            await self.control.do(command)
+        truth.still -= fault.still
+        if broken is not None:
+            broken.ended = truth.now
+
+    def _break(self, fault: Fault, begun: float) -> Break | None:
+        if not fault.symbols:
+            return None
+        void_from = begun + fault.notice_s * 1000
+        for other in self.truth.breaks:
+            if other.fault == "mute" and other.ended >= begun:
+                # A gateway that says nothing cannot tell of a second fault either.
+                void_from = max(void_from, other.begun + SILENCE_NOTICE_S * 1000)
+        found = Break(fault=fault.name, symbols=fault.symbols, session=fault.session, begun=begun, void_from=void_from)
+        self.truth.breaks.append(found)
+        return found
+
+    async def _watch_notice(self, fault: Fault, measured: Measured, begun: float, epoch: int) -> None:
+        """Time how a break shows outside, and blame whoever does not know in time; also after the fault has ended."""
+        if not fault.symbols:
+            return
+        truth = self.truth
+        limit = max(fault.notice_s, HEALTH_S) * 1000
+        while truth.now < begun + limit + truth.lag_ms:
+            self._note_notice(fault, measured, begun, epoch)
+            if None not in (measured.sign_s, measured.told_s) and (measured.health_s is not None or not fault.session):
+                return
+            await trio.sleep(_LOOK_S)
+        if measured.told_s is None:
+            holders = {x.view.client: names[:3] for x in self.listeners if (names := x.untold(begun, fault.symbols))}
+            truth.blame("not told", f"{len(holders)} clients", f"{limit / 1000:g} s after its begin: {dict(list(holders.items())[:5])}")
+        if measured.health_s is None and fault.session:
+            truth.blame("health lies", "health", f"{limit / 1000:g} s after its begin /health is {self.health.state}")
+
+    def _note_notice(self, fault: Fault, measured: Measured, begun: float, epoch: int) -> None:
+        now = (self.truth.now - begun) / 1000
+        if measured.sign_s is None and self.truth.signs:
+            measured.sign_s = (self.truth.signs[0][0] - begun) / 1000
+        if measured.told_s is None and not any(x.untold(begun, fault.symbols) for x in self.listeners):
+            measured.told_s = now
+        changed = [state for state in self.health.history if state.at >= begun and (not state.connected or state.epoch != epoch)]
+        if measured.health_s is None and changed:
+            measured.health_s = (changed[0].at - begun) / 1000
+
+    async def _recover(self, measured: Measured, ended: float) -> None:
+        """Wait until everything is live again and blame what takes longer than it may."""
+        truth = self.truth
+        blamed = False
+        while measured.live_s is None:
+            now = (truth.now - ended) / 1000
+            behind = self.note_recovery(measured, ended)
+            if not behind and await self._rest_is_live(ended):
+                measured.live_s = (truth.now - ended) / 1000
+            elif now * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
+                blamed = True
+                some = dict(list(behind.items())[:5])
+                truth.blame("not live again", f"{len(behind)} clients", f"{now:.1f} s after its end: {some}; health {self.health.state}")
+            elif now > GIVE_UP_S:
+                truth.blame("never live again", f"{len(behind)} clients", f"given up after {now:.0f} s")
+                return
+            await trio.sleep(_LOOK_S)
+
+    def note_recovery(self, measured: Measured, ended: float) -> dict[str, list[str]]:
+        """Times of the steps back; returns who still waits for what."""
+        now = (self.truth.now - ended) / 1000
+        if measured.first_s is None and any(at >= ended for x in self.listeners for at in x.view.newest.values()):
+            measured.first_s = now
+        if measured.healthy_s is None and self.health.state.connected and self.health.state.at >= ended:
+            measured.healthy_s = now
+        behind = {x.view.client: names[:4] for x in self.listeners if (names := x.behind(ended))}
+        if measured.healthy_s is None:
+            behind["health"] = [self.health.state.reason or ""]
+        return behind
+
+    async def _rest_is_live(self, ended: float) -> bool:
+        """One batch of all symbols: each with a value from after the end."""
+        await self.probe.request("/market/quotes?symbols=" + ",".join(self.probe.symbols), self.probe.symbols, 10)
+        newest = self.probe.view.newest
+        return all(newest.get(name, 0.0) >= ended for name in self.probe.symbols if name not in self.truth.still)

@@ -1,0 +1,227 @@
+"""One run: both processes, all clients, faults, and whether everything is as it was before."""
+
+import collections
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import trio
+
+from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
+from chaos.conductor import Conductor
+from chaos.faults import BASE_RATE, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, Menu, drop_of
+from chaos.processes import START_S, Control, Program, program
+from chaos.streams import Gate, Listener, make_listeners
+from chaos.truth import Break, Symbol, Truth, View
+from chaos.wire import HttpClient
+
+MEMORY_GROWTH_MB = 15.0
+_SETTLE_S = 7.0
+"""The service closes idle HTTP connections after 5 s."""
+_SETTLE_LIMIT_S = 30.0
+_LAG_WINDOW = 300
+_LAG_STEP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How hard and how long."""
+
+    minutes: float = 5.0
+    seed: int = 1
+    streams: int = 50
+    callers: int = 20
+    symbols: int = 60
+    only: frozenset[str] = frozenset()
+    logs: Path = Path(".chaos")
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a process holds while its clients are connected and silent."""
+
+    tasks: int
+    lines: int
+    open_lines_at_gateway: int
+    sessions_at_gateway: int
+    files: int
+    memory_mb: float
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """Everything that runs."""
+
+    options: Options
+    simulator: Program
+    service: Program
+    control: Control
+    truth: Truth
+    health: HealthWatch
+    listeners: list[Listener]
+    conductor: Conductor
+    gate: Gate
+    port: int
+
+    async def resources(self) -> Resources:
+        """Count, over a connection of its own."""
+        http = HttpClient(self.port)
+        tasks = _count(json.loads((await http.get("/debug/tasks")).body))
+        lines = json.loads((await http.get("/debug/actors")).body)["lines"]
+        files = self.service.files
+        await http.close()
+        stats = await self.control.stats()
+        return Resources(
+            tasks=tasks,
+            lines=lines,
+            open_lines_at_gateway=sum(stats["lines"].values()),
+            sessions_at_gateway=len(stats["clients"]),
+            files=files,
+            memory_mb=round(self.service.memory_mb, 1),
+        )
+
+    async def settled(self, wanted: Resources | None = None) -> Resources:
+        """Counts with all clients silent; waits until they are down to what is wanted, but not for ever."""
+        self.gate.close()
+        await trio.sleep(_SETTLE_S)
+        found = await self.resources()
+        with trio.move_on_after(_SETTLE_LIMIT_S):
+            while not all(x.connected for x in self.listeners) or (wanted is not None and not _is_back(found, wanted)):
+                await trio.sleep(1)
+                found = await self.resources()
+        self.gate.open()
+        return found
+
+
+def _count(node: dict[str, Any]) -> int:
+    return 1 + sum(_count(child) for child in node["children"])
+
+
+def _is_back(found: Resources, wanted: Resources) -> bool:
+    return found.tasks <= wanted.tasks and found.lines <= wanted.lines and found.files <= wanted.files
+
+
+def judge_resources(truth: Truth, before: Resources, after: Resources) -> None:
+    """Blame what has grown."""
+    for what in ("tasks", "lines", "open_lines_at_gateway", "sessions_at_gateway", "files"):
+        if getattr(after, what) > getattr(before, what):
+            truth.blame("leak", "service", f"{what}: {getattr(before, what)} after warm-up, {getattr(after, what)} at the end")
+    if after.memory_mb > before.memory_mb + MEMORY_GROWTH_MB:
+        truth.blame("leak", "service", f"memory: {before.memory_mb} MB after warm-up, {after.memory_mb} MB at the end")
+
+
+@asynccontextmanager
+async def open_world(options: Options) -> AsyncIterator[World]:
+    """Start everything and stop it at the end of the block; inside, all clients are at work."""
+    options.logs.mkdir(parents=True, exist_ok=True)
+    simulate = ["simulate", "--port", "0", "--control-port", "0", "--prices", "clock", "--extra-symbols", str(options.symbols)]
+    simulate += ["--rate", str(BASE_RATE), "--seed", str(options.seed)]
+    async with program("simulator", simulate, {}, options.logs) as simulator:
+        ports = await simulator.printed(r"TWS API at [\d.]+:(\d+), control commands at [\d.]+:(\d+)")
+        async with program("service", ["serve", "--port", "0"], _environment(int(ports[1]), options), options.logs) as service:
+            port = int((await service.printed(r"http://127\.0\.0\.1:(\d+)"))[1])
+            control = Control(int(ports[2]))
+            async with trio.open_nursery() as nursery:
+                world = await _assemble(options, simulator, service, control, port)
+                _start(nursery, world)
+                yield world
+                nursery.cancel_scope.cancel(reason="the run is over")
+
+
+def _environment(gateway_port: int, options: Options) -> dict[str, str]:
+    return {
+        "IBACTORS_GATEWAY_PORT": str(gateway_port),
+        "IBACTORS_PROBE_IDLE_SECONDS": str(PROBE_IDLE_S),
+        "IBACTORS_PROBE_TIMEOUT_SECONDS": str(PROBE_TIMEOUT_S),
+        "IBACTORS_CONNECT_TIMEOUT_SECONDS": str(CONNECT_TIMEOUT_S),
+        "IBACTORS_QUOTE_TIMEOUT_SECONDS": str(QUOTE_TIMEOUT_S),
+        **options.settings,
+    }
+
+
+async def _assemble(options: Options, simulator: Program, service: Program, control: Control, port: int) -> World:
+    offset, instruments = await control.clock()
+    names = [f"S{number:03}" for number in range(1, options.symbols + 1)]
+    truth = Truth([Symbol(name=name, **instruments[name]) for name in names], offset_ms=offset)
+    gate = Gate()
+    listeners = make_listeners(options.streams, truth, port, gate, options.seed)
+    health = HealthWatch(truth, port)
+    conductor = Conductor(
+        truth=truth,
+        control=control,
+        health=health,
+        listeners=listeners,
+        menu=Menu(await control.commands(), only=options.only),
+        chance=random.Random(f"{options.seed}:faults"),
+        probe=Caller(View(client="probe"), truth, port, gate, f"{options.seed}:probe"),
+    )
+    return World(
+        options=options,
+        simulator=simulator,
+        service=service,
+        control=control,
+        truth=truth,
+        health=health,
+        listeners=listeners,
+        conductor=conductor,
+        gate=gate,
+        port=port,
+    )
+
+
+def _start(nursery: trio.Nursery, world: World) -> None:
+    nursery.start_soon(_watch_lag, world.truth)
+    nursery.start_soon(_watch_programs, world)
+    nursery.start_soon(world.health.run, world.gate)
+    for listener in world.listeners:
+        nursery.start_soon(listener.run, name=listener.view.client)
+    start_callers(nursery, world.options.callers, world.truth, world.port, world.gate, world.options.seed)
+
+
+async def _watch_lag(truth: Truth) -> NoReturn:
+    """Note how late the harness itself is, so that the machine's own pauses are not blamed on the service."""
+    late = collections.deque[float](maxlen=_LAG_WINDOW)
+    while True:
+        due = trio.current_time() + _LAG_STEP_S
+        await trio.sleep_until(due)
+        late.append((trio.current_time() - due) * 1000)
+        truth.lag_ms = max(late)
+        truth.worst_lag_ms = max(truth.worst_lag_ms, truth.lag_ms)
+
+
+async def _watch_programs(world: World) -> NoReturn:
+    """A program that ends ends the run; an error in the service's log is a violation."""
+    told = 0
+    while True:
+        for running in (world.simulator, world.service):
+            if running.process.poll() is not None:
+                world.truth.blame(
+                    "ended", running.name, f"exit status {running.process.returncode}: " + " | ".join(list(running.tail)[-5:])
+                )
+                raise RuntimeError(f"the {running.name} ended")
+        for line in world.service.errors[told:]:
+            world.truth.blame("error in the log", "service", line)
+        told = len(world.service.errors)
+        await trio.sleep(0.2)
+
+
+async def warm_up(world: World) -> Resources:
+    """Wait until everything is live, go through one break, and count what is held then."""
+    truth = world.truth
+    # Until the first session is up there is nothing to be had: a break like any other, without a beginning.
+    start = Break(fault="start", symbols=frozenset(truth.symbols), session=True, begun=0.0, void_from=0.0)
+    truth.breaks.append(start)
+    world.gate.open()
+    with trio.fail_after(START_S):
+        while not world.health.state.connected or any(x.behind(0.1) for x in world.listeners):  # noqa: ASYNC110  # what clients see has no event
+            await trio.sleep(0.1)
+    start.ended = truth.now
+    await trio.sleep(1)
+    await world.conductor.cause([drop_of(truth)])
+    world.conductor.measured.clear()
+    return await world.settled()

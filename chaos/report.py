@@ -1,0 +1,107 @@
+"""What a run found, as a table for people, JSON for programs and a page for the documentation."""
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chaos.conductor import Measured
+from chaos.load import Resources, World
+
+BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
+_COLUMNS = (("sign_s", "first sign"), ("told_s", "all told"), ("health_s", "/health"), ("first_s", "first value"), ("live_s", "all live"))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that `share` of all do not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def figures(world: World, before: Resources, after: Resources, minutes: float) -> dict[str, Any]:
+    """Everything that is worth keeping of a run."""
+    truth = world.truth
+    measured = world.conductor.measured
+    return {
+        "seed": world.options.seed,
+        "minutes": round(minutes, 2),
+        "streams": world.options.streams,
+        "callers": world.options.callers,
+        "symbols": world.options.symbols,
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "worst_lag_of_the_harness_ms": round(truth.worst_lag_ms),
+        "checked": dict(sorted(truth.checked.items())),
+        "faults": {name: _row(group) for name, group in sorted(_groups(measured).items())},
+        "commands_without_recipe": world.conductor.menu.unknown,
+        "after_warm_up": asdict(before),
+        "at_the_end": asdict(after),
+        "violations": [asdict(violation) for violation in truth.violations],
+    }
+
+
+def _groups(measured: Iterable[Measured]) -> dict[str, list[Measured]]:
+    groups: dict[str, list[Measured]] = {}
+    for one in measured:
+        groups.setdefault("two at once" if " + " in one.name else one.name, []).append(one)
+    return groups
+
+
+def _row(group: list[Measured]) -> dict[str, Any]:
+    row: dict[str, Any] = {"count": len(group)}
+    for column, _ in _COLUMNS:
+        values = [value for one in group if (value := getattr(one, column)) is not None]
+        if values:
+            row[column] = [round(percentile(values, share), 3) for share in (0.5, 0.99, 1.0)]
+    return row
+
+
+def table(found: dict[str, Any]) -> str:
+    """The faults with their times, in Markdown that reads well in a terminal."""
+    head = ["fault", "count", *(f"{title} p50 / p99 / max" for _, title in _COLUMNS)]
+    rows = [
+        [name, str(row["count"]), *(" / ".join(f"{v:.2f}" for v in row[c]) if c in row else "" for c, _ in _COLUMNS)]
+        for name, row in found["faults"].items()
+    ]
+    widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines)
+
+
+def totals(found: dict[str, Any]) -> str:
+    """What was checked, and what the service held before and after."""
+    checked, before, after = found["checked"], found["after_warm_up"], found["at_the_end"]
+    statuses = ", ".join(f"{name.split()[1]}: {count}" for name, count in checked.items() if name.startswith("status "))
+    kinds = [
+        f"{checked.get(name, 0)} {name}" for name in ("values", "messages", "stale messages", "connections", "requests", "health checks")
+    ]
+    held = ", ".join(f"{name.replace('_', ' ')} {before[name]} → {after[name]}" for name in before)
+    return f"Checked: {', '.join(kinds)}; answers {statuses}.\nHeld after warm-up → at the end: {held}."
+
+
+def write_page(path: Path, found: dict[str, Any], mode: str) -> None:
+    """Put the figures between the markers of the documentation page."""
+    text = path.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, marker, tail = rest.partition(END)
+    if not marker:
+        raise ValueError(f"{path} has no {BEGIN} and {END}")
+    load = f"{found['streams']} streams, {found['callers']} REST clients, {found['symbols']} symbols"
+    lines = [
+        f"`./dev {mode}`: {found['minutes']:g} minutes, seed {found['seed']}, {load}; {found['machine']}.",
+        "",
+        table(found),
+        "",
+        "Seconds. First sign, all told and `/health` count from the begin of the fault, first value and all live from its end.",
+        "",
+        totals(found).replace("\n", "\n\n"),
+        "",
+        f"Violations: {len(found['violations'])}.",
+    ]
+    path.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}")
+
+
+def write_json(path: Path, found: dict[str, Any]) -> None:
+    """All figures and violations."""
+    path.write_text(json.dumps(found, indent=1) + "\n")

@@ -1,0 +1,222 @@
+"""What is true, and who said otherwise: breaks with their times, the checks of every value, and the violations found.
+
+The simulator's prices tell when they were sent and for which symbol (`ibactors simulate --prices clock`). Each value that a client gets is
+judged here against the breaks that the conductor caused. Times are milliseconds of the simulator's clock throughout.
+"""
+
+import collections
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+import trio
+
+SCALE = 1000
+"""Ticks a millisecond in prices that tell the time."""
+RECOVERY_MS = 5000.0
+"""After the end of a fault everything is live again within this time."""
+FUTURE_MS = 50.0
+"""How much the harness's idea of the simulator's clock may be off."""
+ARRIVAL_MS = 2000.0
+"""A quote's own timestamp is at most so much later than its newest value was sent."""
+_PRINTED = 100
+_REMEMBER_MS = 60_000.0
+_SIDES = (("bid", 0), ("ask", 1), ("last", 0))
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Any message of the stream and any answer of REST, as far as it is looked at."""
+
+    type: str = ""
+    symbol: str | None = None
+    bid: float | None = None
+    ask: float | None = None
+    last: float | None = None
+    timestamp: str | None = None
+    since: str | None = None
+    connected: bool | None = None
+    ib_connected: bool | None = None
+    epoch: int | None = None
+    code: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    detail: str | None = None
+    status: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """How an instrument's prices are read."""
+
+    name: str
+    number: int
+    farm: str
+    tick: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Break:
+    """A stretch in which the values of some symbols are not to be had; what was sent before it is void from `void_from` on."""
+
+    fault: str
+    symbols: frozenset[str]
+    session: bool
+    begun: float
+    void_from: float
+    ended: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """Something that must not happen."""
+
+    at_s: float
+    rule: str
+    client: str
+    faults: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.at_s:8.2f} s  {self.rule}: {self.client}: {self.detail}  [{self.faults or 'calm'}]"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class View:
+    """What one client has seen; its values may not go back."""
+
+    client: str
+    prompt: bool = True
+    """Reads without pauses, so that times at this client are times at the service."""
+    seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    newest: dict[str, float] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    """When the newest `stale` of a symbol came."""
+    void_before: dict[str, float] = field(default_factory=dict)
+    wanted: dict[str, float] = field(default_factory=dict)
+    """Subscribed symbols, and since when."""
+
+
+class Truth:
+    """The one judge of a run."""
+
+    def __init__(self, symbols: Iterable[Symbol], *, offset_ms: float) -> None:
+        self.symbols = {symbol.name: symbol for symbol in symbols}
+        self.breaks: list[Break] = []
+        self._floors: dict[str, float] = {}
+        self.violations: list[Violation] = []
+        self.active: dict[str, int] = {}
+        self.still: set[str] = set()
+        """Symbols that do not tick now although nothing is broken: halted, or set to a price."""
+        self.newest: dict[str, int] = collections.defaultdict(int)
+        """The newest bid of each symbol that any prompt client has seen."""
+        self.checked = collections.Counter[str]()
+        self.signs: list[tuple[float, str]] = []
+        self.lag_ms = 0.0
+        """How late the harness itself runs, by the worst of the last second."""
+        self.worst_lag_ms = 0.0
+        self._offset_ms = offset_ms
+        self._wall_ms = time.time() * 1000 - self.now
+        self.started = self.now
+
+    @property
+    def now(self) -> float:
+        """The simulator's clock."""
+        return trio.current_time() * 1000 + self._offset_ms
+
+    def wall(self, text: str) -> float:
+        """A time of the service's as one of the simulator's clock."""
+        return datetime.fromisoformat(text).timestamp() * 1000 - self._wall_ms
+
+    def blame(self, rule: str, client: str, detail: str) -> None:
+        """Record a violation."""
+        found = Violation(
+            at_s=(self.now - self.started) / 1000, rule=rule, client=client, faults=" + ".join(self.active), detail=detail[:600]
+        )
+        self.violations.append(found)
+        if len(self.violations) <= _PRINTED:
+            print(f"VIOLATION {found}", flush=True)
+
+    def excused(self, symbol: str | None, begun: float, ended: float) -> bool:
+        """Whether a symbol (None: the session) may have been unavailable at some time between."""
+        return any(
+            b.begun <= ended and b.ended + RECOVERY_MS + self.lag_ms >= begun and (symbol in b.symbols if symbol else b.session)
+            for b in self.breaks
+        )
+
+    def void_before(self, symbol: str, at: float) -> float:
+        """Values of a symbol that were sent before this must not be shown at `at`."""
+        floor = self._floors.get(symbol, 0.0)
+        return max((b.begun for b in self.breaks if b.void_from <= at and symbol in b.symbols), default=floor)
+
+    def forget_old_breaks(self) -> None:
+        """Fold breaks that ended long ago into one time a symbol, so that a long run stays fast."""
+        old = [b for b in self.breaks if b.ended < self.now - _REMEMBER_MS]
+        for b in old:
+            for symbol in b.symbols:
+                self._floors[symbol] = max(b.begun, self._floors.get(symbol, 0.0))
+        self.breaks = [b for b in self.breaks if b not in old]
+
+    def check_quote(self, view: View, quote: Message, received: float, *, asked: float | None = None) -> int:
+        """Judge a quote from the stream, or from a request that was sent at `asked`; returns when its newest value was sent."""
+        symbol = self.symbols.get(quote.symbol or "")
+        if symbol is None or (asked is None and symbol.name not in view.wanted):
+            self.blame("invented", view.client, f"a quote of {quote.symbol}, which is not subscribed")
+            return 0
+        void = view.void_before.get(symbol.name, 0.0)
+        if asked is not None:
+            void = max(void, self.void_before(symbol.name, asked))
+        elif view.prompt:
+            void = max(void, self.void_before(symbol.name, received - self.lag_ms))
+        newest = 0
+        for side, bit in _SIDES:
+            price: float | None = getattr(quote, side)
+            if price is not None:
+                newest = max(newest, self._check_price(view, symbol, side, bit, price, received, void))
+        self._check_age(view, quote, symbol, newest)
+        view.newest[symbol.name] = max(newest, view.newest.get(symbol.name, 0))
+        if view.prompt:
+            self.newest[symbol.name] = max(newest, self.newest[symbol.name])
+        return newest
+
+    def _check_price(self, view: View, symbol: Symbol, side: str, bit: int, price: float, received: float, void: float) -> int:
+        self.checked["values"] += 1
+        ticks = round(price / symbol.tick)
+        sent, rest = divmod(ticks, SCALE)
+        what = f"{symbol.name} {side} {price!r}"
+        if rest != 2 * symbol.number + bit or sent > received + FUTURE_MS or abs(ticks * symbol.tick - price) > symbol.tick / 100:
+            self.blame("invented", view.client, f"{what} was never sent for it (decodes to {sent} ms, number {rest / 2:g})")
+            return 0
+        before = view.seen.get((symbol.name, side), 0)
+        if sent < before:
+            self.blame("out of order", view.client, f"{what}, sent at {sent} ms, came after one that was sent at {before} ms")
+        if sent < void:
+            self.blame(
+                "from before a break", view.client, f"{what}, sent {void - sent:.0f} ms before the break, {received - void:.0f} ms after"
+            )
+        view.seen[symbol.name, side] = max(sent, before)
+        return sent
+
+    def _check_age(self, view: View, quote: Message, symbol: Symbol, newest: int) -> None:
+        if quote.timestamp is None or not newest or symbol.name in self.still:
+            return
+        age = self.wall(quote.timestamp) - newest
+        if not -FUTURE_MS <= age <= ARRIVAL_MS + self.lag_ms:
+            self.blame("wrong timestamp", view.client, f"{symbol.name}: newest value sent {age:.0f} ms before the time it is said to be of")
+
+    def check_stale(self, view: View, stale: Message, received: float) -> None:
+        """Take note that a client was told; from here on nothing older than the break may follow."""
+        self.checked["stale messages"] += 1
+        name = stale.symbol or ""
+        view.told[name] = received
+        since = self.wall(stale.since) if stale.since else received
+        begun = max((b.begun for b in self.breaks if b.begun + FUTURE_MS <= since and name in b.symbols), default=0.0)
+        view.void_before[name] = max(begun, view.void_before.get(name, 0.0))
+        self.sign("stale")
+        if not self.excused(name, received - ARRIVAL_MS, received) and view.prompt:
+            self.blame("stale for nothing", view.client, f"{name}: {stale.code}: {stale.reason}")
+
+    def sign(self, kind: str) -> None:
+        """Take note that the service shows that something is wrong."""
+        self.signs.append((self.now, kind))
