@@ -8,6 +8,8 @@ from ibactors.sim import messages
 from ibactors.sim import orders_frames as frames
 from ibactors.sim import orders_layout as layout
 from ibactors.sim.contracts import names_a_type
+from ibactors.sim.orders_combo import read_legs
+from ibactors.sim.orders_life import Leg
 from ibactors.sim.orders_ticket import read_ticket
 from ibactors.sim.orders_time import parse_moment
 from ibactors.sim.requests import NO_DEFINITION, Request, invalid
@@ -15,8 +17,8 @@ from ibactors.sim.requests import NO_DEFINITION, Request, invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibactors.sim.instruments import ContractSpec, Instrument
     from ibactors.sim.orders_life import Fill, Order
+    from ibactors.sim.orders_ticket import Ticket
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
@@ -25,8 +27,8 @@ _SIDES = {"": ("",), "BUY": ("BUY",), "BOT": ("BUY",), "SELL": ("SELL", "SSHORT"
 
 def _place(session: Session, fields: FieldReader) -> None:
     ticket = read_ticket(fields, session.version)
-    instrument = _instrument(session, ticket.order_id, ticket.spec)
-    if instrument is None:
+    legs = _legs(session, ticket)
+    if not legs:
         return
     accounts = session.gateway.account_names
     account = ticket.echo["account"] or (accounts[0] if len(accounts) == 1 else "")
@@ -37,22 +39,24 @@ def _place(session: Session, fields: FieldReader) -> None:
     elif ticket.order_id < 1:
         invalid(session, ticket.order_id, "Invalid order id")
     else:
-        session.gateway.orders.place(session, ticket, instrument, account)
+        session.gateway.orders.place(session, ticket, legs, account)
 
 
-def _instrument(session: Session, order_id: int, spec: ContractSpec) -> Instrument | None:
-    """The single instrument that an order means; None after an error answer."""
+def _legs(session: Session, ticket: Ticket) -> tuple[Leg, ...]:
+    """The single instrument that an order means, or the legs of its combination; empty after an error answer."""
+    spec, catalogue = ticket.spec, session.gateway.catalogue
     if not names_a_type(spec):
-        invalid(session, order_id, "Please enter a valid security type")
-        return None
-    found = session.gateway.catalogue.find(spec)
-    if len(found) == 1:
-        return found[0]
-    text = NO_DEFINITION
-    if found:
-        text = f"The contract description specified for {spec.symbol} is ambiguous"
-    session.error(order_id, 200, text)
-    return None
+        invalid(session, ticket.order_id, "Please enter a valid security type")
+        return ()
+    if spec.sec_type == "BAG":
+        legs, found = read_legs(ticket, catalogue.by_con_id), []
+    else:
+        found = catalogue.find(spec)
+        legs = (Leg(instrument=found[0]),) if len(found) == 1 else ()
+    if not legs:
+        text = f"The contract description specified for {spec.symbol} is ambiguous" if found else NO_DEFINITION
+        session.error(ticket.order_id, 200, text)
+    return legs
 
 
 def _cancel(session: Session, fields: FieldReader) -> None:
@@ -103,7 +107,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
         return
 
     def wanted(fill: Fill) -> bool:
-        i = fill.order.instrument
+        i = fill.instrument
         return (
             client_id in (0, fill.order.client_id)
             and account in ("", fill.order.account)
@@ -116,7 +120,8 @@ def _executions(session: Session, fields: FieldReader) -> None:
 
     for fill in filter(wanted, session.gateway.orders.fills):
         session.send(frames.execution(session.version, request_id, fill))
-        session.send(frames.commission_report(fill))
+        if not fill.is_summary:
+            session.send(frames.commission_report(fill))
     session.send(messages.executions_end(request_id))
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from ibactors.sim import orders_frames as frames
 from ibactors.sim import orders_layout as layout
+from ibactors.sim.orders_combo import combination
 from ibactors.sim.orders_families import Families
-from ibactors.sim.orders_floor import Floor, initial_stop
-from ibactors.sim.orders_life import Fill, Order, Status
-from ibactors.sim.orders_margin import commission, preview, warning
+from ibactors.sim.orders_fills import FillMaker
+from ibactors.sim.orders_floor import Floor, initial_stop, net_price
+from ibactors.sim.orders_life import Fill, Leg, Order, Status
+from ibactors.sim.orders_margin import Preview, Trade, odd_lot_warning, preview, shortfall
 from ibactors.sim.orders_rules import Refusal, mismatch, refusal
 from ibactors.sim.orders_time import parse_moment
 
@@ -56,9 +58,10 @@ class OrderBook:
         orders = (o for o in self._orders.values() if not o.done and o.status is not Status.UNTRANSMITTED)
         return [o for o in orders if client_id in (None, o.client_id)]
 
-    def place(self, session: Session, ticket: Ticket, instrument: Instrument, account: str) -> None:
+    def place(self, session: Session, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> None:
         """Take a new order, change the one that has the id, or answer a what-if."""
         client_id = session.client_id or 0
+        instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
         known = self.find(client_id, ticket.order_id)
         if known is not None and not ticket.what_if:
             self._modify(session, known, ticket, instrument)
@@ -72,7 +75,21 @@ class OrderBook:
         if wrong is not None:
             session.error(ticket.order_id, wrong.code, wrong.text)
             return
-        order = self._new(client_id, ticket, instrument, account, parent if ticket.parent_id else None)
+        self._perm_id += self._random.randrange(1, 50)
+        order = Order(
+            ticket=ticket,
+            instrument=instrument,
+            legs=legs,
+            account=account,
+            client_id=client_id,
+            perm_id=self._perm_id,
+            placed=self._gateway.now(),
+            parent=parent if ticket.parent_id else None,
+            held_until=parse_moment(ticket.echo["goodAfterTime"]),
+            leg_fills=[[] for _ in legs] if ticket.legs else [],
+        )
+        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
+            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
         if ticket.what_if:
             self._answer_what_if(session, order)
         else:
@@ -121,7 +138,8 @@ class OrderBook:
         orders = [o for o in self.alive() if o.order_id == order_id and o.works]
         for order in orders:
             order.triggered = True
-            self.filled(order, order.remaining, order.ticket.limit or self._gateway.market.mark(order.instrument))
+            single = order.ticket.limit is not None and not order.ticket.legs
+            self.filled(order, order.remaining, [order.ticket.limit or 0.0] if single else self._marks(order))
         return bool(orders)
 
     def tick(self) -> None:
@@ -137,20 +155,22 @@ class OrderBook:
                 order.held_until = None
                 self._work(order)
 
-    def filled(self, order: Order, size: int, price: float) -> None:
+    def filled(self, order: Order, size: int, prices: list[float]) -> None:
         """Book an execution, tell everybody, and let it act on the order's family."""
-        fill = self._fill(order, size, price)
-        order.fills.append(fill)
-        self.fills.append(fill)
+        fills = self._fills_of(order, size, prices)
+        self.fills += fills
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
         for session in self._clients_of(order):
-            session.send(frames.execution(session.version, frames.LIVE, fill))
+            for fill in fills:
+                session.send(frames.execution(session.version, frames.LIVE, fill))
         self._tell(order, opened=True, status=True)
         if order.remaining == 0:
             self._finish(order, Status.FILLED, f"Filled Size: {order.filled}")
             self._tell(order, opened=True, status=True, priced=True)
         for session in self._clients_of(order):
-            session.send(frames.commission_report(fill))
+            for fill in fills:
+                if not fill.is_summary:
+                    session.send(frames.commission_report(fill))
         for session in self._gateway.ready_sessions():
             session.repeat()
         self._act_on_family(order, size)
@@ -160,23 +180,10 @@ class OrderBook:
         order.status = Status.SUBMITTED
         self._tell(order, opened=True, status=True)
 
-    def _new(self, client_id: int, ticket: Ticket, instrument: Instrument, account: str, parent: Order | None) -> Order:
-        self._perm_id += self._random.randrange(1, 50)
-        return Order(
-            ticket=ticket,
-            instrument=instrument,
-            account=account,
-            client_id=client_id,
-            perm_id=self._perm_id,
-            placed=self._gateway.now(),
-            parent=parent,
-            held_until=parse_moment(ticket.echo["goodAfterTime"]),
-        )
-
     def _accept(self, order: Order) -> None:
         self._orders[order.client_id, order.order_id] = order
         self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
-        reason = self.reject_next or self._lacks_margin(order)
+        reason = self.reject_next or shortfall(self._preview(order))
         self.reject_next = ""
         if reason:
             self.reject(order, reason)
@@ -187,11 +194,11 @@ class OrderBook:
         family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
         for member in family:
             member.status = Status.PRESUBMITTED
-            member.stop = initial_stop(member, self._floor.quote(member.instrument))
-            odd = warning(member.instrument, member.quantity)
+            member.stop = initial_stop(member, self._floor.quote(member.legs[0].instrument))
+            odd = odd_lot_warning(member.instrument, member.quantity)
             self._tell(member, opened=True, status=True)
             if odd:
-                self._tell_error(member, 399, f"Order Message:\n{describe(member)}\nWarning: {odd}")
+                self._tell_error(member, 399, frames.order_message(member, odd))
         for member in family:
             self._work(member)
 
@@ -221,7 +228,7 @@ class OrderBook:
         order.ticket = ticket
         order.reduced = 0
         if not order.triggered:
-            order.stop = initial_stop(order, self._floor.quote(order.instrument))
+            order.stop = initial_stop(order, self._floor.quote(order.legs[0].instrument))
         if order.status is not Status.UNTRANSMITTED:
             self._tell(order, opened=True, status=True)
             self._work(order)
@@ -230,48 +237,37 @@ class OrderBook:
 
     def _answer_what_if(self, session: Session, order: Order) -> None:
         order.status = Status.PRESUBMITTED
-        account = self._gateway.ledger.accounts[order.account]
-        size = order.quantity if order.buys else -order.quantity
-        outcome = preview(self._gateway.ledger, account, order.instrument, size, self._value(order))
+        odd = odd_lot_warning(order.instrument, order.quantity)
+        order.warning = f"Important Note: {odd}" if odd else ""
         session.send(layout.open_order(session.version, order))
-        session.send(layout.open_order(session.version, order, outcome))
+        session.send(layout.open_order(session.version, order, self._preview(order)))
 
-    def _lacks_margin(self, order: Order) -> str:
-        account = self._gateway.ledger.accounts[order.account]
+    def _preview(self, order: Order) -> Preview:
+        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], self._trades(order))
+
+    def _marks(self, order: Order) -> list[float]:
+        return [self._gateway.market.mark(leg.instrument) for leg in order.legs]
+
+    def _trades(self, order: Order) -> list[Trade]:
+        """What an order would do to the account if it were filled at its own price or else the market's."""
+        prices = self._marks(order)
+        if not order.ticket.legs:
+            prices = [order.ticket.limit or order.ticket.aux or prices[0]]
         size = order.quantity if order.buys else -order.quantity
-        outcome = preview(self._gateway.ledger, account, order.instrument, size, self._value(order))
-        margin, equity = outcome.margins[6], outcome.margins[8]
-        if outcome.margins[3] <= 0 or margin <= equity:
-            return ""
-        return (
-            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
-            f"[{equity:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{margin:.2f} USD]"
-        )
+        return [(leg.instrument, size * leg.signed, price) for leg, price in zip(order.legs, prices, strict=True)]
 
-    def _value(self, order: Order) -> float:
-        return order.ticket.limit or order.ticket.aux or self._gateway.market.mark(order.instrument)
-
-    def _fill(self, order: Order, size: int, price: float) -> Fill:
-        cumulated = order.filled + size
-        average = (order.average * order.filled + price * size) / cumulated
-        cost = round(commission(order.instrument, cumulated, average) - order.commission, 6)
+    def _fills_of(self, order: Order, size: int, prices: list[float]) -> list[Fill]:
+        """The execution of a whole order, then those of a combination's legs."""
+        number, exchange = len(self.fills), order.ticket.spec.exchange or order.instrument.exchanges[0]
+        venue = self._random.choice(_STOCK_VENUES) if exchange == "SMART" else exchange
         account = self._gateway.ledger.accounts[order.account]
-        now = self._gateway.now()
-        exchange = order.ticket.spec.exchange or order.instrument.exchanges[0]
-        return Fill(
-            order=order,
-            exec_id=f"{0xE0D5 + len(self.fills):08x}.{int(now.timestamp()):08x}.01.01",
-            time=now,
-            venue=self._random.choice(_STOCK_VENUES) if exchange == "SMART" else exchange,
-            size=size,
-            price=price,
-            cumulated=cumulated,
-            average=average,
-            liquidity=1 if order.rested else 2,
-            commission=cost,
-            currency=order.instrument.currency,
-            realized=account.trade(order.instrument, size if order.buys else -size, price, cost),
-        )
+        maker = FillMaker(order=order, account=account, now=self._gateway.now(), number=number, venue=venue)
+        if not order.ticket.legs:
+            return [maker.make(order.fills, order.legs[0], size, prices[0])]
+        fills = [maker.summarize(size, net_price(order, prices))]
+        for leg, price, earlier in zip(order.legs, prices, order.leg_fills, strict=True):
+            fills.append(maker.make(earlier, leg, size * leg.ratio, price))
+        return fills
 
     def _act_on_family(self, order: Order, size: int) -> None:
         for other in self._families.group(order):
@@ -307,10 +303,3 @@ class OrderBook:
     def _tell_error(self, order: Order, code: int, text: str) -> None:
         for session in self._clients_of(order):
             session.error(order.order_id, code, text)
-
-
-def describe(order: Order) -> str:
-    """An order in the words of a gateway's messages."""
-    i = order.instrument
-    venue = {"STK": f"{i.primary_exchange}.{i.trading_class}", "CASH": "Forex"}.get(i.sec_type, i.exchanges[0])
-    return f"{order.ticket.action} {order.quantity} {i.local_symbol} {venue}"

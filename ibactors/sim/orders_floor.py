@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.market import Market
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Clerk(Protocol):
     """The order book as the floor sees it."""
 
-    def filled(self, order: Order, size: int, price: float) -> None:
-        """Book an execution."""
+    def filled(self, order: Order, size: int, prices: list[float]) -> None:
+        """Book an execution at a price for each leg."""
 
     def elected(self, order: Order) -> None:
         """Take note that a stop has been triggered."""
@@ -55,45 +55,59 @@ class Floor:
 
     def enter(self, order: Order) -> None:
         """Let an order work, and try at once what the market has for it."""
-        pit = self._pits.get(order.instrument.con_id)
-        if pit is None:
-            pit = self._pits[order.instrument.con_id] = _Pit(self, order.instrument)
-            self._market.watch(order.instrument, pit)
-        if order not in pit.orders:
-            pit.orders.append(order)
+        for leg in order.legs:
+            pit = self._pits.get(leg.instrument.con_id)
+            if pit is None:
+                pit = self._pits[leg.instrument.con_id] = _Pit(self, leg.instrument)
+                self._market.watch(leg.instrument, pit)
+            if order not in pit.orders:
+                pit.orders.append(order)
         self.attempt(order)
 
     def leave(self, order: Order) -> None:
         """Let an order work no more; harmless when it did not."""
-        pit = self._pits.get(order.instrument.con_id)
-        if pit is None or order not in pit.orders:
-            return
-        pit.orders.remove(order)
-        if not pit.orders:
-            del self._pits[order.instrument.con_id]
-            self._market.unwatch(order.instrument, pit)
+        for leg in order.legs:
+            pit = self._pits.get(leg.instrument.con_id)
+            if pit is None or order not in pit.orders:
+                continue
+            pit.orders.remove(order)
+            if not pit.orders:
+                del self._pits[leg.instrument.con_id]
+                self._market.unwatch(leg.instrument, pit)
 
     def attempt(self, order: Order) -> None:
         """Trigger and fill an order as far as the market allows now."""
-        pit = self._pits.get(order.instrument.con_id)
-        walk = self._market.walk(order.instrument)
-        if pit is None or walk.halted or self._suspended():
+        if self._suspended() or any(self._market.walk(leg.instrument).halted for leg in order.legs):
             return
-        quote = self.quote(order.instrument)
         if order.waits_for_trigger:
+            quote = self.quote(order.instrument)
             _trail(order, quote)
             if not _is_elected(order, quote):
                 return
             order.triggered = True
             self._clerk.elected(order)
-        price, displayed = quote.touch(buys=order.buys)
-        size = min(order.remaining, displayed - pit.taken.get(order.buys, 0))
-        if price is None or size <= 0 or not _is_acceptable(order, price):
+        prices, size = self._offered(order)
+        if size <= 0 or not _is_acceptable(order, net_price(order, prices)):
             return
         if size < order.remaining and (order.ticket.echo["allOrNone"] == "1" or order.ticket.tif == "FOK"):
             return
-        pit.taken[order.buys] = pit.taken.get(order.buys, 0) + size
-        self._clerk.filled(order, size, price)
+        for leg in order.legs:
+            taken, buys = self._pits[leg.instrument.con_id].taken, leg.buys == order.buys
+            taken[buys] = taken.get(buys, 0) + size * leg.ratio
+        self._clerk.filled(order, size, prices)
+
+    def _offered(self, order: Order) -> tuple[list[float], int]:
+        """The price of each leg and how many units the book has left for the order at these prices."""
+        prices, size = [], order.remaining
+        for leg in order.legs:
+            buys = leg.buys == order.buys
+            price, displayed = self.quote(leg.instrument).touch(buys=buys)
+            if price is None:
+                return [], 0
+            prices.append(price)
+            left = displayed - self._pits[leg.instrument.con_id].taken.get(buys, 0)
+            size = min(size, left // leg.ratio)
+        return prices, size
 
     def quote(self, instrument: Instrument) -> Quote:
         """The present top of the book."""
@@ -121,6 +135,11 @@ class _Pit:
             # An order before may have cancelled this one, as members of one OCA group do.
             if order in self.orders:
                 self._floor.attempt(order)
+
+
+def net_price(order: Order, prices: Sequence[float]) -> float:
+    """The price of one unit from those of its legs."""
+    return round(sum(price * leg.signed for price, leg in zip(prices, order.legs, strict=True)), 8)
 
 
 def initial_stop(order: Order, quote: Quote) -> float | None:

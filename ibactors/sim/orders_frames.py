@@ -40,13 +40,13 @@ def order_status(order: Order) -> bytes:
 
 def execution(version: int, request_id: int, fill: Fill) -> bytes:
     """Encode execDetails (11); the request id is -1 when nobody asked."""
-    order, i = fill.order, fill.order.instrument
+    order, i = fill.order, fill.instrument
     strike = repr(float(i.strike))
     contract = (i.con_id, i.symbol, i.sec_type, i.last_trade_date, strike, i.right, i.multiplier)
     fields: list[str | int] = [11, request_id, order.order_id, *contract]
     fields += [fill.venue, i.currency, i.local_symbol, i.trading_class]
     fields += [fill.exec_id, timestamp(fill.time), order.account, fill.venue]
-    fields += ["BOT" if order.buys else "SLD", fill.size, price(fill.price), order.perm_id, order.client_id]
+    fields += ["BOT" if fill.buys else "SLD", fill.size, price(fill.price), order.perm_id, order.client_id]
     fields += [0, fill.cumulated, price(fill.average), order.ticket.echo["orderRef"]]
     # No economic value rule, no multiplier for it, and the model the order belongs to.
     fields += ["", "", order.ticket.echo["modelCode"], fill.liquidity]
@@ -59,6 +59,13 @@ def commission_report(fill: Fill) -> bytes:
     """Encode commissionReport (59); a fill that closed nothing has no realized profit."""
     realized = UNSET_DOUBLE if fill.realized is None else repr(round(fill.realized, 6))
     return frame(59, 1, fill.exec_id, repr(fill.commission), fill.currency, realized, UNSET_DOUBLE, "")
+
+
+def order_message(order: Order, warning: str) -> str:
+    """The text of error 399: which order it is about, and what is odd about it."""
+    i = order.instrument
+    venue = {"STK": f"{i.primary_exchange}.{i.trading_class}", "CASH": "Forex"}.get(i.sec_type, i.exchanges[0])
+    return f"Order Message:\n{order.ticket.action} {order.quantity} {i.local_symbol} {venue}\nWarning: {warning}"
 
 
 def timestamp(moment: dt.datetime) -> str:

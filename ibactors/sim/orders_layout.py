@@ -96,7 +96,7 @@ def _contract(order: Order) -> Fields:
 
 def _terms(order: Order, quantity: int) -> Fields:
     ticket, echo = order.ticket, order.ticket.echo
-    fields: Fields = [ticket.action, quantity, ticket.order_type, echo["lmtPrice"] or "0.0", echo["auxPrice"] or "0.0"]
+    fields: Fields = [ticket.action, quantity, ticket.order_type, order.limit_text, echo["auxPrice"] or "0.0"]
     fields += [ticket.tif, order.oca_group, order.account, echo["openClose"]]
     return [*fields, echo["origin"] or 0, echo["orderRef"]]
 
@@ -172,7 +172,7 @@ def _algo(order: Order) -> Fields:
 def _state(order: Order, preview: Preview | None, *, priced: bool) -> Fields:
     if preview is not None:
         margins = [money(m) for m in preview.margins]
-        return [order.status.value, *margins, repr(preview.commission), "", "", preview.currency, preview.warning]
+        return [order.status.value, *margins, repr(preview.commission), "", "", preview.currency, order.warning]
     commission: Fields = [repr(order.commission), "", "", order.instrument.currency] if priced else [""] * 4
     return [order.status.value, *_NO_MARGINS, *commission, order.warning]
 
@@ -199,9 +199,8 @@ def _stop(order: Order) -> str:
     ticket = order.ticket
     if order.stop is not None:
         return repr(order.stop)
-    if ticket.order_type != "LMT" or ticket.limit is None or ticket.legs:
-        return ""
-    return repr(ticket.limit + (1 if order.buys else -1))
+    limit = ticket.limit if ticket.order_type == "LMT" and not ticket.legs else order.shown_limit
+    return "" if limit is None else repr(limit + (1 if order.buys else -1))
 
 
 def _offsets(order: Order, *, done: bool) -> Sequence[str]:

@@ -28,10 +28,29 @@ _FINAL = (Status.FILLED, Status.CANCELLED, Status.INACTIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What a buyer of one unit buys or sells: an instrument itself, or one of several in a combination."""
+
+    instrument: Instrument
+    ratio: int = 1
+    buys: bool = True
+
+    @property
+    def signed(self) -> int:
+        """The ratio, negative when a buyer of the combination sells the leg."""
+        return self.ratio if self.buys else -self.ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One execution. `realized` is None when it opened a position or made it larger."""
+    """One execution. `realized` is None when it opened a position or made it larger.
+
+    A combination has one fill for the whole, which costs nothing, and one for each leg.
+    """
 
     order: Order
+    instrument: Instrument
+    buys: bool
     exec_id: str
     time: dt.datetime
     venue: str
@@ -44,6 +63,11 @@ class Fill:
     currency: str
     realized: float | None
 
+    @property
+    def is_summary(self) -> bool:
+        """Whether it only sums up the fills of a combination's legs."""
+        return self.instrument.sec_type == "BAG"
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Order:
@@ -51,6 +75,7 @@ class Order:
 
     ticket: Ticket
     instrument: Instrument
+    legs: tuple[Leg, ...]
     account: str
     client_id: int
     perm_id: int
@@ -60,10 +85,13 @@ class Order:
     triggered: bool = False
     rested: bool = False
     stop: float | None = None
+    # A gateway shows the market's price as the limit of a market order for currency.
+    shown_limit: float | None = None
     held_until: dt.datetime | None = None
     reduced: int = 0
     warning: str = ""
     fills: list[Fill] = field(default_factory=list)
+    leg_fills: list[list[Fill]] = field(default_factory=list)
     completed: dt.datetime | None = None
     completed_status: str = ""
 
@@ -100,7 +128,7 @@ class Order:
     @property
     def commission(self) -> float:
         """What the fills have cost so far."""
-        return sum(f.commission for f in self.fills)
+        return sum(f.commission for fills in (self.fills, *self.leg_fills) for f in fills)
 
     @property
     def done(self) -> bool:
@@ -129,6 +157,12 @@ class Order:
             return ""
         reasons = ["child"] if self.waits_for_parent else []
         return ",".join([*reasons, "trigger"] if self.waits_for_trigger else reasons)
+
+    @property
+    def limit_text(self) -> str:
+        """The limit price as openOrder has it."""
+        shown = "0.0" if self.shown_limit is None else repr(self.shown_limit)
+        return self.ticket.echo["lmtPrice"] or shown
 
     @property
     def oca_group(self) -> str:

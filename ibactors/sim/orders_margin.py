@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ibactors.sim.ledger import FUTURE_MARGIN, STOCK_MARGIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.ledger import Account, Ledger
 
@@ -20,6 +22,9 @@ _FOREX_MARGIN = 0.025
 _ODD_LOTS = {"EUR": 20_000, "GBP": 17_000, "USD": 25_000}
 
 
+Trade = tuple["Instrument", int, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """The answer to a what-if order: initial margin, maintenance margin and equity; before, change, after."""
@@ -27,7 +32,6 @@ class Preview:
     margins: tuple[float, ...]
     commission: float
     currency: str
-    warning: str
 
 
 def commission(instrument: Instrument, size: int, price: float) -> float:
@@ -42,22 +46,30 @@ def commission(instrument: Instrument, size: int, price: float) -> float:
     return round(amount, 6)
 
 
-def preview(ledger: Ledger, account: Account, instrument: Instrument, size: int, price: float) -> Preview:
-    """What buying `size` at a price, or selling it when negative, would do to the account."""
+def preview(ledger: Ledger, account: Account, trades: Sequence[Trade]) -> Preview:
+    """What some trades would do to the account; a size is negative when sold."""
     report = ledger.report(account)
     margin = float(report.values["InitMarginReq", "USD"])
     equity = float(report.values["EquityWithLoanValue", "USD"])
-    held = account.held(instrument).size
-    change = requirement(instrument, held + size, price) - requirement(instrument, held, price)
-    cost = commission(instrument, abs(size), price)
+    change = cost = 0.0
+    for instrument, size, price in trades:
+        held = account.held(instrument).size
+        change += requirement(instrument, held + size, price) - requirement(instrument, held, price)
+        cost += commission(instrument, abs(size), price)
     before = (margin, margin, equity)
     changes = (change, change, -cost)
     after = tuple(b + c for b, c in zip(before, changes, strict=True))
-    return Preview(
-        margins=(*before, *changes, *after),
-        commission=cost,
-        currency=instrument.currency,
-        warning=warning(instrument, size),
+    return Preview(margins=(*before, *changes, *after), commission=cost, currency=trades[0][0].currency)
+
+
+def shortfall(outcome: Preview) -> str:
+    """Why an account cannot afford an order; empty when it can, or when the order lowers the margin."""
+    margin, change, equity = outcome.margins[6], outcome.margins[3], outcome.margins[8]
+    if change <= 0 or margin <= equity:
+        return ""
+    return (
+        "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
+        f"[{equity:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{margin:.2f} USD]"
     )
 
 
@@ -69,7 +81,7 @@ def requirement(instrument: Instrument, size: int, price: float) -> float:
     return abs(size * price) * float(instrument.multiplier or 1) * share
 
 
-def warning(instrument: Instrument, size: int) -> str:
+def odd_lot_warning(instrument: Instrument, size: int) -> str:
     """What a gateway finds odd about an order; empty for most."""
     least = _ODD_LOTS.get(instrument.symbol, 0) if instrument.sec_type == "CASH" else 0
     if abs(size) >= least:

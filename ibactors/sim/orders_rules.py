@@ -73,7 +73,7 @@ def _wrong_size(ticket: Ticket) -> Refusal | None:
 def _wrong_kind(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     if instrument.sec_type == "IND":
         return Refusal(code=201, text="Order rejected - reason:The contract is not available for trading")
-    if ticket.order_type in _UNSUPPORTED:
+    if ticket.order_type in _UNSUPPORTED or (ticket.legs and ticket.order_type not in ("MKT", "LMT")):
         return Refusal(code=387, text="Unsupported order type for this exchange and security type.")
     if ticket.order_type not in _SIMULATED:
         return _invalid(f"Invalid order type '{ticket.order_type[:40]}'")

@@ -1,0 +1,86 @@
+"""How an execution comes about: its ids, sums and commission, and what it does to the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibactors.sim.orders_life import Fill
+from ibactors.sim.orders_margin import commission
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.ledger import Account
+    from ibactors.sim.orders_life import Leg, Order
+
+_FIRST_ID = 0xE0D5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillMaker:
+    """Makes the fills of one moment of one order; `number` counts the executions before it."""
+
+    order: Order
+    account: Account
+    now: dt.datetime
+    number: int
+    venue: str
+
+    def make(self, earlier: list[Fill], leg: Leg, size: int, price: float) -> Fill:
+        """Fill an order, or a leg of it, and book the trade; `earlier` are the fills before, and get the new one."""
+        cumulated, average = _sums(earlier, size, price)
+        paid = sum(f.commission for f in earlier)
+        # The least commission is for an order, however many parts it fills in.
+        cost = round(commission(leg.instrument, cumulated, average) - paid, 6)
+        buys = leg.buys == self.order.buys
+        realized = self.account.trade(leg.instrument, size if buys else -size, price, cost)
+        fill = self._fill(earlier, leg.instrument, size, price, buys=buys, cost=cost, realized=realized)
+        earlier.append(fill)
+        return fill
+
+    def summarize(self, size: int, price: float) -> Fill:
+        """Fill a combination as a whole; what it does to the account is the business of its legs."""
+        order = self.order
+        fill = self._fill(order.fills, order.instrument, size, price, buys=order.buys, cost=0.0, realized=None)
+        order.fills.append(fill)
+        return fill
+
+    def _fill(
+        self,
+        earlier: list[Fill],
+        instrument: Instrument,
+        size: int,
+        price: float,
+        *,
+        buys: bool,
+        cost: float,
+        realized: float | None,
+    ) -> Fill:
+        cumulated, average = _sums(earlier, size, price)
+        # A combination's own execution is the first part, its legs are the parts after it.
+        parts = [self.order.instrument, *(leg.instrument for leg in self.order.legs)]
+        part = 1 + parts.index(instrument)
+        return Fill(
+            order=self.order,
+            instrument=instrument,
+            buys=buys,
+            exec_id=f"{_FIRST_ID + self.number:08x}.{int(self.now.timestamp()):08x}.{part:02}.01",
+            time=self.now,
+            venue=self.venue,
+            size=size,
+            price=price,
+            cumulated=cumulated,
+            average=average,
+            liquidity=1 if self.order.rested else 2,
+            commission=cost,
+            currency=instrument.currency,
+            realized=realized,
+        )
+
+
+def _sums(earlier: list[Fill], size: int, price: float) -> tuple[int, float]:
+    """The size and the average price of all fills with a new one."""
+    before, average = (earlier[-1].cumulated, earlier[-1].average) if earlier else (0, 0.0)
+    return before + size, (average * before + price * size) / (before + size)
