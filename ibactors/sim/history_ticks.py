@@ -86,6 +86,14 @@ def _historical_ticks(session: Session, fields: FieldReader) -> None:
     session.send(_tick_frame(request_id, past, what, ticks))
 
 
+def recent_ticks(session: Session, request_id: int, instrument: Instrument, what: str, count: int) -> bytes:
+    """The last ticks before now, as a tick-by-tick stream has them before its first."""
+    now = session.gateway.now()
+    past = Past(session.gateway.market, instrument, now)
+    ticks = _collect(past, None, now, min(count, _MAX_TICKS), regular=False)
+    return _tick_frame(request_id, past, what, ticks)
+
+
 def _objection(instrument: Instrument, what: str, count: int, start: dt.datetime | None, end: dt.datetime | None) -> str | None:
     if what not in _KINDS:
         return f"Invalid what to show. Legal ones are: {', '.join(_KINDS)}"

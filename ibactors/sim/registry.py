@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from ibactors.sim.bars import REQUESTS as BARS
 from ibactors.sim.contracts import REQUESTS as CONTRACTS
+from ibactors.sim.depth import REQUESTS as DEPTH
 from ibactors.sim.history import REQUESTS as HISTORY
 from ibactors.sim.history_ticks import REQUESTS as HISTORY_TICKS
 from ibactors.sim.marketdata import REQUESTS as MARKETDATA
 from ibactors.sim.orders import REQUESTS as ORDERS
 from ibactors.sim.portfolio import REQUESTS as PORTFOLIO
 from ibactors.sim.positions import REQUESTS as POSITIONS
+from ibactors.sim.reference import REQUESTS as REFERENCE
 from ibactors.sim.talk import REQUESTS as TALK
+from ibactors.sim.tickbytick import REQUESTS as TICK_BY_TICK
 from ibactors.sim.unsimulated import REQUESTS as UNSIMULATED
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,
     **TALK,
     **CONTRACTS,
+    **REFERENCE,
+    **DEPTH,
+    **TICK_BY_TICK,
     **HISTORY_TICKS,
     **HISTORY,
     **BARS,

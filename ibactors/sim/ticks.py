@@ -13,6 +13,7 @@ from ibactors.sim.walk import Field
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from ibactors.sim.instruments import Instrument
     from ibactors.sim.walk import PriceWalk
 
 SIZES_IN_SHARES = 163
@@ -46,8 +47,8 @@ class Change:
 
     def __init__(self, walk: PriceWalk, fields: AbstractSet[Field]) -> None:
         self._walk = walk
-        self._fields = [f for f in Field if f in fields]
-        self.size = len(self._fields)
+        self.fields = [f for f in Field if f in fields]
+        self.size = len(self.fields)
         self._encoded: dict[tuple[bool, bool, int], list[bytes]] = {}
 
     def frames(self, request_id: bytes, *, delayed: bool, lots: bool) -> bytes:
@@ -60,7 +61,7 @@ class Change:
 
     def _pieces(self, *, delayed: bool, lots: bool, id_length: int) -> list[bytes]:
         pieces = [b""]
-        for field in self._fields:
+        for field in self.fields:
             head, live_type, delayed_type = _TICKS[field]
             tick_type = delayed_type if delayed else live_type
             if tick_type is None:
@@ -109,3 +110,9 @@ class Change:
         }
         shares = sizes[field]
         return str(shares // _SHARES_PER_LOT if lots and walk.instrument.sec_type == "STK" else shares)
+
+
+def size_for(version: int, instrument: Instrument, size: int) -> int:
+    """A size in the unit of a client's version: stocks in lots of a hundred below 163."""
+    in_lots = version < SIZES_IN_SHARES and instrument.sec_type == "STK"
+    return size // _SHARES_PER_LOT if in_lots else size

@@ -57,13 +57,8 @@ def _silent(name: str) -> Request:
 
 
 _EMPTY_PARAMETERS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse/>'
-_NO_DEPTH = "Deep market data is not supported for this combination of security type/exchange"
-_NO_DEPTH_CANCEL = "Can't find the subscribed market depth with tickerId:{id}"
-_NO_QUERY = "No historical data query found for ticker id:{id}"
 
 REQUESTS: Mapping[int, Request] = {
-    10: _refusal("reqMktDepth", 10092, _NO_DEPTH, versioned=True),
-    11: _refusal("cancelMktDepth", 310, _NO_DEPTH_CANCEL, versioned=True),
     12: _silent("reqNewsBulletins"),
     13: _silent("cancelNewsBulletins"),
     18: _refusal("requestFA", 321, "FA data operations ignored for non FA customers.", versioned=True),
@@ -80,21 +75,14 @@ REQUESTS: Mapping[int, Request] = {
     57: _silent("cancelCalculateOptionPrice"),
     65: _silent("verifyRequest"),
     66: _silent("verifyMessage"),
-    67: _refusal("queryDisplayGroups", 322, "Error processing request.", versioned=True),
     68: _refusal("subscribeToGroupEvents", 322, "Error processing request.", versioned=True),
     69: _silent("updateDisplayGroup"),
     70: _silent("unsubscribeFromGroupEvents"),
     72: _silent("verifyAndAuthRequest"),
     73: _silent("verifyAndAuthMessage"),
-    79: _empty("reqSoftDollarTiers", 77, 0, with_id=True),
-    80: _empty("reqFamilyCodes", 78, 1, "*", ""),
-    82: _empty("reqMktDepthExchanges", 80, 0),
-    83: _empty("reqSmartComponents", 82, 0, with_id=True),
     84: _refusal("reqNewsArticle", 10276, _NO_NEWS),
     85: _empty("reqNewsProviders", 85, 0),
     86: _refusal("reqHistoricalNews", 10276, _NO_NEWS),
-    97: _refusal("reqTickByTickData", 10189, "Failed to request tick-by-tick data:No permissions"),
-    98: _refusal("cancelTickByTickData", 300, _NO_EID),
     100: _refusal("reqWshMetaData", 10276, _NO_NEWS),
     101: _refusal("cancelWshMetaData", 300, _NO_EID),
     102: _refusal("reqWshEventData", 10276, _NO_NEWS),

@@ -58,7 +58,7 @@ class PriceWalk:
         self.stepped_at = -math.inf
         self._random = random.Random(f"{seed}:{instrument.con_id}")
         self._tick = float(instrument.min_tick)
-        self._decimals = decimals(instrument.min_tick)
+        self.decimals = decimals(instrument.min_tick)
         self._anchor = anchor
         fair = anchor() if anchor is not None else instrument.price
         self._reference = fair
@@ -130,7 +130,7 @@ class PriceWalk:
         """A price as the wire has it."""
         if ticks == _NO_PRICE:
             return "-1.00"
-        return f"{ticks * self._tick:.{self._decimals}f}"
+        return f"{ticks * self._tick:.{self.decimals}f}"
 
     @property
     def mark(self) -> float:

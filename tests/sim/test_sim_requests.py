@@ -124,7 +124,6 @@ async def test_search_rule_and_option_parameters_are_answered(bench: Bench):
 
 # A plausible body for each request id that has no simulation: what comes back must name the request.
 REFUSED = {
-    10: (5, 7, *contract("AAPL"), 5, 0, ""),
     11: (1, 7, 0),
     18: (1, 7),
     21: (2, 7),
@@ -136,13 +135,11 @@ REFUSED = {
     53: (1, 7),
     54: (3, 7),
     55: (3, 7),
-    67: (1, 7),
     68: (1, 7),
     84: (7, "BRFG", "x", ""),
     86: (7, 265598, "BRFG", "", "", 10, ""),
     89: (7,),
     90: (7,),
-    97: (7, *contract("AAPL"), "Last", 0, 0),
     98: (7,),
     100: (7,),
     101: (7,),

@@ -248,3 +248,42 @@ async def histogram(d):
 def real_time_bars(d):
     bars = d.ib.reqRealTimeBars(d.stock, 5, "TRADES", useRTH=False)
     return partial(d.ib.cancelRealTimeBars, bars)
+
+
+def tick_by_tick(name, contract, kind, before=0):
+    def run(d):
+        wanted = getattr(d, contract)
+        d.ib.reqTickByTickData(wanted, kind, before)
+        return partial(d.ib.cancelTickByTickData, wanted, kind) if contract == "stock" else None
+
+    STEPS[name] = run
+
+
+tick_by_tick("reqTickByTickData Last", "stock", "Last")
+tick_by_tick("reqTickByTickData AllLast", "stock", "AllLast", 5)
+tick_by_tick("reqTickByTickData BidAsk", "stock", "BidAsk")
+tick_by_tick("reqTickByTickData MidPoint", "stock", "MidPoint")
+tick_by_tick("reqTickByTickData refused", "forex", "Last")
+
+
+@step("reqMktDepth future")
+def depth_of_future(d):
+    d.ib.reqMktDepth(d.future, 5)
+    return partial(d.ib.cancelMktDepth, d.future)
+
+
+@step("reqMktDepth smart")
+def depth_smart(d):
+    d.ib.reqMktDepth(d.stock, 5, isSmartDepth=True)
+    return partial(d.ib.cancelMktDepth, d.stock, isSmartDepth=True)
+
+
+@step("reqMktDepth refused")
+def depth_refused(d):
+    d.ib.reqMktDepth(d.m.Index("SPX", "CBOE", conId=416904))
+
+
+call("reqMktDepthExchanges")
+call("reqSmartComponents", "9c0001")
+raw("reqFamilyCodes")
+raw("queryDisplayGroups", 906)

@@ -268,6 +268,57 @@ def real_time_bars(client):
     return partial(client.cancelRealTimeBars, number)
 
 
+def tick_by_tick(kind, wanted=None, before=0):
+    def start(client):
+        number = client.new_id()
+        client.reqTickByTickData(number, wanted or contract(), kind, before, False)
+        return None if wanted else partial(client.cancelTickByTickData, number)
+
+    return start
+
+
+step("reqTickByTickData Last")(tick_by_tick("Last"))
+step("reqTickByTickData AllLast")(tick_by_tick("AllLast", before=5))
+step("reqTickByTickData BidAsk")(tick_by_tick("BidAsk"))
+step("reqTickByTickData MidPoint")(tick_by_tick("MidPoint"))
+step("reqTickByTickData refused")(tick_by_tick("Last", contract("EUR", "CASH", "IDEALPRO")))
+
+
+def depth(client, wanted, *, smart):
+    number = client.new_id()
+    client.reqMktDepth(number, wanted, 5, smart, [])
+    return partial(client.cancelMktDepth, number, smart)
+
+
+@step("reqMktDepth future")
+def depth_of_future(client):
+    return depth(client, future(), smart=False)
+
+
+@step("reqMktDepth smart")
+def depth_smart(client):
+    return depth(client, contract(), smart=True)
+
+
+@step("reqMktDepth refused")
+def depth_refused(client):
+    depth(client, contract("SPX", "IND", "CBOE"), smart=False)
+
+
+plain("reqMktDepthExchanges")
+plain("reqFamilyCodes")
+
+
+@step("reqSmartComponents")
+def smart_components(client):
+    client.reqSmartComponents(client.new_id(), "9c0001")
+
+
+@step("queryDisplayGroups")
+def display_groups(client):
+    client.queryDisplayGroups(client.new_id())
+
+
 @step("reqSoftDollarTiers")
 def soft_dollar_tiers(client):
     client.reqSoftDollarTiers(client.new_id())

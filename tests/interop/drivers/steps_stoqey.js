@@ -33,6 +33,11 @@ module.exports = function makeSteps(ib) {
   const ticks = (what) =>
     subscribe((id) => ib.reqHistoricalTicks(id, stock, "", "20260612 20:00:00 UTC", 50, what, 1, true));
 
+  const tickByTick = (kind, before = 0) =>
+    subscribe((id) => ib.reqTickByTickData(id, stock, kind, before, false), (id) => ib.cancelTickByTickData(id));
+  const depth = (contract, smart) =>
+    subscribe((id) => ib.reqMktDepth(id, contract(), 5, smart), (id) => ib.cancelMktDepth(id, smart));
+
   return {
     reqCurrentTime: () => { ib.reqCurrentTime(); },
     reqIds: () => { ib.reqIds(); },
@@ -88,6 +93,18 @@ module.exports = function makeSteps(ib) {
     "reqHistoricalTicks midpoint": ticks("MIDPOINT"),
     reqHistogramData: subscribe((id) => ib.reqHistogramData(id, stock, true, 3, "DAY")),
     reqRealTimeBars: subscribe((id) => ib.reqRealTimeBars(id, stock, 5, "TRADES", false), (id) => ib.cancelRealTimeBars(id)),
+    "reqTickByTickData Last": tickByTick("Last"),
+    "reqTickByTickData AllLast": tickByTick("AllLast", 5),
+    "reqTickByTickData BidAsk": tickByTick("BidAsk"),
+    "reqTickByTickData MidPoint": tickByTick("MidPoint"),
+    "reqTickByTickData refused": subscribe((id) => ib.reqTickByTickData(id, forex, "Last", 0, false)),
+    "reqMktDepth future": depth(() => ({ localSymbol: found.ES, secType: SecType.FUT, exchange: "CME", currency: "USD" }), false),
+    "reqMktDepth smart": depth(() => stock, true),
+    "reqMktDepth refused": subscribe((id) => ib.reqMktDepth(id, index, 5, false)),
+    reqMktDepthExchanges: () => { ib.reqMktDepthExchanges(); },
+    reqSmartComponents: subscribe((id) => ib.reqSmartComponents(id, "9c0001")),
+    reqFamilyCodes: () => { ib.reqFamilyCodes(); },
+    queryDisplayGroups: subscribe((id) => ib.queryDisplayGroups(id)),
     reqSoftDollarTiers: subscribe((id) => ib.reqSoftDollarTiers(id)),
     reqFundamentalData: subscribe((id) => ib.reqFundamentalData(id, stock, "ReportSnapshot")),
     reqWshMetaData: subscribe((id) => ib.reqWshMetaData(id)),
