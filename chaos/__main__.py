@@ -60,10 +60,12 @@ async def _run(options: Options, arguments: argparse.Namespace) -> int:
         judge_resources(world.truth, before, after)
         found = figures(world, before, after, minutes)
     print(f"\n{table(found)}\n\n{totals(found)}\n")
+    for kind in found["kinds_of_violation"]:
+        print(f"chaos: {kind['count']:6} x {kind['rule']}  [{kind['faults'] or 'calm'}]")
     write_json(options.logs / "chaos.json", found)
     if arguments.report:
         write_page(Path("docs/reliability.md"), found, "chaos")
-    print(f"chaos: {len(found['violations'])} violations, seed {options.seed}; all figures in {options.logs}/chaos.json")
+    print(f"chaos: {found['violations']} violations, seed {options.seed}; all figures in {options.logs}/chaos.json")
     return 1 if found["violations"] else 0
 
 
@@ -74,7 +76,7 @@ async def _tell_progress(world: World) -> NoReturn:
         now = (truth.now - truth.started) / 1000
         doing = " + ".join(truth.active) or "calm"
         counts = f"{len(world.conductor.measured)} faults, {truth.checked['values']} values, {truth.checked['requests']} requests"
-        print(f"{now:7.1f} s  {counts}, {len(truth.violations)} violations, lag {truth.lag_ms:.0f} ms; {doing}", flush=True)
+        print(f"{now:7.1f} s  {counts}, {sum(truth.counts.values())} violations, lag {truth.lag_ms:.0f} ms; {doing}", flush=True)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,8 @@ class Caller:
             truth.sign("503")
         excused = symbol is not None and truth.excused(None if symbol == "(session)" else symbol, asked, truth.now)
         if status not in _UNAVAILABLE or not excused:
-            truth.blame("unexpected answer", self.view.client, f"{path} ({symbol}): {status} {body.decode(errors='replace')[:300]}")
+            answer = _ONE.decode(body) if body.startswith(b"{") else Message()
+            truth.blame("unexpected answer", self.view.client, f"{symbol or path}: {status} {answer.code}: {answer.detail} ({path[:40]})")
         return False
 
 

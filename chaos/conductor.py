@@ -11,7 +11,7 @@ from chaos.processes import Control
 from chaos.streams import Listener
 from chaos.truth import RECOVERY_MS, Break, Truth
 
-GIVE_UP_S = 45.0
+GIVE_UP_S = 20.0
 HEALTH_S = 2.0
 _LOOK_S = 0.02
 
@@ -62,7 +62,7 @@ class Conductor:
         truth.signs.clear()
         measured = Measured(name=" + ".join(sorted(fault.name for fault in faults)), at_s=(truth.now - truth.started) / 1000)
         self.measured.append(measured)
-        truth.active = {str(fault): 0 for fault in faults}
+        truth.active = [str(fault) for fault in faults]
         begun = truth.now
         epoch = self.health.state.epoch
         async with trio.open_nursery() as nursery:
@@ -73,9 +73,24 @@ class Conductor:
             if len(faults) == 1:
                 nursery.start_soon(self._watch_notice, faults[0], measured, begun, epoch)
         ended = truth.now
-        truth.active = {f"after {name}": 0 for name in truth.active}
-        await self._recover(measured, ended)
-        truth.active = {}
+        truth.active = [f"after {name}" for name in truth.active]
+        if not await self._recover(measured, ended):
+            await self._cure()
+        truth.active = []
+
+    async def _cure(self) -> None:
+        """A run that found something that never comes back goes on from a new session, so that it may find more."""
+        truth = self.truth
+        truth.active = ["cure"]
+        found = Break(fault="cure", symbols=frozenset(truth.symbols), session=True, begun=truth.now, void_from=float("inf"))
+        truth.breaks.append(found)
+        while found.ended > truth.now:
+            await self.control.do("drop")
+            begun = truth.now
+            with trio.move_on_after(GIVE_UP_S):
+                while self.note_recovery(Measured(name="cure", at_s=0.0), begun) or not await self._rest_is_live(begun):
+                    await trio.sleep(_LOOK_S)
+                found.ended = truth.now
 
     async def _happen(self, fault: Fault) -> None:
         truth = self.truth
@@ -131,8 +146,8 @@ class Conductor:
         if measured.health_s is None and changed:
             measured.health_s = (changed[0].at - begun) / 1000
 
-    async def _recover(self, measured: Measured, ended: float) -> None:
-        """Wait until everything is live again and blame what takes longer than it may."""
+    async def _recover(self, measured: Measured, ended: float) -> bool:
+        """Wait until everything is live again and blame what takes longer than it may; False when it never is."""
         truth = self.truth
         blamed = False
         while measured.live_s is None:
@@ -146,8 +161,9 @@ class Conductor:
                 truth.blame("not live again", f"{len(behind)} clients", f"{now:.1f} s after its end: {some}; health {self.health.state}")
             elif now > GIVE_UP_S:
                 truth.blame("never live again", f"{len(behind)} clients", f"given up after {now:.0f} s")
-                return
+                return False
             await trio.sleep(_LOOK_S)
+        return True
 
     def note_recovery(self, measured: Measured, ended: float) -> dict[str, list[str]]:
         """Times of the steps back; returns who still waits for what."""

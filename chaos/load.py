@@ -24,6 +24,7 @@ _SETTLE_S = 7.0
 """The service closes idle HTTP connections after 5 s."""
 _SETTLE_LIMIT_S = 30.0
 _LAG_WINDOW = 300
+_EXCERPT = 6
 _LAG_STEP_S = 0.02
 
 
@@ -148,6 +149,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
     offset, instruments = await control.clock()
     names = [f"S{number:03}" for number in range(1, options.symbols + 1)]
     truth = Truth([Symbol(name=name, **instruments[name]) for name in names], offset_ms=offset)
+    truth.excerpt = lambda: list(service.tail)[-_EXCERPT:]
     gate = Gate()
     listeners = make_listeners(options.streams, truth, port, gate, options.seed)
     health = HealthWatch(truth, port)

@@ -37,7 +37,11 @@ def figures(world: World, before: Resources, after: Resources, minutes: float) -
         "commands_without_recipe": world.conductor.menu.unknown,
         "after_warm_up": asdict(before),
         "at_the_end": asdict(after),
-        "violations": [asdict(violation) for violation in truth.violations],
+        "violations": sum(truth.counts.values()),
+        "kinds_of_violation": [
+            {"rule": rule, "faults": faults, "count": count} for (rule, faults), count in sorted(truth.counts.items(), key=lambda x: -x[1])
+        ],
+        "examples": [asdict(violation) for violation in truth.violations],
     }
 
 
@@ -97,7 +101,7 @@ def write_page(path: Path, found: dict[str, Any], mode: str) -> None:
         "",
         totals(found).replace("\n", "\n\n"),
         "",
-        f"Violations: {len(found['violations'])}.",
+        f"Violations: {found['violations']}.",
     ]
     path.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}")
 

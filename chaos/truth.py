@@ -6,7 +6,7 @@ judged here against the breaks that the conductor caused. Times are milliseconds
 
 import collections
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +21,8 @@ FUTURE_MS = 50.0
 """How much the harness's idea of the simulator's clock may be off."""
 ARRIVAL_MS = 2000.0
 """A quote's own timestamp is at most so much later than its newest value was sent."""
-_PRINTED = 100
+_EXAMPLES = 3
+"""Violations of one kind, during one fault, that are printed and kept."""
 _REMEMBER_MS = 60_000.0
 _SIDES = (("bid", 0), ("ask", 1), ("last", 0))
 
@@ -77,6 +78,7 @@ class Violation:
     client: str
     faults: str
     detail: str
+    log: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.at_s:8.2f} s  {self.rule}: {self.client}: {self.detail}  [{self.faults or 'calm'}]"
@@ -106,7 +108,11 @@ class Truth:
         self.breaks: list[Break] = []
         self._floors: dict[str, float] = {}
         self.violations: list[Violation] = []
-        self.active: dict[str, int] = {}
+        """Some examples of each kind; `counts` has all."""
+        self.counts = collections.Counter[tuple[str, str]]()
+        self.excerpt: Callable[[], list[str]] = list
+        """The newest lines of the service's log."""
+        self.active: list[str] = []
         self.still: set[str] = set()
         """Symbols that do not tick now although nothing is broken: halted, or set to a price."""
         self.newest: dict[str, int] = collections.defaultdict(int)
@@ -132,11 +138,20 @@ class Truth:
     def blame(self, rule: str, client: str, detail: str) -> None:
         """Record a violation."""
         found = Violation(
-            at_s=(self.now - self.started) / 1000, rule=rule, client=client, faults=" + ".join(self.active), detail=detail[:600]
+            at_s=(self.now - self.started) / 1000,
+            rule=rule,
+            client=client,
+            faults=" + ".join(self.active),
+            detail=detail[:600],
+            log=self.excerpt(),
         )
-        self.violations.append(found)
-        if len(self.violations) <= _PRINTED:
+        self.counts[rule, found.faults] += 1
+        count = self.counts[rule, found.faults]
+        if count <= _EXAMPLES:
+            self.violations.append(found)
             print(f"VIOLATION {found}", flush=True)
+        elif count == _EXAMPLES + 1:
+            print(f"VIOLATION {found.at_s:8.2f} s  {rule}: more of this kind are only counted  [{found.faults or 'calm'}]", flush=True)
 
     def excused(self, symbol: str | None, begun: float, ended: float) -> bool:
         """Whether a symbol (None: the session) may have been unavailable at some time between."""
