@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--rate", type=float, default=defaults.rate, help="updates per second and line (default: %(default)s)")
     simulate.add_argument("--seed", type=int, default=defaults.seed, help="seed of the simulated market (default: %(default)s)")
     simulate.add_argument("--prices", choices=("walk", "clock"), default="walk", help="prices that walk, or that tell when they were sent")
+    simulate.add_argument("--hours", action="store_true", help="trade in each instrument's own hours only, not around the clock")
     simulate.add_argument("--extra-symbols", type=int, default=0, help="made-up stocks, S001 and so on (default: none)")
     health = commands.add_parser("health", help="exit 0 when the local service is healthy")
     health.set_defaults(command=_health)
@@ -106,6 +107,7 @@ def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             clock_prices=arguments.prices == "clock",
             extra_symbols=arguments.extra_symbols,
+            keeps_hours=arguments.hours,
         )
     except ValueError as exc:
         raise StartupError(f"The simulator cannot run so: {exc}.") from exc

@@ -64,6 +64,9 @@ class Settings:
     )
     account_type: str = _choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway is logged in to.")
     client_id: int = _integer(1, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs at the gateway.")
+    client_ids: int = _integer(
+        1, "IBACTORS_CLIENT_IDS", 1, 1000, "How many ids from IBACTORS_CLIENT_ID on may be tried when one is in use (error 326)."
+    )
     market_data_type: MarketDataType = _setting(
         MarketDataType.DELAYED,
         "IBACTORS_MARKET_DATA_TYPE",
@@ -72,6 +75,13 @@ class Settings:
         "What to ask for; `delayed` means live data where subscribed, else delayed.",
     )
     max_lines: int = _integer(100, "IBACTORS_MAX_LINES", 1, 10000, "Market-data lines that the account has.")
+    stream_lines: int = _integer(
+        10,
+        "IBACTORS_STREAM_LINES",
+        0,
+        10000,
+        "Lines kept for WebSocket subscriptions, a tenth of all at most; REST requests open no line beyond the others.",
+    )
     line_idle_seconds: float = _seconds(
         60.0, "IBACTORS_LINE_IDLE_SECONDS", 1, 86400, "After this time without interest a symbol's line is released."
     )

@@ -51,6 +51,6 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
 
 
-def mask_accounts(_logger: WrappedLogger, _method: str, line: str) -> str:
+def mask_accounts(_logger: WrappedLogger, _method: str, line: Any) -> str:
     """Replace the digits of account numbers in a finished line, traceback and all, but the last two of each."""
-    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], line)
+    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], str(line))

@@ -220,6 +220,10 @@ class SessionPhase(enum.StrEnum):
 
     CONNECTING = "connecting"
     UP = "up"
+    DEGRADED = "degraded"
+    """Up, but the gateway is slow to answer a probe, or one of its data farms is broken."""
+    LOST = "lost"
+    """The gateway answers but has lost IB: there is no data (1100, 2110)."""
     BACKING_OFF = "backing_off"
     STOPPED = "stopped"
 
@@ -231,14 +235,14 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     epoch: int
     since: str
     reason: str | None = None
-    """Why there is no session, in words; None while it is up."""
+    """What is wrong, in words; None while nothing is."""
     accounts: tuple[str, ...] = ()
     server_version: int | None = None
 
     @property
     def up(self) -> bool:
-        """True while requests can be sent."""
-        return self.phase is SessionPhase.UP
+        """True while requests can be sent and data can come."""
+        return self.phase in {SessionPhase.UP, SessionPhase.DEGRADED}
 
 
 class Credentials(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -102,8 +102,13 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         idle_before_probe=settings.probe_idle,
         probe_deadline=settings.probe_timeout,
     )
-    limits = MarketSettings(max_lines=settings.max_lines, idle_seconds=settings.line_idle_seconds, quote_patience=settings.quote_timeout)
-    await supervisor.start(connection, connection_builder(connection, session, run))
+    limits = MarketSettings(
+        max_lines=settings.max_lines,
+        stream_lines=min(settings.stream_lines, settings.max_lines // 10),
+        idle_seconds=settings.line_idle_seconds,
+        quote_patience=settings.quote_timeout,
+    )
+    await supervisor.start(connection, connection_builder(connection, session, run, client_ids=settings.client_ids))
     await supervisor.start(account, account_builder(account, connection))
     await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
     gateway = (DemoGateway if settings.demo else ExternalGateway)(connection, settings.account_type)

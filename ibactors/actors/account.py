@@ -140,7 +140,7 @@ class AccountActor(Actor[AccountMessage]):
         self._me.tell_newest("session", SessionChanged(session=session))
 
     def _on_session(self, session: SessionStatus) -> None:
-        if session.up and session.epoch == self._epoch:
+        if session.up and session.epoch == self._epoch and self._feed is not None:
             return
         self._complete.clear()
         self._figures.clear()

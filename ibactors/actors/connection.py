@@ -5,9 +5,10 @@ actors and WebSocket clients listen: a new epoch means that all data must be req
 refused at once with GatewayDisconnected, and those in flight at a break end with it; nothing is kept to be sent later.
 """
 
+import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol, TypeVar, assert_never
 
 import structlog
@@ -15,6 +16,8 @@ import trio
 
 from ibactors.actors.channels import Topic
 from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.bridge.codes import CLIENT_ID_IN_USE
+from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.inbox import AccountListener
 from ibactors.bridge.lines import LineListener
 from ibactors.bridge.session import Session, SessionSettings
@@ -24,6 +27,9 @@ from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+TRIES_PER_CLIENT_ID = 5
+"""Attempts with a client id that is in use (326) before the next of the range is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +62,8 @@ class WatchAccounts:
 
     listener: AccountListener
 
+
+_WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.DEGRADED})
 
 ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts
 
@@ -128,10 +136,12 @@ class ConnectionActor(Actor[ConnectionMessage]):
 
     mailbox_size = 1024  # one ask a symbol and a session; more means that the service is swamped, and asks fail with 503
 
-    def __init__(self, ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, backoff: Backoff) -> None:
+    def __init__(self, ref: ConnectionRef, settings: SessionSettings, client_ids: int, run_session: RunSession, backoff: Backoff) -> None:
         super().__init__(ref)
         self._me = ref
         self._settings = settings
+        self._client_ids = client_ids
+        self._taken = 0
         self._run_session = run_session
         self._backoff = backoff
         self._lines: dict[str, int] = {}
@@ -185,40 +195,69 @@ class ConnectionActor(Actor[ConnectionMessage]):
             lost: IbactorsError | None = None
             try:
                 async with trio.open_nursery() as nursery:
-                    session: Session = await nursery.start(self._run_session, self._settings, name="session")
-                    up = True
+                    session: Session = await nursery.start(self._run_session, self._settings_now(), name="session")
+                    up, self._taken = True, 0
                     self._session_up(session)
             except* GatewayDisconnected as group:
                 lost = next(exc for exc in group.exceptions if isinstance(exc, GatewayDisconnected))
+            if lost is not None and lost.ib_code == CLIENT_ID_IN_USE:
+                self._taken += 1
             failures = 1 if up else failures + 1
             self._session_over(SessionPhase.BACKING_OFF, str(lost))
             await trio.sleep(self._backoff.delay(failures))
 
+    def _settings_now(self) -> SessionSettings:
+        """With the client id to try: a dead predecessor may hold ours for a moment, so that the next one is taken only after a while."""
+        step = self._taken // TRIES_PER_CLIENT_ID % self._client_ids
+        return replace(self._settings, client_id=self._settings.client_id + step)
+
     def _session_up(self, session: Session) -> None:
         self._me.session = session
         self._lines.clear()
-        status = SessionStatus(
-            phase=SessionPhase.UP,
-            epoch=self._me.sessions.value.epoch + 1,
-            since=now(),
-            accounts=session.accounts,
-            server_version=session.server_version,
-        )
-        log.info("session_up", epoch=status.epoch, server_version=status.server_version, accounts=len(status.accounts))
-        self._me.sessions.publish(status)
+        log.info("session_up", server_version=session.server_version, accounts=len(session.accounts))
+        session.on_change(lambda effect: self._on_change(session, effect))
+        self._publish_session(session, self._me.sessions.value.epoch + 1)
+
+    def _on_change(self, session: Session, effect: Effect) -> None:
+        """IB's notices changed what the session is worth; after lost data everything must be requested again, as in a new session."""
+        if self._me.session is session:
+            epoch = self._me.sessions.value.epoch
+            if effect is Effect.DATA_LOST:
+                self._lines.clear()
+                epoch += 1
+            self._publish_session(session, epoch)
+
+    def _publish_session(self, session: Session, epoch: int) -> None:
+        phase, reason = SessionPhase.UP, None
+        if session.lost:
+            phase, reason = SessionPhase.LOST, session.lost
+        elif session.degraded:
+            phase, reason = SessionPhase.DEGRADED, session.degraded
+        self._publish(phase, reason, epoch=epoch, accounts=session.accounts, server_version=session.server_version)
 
     def _session_over(self, phase: SessionPhase, reason: str) -> None:
         self._me.session = None
         self._lines.clear()
         self._publish(phase, reason)
 
-    def _publish(self, phase: SessionPhase, reason: str) -> None:
+    def _publish(
+        self,
+        phase: SessionPhase,
+        reason: str | None,
+        *,
+        epoch: int | None = None,
+        accounts: tuple[str, ...] = (),
+        server_version: int | None = None,
+    ) -> None:
         """Tell a change of state; an attempt that fails like the one before is none."""
         old = self._me.sessions.value
-        if (old.phase, old.reason) != (phase, reason):
-            level = "warning" if phase is SessionPhase.BACKING_OFF else "info"
-            getattr(log, level)("session_changed", phase=phase.value, reason=reason, epoch=old.epoch)
-            self._me.sessions.publish(SessionStatus(phase=phase, epoch=old.epoch, since=now(), reason=reason))
+        epoch = old.epoch if epoch is None else epoch
+        if (old.phase, old.reason, old.epoch) != (phase, reason, epoch):
+            level = logging.WARNING if phase in _WORRYING else logging.INFO
+            log.log(level, "session_changed", phase=phase.value, reason=reason, epoch=epoch)
+            self._me.sessions.publish(
+                SessionStatus(phase=phase, epoch=epoch, since=now(), reason=reason, accounts=accounts, server_version=server_version)
+            )
 
 
 async def _find_contracts(session: Session, msg: FindContracts) -> None:
@@ -229,7 +268,7 @@ async def _find_contracts(session: Session, msg: FindContracts) -> None:
 
 
 def connection_builder(
-    ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, backoff: Backoff | None = None
+    ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, *, client_ids: int = 1, backoff: Backoff | None = None
 ) -> Callable[[], ConnectionActor]:
     """Makes incarnations of the connection actor."""
-    return lambda: ConnectionActor(ref, settings, run_session, backoff or Backoff())
+    return lambda: ConnectionActor(ref, settings, client_ids, run_session, backoff or Backoff())

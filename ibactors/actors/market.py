@@ -14,7 +14,8 @@ import structlog
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref
 from ibactors.actors.supervisor import RestartPolicy, Supervisor
-from ibactors.actors.symbol import Failed, SymbolActor, SymbolRef
+from ibactors.actors.symbol import Failed, SymbolRef
+from ibactors.actors.symbol_actor import SymbolActor
 from ibactors.errors import ActorDown, NoFreeLine
 from ibactors.model import Encoded, Instrument, Quote
 
@@ -29,6 +30,7 @@ class Open(Ask[SymbolRef]):
     """Somebody wants an instrument."""
 
     instrument: Instrument
+    stream: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +49,18 @@ class MarketRef(Ref[MarketMessage]):
     def __init__(self) -> None:
         super().__init__("market")
 
-    async def open(self, instrument: Instrument) -> SymbolRef:
-        """The symbol's address; starts its actor if there is none. Raises NoFreeLine."""
-        msg = Open(instrument=instrument)
+    async def open(self, instrument: Instrument, *, stream: bool) -> SymbolRef:
+        """The symbol's address; starts its actor if there is none. Raises NoFreeLine, sooner for a request than for a *stream*."""
+        msg = Open(instrument=instrument, stream=stream)
         return await self.ask(msg, msg.reply)
 
     async def quote(self, instrument: Instrument) -> Encoded[Quote]:
         """The newest quote; see `SymbolRef.quote` for what it raises."""
         try:
-            return await (await self.open(instrument)).quote()
+            return await (await self.open(instrument, stream=False)).quote()
         except ActorDown:
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
-            return await (await self.open(instrument)).quote()
+            return await (await self.open(instrument, stream=False)).quote()
 
     def retire(self, ref: SymbolRef) -> None:
         """Ask for a symbol to be stopped; it is not, if somebody wants it by then."""
@@ -70,6 +72,8 @@ class MarketSettings:
     """Times in seconds."""
 
     max_lines: int = 100
+    stream_lines: int = 10
+    """How many of them only streams may open."""
     idle_seconds: float = 60.0
     quote_patience: float = 5.0
 
@@ -94,9 +98,9 @@ class MarketActor(Actor[MarketMessage]):
     async def handle(self, msg: MarketMessage) -> None:
         match msg:
             case Open():
-                ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg.instrument)
+                ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg)
                 if ref is None:
-                    msg.reply.fail(NoFreeLine(f"All {self._settings.max_lines} market-data lines are in use and none of them is idle."))
+                    msg.reply.fail(NoFreeLine(f"All {self._room_for(msg)} market-data lines are in use and none of them is idle."))
                 else:
                     ref.touch()
                     msg.reply.send(ref)
@@ -107,15 +111,18 @@ class MarketActor(Actor[MarketMessage]):
             case _:
                 assert_never(msg)
 
-    async def _make_room_and_start(self, instrument: Instrument) -> SymbolRef | None:
-        if len(self._symbols) >= self._settings.max_lines:
+    def _room_for(self, msg: Open) -> int:
+        return self._settings.max_lines - (0 if msg.stream else self._settings.stream_lines)
+
+    async def _make_room_and_start(self, msg: Open) -> SymbolRef | None:
+        if len(self._symbols) >= self._room_for(msg):
             # Whoever was touched within the last second may be about to be asked; it is not idle yet.
             idle = [ref for ref in self._symbols.values() if ref.idle_for() > 1.0]
             if not idle:
                 return None
             self._stop(max(idle, key=SymbolRef.idle_for), "evicted")
-        ref = SymbolRef(instrument, patience=self._settings.quote_patience)
-        self._symbols[instrument] = ref
+        ref = SymbolRef(msg.instrument, patience=self._settings.quote_patience)
+        self._symbols[msg.instrument] = ref
         await self._supervisor.start(ref, self._builder(ref), SYMBOL_POLICY)
         return ref
 

@@ -119,8 +119,13 @@ async def supervise(
 
 
 def _once(function: Callable[[], None]) -> Callable[[], None]:
-    calls = iter((function,))
-    return lambda: next(calls, lambda: None)()
+    calls = [function]
+
+    def call() -> None:
+        while calls:
+            calls.pop()()
+
+    return call
 
 
 def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:

@@ -35,6 +35,9 @@ ADVISORY = frozenset({10089})
 CLIENT_ID_IN_USE = 326
 """Sent just before the gateway closes the socket."""
 
+TOO_FAST = 100
+"""More than 50 messages a second; the third time the gateway closes the socket."""
+
 CANCEL_OF_UNKNOWN = frozenset({300})
 """A cancel crossed the end of its request; nothing is wrong."""
 

@@ -5,6 +5,7 @@ callback, one network packet at a time, and none of them waits.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -12,6 +13,7 @@ import trio
 from ib_async.contract import Contract, ContractDetails
 
 from ibactors.bridge import codes
+from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
 from ibactors.bridge.lines import Line, float_or_none
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.model import ContractInfo, Figure, PortfolioItem, Position
@@ -58,9 +60,15 @@ class Inbox:
         self.heard_at = trio.current_time()
         self.lost = trio.Event()
         self.reason = "The gateway closed the connection."
+        self.reason_code: int | None = None
         self._arrived = time.time()
         self._packet = trio.Event()
         self._touched: dict[int, Line] = {}
+        self.connectivity = Connectivity()
+        self.on_change: Callable[[Effect], None] = _ignore
+        """Called when a notice changed `connectivity`."""
+        self.on_pacing: Callable[[], None] = _ignore
+        """Called when the gateway complained about too many messages."""
 
     def next_packet(self) -> trio.Event:
         """Set when the next network packet has arrived."""
@@ -78,6 +86,11 @@ class Inbox:
         if not self.lost.is_set():
             self.reason = reason or self.reason
             self.lost.set()
+
+    def set_silent(self, reason: str | None) -> None:
+        """A probe waits for its answer, or has one."""
+        self.connectivity.silent = reason
+        self.on_change(Effect.NONE)
 
     def packet_arrived(self) -> None:
         self._arrived = time.time()
@@ -180,11 +193,39 @@ class Inbox:
                 request.end(codes.to_error(code, text))
         elif line := self.lines.get(request_id):
             if not codes.is_notice(code):
+                line.forget()
                 line.listener.failed(codes.to_error(code, text))
         elif code == codes.CLIENT_ID_IN_USE:
+            self.reason_code = code
             self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
         else:
             log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
+            self._notice(code, text)
+
+    def _notice(self, code: int, text: str) -> None:
+        if code == codes.TOO_FAST:
+            self.on_pacing()
+        elif code == SOCKET_RESET:
+            self.reason = f"The gateway dropped the connection: {text.strip()} ({code})"
+        before = self.connectivity.lost, self.connectivity.degraded
+        effect, farm = self.connectivity.notice(code, text)
+        reason = GatewayDisconnected(f"IB reported: {text.strip()} ({code})")
+        for line in self.lines.values():
+            if effect is Effect.INTERRUPT and serves(farm, line.instrument):
+                line.interrupt(reason)
+            elif effect is Effect.RESUME and serves(farm, line.instrument):
+                line.resume()
+        if effect is Effect.DATA_LOST:
+            self.lines.clear()
+        if self.connectivity.lost:
+            for request in self.requests.values():
+                request.end(reason)
+        if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
+            self.on_change(effect)
+
+
+def _ignore(*_arguments: object) -> None:
+    """Nobody listens yet."""
 
 
 def _from_ib(details: ContractDetails) -> ContractInfo:

@@ -38,6 +38,12 @@ class LineListener(Protocol):
     def failed(self, error: IbactorsError) -> None:
         """IB sent an error for the line."""
 
+    def interrupted(self, error: IbactorsError) -> None:
+        """Data stopped behind the line, which stays open; what came before is not current any more."""
+
+    def resumed(self) -> None:
+        """Data should come again on a line that was interrupted."""
+
 
 def float_or_none(value: float) -> float | None:
     """None for the numbers that IB sends in place of a missing one."""
@@ -56,7 +62,8 @@ class Line:
 
     def __init__(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
         self.listener = listener
-        self._instrument = instrument
+        self.instrument = instrument
+        self._interrupted = False
         self._contract = contract
         self._data_type = MarketDataType.LIVE
         self._prices: dict[str, float | None] = {}
@@ -112,6 +119,25 @@ class Line:
         self._data_type = kinds[number - 1]
         self._changed |= bool(self._prices or self._sizes)
 
+    def interrupt(self, error: IbactorsError) -> None:
+        """Forget all values: they are from before a break."""
+        self.forget()
+        self._interrupted = True
+        self.listener.interrupted(error)
+
+    def resume(self) -> None:
+        """The break is over, says IB."""
+        if self._interrupted:
+            self._interrupted = False
+            self.listener.resumed()
+
+    def forget(self) -> None:
+        """Show no value again that has not come anew."""
+        self._prices.clear()
+        self._sizes.clear()
+        self._halted = self._last_timestamp = None
+        self._changed = False
+
     def packet_done(self, arrived: float) -> None:
         """Tell the listener, if the packet that arrived at Unix time *arrived* changed anything."""
         if self._changed:
@@ -136,9 +162,9 @@ class Line:
     def _quote(self, arrived: float) -> Quote:
         prices, sizes = self._prices, self._sizes
         return Quote(
-            symbol=self._instrument.symbol,
-            exchange=self._instrument.exchange,
-            currency=self._instrument.currency,
+            symbol=self.instrument.symbol,
+            exchange=self.instrument.exchange,
+            currency=self.instrument.currency,
             sec_type=self._contract.sec_type,
             con_id=self._contract.con_id,
             bid=prices.get("bid"),

@@ -1,7 +1,8 @@
 """The order and the pace in which messages leave for the gateway.
 
 A gateway answers more than 50 messages a second with error 100 and closes the socket at the third offence, so that everything waits here
-for its turn, where it is visible and where a request that nobody wants any more can be withdrawn before it was sent.
+for its turn, where it is visible and where a request that nobody wants any more can be withdrawn before it was sent. Cancels and orders go
+first; the other kinds of request take turns, so that a burst of one kind, such as searches for unknown symbols, cannot starve the rest.
 """
 
 from collections import deque
@@ -10,31 +11,42 @@ from typing import NoReturn
 
 import trio
 
+WINDOW = 1.0
+"""Seconds over which the gateway counts."""
+
 
 class Outbox:
-    """Messages waiting to be sent: urgent ones (cancels, orders) first, then in order of arrival, at most *rate* a second."""
+    """Messages waiting to be sent, at most *rate* in any second."""
 
     def __init__(self, rate: int) -> None:
         self._urgent: deque[str] = deque()
-        self._normal: deque[str] = deque()
+        self._kinds: dict[str, deque[str]] = {}
         self._sent: deque[float] = deque(maxlen=rate)
+        self._not_before = 0.0
         self._filled = trio.Event()
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._normal)
+        return len(self._urgent) + sum(map(len, self._kinds.values()))
 
     def put(self, message: str, *, urgent: bool = False) -> None:
         """Queue *message* without waiting. Bounded by its users: one message for each line, request or account."""
-        (self._urgent if urgent else self._normal).append(message)
+        if urgent:
+            self._urgent.append(message)
+        else:
+            self._kinds.setdefault(_kind(message), deque()).append(message)
         self._filled.set()
 
     def withdraw(self, prefix: str) -> bool:
         """Take back the message that starts with *prefix*; False when it has left already."""
-        for message in self._normal:
+        for message in self._kinds.get(_kind(prefix), ()):
             if message.startswith(prefix):
-                self._normal.remove(message)
+                self._kinds[_kind(prefix)].remove(message)
                 return True
         return False
+
+    def pause(self) -> None:
+        """Send nothing for a while, because the gateway complained about the pace (error 100)."""
+        self._not_before = trio.current_time() + WINDOW
 
     async def run(self, write: Callable[[str], None]) -> NoReturn:
         """Hand each message to *write* when its turn has come."""
@@ -42,10 +54,26 @@ class Outbox:
             while not len(self):
                 self._filled = trio.Event()
                 await self._filled.wait()
-            if len(self._sent) == self._sent.maxlen:
-                await trio.sleep_until(self._sent[0] + 1.0)
+            full = len(self._sent) == self._sent.maxlen
+            await trio.sleep_until(max(self._not_before, self._sent[0] + WINDOW if full else 0.0))
             # Chosen after the wait: a cancel that came meanwhile goes first, and a withdrawn request is gone.
-            queue = self._urgent or self._normal
-            if queue:
+            message = self._next()
+            if message is not None:
                 self._sent.append(trio.current_time())
-                write(queue.popleft())
+                write(message)
+
+    def _next(self) -> str | None:
+        if self._urgent:
+            return self._urgent.popleft()
+        for kind, waiting in list(self._kinds.items()):
+            # The kind whose turn it was goes to the end of the line.
+            del self._kinds[kind]
+            if waiting:
+                self._kinds[kind] = waiting
+                return waiting.popleft()
+        return None
+
+
+def _kind(message: str) -> str:
+    """The message id, which is the first field."""
+    return message.partition("\0")[0]

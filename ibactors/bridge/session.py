@@ -9,6 +9,7 @@ are collected by request id, and each request has its own deadline and its own e
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ import trio_asyncio
 from ib_async.contract import Contract
 
 from ibactors.bridge.client import GatewayClient
+from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.inbox import AccountListener, Inbox, Request
 from ibactors.bridge.lines import Line, LineListener
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
@@ -54,8 +56,23 @@ class Session:
         self._client = client
         self._inbox = inbox
         self._settings = settings
+        self._summary_id: int | None = None
         self.accounts: tuple[str, ...] = tuple(client.getAccounts())
         self.server_version: int = client.serverVersion()
+
+    @property
+    def lost(self) -> str | None:
+        """Why the gateway has no data although the socket is open (1100, 2110); None while it has."""
+        return self._inbox.connectivity.lost
+
+    @property
+    def degraded(self) -> str | None:
+        """What is wrong although requests are answered, for example a broken farm; None when nothing is."""
+        return self._inbox.connectivity.degraded
+
+    def on_change(self, listener: Callable[[Effect], None]) -> None:
+        """Call *listener* whenever `lost` or `degraded` has changed, or the gateway lost all lines (1101)."""
+        self._inbox.on_change = listener
 
     @property
     def waiting(self) -> int:
@@ -101,10 +118,16 @@ class Session:
             self._client.cancel_market_data(line_id)
 
     def watch_accounts(self, listener: AccountListener) -> None:
-        """Subscribe to summary, positions and portfolio (messages 62, 61, 6) for the rest of the session."""
+        """Subscribe to summary, positions and portfolio (messages 62, 61, 6), in place of an earlier listener."""
         self._inbox.account_listener = listener
+        if self._summary_id is not None:
+            # A gateway allows two summaries a session (error 322), and one that goes on does not send all of it again.
+            self._client.cancelAccountSummary(self._summary_id)
+            self._client.cancelPositions()
+            self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[0])
+        self._summary_id = self._client.getReqId()
         self._client.reqPositions()
-        self._client.reqAccountSummary(self._client.getReqId(), "All", _SUMMARY_TAGS)
+        self._client.reqAccountSummary(self._summary_id, "All", _SUMMARY_TAGS)
         self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[0])
 
 
@@ -115,6 +138,7 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
     """
     inbox = Inbox()
     client = GatewayClient(inbox, settings.messages_per_second)
+    inbox.on_pacing = client.outbox.pause
     lost: GatewayDisconnected
     try:
         async with trio_asyncio.open_loop():
@@ -127,7 +151,7 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
                     task_status.started(Session(client, inbox, settings))
                     client.reqMarketDataType(settings.market_data_type.ib_number)
                     await _probe(client, inbox, settings)
-                raise GatewayDisconnected(inbox.reason)
+                raise GatewayDisconnected(inbox.reason, ib_code=inbox.reason_code)
             finally:
                 with trio.move_on_after(0.5, shield=True):
                     await _disconnect(client, inbox)
@@ -176,8 +200,13 @@ async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings)
             continue
         client.reqCurrentTime()
         heard = inbox.next_packet()
-        with trio.move_on_after(settings.probe_deadline):
+        with trio.move_on_after(settings.probe_deadline / 4):
             await heard.wait()
+        if not heard.is_set():
+            inbox.set_silent("The gateway is silent and has not answered a probe yet.")
+            with trio.move_on_after(settings.probe_deadline * 3 / 4):
+                await heard.wait()
+            inbox.set_silent(None)
         if not heard.is_set():
             raise GatewayDisconnected(
                 f"The gateway fell silent: no data for {settings.idle_before_probe:g} s "

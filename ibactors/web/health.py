@@ -6,7 +6,7 @@ import msgspec
 
 from ibactors import __version__
 from ibactors.errors import GatewayDisconnected
-from ibactors.model import SessionStatus, now
+from ibactors.model import SessionPhase, SessionStatus, now
 from ibactors.system import Phase
 from ibactors.web.operations import Call, Nothing, Operation
 from ibactors.web.problems import Problem, make_problem
@@ -62,7 +62,7 @@ async def get_root(call: Call[Nothing, Nothing]) -> Root:
 async def get_health(call: Call[Nothing, Nothing]) -> Health:
     session = call.system.connection.sessions.value
     return Health(
-        status="healthy" if session.up else "degraded",
+        status="healthy" if session.phase is SessionPhase.UP else "degraded",
         ib_connected=session.up,
         timestamp=now(),
         reason=session.reason,

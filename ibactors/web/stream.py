@@ -201,7 +201,7 @@ class _Client:
         for symbol in _symbols_of(command):
             instrument = instrument_of(symbol, command)
             try:
-                opened[instrument] = await self._system.market.open(instrument)
+                opened[instrument] = await self._system.market.open(instrument, stream=True)
             except IbactorsError as exc:
                 self._answer(_error(exc, symbol=instrument.symbol, message_id=command.id))
         newest = {instrument: self._start_listening(instrument, ref, command) for instrument, ref in opened.items()}

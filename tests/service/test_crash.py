@@ -30,6 +30,12 @@ class PoisonedListener:
     def failed(self, error: IbactorsError) -> None:
         self._listener.failed(error)
 
+    def interrupted(self, error: IbactorsError) -> None:
+        self._listener.interrupted(error)
+
+    def resumed(self) -> None:
+        self._listener.resumed()
+
 
 class Hook:
     """Runs real sessions with every line's listener wrapped."""

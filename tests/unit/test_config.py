@@ -24,6 +24,8 @@ ACCEPTED = [
     ("IBACTORS_PROBE_IDLE_SECONDS", "3", "probe_idle", 3.0),
     ("IBACTORS_PROBE_TIMEOUT_SECONDS", "3", "probe_timeout", 3.0),
     ("IBACTORS_MAX_STREAMS", "5", "max_streams", 5),
+    ("IBACTORS_CLIENT_IDS", "4", "client_ids", 4),
+    ("IBACTORS_STREAM_LINES", "0", "stream_lines", 0),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
 ]
 REFUSED = [

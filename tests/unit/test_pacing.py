@@ -63,16 +63,16 @@ async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockCloc
 
 async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock):
     outbox, sent = Outbox(2), []
-    for message in ("1:a", "2:b", "3:c", "4:d", "33:e"):
+    for message in ("1\0a\0", "2\0b\0", "3\0c\0", "4\0d\0", "33\0e\0"):
         outbox.put(message)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()
-        assert outbox.withdraw("3:")
-        assert not outbox.withdraw("3:")
-        assert not outbox.withdraw("1:"), "it has left"
+        assert outbox.withdraw("3\0")
+        assert not outbox.withdraw("3\0")
+        assert not outbox.withdraw("1\0"), "it has left"
         assert len(outbox) == 2
-    assert [message for _, message in sent] == ["1:a", "2:b", "4:d", "33:e"]
+    assert [message for _, message in sent] == ["1\0a\0", "2\0b\0", "4\0d\0", "33\0e\0"]
     assert sent[-1][0] - sent[0][0] == pytest.approx(1)
 
 
@@ -97,3 +97,23 @@ async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock
         outbox.put("now", urgent=True)
         await wait_all_tasks_blocked()
         assert [message for _, message in sent] == ["now"]
+
+
+async def test_kinds_of_message_take_turns(autojump_clock: MockClock):
+    outbox, sent = Outbox(2), []
+    for number in range(4):
+        outbox.put(f"9\0search {number}\0")
+    outbox.put("1\0line a\0")
+    outbox.put("1\0line b\0")
+    await send(outbox, sent, 10)
+    order = [message.split("\0")[1] for _, message in sent]
+    assert order == ["search 0", "line a", "search 1", "line b", "search 2", "search 3"]
+
+
+async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_clock: MockClock):
+    outbox, sent = Outbox(5), []
+    outbox.put("1\0a\0")
+    outbox.pause()
+    paused = trio.current_time()
+    await send(outbox, sent, 10)
+    assert sent[0][0] - paused == pytest.approx(1)

@@ -1,0 +1,250 @@
+"""A symbol actor: one market-data line, the newest quote, and all who want it.
+
+It finds the contract, opens the line in each new session and publishes every change on `SymbolRef.updates`, where WebSocket clients
+listen; a REST request asks it and is answered at once from the newest quote, or when the first set of values is in. What it holds is only
+ever shown while the session that it came from is up: on a break the quote is thrown away and listeners get `Stale`.
+
+When nobody has wanted it for a while it asks the market actor to be retired. When IB says that there is nothing to be had (no such
+contract, no permission), it publishes `Failed` and retires soon, so that a later request tries again.
+"""
+
+from typing import Protocol, assert_never
+
+import msgspec
+import structlog
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.kernel import Actor, Mailbox, Reply
+from ibactors.actors.symbol import (
+    Failed,
+    Feed,
+    FirstSetDue,
+    Forget,
+    GetQuote,
+    IdleCheck,
+    Interrupted,
+    LineFailed,
+    Reopen,
+    Resumed,
+    SessionChanged,
+    SymbolMessage,
+    SymbolRef,
+    Ticked,
+    Verify,
+)
+from ibactors.bridge.codes import ADVISORY
+from ibactors.errors import (
+    CompetingSession,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayTimeout,
+    IbactorsError,
+)
+from ibactors.model import ContractInfo, Encoded, Quote, SessionPhase, SessionStatus, Stale, now
+
+log = structlog.get_logger(__name__)
+
+FIRST_SET_WAIT = 0.5
+"""Seconds after the first tick for the rest of the first set to arrive; IB sends it within a few packets."""
+REOPEN_WAIT = 1.0
+"""Seconds until a line that could not be opened in a live session is tried again."""
+VERIFY_WAIT = 1.5
+"""Seconds within which ticks must come again after IB said that data is back; a line without is opened anew."""
+COMPETING_WAIT = 10.0
+"""Seconds until a line that lost its data to another session is requested again; no notice tells when that session ends."""
+FAILED_LINGER = 5.0
+"""Seconds for which a failure is remembered, so that clients that insist do not hammer IB."""
+
+
+class Market(Protocol):
+    """What a symbol needs of the market actor."""
+
+    def retire(self, ref: SymbolRef) -> None:
+        """Stop the symbol, unless somebody wants it again."""
+
+
+class SymbolActor(Actor[SymbolMessage]):
+    """One incarnation: it begins without any value and requests everything anew."""
+
+    mailbox_size = 1024  # one ask a waiting REST request; more are refused with 503
+
+    def __init__(self, ref: SymbolRef, connection: ConnectionRef, market: Market, *, idle_seconds: float) -> None:
+        super().__init__(ref)
+        self._me = ref
+        self._connection = connection
+        self._market = market
+        self._idle_seconds = idle_seconds
+        self._contract: ContractInfo | None = None
+        self._epoch = 0
+        self._feed: Feed | None = None
+        self._quote: Encoded[Quote] | None = None
+        self._first_set_over = False
+        self._problem: IbactorsError | None = None
+        self._waiting: list[Reply[Encoded[Quote]]] = []
+        self._reopening = False
+
+    async def run(self, mailbox: Mailbox[SymbolMessage]) -> None:
+        self.after(self._idle_seconds, IdleCheck())
+        with self._connection.sessions.listening(self._session_changed) as session:
+            self._session_changed(session)
+            try:
+                await self.serve(mailbox)
+            finally:
+                self._connection.close_line(self._me.name)
+                if self._quote is not None:
+                    self._go_stale("actor_down", "The symbol's actor stopped.")
+
+    async def handle(self, msg: SymbolMessage) -> None:
+        match msg:
+            case GetQuote():
+                self._answer_or_wait(msg.reply)
+            case SessionChanged():
+                await self._on_session(msg.session)
+            case IdleCheck():
+                self._check_idle()
+            case Reopen():
+                self._reopening = False
+                await self._open()
+            case Forget():
+                self._market.retire(self._me)
+            case _:
+                if msg.feed is self._feed:
+                    await self._on_feed(msg)
+
+    async def _on_feed(self, msg: Ticked | LineFailed | Interrupted | Resumed | Verify | FirstSetDue) -> None:
+        match msg:
+            case Ticked():
+                self._on_quote(msg.feed, msg.quote)
+            case LineFailed():
+                self._on_line_error(msg.error)
+            case Interrupted():
+                self._lose(msg.error)
+            case Resumed():
+                self.after(VERIFY_WAIT, Verify(feed=msg.feed))
+            case Verify():
+                if self._quote is None:
+                    self._feed = None
+                    await self._open()
+            case FirstSetDue():
+                self._first_set_over = True
+                self._answer_waiting()
+            case _:
+                assert_never(msg)
+
+    def _session_changed(self, session: SessionStatus) -> None:
+        self._me.tell_newest("session", SessionChanged(session=session))
+
+    async def _on_session(self, session: SessionStatus) -> None:
+        if session.up and (session.epoch != self._epoch or self._feed is None):
+            await self._open()
+        elif not session.up:
+            if session.phase is not SessionPhase.LOST:
+                self._feed = None
+            self._lose(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+
+    async def _open(self) -> None:
+        """Open the line in the present session, whatever there was before."""
+        session = self._connection.sessions.value
+        if not session.up or (self._feed is not None and self._epoch == session.epoch):
+            return
+        self._lose(None)
+        feed = Feed(self._me)
+        try:
+            self._contract = self._contract or await self._find_contract()
+            await self._connection.open_line(self._me.name, self._me.instrument, self._contract, feed)
+        except (GatewayDisconnected, GatewayTimeout) as exc:
+            self._refuse_waiting(exc)
+            self._reopen_later()
+        except IbactorsError as exc:
+            self._fail(exc)
+        else:
+            self._epoch, self._feed = session.epoch, feed
+
+    def _reopen_later(self) -> None:
+        if not self._reopening:
+            self._reopening = True
+            self.after(REOPEN_WAIT, Reopen())
+
+    async def _find_contract(self) -> ContractInfo:
+        found = await self._connection.find_contracts(self._me.instrument)
+        if not found:
+            raise ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
+        if len(found) > 1:
+            raise ContractAmbiguous(
+                f"{len(found)} contracts fit {self._me.instrument.name}.", extra={"candidates": msgspec.to_builtins(found)}
+            )
+        return found[0]
+
+    def _on_quote(self, feed: Feed, quote: Quote) -> None:
+        if self._quote is None:
+            self.after(FIRST_SET_WAIT, FirstSetDue(feed=feed))
+        self._problem = self._me.advisory = None
+        self._quote = Encoded(quote)
+        self._me.updates.publish(self._quote)
+        if self._waiting:
+            self._answer_waiting()
+
+    def _on_line_error(self, error: IbactorsError) -> None:
+        if error.ib_code in ADVISORY:
+            self._me.advisory = error
+        elif isinstance(error, CompetingSession):
+            # The line lives on: ticks come again when the other session ends, or it takes a new request.
+            self._lose(error)
+            if self._feed is not None:
+                self.after(COMPETING_WAIT, Verify(feed=self._feed))
+        else:
+            self._fail(error)
+
+    def _answer_or_wait(self, reply: Reply[Encoded[Quote]]) -> None:
+        session = self._connection.sessions.value
+        if not session.up:
+            reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+        elif self._problem is not None:
+            reply.fail(self._problem)
+        elif self._quote is not None and self._epoch == session.epoch and (self._first_set_over or self._quote.value.complete):
+            reply.send(self._quote)
+        else:
+            reply.defer()
+            self._waiting = [waiting for waiting in self._waiting if not waiting.settled]
+            self._waiting.append(reply)
+
+    def _answer_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for reply in waiting:
+            self._answer_or_wait(reply)
+
+    def _refuse_waiting(self, error: IbactorsError) -> None:
+        waiting, self._waiting = self._waiting, []
+        for reply in waiting:
+            reply.fail(error)
+
+    def _lose(self, error: IbactorsError | None) -> None:
+        """Throw away what is known; *error* is why, or None when a new line is about to be opened. The next tick ends it."""
+        had_quote = self._quote is not None
+        self._quote = None
+        self._first_set_over = False
+        self._problem = error
+        if error is None:
+            self._feed = None
+        else:
+            self._refuse_waiting(error)
+        if had_quote:
+            self._go_stale(*((error.code, str(error)) if error else ("gateway_disconnected", "The session was replaced.")))
+
+    def _fail(self, error: IbactorsError) -> None:
+        log.info("symbol_failed", symbol=self._me.instrument.name, code=error.code, ib_code=error.ib_code)
+        self._problem = error
+        self._quote = None
+        self._refuse_waiting(error)
+        self._me.updates.publish(Failed(error=error))
+        self.after(FAILED_LINGER, Forget())
+
+    def _go_stale(self, code: str, reason: str) -> None:
+        self._me.updates.publish(Encoded(Stale(symbol=self._me.instrument.symbol, code=code, reason=reason, since=now())))
+
+    def _check_idle(self) -> None:
+        remaining = self._idle_seconds - self._me.idle_for()
+        if remaining <= 0:
+            self._market.retire(self._me)
+        self.after(max(remaining, 1.0), IdleCheck())
