@@ -53,6 +53,7 @@ class Control:
             "competing": ("on|off", self._competing),
             "fill": ("ORDERID", self._fill),
             "reject": ("REASON...", self._reject),
+            "hours": ("on|off", self._hours),
         }
 
     @property
@@ -202,6 +203,11 @@ class Control:
 
     def _reject(self, arguments: list[str]) -> None:
         self._gateway.orders.reject_next = arguments[0]
+
+    def _hours(self, arguments: list[str]) -> None:
+        if arguments[0] not in ("on", "off"):
+            raise CommandError("usage: hours on|off")
+        self._gateway.orders.keeps_hours = arguments[0] == "on"
 
     def _refresh_lines(self, farm: str | None = None) -> None:
         for line in self._lines():

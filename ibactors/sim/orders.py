@@ -119,7 +119,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
         )
 
     for fill in filter(wanted, session.gateway.orders.fills):
-        session.send(frames.execution(session.version, request_id, fill))
+        session.send(frames.execution(session.version, request_id, fill, session.gateway.dialect))
         if not fill.is_summary:
             session.send(frames.commission_report(fill))
     session.send(messages.executions_end(request_id))
@@ -129,7 +129,7 @@ def _completed_orders(session: Session, fields: FieldReader) -> None:
     # Only orders from the API exist here, so the flag that leaves out the others changes nothing.
     fields.flag()
     for order in session.gateway.orders.finished:
-        session.send(layout.completed_order(session.version, order))
+        session.send(layout.completed_order(session.version, order, session.gateway.dialect))
     session.send(messages.completed_orders_end())
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from ibactors.sim import orders_frames as frames
 from ibactors.sim import orders_layout as layout
 from ibactors.sim.orders_combo import combination
 from ibactors.sim.orders_families import Families
@@ -17,8 +16,9 @@ from ibactors.sim.orders_fills import FillMaker
 from ibactors.sim.orders_floor import Floor, initial_stop, net_price
 from ibactors.sim.orders_life import Fill, Leg, Order, Status
 from ibactors.sim.orders_margin import Preview, Trade, odd_lot_warning, preview, shortfall
+from ibactors.sim.orders_notices import Notices
 from ibactors.sim.orders_rules import Refusal, mismatch, refusal
-from ibactors.sim.orders_time import parse_moment
+from ibactors.sim.orders_time import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
     from ibactors.sim.gateway import Gateway
@@ -37,12 +37,16 @@ class OrderBook:
         self.fills: list[Fill] = []
         self.finished: list[Order] = []
         self.reject_next = ""
+        # A simulator is of use at night too: markets keep their hours only when they are told to.
+        self.keeps_hours = False
         self._gateway = gateway
         self._orders: dict[tuple[int, int], Order] = {}
+        self._living: dict[tuple[int, int], Order] = {}
         self._next_ids: dict[int, int] = {}
         self._random = random.Random(f"{seed}:orders")
         self._perm_id = self._random.randrange(100_000_000, 2_000_000_000)
-        self._families = Families(self._orders)
+        self._notices = Notices(gateway)
+        self._families = Families(self._living)
         self._floor = Floor(gateway.market, self, lambda: gateway.faults.connectivity_lost)
 
     def next_id(self, client_id: int) -> int:
@@ -55,7 +59,7 @@ class OrderBook:
 
     def alive(self, client_id: int | None = None) -> list[Order]:
         """The open orders of one client or of all, oldest first."""
-        orders = (o for o in self._orders.values() if not o.done and o.status is not Status.UNTRANSMITTED)
+        orders = (o for o in self._living.values() if o.status is not Status.UNTRANSMITTED)
         return [o for o in orders if client_id in (None, o.client_id)]
 
     def place(self, session: Session, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> None:
@@ -85,7 +89,6 @@ class OrderBook:
             perm_id=self._perm_id,
             placed=self._gateway.now(),
             parent=parent if ticket.parent_id else None,
-            held_until=parse_moment(ticket.echo["goodAfterTime"]),
             leg_fills=[[] for _ in legs] if ticket.legs else [],
         )
         if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
@@ -108,15 +111,14 @@ class OrderBook:
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client."""
-        for order in tuple(self._orders.values()):
+        for order in tuple(self._living.values()):
             if not order.done:
                 self.end(order)
 
-    def end(self, order: Order, reason: str = "") -> None:
+    def end(self, order: Order, *, words: str = "Cancelled by Trader") -> None:
         """Cancel an order that is alive, and what depends on it."""
-        self._finish(order, Status.CANCELLED, "Cancelled by Trader")
-        self._tell(order, status=True)
-        self._tell_error(order, 202, f"Order Canceled - reason:{reason}")
+        self._finish(order, Status.CANCELLED, words)
+        self._notices.cancelled(order)
         for child in self._families.children(order):
             if not order.filled:
                 self.end(child)
@@ -128,8 +130,8 @@ class OrderBook:
     def reject(self, order: Order, reason: str) -> None:
         """Make an order inactive, as the risk checks of a broker do."""
         self._finish(order, Status.INACTIVE, "Rejected")
-        self._tell(order, opened=True, status=True)
-        self._tell_error(order, 201, f"Order rejected - reason:{reason}")
+        self._notices.state(order)
+        self._notices.error(order, 201, f"Order rejected - reason:{reason}")
         for child in self._families.children(order):
             self.end(child)
 
@@ -145,12 +147,11 @@ class OrderBook:
     def tick(self) -> None:
         """Do what is due by the clock; called a few times a second."""
         now = self._gateway.now()
-        for order in tuple(self._orders.values()):
+        for order in tuple(self._living.values()):
             if order.done or order.status is Status.UNTRANSMITTED:
                 continue
-            until = parse_moment(order.ticket.echo["goodTillDate"]) if order.ticket.tif == "GTD" else None
-            if until is not None and until <= now:
-                self.end(order)
+            if order.until is not None and order.until <= now:
+                self.end(order, words="Expired")
             elif order.held_until is not None and order.held_until <= now:
                 order.held_until = None
                 self._work(order)
@@ -160,28 +161,22 @@ class OrderBook:
         fills = self._fills_of(order, size, prices)
         self.fills += fills
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
-        for session in self._clients_of(order):
-            for fill in fills:
-                session.send(frames.execution(session.version, frames.LIVE, fill))
-        self._tell(order, opened=True, status=True)
+        self._notices.executed(order, fills)
+        self._notices.state(order)
         if order.remaining == 0:
             self._finish(order, Status.FILLED, f"Filled Size: {order.filled}")
-            self._tell(order, opened=True, status=True, priced=True)
-        for session in self._clients_of(order):
-            for fill in fills:
-                if not fill.is_summary:
-                    session.send(frames.commission_report(fill))
-        for session in self._gateway.ready_sessions():
-            session.repeat()
+            self._notices.state(order, priced=True)
+        self._notices.charged(order, fills)
         self._act_on_family(order, size)
 
     def elected(self, order: Order) -> None:
         """Tell that a stop has become a market or limit order."""
         order.status = Status.SUBMITTED
-        self._tell(order, opened=True, status=True)
+        self._notices.state(order)
 
     def _accept(self, order: Order) -> None:
-        self._orders[order.client_id, order.order_id] = order
+        key = (order.client_id, order.order_id)
+        self._orders[key] = self._living[key] = order
         self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
         reason = self.reject_next or shortfall(self._preview(order))
         self.reject_next = ""
@@ -194,13 +189,20 @@ class OrderBook:
         family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
         for member in family:
             member.status = Status.PRESUBMITTED
-            member.stop = initial_stop(member, self._floor.quote(member.legs[0].instrument))
-            odd = odd_lot_warning(member.instrument, member.quantity)
-            self._tell(member, opened=True, status=True)
-            if odd:
-                self._tell_error(member, 399, frames.order_message(member, odd))
+            self._schedule(member)
+            self._notices.state(member)
+            self._notices.warn(member, opening(member, self._gateway.now()) if self.keeps_hours else None)
         for member in family:
             self._work(member)
+
+    def _schedule(self, order: Order) -> None:
+        """Set what follows from a new or changed ticket: the stop, and when the order begins and ends."""
+        now = self._gateway.now()
+        order.until = expiry(order, now)
+        starts = [opening(order, now) if self.keeps_hours else None, parse_moment(order.ticket.echo["goodAfterTime"])]
+        order.held_until = max((s for s in starts if s is not None and s > now), default=None)
+        if not order.triggered:
+            order.stop = initial_stop(order, self._floor.quote(order.legs[0].instrument))
 
     def _work(self, order: Order) -> None:
         """Let the market at an order that is free to work."""
@@ -213,7 +215,7 @@ class OrderBook:
             self.end(order)
         elif order.status is Status.PRESUBMITTED and not order.waits_for_trigger:
             order.status = Status.SUBMITTED
-            self._tell(order, opened=True, status=True)
+            self._notices.state(order)
         order.rested = True
 
     def _modify(self, session: Session, order: Order, ticket: Ticket, instrument: Instrument) -> None:
@@ -227,10 +229,9 @@ class OrderBook:
             return
         order.ticket = ticket
         order.reduced = 0
-        if not order.triggered:
-            order.stop = initial_stop(order, self._floor.quote(order.legs[0].instrument))
         if order.status is not Status.UNTRANSMITTED:
-            self._tell(order, opened=True, status=True)
+            self._schedule(order)
+            self._notices.state(order)
             self._work(order)
         elif ticket.transmit:
             self._transmit(order)
@@ -275,10 +276,10 @@ class OrderBook:
                 self.end(other)
             else:
                 other.reduced += size
-                self._tell(other, opened=True, status=True)
+                self._notices.state(other)
         if order.status is Status.FILLED:
             for child in self._families.children(order):
-                self._tell(child, opened=True, status=True)
+                self._notices.state(child)
                 self._work(child)
 
     def _finish(self, order: Order, status: Status, words: str) -> None:
@@ -288,18 +289,5 @@ class OrderBook:
         order.completed = self._gateway.now()
         order.completed_status = words
         self._floor.leave(order)
+        self._living.pop((order.client_id, order.order_id), None)
         self.finished.append(order)
-
-    def _clients_of(self, order: Order) -> list[Session]:
-        return [s for s in self._gateway.ready_sessions() if s.client_id == order.client_id]
-
-    def _tell(self, order: Order, *, opened: bool = False, status: bool = False, priced: bool = False) -> None:
-        for session in self._clients_of(order):
-            if opened:
-                session.send(layout.open_order(session.version, order, priced=priced))
-            if status:
-                session.send(frames.order_status(order))
-
-    def _tell_error(self, order: Order, code: int, text: str) -> None:
-        for session in self._clients_of(order):
-            session.error(order.order_id, code, text)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibactors.sim.datetimes import Dialect, moment, zone
 from ibactors.sim.ledger import price
+from ibactors.sim.orders_time import GATEWAY_ZONE
 from ibactors.sim.wire import UNSET_DOUBLE, frame
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 EXECUTIONS_WITH_REVISION = 178
 LIVE = -1
+OUTSIDE_HOURS_IGNORED = (
+    "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order type and destination. "
+    "PlaceOrder is now being processed."
+)
 
 
 def order_status(order: Order) -> bytes:
@@ -38,14 +44,14 @@ def order_status(order: Order) -> bytes:
     )
 
 
-def execution(version: int, request_id: int, fill: Fill) -> bytes:
+def execution(version: int, request_id: int, fill: Fill, dialect: Dialect) -> bytes:
     """Encode execDetails (11); the request id is -1 when nobody asked."""
     order, i = fill.order, fill.instrument
     strike = repr(float(i.strike))
     contract = (i.con_id, i.symbol, i.sec_type, i.last_trade_date, strike, i.right, i.multiplier)
     fields: list[str | int] = [11, request_id, order.order_id, *contract]
     fields += [fill.venue, i.currency, i.local_symbol, i.trading_class]
-    fields += [fill.exec_id, timestamp(fill.time), order.account, fill.venue]
+    fields += [fill.exec_id, moment(fill.time, GATEWAY_ZONE, dialect), order.account, fill.venue]
     fields += ["BOT" if fill.buys else "SLD", fill.size, price(fill.price), order.perm_id, order.client_id]
     fields += [0, fill.cumulated, price(fill.average), order.ticket.echo["orderRef"]]
     # No economic value rule, no multiplier for it, and the model the order belongs to.
@@ -68,6 +74,8 @@ def order_message(order: Order, warning: str) -> str:
     return f"Order Message:\n{order.ticket.action} {order.quantity} {i.local_symbol} {venue}\nWarning: {warning}"
 
 
-def timestamp(moment: dt.datetime) -> str:
-    """A time with its zone, which every client parses the same wherever it runs."""
-    return f"{moment:%Y%m%d %H:%M:%S} UTC"
+def not_before(order: Order, opens: dt.datetime) -> str:
+    """The warning of error 399 that a market is closed, with its opening in the market's own time."""
+    zone_name = order.legs[0].instrument.time_zone
+    local = opens.astimezone(zone(zone_name))
+    return f"Your order will not be placed at the exchange until {local:%Y-%m-%d %H:%M:%S} {zone_name}."

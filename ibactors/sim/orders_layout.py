@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibactors.sim.datetimes import Dialect, moment
 from ibactors.sim.ledger import money
-from ibactors.sim.orders_frames import timestamp
 from ibactors.sim.orders_life import Status
+from ibactors.sim.orders_time import GATEWAY_ZONE
 from ibactors.sim.wire import UNSET_DOUBLE, UNSET_INTEGER, frame
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def open_order(version: int, order: Order, preview: Preview | None = None, *, pr
     return frame(*fields)
 
 
-def completed_order(version: int, order: Order) -> bytes:
+def completed_order(version: int, order: Order, dialect: Dialect) -> bytes:
     """Encode completedOrder (101)."""
     echo = order.ticket.echo
     # What has been filled completely has size 0 in this list.
@@ -80,7 +81,7 @@ def completed_order(version: int, order: Order) -> bytes:
     fields += [*_stop_and_offset(order), _plain(echo["cashQty"]), 1, echo["isOmsContainer"], ""]
     fields += [order.filled, UNSET_INTEGER, echo.get("autoCancelParent", "0"), _SHAREHOLDER, 0, 0]
     fields.append(order.parent.perm_id if order.parent is not None else _NO_PARENT)
-    fields.append(timestamp(order.completed) if order.completed is not None else "")
+    fields.append(moment(order.completed, GATEWAY_ZONE, dialect) if order.completed is not None else "")
     fields.append(order.completed_status)
     if version >= WITH_OFFSETS:
         fields += _offsets(order, done=True)

@@ -88,6 +88,7 @@ class Order:
     # A gateway shows the market's price as the limit of a market order for currency.
     shown_limit: float | None = None
     held_until: dt.datetime | None = None
+    until: dt.datetime | None = None
     reduced: int = 0
     warning: str = ""
     fills: list[Fill] = field(default_factory=list)
