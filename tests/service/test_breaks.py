@@ -83,7 +83,9 @@ async def test_silent_gateway_is_found_and_left() -> None:
         await stream.send(action="subscribe", symbol="AAPL")
         await stream.expect("quote")
         await service.gateway.do("mute")
-        status = await stream.expect("status", within=3)
+        suspicion = await stream.expect("status", within=3)
+        assert (suspicion["phase"], suspicion["connected"]) == ("degraded", True)
+        status = await stream.expect("status", within=3, connected=False)
         assert "silent" in status["reason"]
         assert (await service.get("/market/quote/AAPL", 503))["code"] == "gateway_disconnected"
         await service.gateway.do("unmute")
