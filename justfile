@@ -30,6 +30,10 @@ interop *args:
 chaos *args:
     python -m chaos "$@"
 
+# the table of faults: what each does, how soon it is noticed, how soon everything is back
+faults:
+    python -m pytest tests/service/test_fault_table.py -q -s --show-capture=no 2>/dev/null | grep -v '^20'
+
 # everything CI runs
 ci: lint type test
 

@@ -88,7 +88,7 @@ class Settings:
     quote_timeout: float = _seconds(
         5.0, "IBACTORS_QUOTE_TIMEOUT_SECONDS", 0.1, 60, "How long a request waits for the first tick of a symbol."
     )
-    connect_timeout: float = _seconds(10.0, "IBACTORS_CONNECT_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to start the API.")
+    connect_timeout: float = _seconds(4.0, "IBACTORS_CONNECT_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to start the API.")
     request_timeout: float = _seconds(10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take for an answer.")
     probe_idle: float = _seconds(5.0, "IBACTORS_PROBE_IDLE_SECONDS", 0.1, 3600, "Silence after which the gateway is probed.")
     probe_timeout: float = _seconds(

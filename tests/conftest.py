@@ -171,7 +171,7 @@ async def running_service(
         stop = trio.Event()
         configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
         url = await nursery.start(lambda task_status: run_service(configured, stop=stop, run=run, task_status=task_status))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=DEADLINE))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=DEADLINE, limits=httpx.Limits(max_connections=1000)))
         service = Service(url=url, http=http, gateway=gateway, stop=stop)
         if wait:
             await service.until("/health", lambda response: response.json()["ib_connected"])

@@ -42,7 +42,7 @@ class SessionSettings:
     port: int = 4002
     client_id: int = 1
     market_data_type: MarketDataType = MarketDataType.DELAYED
-    connect_deadline: float = 10.0
+    connect_deadline: float = 4.0
     request_deadline: float = 10.0
     idle_before_probe: float = 5.0
     probe_deadline: float = 2.0

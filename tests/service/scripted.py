@@ -73,37 +73,72 @@ def encode(fields: Frame) -> bytes:
     return len(payload).to_bytes(4, "big") + payload
 
 
+class Scripted:
+    """A running scripted gateway."""
+
+    def __init__(self, script: Script, version: int, chunk: int) -> None:
+        self.script = script
+        self.port = 0
+        self._version = version
+        self._chunk = chunk
+        self._streams: set[trio.SocketStream] = set()
+
+    async def push(self, *frames: Frame) -> None:
+        """Send frames that nobody asked for."""
+        await self.push_bytes(b"".join(map(encode, frames)))
+
+    async def push_bytes(self, data: bytes) -> None:
+        for stream in tuple(self._streams):
+            await self._send(stream, data)
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        for stream in tuple(self._streams):
+            await stream.aclose()
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        self._streams.add(stream)
+        try:
+            await self._converse(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        finally:
+            self._streams.discard(stream)
+
+    async def _converse(self, stream: trio.SocketStream) -> None:
+        buffer, greeted = b"", False
+        async for data in stream:
+            buffer += data
+            if not greeted:
+                length = int.from_bytes(buffer[4:8], "big")
+                if len(buffer) < 8 + length:
+                    continue
+                greeted, buffer = True, buffer[8 + length :]
+                await self._send(stream, encode([str(self._version), "20250715 19:05:13 Greenwich Mean Time"]))
+            while len(buffer) >= 4 and len(buffer) >= 4 + (length := int.from_bytes(buffer[:4], "big")):
+                request = buffer[4 : 4 + length].decode().split("\0")
+                buffer = buffer[4 + length :]
+                answers = self.script.get(request[0], lambda _request: [])(request)
+                await self._send(stream, b"".join(map(encode, answers)))
+
+    async def _send(self, stream: trio.SocketStream, data: bytes) -> None:
+        for start in range(0, len(data), self._chunk):
+            await stream.send_all(data[start : start + self._chunk])
+
+
+@asynccontextmanager
+async def running_script(script: Script, *, version: int = 178, chunk: int = 65536) -> AsyncIterator[Scripted]:
+    """Serve *script* at a server version, in pieces of *chunk* bytes."""
+    scripted = Scripted(script, version, chunk)
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, scripted.serve, 0)
+        scripted.port = listeners[0].socket.getsockname()[1]
+        yield scripted
+        nursery.cancel_scope.cancel(reason="the test is over")
+
+
 @asynccontextmanager
 async def scripted_gateway(script: Script, *, version: int, chunk: int = 65536) -> AsyncIterator[int]:
-    """Serve *script* at a server version, in pieces of *chunk* bytes; yields the port."""
-
-    async def serve(stream: trio.SocketStream) -> None:
-        async def send(frames: list[Frame]) -> None:
-            data = b"".join(map(encode, frames))
-            for start in range(0, len(data), chunk):
-                await stream.send_all(data[start : start + chunk])
-                if chunk < len(data):
-                    await trio.lowlevel.checkpoint()
-
-        buffer = b""
-        greeted = False
-        try:
-            async for data in stream:
-                buffer += data
-                if not greeted:
-                    length = int.from_bytes(buffer[4:8], "big")
-                    if len(buffer) < 8 + length:
-                        continue
-                    greeted, buffer = True, buffer[8 + length :]
-                    await send([[str(version), "20250715 19:05:13 Greenwich Mean Time"]])
-                while len(buffer) >= 4 and len(buffer) >= 4 + (length := int.from_bytes(buffer[:4], "big")):
-                    request = buffer[4 : 4 + length].decode().split("\0")
-                    buffer = buffer[4 + length :]
-                    await send(script.get(request[0], lambda _request: [])(request))
-        except trio.BrokenResourceError:
-            return
-
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, serve, 0)
-        yield listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel(reason="the test is over")
+    """The same, for tests that need no more than the port."""
+    async with running_script(script, version=version, chunk=chunk) as scripted:
+        yield scripted.port

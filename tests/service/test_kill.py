@@ -1,0 +1,40 @@
+"""The gateway's process is killed while many requests are open."""
+
+import collections
+import signal
+
+import trio
+
+from tests.conftest import Gateway, eventually, running_service
+from tests.service.test_commands import command
+
+REQUESTS = 100
+
+
+async def test_all_open_requests_are_answered_when_the_gateway_is_killed() -> None:
+    async with command("simulate", "--port", "0", "--control-port", "0") as simulator:
+        found = await simulator.until(r"TWS API at 127\.0\.0\.1:(\d+), control commands at 127\.0\.0\.1:(\d+)")
+        port, control_port = int(found[1]), int(found[2])
+        async with running_service(gateway_port=port, max_lines=200, stream_lines=0) as service:
+            gateway = Gateway(ports=type(service.gateway.ports)(port=port, control_port=control_port))
+            await gateway.do("mute")
+            statuses: collections.Counter[int] = collections.Counter()
+            killed_at = float("inf")
+
+            async def ask(number: int) -> None:
+                response = await service.http.get(f"/market/quote/NEW{number}")
+                assert trio.current_time() - killed_at < 2
+                statuses[response.status_code] += 1
+
+            async def all_open() -> bool:
+                actors = (await service.get("/debug/actors"))["actors"]
+                return sum(actor["open_asks"] for actor in actors if actor["name"].startswith("symbol:")) == REQUESTS
+
+            async with trio.open_nursery() as nursery:
+                for number in range(REQUESTS):
+                    nursery.start_soon(ask, number)
+                await eventually(all_open, within=4)
+                killed_at = trio.current_time()
+                simulator.process.send_signal(signal.SIGKILL)
+            assert set(statuses) <= {502, 503, 504}
+            assert statuses.total() == REQUESTS
