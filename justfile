@@ -20,7 +20,11 @@ simulate *args:
 
 # the test suite: unit tests, then real sockets and real clients
 test *args:
-    python -m pytest "$@"
+    python -m pytest -m "not slow" "$@"
+
+# the tests that take longer
+slow *args:
+    python -m pytest -m slow "$@"
 
 # unchanged TWS API clients from their registries against the simulator (installs them into .interop the first time)
 interop *args:
@@ -34,8 +38,12 @@ chaos *args:
 faults:
     python -m pytest tests/service/test_fault_table.py -q -s --show-capture=no 2>/dev/null | grep -v '^20'
 
+# days of a gateway in minutes, and what has leaked: [--hours 24] [--speed 720] [--seed N] [--report]
+soak *args:
+    python -m chaos soak "$@"
+
 # everything CI runs
-ci: lint type test
+ci: lint type test slow
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:

@@ -4,12 +4,13 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import trio
 
 from chaos.load import Options, World, judge_resources, open_world, warm_up
 from chaos.report import figures, table, totals, write_json, write_page
+from chaos.soak import soak, soak_options
 
 _PROGRESS_S = 5.0
 
@@ -18,7 +19,6 @@ def main() -> None:
     """Run and report."""
     arguments = _parser().parse_args()
     options = Options(
-        minutes=arguments.minutes,
         seed=int(time.time()) if arguments.seed is None else arguments.seed,
         streams=arguments.streams,
         callers=arguments.callers,
@@ -26,14 +26,21 @@ def main() -> None:
         only=frozenset(arguments.only),
         logs=arguments.logs,
     )
-    print(f"chaos: seed {options.seed}, {options.minutes:g} minutes; logs in {options.logs}/", flush=True)
+    if arguments.mode == "soak":
+        options = soak_options(options)
+    print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
     sys.exit(trio.run(_run, options, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="chaos", description="The service under load against a simulated gateway that misbehaves.")
     defaults = Options()
-    parser.add_argument("--minutes", type=float, default=defaults.minutes, help="of faults, without warm-up (default: %(default)g)")
+    parser.add_argument(
+        "mode", nargs="?", choices=("chaos", "soak"), default="chaos", help="faults at random, or days of a gateway sped up"
+    )
+    parser.add_argument("--minutes", type=float, default=5.0, help="chaos: of faults, without warm-up (default: %(default)g)")
+    parser.add_argument("--hours", type=float, default=24.0, help="soak: simulated hours (default: %(default)g)")
+    parser.add_argument("--speed", type=float, default=720.0, help="soak: how much faster than the clock (default: %(default)g)")
     parser.add_argument("--seed", type=int, help="of everything random (default: a new one, which is printed)")
     parser.add_argument("--streams", type=int, default=defaults.streams, help="WebSocket clients (default: %(default)s)")
     parser.add_argument("--callers", type=int, default=defaults.callers, help="REST clients (default: %(default)s)")
@@ -45,28 +52,44 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(options: Options, arguments: argparse.Namespace) -> int:
+    mode: str = arguments.mode
+    deserted = mode == "soak"
     async with open_world(options) as world:
         if world.conductor.menu.unknown:
-            print(f"chaos: no recipe for {', '.join(world.conductor.menu.unknown)}; not tried", flush=True)
-        before = await warm_up(world)
-        print(f"chaos: warm: {before}", flush=True)
+            print(f"{mode}: no recipe for {', '.join(world.conductor.menu.unknown)}; not tried", flush=True)
+        before = await warm_up(world, deserted=deserted)
+        print(f"{mode}: warm: {before}", flush=True)
         begun = trio.current_time()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_tell_progress, world)
-            await world.conductor.run(begun + options.minutes * 60)
-            nursery.cancel_scope.cancel(reason="the faults are over")
+        memory = await _misbehave(world, arguments)
         minutes = (trio.current_time() - begun) / 60
-        after = await world.settled(before)
+        after = await world.settled(before, deserted=deserted)
         judge_resources(world.truth, before, after)
-        found = figures(world, before, after, minutes)
+        found = figures(world, before, after, minutes) | {"memory_by_hour": memory}
+    _tell(mode, found, options.logs)
+    if arguments.report:
+        command = f"soak --hours {arguments.hours:g} --speed {arguments.speed:g}" if deserted else f"chaos --minutes {arguments.minutes:g}"
+        write_page(Path("docs/reliability.md"), found, mode, f"{command} --seed {options.seed}")
+    return 1 if found["violations"] else 0
+
+
+async def _misbehave(world: World, arguments: argparse.Namespace) -> list[tuple[float, float]]:
+    memory: list[tuple[float, float]] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_tell_progress, world)
+        if arguments.mode == "soak":
+            memory = await soak(world, arguments.hours, arguments.speed)
+        else:
+            await world.conductor.run(trio.current_time() + arguments.minutes * 60)
+        nursery.cancel_scope.cancel(reason="the faults are over")
+    return memory
+
+
+def _tell(mode: str, found: dict[str, Any], logs: Path) -> None:
     print(f"\n{table(found)}\n\n{totals(found)}\n")
     for kind in found["kinds_of_violation"]:
-        print(f"chaos: {kind['count']:6} x {kind['rule']}  [{kind['faults'] or 'calm'}]")
-    write_json(options.logs / "chaos.json", found)
-    if arguments.report:
-        write_page(Path("docs/reliability.md"), found, "chaos")
-    print(f"chaos: {found['violations']} violations, seed {options.seed}; all figures in {options.logs}/chaos.json")
-    return 1 if found["violations"] else 0
+        print(f"{mode}: {kind['count']:6} x {kind['rule']}  [{kind['faults'] or 'calm'}]")
+    write_json(logs / f"{mode}.json", found)
+    print(f"{mode}: {found['violations']} violations, seed {found['seed']}; all figures in {logs}/{mode}.json", flush=True)
 
 
 async def _tell_progress(world: World) -> NoReturn:

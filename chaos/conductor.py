@@ -9,7 +9,7 @@ from chaos.callers import Caller, HealthWatch
 from chaos.faults import SILENCE_NOTICE_S, Fault, Menu
 from chaos.processes import Control
 from chaos.streams import Listener
-from chaos.truth import RECOVERY_MS, Break, Truth
+from chaos.truth import ARRIVAL_MS, RECOVERY_MS, Break, Truth
 
 GIVE_UP_S = 20.0
 HEALTH_S = 2.0
@@ -88,7 +88,7 @@ class Conductor:
             await self.control.do("drop")
             begun = truth.now
             with trio.move_on_after(GIVE_UP_S):
-                while self.note_recovery(Measured(name="cure", at_s=0.0), begun) or not await self._rest_is_live(begun):
+                while self.note_recovery(Measured(name="cure", at_s=0.0), begun) or not await self._rest_is_live(begun):  # noqa: ASYNC110  # nothing tells
                     await trio.sleep(_LOOK_S)
                 found.ended = truth.now
 
@@ -104,6 +104,7 @@ class Conductor:
         for command in fault.end:
             await self.control.do(command)
         truth.still -= fault.still
+        truth.rested_until |= dict.fromkeys(fault.still, truth.now + ARRIVAL_MS)
         if broken is not None:
             broken.ended = truth.now
 
@@ -127,13 +128,13 @@ class Conductor:
         limit = max(fault.notice_s, HEALTH_S) * 1000
         while truth.now < begun + limit + truth.lag_ms:
             self._note_notice(fault, measured, begun, epoch)
-            if None not in (measured.sign_s, measured.told_s) and (measured.health_s is not None or not fault.session):
+            if None not in (measured.sign_s, measured.told_s) and (measured.health_s is not None or not fault.health):
                 return
             await trio.sleep(_LOOK_S)
         if measured.told_s is None:
             holders = {x.view.client: names[:3] for x in self.listeners if (names := x.untold(begun, fault.symbols))}
             truth.blame("not told", f"{len(holders)} clients", f"{limit / 1000:g} s after its begin: {dict(list(holders.items())[:5])}")
-        if measured.health_s is None and fault.session:
+        if measured.health_s is None and fault.health:
             truth.blame("health lies", "health", f"{limit / 1000:g} s after its begin /health is {self.health.state}")
 
     def _note_notice(self, fault: Fault, measured: Measured, begun: float, epoch: int) -> None:

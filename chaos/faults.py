@@ -28,7 +28,9 @@ class Fault:
     symbols: frozenset[str] = frozenset()
     """Symbols whose values before its begin are void."""
     session: bool = False
-    """Whether the session is lost, so that health must say so."""
+    """Whether account data is not to be had either."""
+    health: bool = False
+    """Whether /health must say so."""
     notice_s: float = NOTICE_S
     still: frozenset[str] = frozenset()
     """Symbols that do not tick while it lasts, although what is shown of them is good."""
@@ -52,17 +54,26 @@ def _drop(_: random.Random, truth: Truth) -> Fault:
 
 def drop_of(truth: Truth) -> Fault:
     """The simplest break: all API sockets are reset."""
-    return Fault(name="drop", begin=("drop",), symbols=_all(truth), session=True)
+    return Fault(name="drop", begin=("drop",), symbols=_all(truth), session=True, health=True)
 
 
 def _refuse(chance: random.Random, truth: Truth) -> Fault:
     seconds = round(chance.choice([0.3, 1, chance.uniform(1, 6)]), 1)
-    return Fault(name="refuse", begin=(f"refuse {seconds}",), hold_s=seconds, symbols=_all(truth), session=True)
+    return Fault(name="refuse", begin=(f"refuse {seconds}",), hold_s=seconds, symbols=_all(truth), session=True, health=True)
 
 
 def _mute(chance: random.Random, truth: Truth) -> Fault:
     hold = chance.uniform(3, 7)
-    return Fault(name="mute", begin=("mute",), end=("unmute",), hold_s=hold, symbols=_all(truth), session=True, notice_s=SILENCE_NOTICE_S)
+    return Fault(
+        name="mute",
+        begin=("mute",),
+        end=("unmute",),
+        hold_s=hold,
+        symbols=_all(truth),
+        session=True,
+        health=True,
+        notice_s=SILENCE_NOTICE_S,
+    )
 
 
 def _blink(chance: random.Random, truth: Truth) -> Fault:
@@ -76,7 +87,8 @@ def _garbage(chance: random.Random, _: Truth) -> Fault:
 
 def _connectivity(code: str) -> Recipe:
     def recipe(chance: random.Random, truth: Truth) -> Fault:
-        return Fault(name=f"1100, {code}", begin=("1100",), end=(code,), hold_s=chance.uniform(0.5, 5), symbols=_all(truth))
+        hold = chance.uniform(0.5, 5)
+        return Fault(name=f"1100, {code}", begin=("1100",), end=(code,), hold_s=hold, symbols=_all(truth), session=True, health=True)
 
     return recipe
 
@@ -90,6 +102,7 @@ def _farm(chance: random.Random, truth: Truth) -> Fault:
         end=(f"farm-up {farm}",),
         hold_s=chance.uniform(0.5, 5),
         symbols=symbols,
+        health=True,
     )
 
 

@@ -32,7 +32,6 @@ _LAG_STEP_S = 0.02
 class Options:
     """How hard and how long."""
 
-    minutes: float = 5.0
     seed: int = 1
     streams: int = 50
     callers: int = 20
@@ -86,13 +85,13 @@ class World:
             memory_mb=round(self.service.memory_mb, 1),
         )
 
-    async def settled(self, wanted: Resources | None = None) -> Resources:
-        """Counts with all clients silent; waits until they are down to what is wanted, but not for ever."""
-        self.gate.close()
+    async def settled(self, wanted: Resources | None = None, *, deserted: bool = False) -> Resources:
+        """Counts with all clients silent, or gone; waits until they are down to what is wanted, but not for ever."""
+        self.gate.close(deserted=deserted)
         await trio.sleep(_SETTLE_S)
         found = await self.resources()
         with trio.move_on_after(_SETTLE_LIMIT_S):
-            while not all(x.connected for x in self.listeners) or (wanted is not None and not _is_back(found, wanted)):
+            while any(x.connected == deserted for x in self.listeners) or (wanted is not None and not _is_back(found, wanted)):
                 await trio.sleep(1)
                 found = await self.resources()
         self.gate.open()
@@ -212,8 +211,8 @@ async def _watch_programs(world: World) -> NoReturn:
         await trio.sleep(0.2)
 
 
-async def warm_up(world: World) -> Resources:
-    """Wait until everything is live, go through one break, and count what is held then."""
+async def warm_up(world: World, *, deserted: bool = False) -> Resources:
+    """Wait until everything is live, go through one break, and count what is held then, with or without streams."""
     truth = world.truth
     # Until the first session is up there is nothing to be had: a break like any other, without a beginning.
     start = Break(fault="start", symbols=frozenset(truth.symbols), session=True, begun=0.0, void_from=0.0)
@@ -226,4 +225,4 @@ async def warm_up(world: World) -> Resources:
     await trio.sleep(1)
     await world.conductor.cause([drop_of(truth)])
     world.conductor.measured.clear()
-    return await world.settled()
+    return await world.settled(deserted=deserted)

@@ -11,7 +11,6 @@ from typing import Any
 from chaos.conductor import Measured
 from chaos.load import Resources, World
 
-BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 _COLUMNS = (("sign_s", "first sign"), ("told_s", "all told"), ("health_s", "/health"), ("first_s", "first value"), ("live_s", "all live"))
 
 
@@ -84,16 +83,17 @@ def totals(found: dict[str, Any]) -> str:
     return f"Checked: {', '.join(kinds)}; answers {statuses}.\nHeld after warm-up → at the end: {held}."
 
 
-def write_page(path: Path, found: dict[str, Any], mode: str) -> None:
+def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> None:
     """Put the figures between the markers of the documentation page."""
     text = path.read_text()
-    head, _, rest = text.partition(BEGIN)
-    _, marker, tail = rest.partition(END)
+    begin, end = f"<!-- {mode}: begin -->", f"<!-- {mode}: end -->"
+    head, _, rest = text.partition(begin)
+    _, marker, tail = rest.partition(end)
     if not marker:
-        raise ValueError(f"{path} has no {BEGIN} and {END}")
+        raise ValueError(f"{path} has no {begin} and {end}")
     load = f"{found['streams']} streams, {found['callers']} REST clients, {found['symbols']} symbols"
     lines = [
-        f"`./dev {mode}`: {found['minutes']:g} minutes, seed {found['seed']}, {load}; {found['machine']}.",
+        f"`./dev {command}`: {found['minutes']:g} minutes, {load}; {found['machine']}.",
         "",
         table(found),
         "",
@@ -103,7 +103,7 @@ def write_page(path: Path, found: dict[str, Any], mode: str) -> None:
         "",
         f"Violations: {found['violations']}.",
     ]
-    path.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}")
+    path.write_text(f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{tail}")
 
 
 def write_json(path: Path, found: dict[str, Any]) -> None:

@@ -31,16 +31,20 @@ class Gate:
     """Closed while resources are counted: nobody connects, leaves, pauses or asks."""
 
     opened: trio.Event = field(default_factory=trio.Event)
+    deserted: bool = False
+    """While it is closed not even the streams stay."""
 
     @property
     def is_open(self) -> bool:
         return self.opened.is_set()
 
     def open(self) -> None:
+        self.deserted = False
         self.opened.set()
 
-    def close(self) -> None:
+    def close(self, *, deserted: bool = False) -> None:
         self.opened = trio.Event()
+        self.deserted = deserted
 
 
 class Listener:
@@ -59,6 +63,8 @@ class Listener:
     async def run(self) -> NoReturn:
         """Connect again and again."""
         while True:
+            if self._gate.deserted:
+                await self._gate.opened.wait()
             try:
                 stream = await StreamClient.open(
                     self._port,
@@ -92,6 +98,8 @@ class Listener:
         pause_at = trio.current_time() + self._random.uniform(2, 8)
         self._truth.checked["connections"] += 1
         while trio.current_time() < leave_at or not self._gate.is_open:
+            if self._gate.deserted and not self._gate.is_open:
+                return
             with trio.move_on_after(1):
                 for text in await stream.receive():
                     self._take(text)

@@ -115,6 +115,8 @@ class Truth:
         self.active: list[str] = []
         self.still: set[str] = set()
         """Symbols that do not tick now although nothing is broken: halted, or set to a price."""
+        self.rested_until: dict[str, float] = {}
+        """Until then such a symbol may show a value that is older than its timestamp, as something else of it was news."""
         self.newest: dict[str, int] = collections.defaultdict(int)
         """The newest bid of each symbol that any prompt client has seen."""
         self.checked = collections.Counter[str]()
@@ -214,7 +216,7 @@ class Truth:
         return sent
 
     def _check_age(self, view: View, quote: Message, symbol: Symbol, newest: int) -> None:
-        if quote.timestamp is None or not newest or symbol.name in self.still:
+        if quote.timestamp is None or not newest or symbol.name in self.still or self.rested_until.get(symbol.name, 0.0) > self.now:
             return
         age = self.wall(quote.timestamp) - newest
         if not -FUTURE_MS <= age <= ARRIVAL_MS + self.lag_ms:
