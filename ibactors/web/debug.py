@@ -6,7 +6,9 @@ from quart import request
 
 from ibactors import tasktree
 from ibactors.actors.kernel import Ref
+from ibactors.model import SessionStatus
 from ibactors.system import System
+from ibactors.web.health import masked
 from ibactors.web.operations import Answer, Call, Nothing, Operation, encode
 
 
@@ -26,8 +28,9 @@ class ActorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All actors, and how much of the gateway is in use."""
+    """All actors, the session, and how much of the gateway is in use."""
 
+    session: SessionStatus
     actors: list[ActorReport]
     lines: int
     unsent: int
@@ -53,6 +56,7 @@ def report(ref: Ref[object]) -> ActorReport:
 def reports(system: System) -> ActorsReport:
     """The whole supervisor, by name."""
     return ActorsReport(
+        session=masked(system.connection.sessions.value),
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
         lines=system.connection.lines,
         unsent=system.connection.unsent,

@@ -1,9 +1,11 @@
 """What callers see when the gateway goes away, falls silent or comes back."""
 
+import statistics
 import time
 from datetime import datetime
 from typing import Any
 
+import pytest
 import trio
 
 from ibactors.sim import SimulatorOptions
@@ -59,6 +61,21 @@ async def test_live_again_soon_after_the_port_returns(service: Service) -> None:
             quote = await stream.expect("quote")
             came = datetime.fromisoformat(quote["timestamp"]).timestamp()
             assert returns_at - 0.2 < came < returns_at + 2
+
+
+@pytest.mark.slow
+async def test_first_tick_comes_within_a_second_of_the_ports_return(service: Service) -> None:
+    waits: list[float] = []
+    async with service.stream() as stream:
+        await stream.send(action="subscribe", symbol="AAPL")
+        await stream.expect("quote")
+        for _ in range(20):
+            asked = time.time()
+            await service.gateway.do("refuse 0.5")
+            await stream.expect("stale")
+            quote = await stream.expect("quote")
+            waits.append(datetime.fromisoformat(quote["timestamp"]).timestamp() - asked - 0.5)
+    assert statistics.median(waits) < 1.0, waits
 
 
 async def test_no_value_from_before_a_break_is_ever_shown_after_it() -> None:

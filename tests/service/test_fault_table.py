@@ -81,9 +81,7 @@ async def play(fault: Fault, service: Service, act: Act, measured: Measured) -> 
         measured.recovery = await timed(measured, "after", fault.after, service, stream, symbol, fault.recovery)
 
 
-async def timed(  # noqa: PLR0917
-    measured: Measured, when: str, shows: Shows, service: Service, stream: Stream, symbol: str, within: float
-) -> float | None:
+async def timed(measured: Measured, when: str, shows: Shows, service: Service, stream: Stream, symbol: str, within: float) -> float | None:
     began = trio.current_time()
     last = await until_it_shows(shows, service, stream, symbol, within + 4)
     took = trio.current_time() - began

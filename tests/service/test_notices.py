@@ -1,7 +1,5 @@
 """IB's own notices: which data they stop, and what brings it back."""
 
-from typing import Any
-
 import trio
 
 from tests.conftest import Service, Stream, eventually, running_service
