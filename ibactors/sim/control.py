@@ -51,6 +51,7 @@ class Control:
             "farm-down": ("NAME", self._farm_down),
             "farm-up": ("NAME", self._farm_up),
             "competing": ("on|off", self._competing),
+            "bulletin": ("WORD...", self._bulletin),
             "fill": ("ORDERID", self._fill),
             "reject": ("REASON...", self._reject),
             "hours": ("on|off", self._hours),
@@ -207,7 +208,10 @@ class Control:
     def _hours(self, arguments: list[str]) -> None:
         if arguments[0] not in ("on", "off"):
             raise CommandError("usage: hours on|off")
-        self._gateway.orders.keeps_hours = arguments[0] == "on"
+        self._gateway.orders.keeps_hours = self._gateway.market.keeps_hours = arguments[0] == "on"
+
+    def _bulletin(self, arguments: list[str]) -> None:
+        self._gateway.publish_bulletin(" ".join(arguments))
 
     def _refresh_lines(self, farm: str | None = None) -> None:
         for line in self._lines():

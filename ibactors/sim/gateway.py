@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ibactors.sim import messages
 from ibactors.sim.catalogue import build_catalogue
 from ibactors.sim.clockprices import PriceClock
 from ibactors.sim.datetimes import Dialect
@@ -18,6 +19,8 @@ from ibactors.sim.market import Market
 from ibactors.sim.orders_book import OrderBook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.session import Session
 
@@ -57,24 +60,40 @@ class Counters:
 class Gateway:
     """One simulated IB Gateway."""
 
-    def __init__(self, *, accounts: tuple[str, ...], rate: float, seed: int, clock_prices: bool = False, extra_symbols: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: tuple[str, ...],
+        rate: float,
+        seed: int,
+        clock_prices: bool = False,
+        extra_symbols: int = 0,
+        keeps_hours: bool = False,
+        now: Callable[[], dt.datetime] | None = None,
+    ) -> None:
+        self._now = now or _utc_now
         self.account_names = accounts
         self.faults = Faults()
         self.counters = Counters()
         self.catalogue = build_catalogue(self.now().date(), extra_symbols=extra_symbols)
         self.clock = PriceClock(self.catalogue) if clock_prices else None
-        self.market = Market(self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence, clock=self.clock)
+        self.market = Market(
+            self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence, clock=self.clock, keeps_hours=keeps_hours
+        )
         self.ledger = Ledger(accounts, self.market)
         self.sessions: set[Session] = set()
         # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
         self.dialect = Dialect.ZONED
+        # A new day has an old bulletin, for clients that want those of the day too.
+        self.bulletins = ["Simulated bulletin: this gateway is not connected to Interactive Brokers."]
         self.handshake_s = 5.0
         self.snapshot_wait_s = 11.0
         self.orders = OrderBook(self, seed=seed)
+        self.orders.keeps_hours = keeps_hours
 
     def now(self) -> dt.datetime:
         """The gateway's clock; everything that is dated on the wire comes from here."""
-        return dt.datetime.now(dt.UTC)
+        return self._now()
 
     @property
     def refresh_s(self) -> float:
@@ -94,7 +113,18 @@ class Gateway:
         """The lowest order id that the client may use."""
         return self.orders.next_id(client_id)
 
+    def publish_bulletin(self, text: str) -> None:
+        """Send a news bulletin to every client that subscribed to them."""
+        self.bulletins.append(text)
+        for session in self.ready_sessions():
+            if session.wants_bulletins:
+                session.send(messages.news_bulletin(len(self.bulletins), text))
+
     def announce(self, code: int, text: str) -> None:
         """Send a notice without request id to every client."""
         for session in self.ready_sessions():
             session.error(-1, code, text)
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
 
 VOLATILITY = 0.28
 RATE = 0.04
 _DAYS_PER_YEAR = 365
 _LOWEST, _HIGHEST = 0.001, 8.0
+
+
+class Terms(TypedDict):
+    """What an option's worth depends on, besides volatility."""
+
+    spot: float
+    strike: float
+    years: float
+    call: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +71,7 @@ def implied_volatility(*, price: float, spot: float, strike: float, years: float
 
     if not at(low) <= price <= at(high):
         return None
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle) < price else (low, middle)
     return (low + high) / 2

@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibactors.sim import messages
+from ibactors.sim.generics import Generics
 from ibactors.sim.instruments import Fate
+from ibactors.sim.news import headline_tick
+from ibactors.sim.optionticks import computations
 from ibactors.sim.ticks import SIZES_IN_SHARES, Change
+from ibactors.sim.walk import Field
 
 if TYPE_CHECKING:
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.session import Session
 
 LIVE = 1
+FROZEN = 2
 DELAYED = 3
+DELAYED_FROZEN = 4
+QUOTES = frozenset({Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE})
 _COMPETING_TEXT = "No market data during competing live session"
 
 
@@ -22,7 +29,9 @@ class Line:
 
     is_line = True
 
-    def __init__(self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool) -> None:
+    def __init__(
+        self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool, generic: frozenset[str] = frozenset()
+    ) -> None:
         self.request_id = request_id
         self.instrument = instrument
         self.delayed = delayed
@@ -30,6 +39,10 @@ class Line:
         self._id_bytes = f"{request_id}\0".encode()
         self._lots = session.version < SIZES_IN_SHARES
         self._introduced = False
+        self._top = "mdoff" not in generic
+        walk = session.gateway.market.walk(instrument)
+        self._generics = Generics(request_id, session.version, walk, generic, session.gateway.market.seed)
+        self._headlines = "292" in {g.split(":")[0] for g in generic}
 
     def begin(self) -> None:
         """Send all present values and every change from now on."""
@@ -56,6 +69,8 @@ class Line:
         """Send a change of the instrument."""
         if self.instrument.fate is not Fate.QUIET and self._introduced:
             self._send(change)
+            if not self.delayed:
+                self._send_frames(self._generics.then(change, self._session.gateway.now()))
 
     def refresh(self) -> None:
         """Send every value of the instrument, preceded on the first time by what kind of data it is."""
@@ -67,7 +82,7 @@ class Line:
             self._introduced = True
             self._introduce()
         if self.instrument.fate is not Fate.QUIET:
-            self._send(self._session.gateway.market.look(self.instrument))
+            self._send_all()
 
     def tell_competing(self) -> None:
         """Report that another session of the user has the data."""
@@ -78,8 +93,38 @@ class Line:
         exchange_map = "9c0001" if i.sec_type in ("STK", "OPT") else ""
         self._session.send(messages.tick_parameters(self.request_id, i.min_tick, exchange_map))
         kind = DELAYED if self.delayed else LIVE
+        if self._is_frozen:
+            kind += 1
         self._session.send(messages.market_data_type(self.request_id, kind))
 
+    @property
+    def _is_frozen(self) -> bool:
+        """Whether the last values of a closed market are wanted: types 2 and 4."""
+        wanted = self._session.market_data_type == (DELAYED_FROZEN if self.delayed else FROZEN)
+        return wanted and not self._session.gateway.market.is_open(self.instrument)
+
+    def _send_all(self) -> None:
+        market = self._session.gateway.market
+        change = market.look(self.instrument)
+        if not market.is_open(self.instrument) and not self._is_frozen:
+            # A closed market has no quotes, only what was traded.
+            self._send_frames([messages.no_quote(self.request_id, t) for t in ((66, 67) if self.delayed else (1, 2))])
+            change = Change(market.walk(self.instrument), set(change.fields) - QUOTES)
+        self._send(change)
+        if not self.delayed:
+            self._send_frames(self._generics.first(self._session.gateway.now()))
+        if self._headlines:
+            self._session.send(headline_tick(self.request_id, self.instrument, self._session.gateway.now()))
+
     def _send(self, change: Change) -> None:
+        if not self._top:
+            return
         data = change.frames(self._id_bytes, delayed=self.delayed, lots=self._lots)
         self._session.send_ticks(self, data, count=change.size)
+        if self.instrument.sec_type == "OPT":
+            market = self._session.gateway.market
+            self._send_frames(computations(market, self.instrument, change.fields, self.request_id, delayed=self.delayed))
+
+    def _send_frames(self, frames: list[bytes]) -> None:
+        if frames:
+            self._session.send_ticks(self, b"".join(frames), count=len(frames))

@@ -15,6 +15,7 @@ import trio
 
 from ibactors.sim.clockprices import ClockWalk
 from ibactors.sim.greeks import option_price
+from ibactors.sim.hours import is_open
 from ibactors.sim.ticks import Change
 from ibactors.sim.walk import Field, PriceWalk
 
@@ -50,11 +51,13 @@ class Market:
         now: Callable[[], dt.datetime],
         silent: Callable[[Instrument], bool],
         clock: PriceClock | None = None,
+        keeps_hours: bool = False,
     ) -> None:
         self.catalogue = catalogue
         self.rate = rate
         self.seed = seed
         self.began = now()
+        self.keeps_hours = keeps_hours
         self._now = now
         self._silent = silent
         self._clock = clock
@@ -83,7 +86,8 @@ class Market:
         """The price to value a position with, moved on first if nobody watches the instrument."""
         walk = self.walk(instrument)
         now = trio.current_time()
-        if instrument.con_id not in self._watchers and now - walk.stepped_at >= 1 / self.rate:
+        due = now - walk.stepped_at >= 1 / self.rate
+        if instrument.con_id not in self._watchers and due and self.is_open(instrument):
             walk.stepped_at = now
             walk.step(self._epoch())
         return walk.mark
@@ -159,7 +163,7 @@ class Market:
         return PriceWalk(instrument, self.seed, self._epoch(), anchor)
 
     def _step(self, instrument: Instrument) -> None:
-        if self._silent(instrument):
+        if self._silent(instrument) or not self.is_open(instrument):
             return
         walk = self.walk(instrument)
         walk.stepped_at = trio.current_time()
@@ -184,16 +188,23 @@ class Market:
     def _epoch(self) -> int:
         return int(self._now().timestamp())
 
+    def years_left(self, option: Instrument) -> float:
+        """The time to an option's expiry, a day at least."""
+        expiry = dt.datetime.strptime(option.last_trade_date, "%Y%m%d").replace(tzinfo=dt.UTC)
+        return max(1, (expiry - self._now()).days) / _DAYS_PER_YEAR
+
+    def is_open(self, instrument: Instrument) -> bool:
+        """Whether an instrument trades now; always, unless the market keeps hours."""
+        return not self.keeps_hours or is_open(instrument.session, instrument.time_zone, self._now())
+
     def _option_model(self, option: Instrument) -> Callable[[], float]:
         underlying = self.catalogue.by_con_id[option.under_con_id]
-        expiry = dt.datetime.strptime(option.last_trade_date, "%Y%m%d").replace(tzinfo=dt.UTC)
-        days = max(1, (expiry - self._now()).days)
 
         def fair() -> float:
             return option_price(
                 spot=self.mark(underlying),
                 strike=float(option.strike),
-                years=days / _DAYS_PER_YEAR,
+                years=self.years_left(option),
                 call=option.right == "C",
             )
 

@@ -52,7 +52,7 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         return
     instrument = the_one(session, request_id, spec)
     if instrument is not None and _ticks_are_known(session, request_id, instrument, generic):
-        _open_line(session, request_id, instrument, snapshot=snapshot or regulatory)
+        _open_line(session, request_id, instrument, frozenset(generic), snapshot=snapshot or regulatory)
 
 
 def _skip_legs(fields: FieldReader) -> None:
@@ -69,7 +69,7 @@ def _ticks_are_known(session: Session, request_id: int, instrument: Instrument, 
     return not unknown
 
 
-def _open_line(session: Session, request_id: int, instrument: Instrument, *, snapshot: bool) -> None:
+def _open_line(session: Session, request_id: int, instrument: Instrument, generic: frozenset[str], *, snapshot: bool) -> None:
     wants_delayed = session.market_data_type in _DELAYED_TYPES
     only_delayed = instrument.fate is Fate.DELAYED_ONLY
     if instrument.fate is Fate.NOT_SUBSCRIBED or (only_delayed and not wants_delayed):
@@ -77,7 +77,7 @@ def _open_line(session: Session, request_id: int, instrument: Instrument, *, sna
         text = f"Requested market data is not subscribed. Delayed market data is {available}."
         session.error(request_id, 354, text)
         return
-    line = Line(session, request_id, instrument, delayed=only_delayed)
+    line = Line(session, request_id, instrument, delayed=only_delayed, generic=generic)
     session.lines[request_id] = line
     if only_delayed:
         text = "Requested market data is not subscribed. Displaying delayed market data."

@@ -227,9 +227,19 @@ def snapshot_end(request_id: int) -> bytes:
     return frame(57, 1, request_id)
 
 
+def news_bulletin(number: int, text: str) -> bytes:
+    """Encode newsBulletin (14) of the regular kind."""
+    return frame(14, 1, number, 1, text, "SMART")
+
+
 def market_data_type(request_id: int, kind: int) -> bytes:
     """Encode marketDataType (58): 1 live, 2 frozen, 3 delayed, 4 delayed frozen."""
     return frame(58, 1, request_id, kind)
+
+
+def no_quote(request_id: int, tick_type: int) -> bytes:
+    """Encode tickPrice (1) of a bid or ask that there is none of."""
+    return frame(1, 6, request_id, tick_type, "-1.00", 0, 0)
 
 
 def tick_parameters(request_id: int, min_tick: str, exchange_map: str) -> bytes:

@@ -10,10 +10,13 @@ from ibactors.sim.depth import REQUESTS as DEPTH
 from ibactors.sim.history import REQUESTS as HISTORY
 from ibactors.sim.history_ticks import REQUESTS as HISTORY_TICKS
 from ibactors.sim.marketdata import REQUESTS as MARKETDATA
+from ibactors.sim.news import REQUESTS as NEWS
+from ibactors.sim.optionticks import REQUESTS as OPTION_TICKS
 from ibactors.sim.orders import REQUESTS as ORDERS
 from ibactors.sim.portfolio import REQUESTS as PORTFOLIO
 from ibactors.sim.positions import REQUESTS as POSITIONS
 from ibactors.sim.reference import REQUESTS as REFERENCE
+from ibactors.sim.scanner import REQUESTS as SCANNER
 from ibactors.sim.talk import REQUESTS as TALK
 from ibactors.sim.tickbytick import REQUESTS as TICK_BY_TICK
 from ibactors.sim.unsimulated import REQUESTS as UNSIMULATED
@@ -27,6 +30,9 @@ REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,
     **TALK,
     **CONTRACTS,
+    **SCANNER,
+    **NEWS,
+    **OPTION_TICKS,
     **REFERENCE,
     **DEPTH,
     **TICK_BY_TICK,

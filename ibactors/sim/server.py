@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
@@ -17,6 +17,10 @@ from ibactors.sim.market import MAX_RATE, MIN_RATE
 from ibactors.sim.ports import open_listener, port_of
 from ibactors.sim.registry import REQUESTS
 from ibactors.sim.session import Session
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
 
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
@@ -28,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorOptions:
-    """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port."""
+    """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port.
+
+    The market always ticks unless it `keeps_hours`. `now` is the clock behind every date, by default the machine's.
+    """
 
     host: str = "127.0.0.1"
     port: int = 4002
@@ -38,6 +45,8 @@ class SimulatorOptions:
     accounts: tuple[str, ...] = ("DU1234567",)
     clock_prices: bool = False
     extra_symbols: int = 0
+    keeps_hours: bool = False
+    now: Callable[[], dt.datetime] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no gateway could run with; ValueError."""
@@ -67,6 +76,8 @@ class Simulator:
             seed=options.seed,
             clock_prices=options.clock_prices,
             extra_symbols=options.extra_symbols,
+            keeps_hours=options.keeps_hours,
+            now=options.now,
         )
         self.control = Control(self)
         self._options = options

@@ -78,6 +78,7 @@ class Session:
         self.lines: dict[int, Line] = {}
         self.repeating: dict[tuple[str, int], Repeating] = {}
         self.streams: dict[tuple[str, int], Stream] = {}
+        self.wants_bulletins = False
         self.small_bar_requests: collections.deque[float] = collections.deque()
         self._stream = stream
         self._nursery: trio.Nursery | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibactors.sim.requests import Request
-from ibactors.sim.wire import frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
-_NO_HISTORY = "Historical Market Data Service error message:No market data permissions for this request"
-_NO_REALTIME = "Invalid Real-time Query:No market data permissions for this request"
 _NO_NEWS = "News feed is not allowed."
 _NO_EID = "Can't find EId with tickerId:{id}"
 
@@ -34,19 +31,6 @@ def _refusal(name: str, code: int, text: str, *, versioned: bool = False) -> Req
     return Request(name=name, handle=refuse)
 
 
-def _empty(name: str, *answer: str | int, with_id: bool = False) -> Request:
-    """A request whose answer is a list that happens to be empty."""
-
-    def answer_empty(session: Session, fields: FieldReader) -> None:
-        if with_id:
-            head, *rest = answer
-            session.send(frame(head, fields.identifier(), *rest))
-        else:
-            session.send(frame(*answer))
-
-    return Request(name=name, handle=answer_empty)
-
-
 def _silent(name: str) -> Request:
     """A request that even a real gateway does not answer."""
 
@@ -56,21 +40,12 @@ def _silent(name: str) -> Request:
     return Request(name=name, handle=ignore)
 
 
-_EMPTY_PARAMETERS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse/>'
-
 REQUESTS: Mapping[int, Request] = {
-    12: _silent("reqNewsBulletins"),
-    13: _silent("cancelNewsBulletins"),
     18: _refusal("requestFA", 321, "FA data operations ignored for non FA customers.", versioned=True),
     19: _refusal("replaceFA", 321, "FA data operations ignored for non FA customers.", versioned=True),
     21: _refusal("exerciseOptions", 322, "Error processing request.", versioned=True),
-    22: _refusal("reqScannerSubscription", 162, _NO_HISTORY),
-    23: _refusal("cancelScannerSubscription", 300, _NO_EID, versioned=True),
-    24: _empty("reqScannerParameters", 19, 1, _EMPTY_PARAMETERS),
     52: _refusal("reqFundamentalData", 430, "Fundamentals data is not allowed.", versioned=True),
     53: _refusal("cancelFundamentalData", 300, _NO_EID, versioned=True),
-    54: _refusal("calculateImpliedVolatility", 10089, _NO_REALTIME, versioned=True),
-    55: _refusal("calculateOptionPrice", 10089, _NO_REALTIME, versioned=True),
     56: _silent("cancelCalculateImpliedVolatility"),
     57: _silent("cancelCalculateOptionPrice"),
     65: _silent("verifyRequest"),
@@ -80,9 +55,6 @@ REQUESTS: Mapping[int, Request] = {
     70: _silent("unsubscribeFromGroupEvents"),
     72: _silent("verifyAndAuthRequest"),
     73: _silent("verifyAndAuthMessage"),
-    84: _refusal("reqNewsArticle", 10276, _NO_NEWS),
-    85: _empty("reqNewsProviders", 85, 0),
-    86: _refusal("reqHistoricalNews", 10276, _NO_NEWS),
     100: _refusal("reqWshMetaData", 10276, _NO_NEWS),
     101: _refusal("cancelWshMetaData", 300, _NO_EID),
     102: _refusal("reqWshEventData", 10276, _NO_NEWS),

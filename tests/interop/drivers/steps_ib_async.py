@@ -20,6 +20,7 @@ class Driven:
         self.forex = module.Forex("EURUSD", conId=12087792)
         self.future = None
         self.option = None
+        self.headline = None
 
     def line(self, contract, generic=""):
         self.ib.reqMktData(contract, generic)
@@ -287,3 +288,57 @@ call("reqMktDepthExchanges")
 call("reqSmartComponents", "9c0001")
 raw("reqFamilyCodes")
 raw("queryDisplayGroups", 906)
+
+
+@step("reqMktData option")
+def line_of_option(d):
+    return d.line(d.option)
+
+
+@step("reqMktData generic")
+def line_generic(d):
+    return d.line(d.stock, "100,101,104,105,106,165,221,225,233,236,258,293,294,295,318,375,411,456,595")
+
+
+@step("reqMktData news")
+def line_news(d):
+    return d.line(d.stock, "mdoff,292:BRFG")
+
+
+@step("calculateImpliedVolatility")
+async def implied_volatility(d):
+    assert 0.1 < (await d.ib.calculateImpliedVolatilityAsync(d.option, 9.5, 228)).impliedVol < 1
+
+
+@step("calculateOptionPrice")
+async def option_price(d):
+    assert (await d.ib.calculateOptionPriceAsync(d.option, 0.3, 228)).optPrice > 0
+
+
+call("reqNewsProviders")
+call("reqScannerParameters")
+
+
+@step("reqHistoricalNews")
+async def historical_news(d):
+    d.headline = await d.ib.reqHistoricalNewsAsync(265598, "BRFG+DJ-N", "", "", 5)
+    assert d.headline
+
+
+@step("reqNewsArticle")
+async def news_article(d):
+    headline = d.headline[0] if isinstance(d.headline, list) else d.headline
+    assert (await d.ib.reqNewsArticleAsync(headline.providerCode, headline.articleId)).articleText
+
+
+@step("reqNewsBulletins")
+def news_bulletins(d):
+    d.ib.reqNewsBulletins(allMessages=True)
+    return d.ib.cancelNewsBulletins
+
+
+@step("reqScannerSubscription")
+def scanner(d):
+    wanted = d.m.ScannerSubscription(instrument="STK", locationCode="STK.US.MAJOR", scanCode="TOP_PERC_GAIN")
+    rows = d.ib.reqScannerSubscription(wanted)
+    return partial(d.ib.cancelScannerSubscription, rows)

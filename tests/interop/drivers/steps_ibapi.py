@@ -9,6 +9,7 @@ from functools import partial
 from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.execution import ExecutionFilter
+from ibapi.scanner import ScannerSubscription
 
 STEPS = {}
 ACCOUNT = "DU1234567"
@@ -164,6 +165,35 @@ def line_of_index(client):
     return line(client, contract("SPX", "IND", "CBOE"))
 
 
+def option():
+    return contract("AAPL", "OPT", localSymbol=FOUND["AAPLC"])
+
+
+@step("reqMktData option")
+def line_of_option(client):
+    return line(client, option())
+
+
+@step("reqMktData generic")
+def line_generic(client):
+    return line(client, contract(), "100,101,104,105,106,165,221,225,233,236,258,293,294,295,318,375,411,456,595")
+
+
+@step("reqMktData news")
+def line_news(client):
+    return line(client, contract(), "mdoff,292:BRFG")
+
+
+@step("calculateImpliedVolatility")
+def implied_volatility(client):
+    client.calculateImpliedVolatility(client.new_id(), option(), 9.5, 228, [])
+
+
+@step("calculateOptionPrice")
+def option_price(client):
+    client.calculateOptionPrice(client.new_id(), option(), 0.3, 228, [])
+
+
 @step("reqMktData snapshot")
 def snapshot(client):
     return line(client, contract(), snapshot=True)
@@ -317,6 +347,39 @@ def smart_components(client):
 @step("queryDisplayGroups")
 def display_groups(client):
     client.queryDisplayGroups(client.new_id())
+
+
+plain("reqNewsProviders")
+plain("reqScannerParameters")
+
+
+@step("reqHistoricalNews")
+def historical_news(client):
+    def found(_, __, provider, article, *___):
+        FOUND["article"] = provider, article
+
+    client.historicalNews = found
+    client.reqHistoricalNews(client.new_id(), 265598, "BRFG+DJ-N", "", "", 5, [])
+
+
+@step("reqNewsArticle")
+def news_article(client):
+    client.reqNewsArticle(client.new_id(), *FOUND["article"], [])
+
+
+@step("reqNewsBulletins")
+def news_bulletins(client):
+    client.reqNewsBulletins(True)
+    return client.cancelNewsBulletins
+
+
+@step("reqScannerSubscription")
+def scanner(client):
+    number = client.new_id()
+    wanted = ScannerSubscription()
+    wanted.instrument, wanted.locationCode, wanted.scanCode = "STK", "STK.US.MAJOR", "TOP_PERC_GAIN"
+    client.reqScannerSubscription(number, wanted, [], [])
+    return partial(client.cancelScannerSubscription, number)
 
 
 @step("reqSoftDollarTiers")

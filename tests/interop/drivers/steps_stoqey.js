@@ -1,7 +1,7 @@
 // One function a step, in the words of @stoqey/ib; each may return what cancels the subscription again.
 "use strict";
 
-const { SecType, MarketDataType } = require("@stoqey/ib");
+const { SecType, MarketDataType, ScanCode } = require("@stoqey/ib");
 
 const ACCOUNT = "DU1234567";
 const stock = { symbol: "AAPL", secType: SecType.STK, exchange: "SMART", currency: "USD" };
@@ -16,6 +16,9 @@ module.exports = function makeSteps(ib) {
     const key = details.contract.symbol + (details.contract.right || "");
     found[key] = found[key] || details.contract.localSymbol;
   });
+
+  ib.on("historicalNews", (_, time, provider, article) => { found.article = [provider, article]; });
+  const option = () => ({ localSymbol: found.AAPLC, secType: SecType.OPT, exchange: "SMART", currency: "USD" });
 
   // A subscription: request with a fresh id, and cancel it afterwards.
   const subscribe = (request, cancel) => () => {
@@ -72,6 +75,11 @@ module.exports = function makeSteps(ib) {
     "reqMktData future": line(() => ({ localSymbol: found.ES, secType: SecType.FUT, exchange: "CME", currency: "USD" })),
     "reqMktData forex": line(() => forex),
     "reqMktData index": line(() => index),
+    "reqMktData option": line(option),
+    "reqMktData generic": line(() => stock, "100,101,104,105,106,165,221,225,233,236,258,293,294,295,318,375,411,456,595"),
+    "reqMktData news": line(() => stock, "mdoff,292:BRFG"),
+    calculateImpliedVolatility: subscribe((id) => ib.calculateImpliedVolatility(id, option(), 9.5, 228)),
+    calculateOptionPrice: subscribe((id) => ib.calculateOptionPrice(id, option(), 0.3, 228)),
     "reqMktData snapshot": subscribe((id) => ib.reqMktData(id, stock, "", true, false)),
     "reqMktData delayed": () => {
       ib.reqMarketDataType(MarketDataType.DELAYED);
@@ -105,6 +113,14 @@ module.exports = function makeSteps(ib) {
     reqSmartComponents: subscribe((id) => ib.reqSmartComponents(id, "9c0001")),
     reqFamilyCodes: () => { ib.reqFamilyCodes(); },
     queryDisplayGroups: subscribe((id) => ib.queryDisplayGroups(id)),
+    reqNewsProviders: () => { ib.reqNewsProviders(); },
+    reqHistoricalNews: subscribe((id) => ib.reqHistoricalNews(id, 265598, "BRFG+DJ-N", "", "", 5)),
+    reqNewsArticle: subscribe((id) => ib.reqNewsArticle(id, ...found.article)),
+    reqNewsBulletins: () => { ib.reqNewsBulletins(true); return () => ib.cancelNewsBulletins(); },
+    reqScannerParameters: () => { ib.reqScannerParameters(); },
+    reqScannerSubscription: subscribe(
+      (id) => ib.reqScannerSubscription(id, { instrument: "STK", locationCode: "STK.US.MAJOR", scanCode: ScanCode.TOP_PERC_GAIN }),
+      (id) => ib.cancelScannerSubscription(id)),
     reqSoftDollarTiers: subscribe((id) => ib.reqSoftDollarTiers(id)),
     reqFundamentalData: subscribe((id) => ib.reqFundamentalData(id, stock, "ReportSnapshot")),
     reqWshMetaData: subscribe((id) => ib.reqWshMetaData(id)),
