@@ -1,7 +1,7 @@
 """The table of faults: what is done to the gateway, and what each endpoint and stream must show during it and after it.
 
-A row is data. `simulated` faults are control commands of the simulator; `scripted` ones are frames of a scripted gateway, for what real gateways do
-and the simulator does not.
+A row is data. `SIMULATED` faults are control commands of the simulator; `SCRIPTED` ones are frames of a scripted gateway, for what real
+gateways do and the simulator does not.
 """
 
 from collections.abc import Awaitable, Callable
