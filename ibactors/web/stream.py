@@ -8,7 +8,7 @@ that a client that only talks cannot grow memory either. Quotes are encoded once
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, Literal, NoReturn
+from typing import NoReturn
 
 import msgspec
 import trio
@@ -19,83 +19,24 @@ from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.model import Encoded, Instrument, Quote, SessionStatus, now
 from ibactors.system import System
-from ibactors.web.market import MAX_SYMBOLS, InstrumentQuery, SymbolText, instrument_of
+from ibactors.web.market import instrument_of
 from ibactors.web.operations import encode, validated
-from ibactors.web.problems import hint_of
+from ibactors.web.stream_messages import (
+    Authenticated,
+    Command,
+    Listing,
+    Message,
+    MessageId,
+    Pong,
+    StatusChange,
+    Subscribed,
+    Unsubscribed,
+    error_message,
+    id_of,
+    symbols_of,
+)
 
 GOING_AWAY, NOT_TEXT, TRY_AGAIN_LATER = 1001, 1003, 1013
-
-MessageId = str | int | None
-
-
-class Command(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client may send."""
-
-    action: Literal["subscribe", "unsubscribe", "list", "ping", "auth"]
-    symbol: SymbolText | None = None
-    symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
-    id: Annotated[str, msgspec.Meta(max_length=200)] | int | None = None
-    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
-    api_key: str | None = None
-
-
-class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="subscribed"):
-    """A subscription was accepted; `symbols` is the full list."""
-
-    symbols: list[str]
-    id: MessageId = None
-
-
-class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
-    """A subscription ended; `symbols` is what is left."""
-
-    symbols: list[str]
-    id: MessageId = None
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="list"):
-    """The present subscriptions."""
-
-    symbols: list[str]
-    id: MessageId = None
-
-
-class Pong(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pong"):
-    """The answer to a ping."""
-
-    timestamp: str
-    id: MessageId = None
-
-
-class Authenticated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="authenticated"):
-    """The answer to an auth message."""
-
-    id: MessageId = None
-
-
-class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="status"):
-    """The session with the gateway changed."""
-
-    connected: bool
-    phase: str
-    epoch: int
-    since: str
-    reason: str | None
-
-
-class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """Something did not work; the socket stays open."""
-
-    code: str
-    message: str
-    symbol: str | None = None
-    id: MessageId = None
-    ib_code: int | None = None
-    field: str | None = None
-    hint: str | None = None
-
-
-Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusChange | StreamError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,7 +121,7 @@ class _Client:
             try:
                 await self._act(validated(Command, lambda text=data: msgspec.json.decode(text, type=Command)))  # type: ignore[misc]
             except InvalidRequest as exc:
-                self._answer(_error(exc, message_id=_id_of(data)))
+                self._answer(error_message(exc, message_id=id_of(data)))
             await self._outbox.taken()
 
     async def _act(self, command: Command) -> None:
@@ -198,12 +139,12 @@ class _Client:
 
     async def _subscribe(self, command: Command) -> None:
         opened: dict[Instrument, SymbolRef] = {}
-        for symbol in _symbols_of(command):
+        for symbol in symbols_of(command):
             instrument = instrument_of(symbol, command)
             try:
                 opened[instrument] = await self._system.market.open(instrument, stream=True)
             except IbactorsError as exc:
-                self._answer(_error(exc, symbol=instrument.symbol, message_id=command.id))
+                self._answer(error_message(exc, symbol=instrument.symbol, message_id=command.id))
         newest = {instrument: self._start_listening(instrument, ref, command) for instrument, ref in opened.items()}
         if opened:
             self._answer(Subscribed(symbols=self._symbols(), id=command.id))
@@ -224,7 +165,7 @@ class _Client:
             self._outbox.put(instrument, update)
 
     def _unsubscribe(self, command: Command) -> None:
-        wanted = [instrument_of(symbol, command) for symbol in _symbols_of(command)]
+        wanted = [instrument_of(symbol, command) for symbol in symbols_of(command)]
         for instrument in wanted:
             exact = instrument in self._subscriptions
             for known in list(self._subscriptions):
@@ -279,7 +220,7 @@ class _Client:
     def _update_texts(self, instrument: Instrument, update: Update | Message) -> list[str]:
         subscription = self._subscriptions[instrument]
         if isinstance(update, Failed):
-            error = _error(update.error, symbol=instrument.symbol, message_id=subscription.id)
+            error = error_message(update.error, symbol=instrument.symbol, message_id=subscription.id)
             self._stop_listening(instrument)
             return [encode(error).decode(), encode(Unsubscribed(symbols=self._symbols(), id=subscription.id)).decode()]
         if not isinstance(update, Encoded):
@@ -292,35 +233,3 @@ class _Client:
                 return []
             subscription.next_due = present + subscription.interval
         return [update.text]
-
-
-def _symbols_of(command: Command) -> list[str]:
-    symbols = [*([command.symbol] if command.symbol else []), *(command.symbols or [])]
-    if not symbols:
-        raise InvalidRequest(f"The action {command.action!r} needs 'symbol' or 'symbols'.", field="symbol")
-    return list(dict.fromkeys(symbols))
-
-
-class _OnlyId(msgspec.Struct, frozen=True):
-    id: str | int | None = None
-
-
-def _id_of(text: str) -> MessageId:
-    """The id of a message that is wrong otherwise, so that its sender can tell which one it was."""
-    try:
-        return msgspec.json.decode(text, type=_OnlyId).id
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _error(error: IbactorsError, *, symbol: str | None = None, message_id: MessageId = None) -> StreamError:
-    field = error.extra.get("field")
-    return StreamError(
-        code=error.code,
-        message=str(error),
-        symbol=symbol,
-        id=message_id,
-        ib_code=error.ib_code,
-        field=field if isinstance(field, str) else None,
-        hint=hint_of(error),
-    )
