@@ -116,8 +116,8 @@ class MarketActor(Actor[MarketMessage]):
 
     async def _make_room_and_start(self, msg: Open) -> SymbolRef | None:
         if len(self._symbols) >= self._room_for(msg):
-            # Whoever was touched within the last second may be about to be asked; it is not idle yet.
-            idle = [ref for ref in self._symbols.values() if ref.idle_for() > 1.0]
+            # Whoever was touched within the last second may be about to be asked; it is not idle yet. One that failed holds no line.
+            idle = [ref for ref in self._symbols.values() if ref.idle_for() > 1.0 or isinstance(ref.updates.value, Failed)]
             if not idle:
                 return None
             self._stop(max(idle, key=SymbolRef.idle_for), "evicted")

@@ -34,6 +34,7 @@ from ibactors.actors.symbol import (
 )
 from ibactors.bridge.codes import ADVISORY
 from ibactors.errors import (
+    ActorError,
     CompetingSession,
     ContractAmbiguous,
     ContractNotFound,
@@ -153,7 +154,7 @@ class SymbolActor(Actor[SymbolMessage]):
         try:
             self._contract = self._contract or await self._find_contract()
             await self._connection.open_line(self._me.name, self._me.instrument, self._contract, feed)
-        except (GatewayDisconnected, GatewayTimeout) as exc:
+        except (GatewayDisconnected, GatewayTimeout, ActorError) as exc:
             self._refuse_waiting(exc)
             self._reopen_later()
         except IbactorsError as exc:

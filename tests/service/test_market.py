@@ -92,6 +92,13 @@ async def test_an_old_price_is_not_shown_when_a_released_line_is_opened_again() 
         assert (await service.get("/market/quote/AAPL"))["bid"] == 20.0
 
 
+async def test_symbols_that_do_not_exist_take_no_lines() -> None:
+    async with running_service(max_lines=3) as service:
+        for number in range(6):
+            await service.get(f"/market/quote/NOPE{number}", 404)
+        assert (await service.get("/market/quote/AAPL"))["bid"] > 0
+
+
 async def test_idle_symbol_gives_way_when_all_lines_are_in_use() -> None:
     async with running_service(max_lines=2) as service, service.stream() as stream:
         await stream.send(action="subscribe", symbol="AAPL")
