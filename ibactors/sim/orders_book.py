@@ -9,15 +9,16 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from ibactors.sim import orders_conditions as conditions
 from ibactors.sim import orders_layout as layout
 from ibactors.sim.orders_combo import combination
 from ibactors.sim.orders_families import Families
-from ibactors.sim.orders_fills import FillMaker
-from ibactors.sim.orders_floor import Floor, initial_stop, net_price
+from ibactors.sim.orders_fills import FillMaker, venue_of
+from ibactors.sim.orders_floor import Floor, initial_stop
 from ibactors.sim.orders_life import Fill, Leg, Order, Status
-from ibactors.sim.orders_margin import Preview, Trade, odd_lot_warning, preview, shortfall
+from ibactors.sim.orders_margin import Preview, odd_lot_warning, preview, shortfall, trades
 from ibactors.sim.orders_notices import Notices
-from ibactors.sim.orders_rules import Refusal, mismatch, refusal
+from ibactors.sim.orders_rules import Refusal, mismatch, refusal, too_late
 from ibactors.sim.orders_time import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ibactors.sim.orders_ticket import Ticket
     from ibactors.sim.session import Session
 
-_STOCK_VENUES = ("NASDAQ", "ARCA", "IEX", "BATS", "NYSE", "MEMX")
 _AT_ONCE = ("IOC", "FOK")
 
 
@@ -71,7 +71,7 @@ class OrderBook:
             self._modify(session, known, ticket, instrument)
             return
         parent = self.find(client_id, ticket.parent_id)
-        wrong = refusal(ticket, instrument)
+        wrong = refusal(ticket, instrument) or conditions.refusal(ticket, self._gateway)
         if ticket.order_id < self.next_id(client_id):
             wrong = Refusal(code=103, text="Duplicate order id")
         elif ticket.parent_id and (parent is None or parent.done):
@@ -106,17 +106,21 @@ class OrderBook:
         elif order.done:
             text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
             session.error(order_id, 10148, text)
+        elif order.cancelling:
+            text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
+            session.error(order_id, 161, text)
         else:
-            self.end(order)
+            self._cancel(order)
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client."""
         for order in tuple(self._living.values()):
-            if not order.done:
-                self.end(order)
+            self._cancel(order)
 
     def end(self, order: Order, *, words: str = "Cancelled by Trader") -> None:
         """Cancel an order that is alive, and what depends on it."""
+        if order.done:
+            return
         self._finish(order, Status.CANCELLED, words)
         self._notices.cancelled(order)
         for child in self._families.children(order):
@@ -140,8 +144,8 @@ class OrderBook:
         orders = [o for o in self.alive() if o.order_id == order_id and o.works]
         for order in orders:
             order.triggered = True
-            single = order.ticket.limit is not None and not order.ticket.legs
-            self.filled(order, order.remaining, [order.ticket.limit or 0.0] if single else self._marks(order))
+            limit = None if order.ticket.legs else order.ticket.limit
+            self.filled(order, order.remaining, self._marks(order) if limit is None else [limit])
         return bool(orders)
 
     def tick(self) -> None:
@@ -150,15 +154,25 @@ class OrderBook:
         for order in tuple(self._living.values()):
             if order.done or order.status is Status.UNTRANSMITTED:
                 continue
-            if order.until is not None and order.until <= now:
+            if order.cancelling:
+                self._cancel(order)
+            elif order.until is not None and order.until <= now:
                 self.end(order, words="Expired")
+            elif order.ticket.conditions and not order.released and conditions.hold(order, self._gateway, self.fills):
+                self._release(order)
             elif order.held_until is not None and order.held_until <= now:
                 order.held_until = None
                 self._work(order)
 
     def filled(self, order: Order, size: int, prices: list[float]) -> None:
         """Book an execution, tell everybody, and let it act on the order's family."""
-        fills = self._fills_of(order, size, prices)
+        fills = FillMaker(
+            order=order,
+            account=self._gateway.ledger.accounts[order.account],
+            now=self._gateway.now(),
+            number=len(self.fills),
+            venue=venue_of(order, self._random),
+        ).execute(size, prices)
         self.fills += fills
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
         self._notices.executed(order, fills)
@@ -174,11 +188,28 @@ class OrderBook:
         order.status = Status.SUBMITTED
         self._notices.state(order)
 
+    def _cancel(self, order: Order) -> None:
+        """Cancel an order, or promise to as long as the broker is out of reach."""
+        if not self._gateway.faults.connectivity_lost:
+            self.end(order)
+        elif not order.cancelling:
+            order.cancelling, order.status = True, Status.PENDING_CANCEL
+            self._notices.status(order)
+
+    def _release(self, order: Order) -> None:
+        """Do what the conditions of an order, which are met, are there for."""
+        order.released = True
+        if order.cancelled_by_conditions:
+            self.end(order)
+        else:
+            self._work(order)
+
     def _accept(self, order: Order) -> None:
         key = (order.client_id, order.order_id)
         self._orders[key] = self._living[key] = order
         self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
-        reason = self.reject_next or shortfall(self._preview(order))
+        # A child closes what its parent opens, which is not there yet.
+        reason = self.reject_next or (shortfall(self._preview(order)) if order.parent is None else "")
         self.reject_next = ""
         if reason:
             self.reject(order, reason)
@@ -206,7 +237,9 @@ class OrderBook:
 
     def _work(self, order: Order) -> None:
         """Let the market at an order that is free to work."""
-        if not order.works or order.held_until is not None:
+        if not order.works or order.held_until is not None or order.waits_for_conditions:
+            # A change of an order that worked may have put it on hold.
+            self._floor.leave(order)
             return
         self._floor.enter(order)
         if order.done:
@@ -219,14 +252,12 @@ class OrderBook:
         order.rested = True
 
     def _modify(self, session: Session, order: Order, ticket: Ticket, instrument: Instrument) -> None:
-        wrong = refusal(ticket, instrument) or mismatch(order, ticket, instrument)
-        if order.done:
-            filled = order.status is Status.FILLED
-            wrong = Refusal(code=104, text="Cannot modify a filled order.") if filled else None
-            wrong = wrong or Refusal(code=103, text="Duplicate order id")
+        wrong = too_late(order) or refusal(ticket, instrument)
+        wrong = wrong or conditions.refusal(ticket, self._gateway) or mismatch(order, ticket, instrument)
         if wrong is not None:
             session.error(order.order_id, wrong.code, wrong.text)
             return
+        order.released = order.released and ticket.conditions == order.ticket.conditions
         order.ticket = ticket
         order.reduced = 0
         if order.status is not Status.UNTRANSMITTED:
@@ -244,31 +275,10 @@ class OrderBook:
         session.send(layout.open_order(session.version, order, self._preview(order)))
 
     def _preview(self, order: Order) -> Preview:
-        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], self._trades(order))
+        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], trades(order, self._marks(order)))
 
     def _marks(self, order: Order) -> list[float]:
         return [self._gateway.market.mark(leg.instrument) for leg in order.legs]
-
-    def _trades(self, order: Order) -> list[Trade]:
-        """What an order would do to the account if it were filled at its own price or else the market's."""
-        prices = self._marks(order)
-        if not order.ticket.legs:
-            prices = [order.ticket.limit or order.ticket.aux or prices[0]]
-        size = order.quantity if order.buys else -order.quantity
-        return [(leg.instrument, size * leg.signed, price) for leg, price in zip(order.legs, prices, strict=True)]
-
-    def _fills_of(self, order: Order, size: int, prices: list[float]) -> list[Fill]:
-        """The execution of a whole order, then those of a combination's legs."""
-        number, exchange = len(self.fills), order.ticket.spec.exchange or order.instrument.exchanges[0]
-        venue = self._random.choice(_STOCK_VENUES) if exchange == "SMART" else exchange
-        account = self._gateway.ledger.accounts[order.account]
-        maker = FillMaker(order=order, account=account, now=self._gateway.now(), number=number, venue=venue)
-        if not order.ticket.legs:
-            return [maker.make(order.fills, order.legs[0], size, prices[0])]
-        fills = [maker.summarize(size, net_price(order, prices))]
-        for leg, price, earlier in zip(order.legs, prices, order.leg_fills, strict=True):
-            fills.append(maker.make(earlier, leg, size * leg.ratio, price))
-        return fills
 
     def _act_on_family(self, order: Order, size: int) -> None:
         for other in self._families.group(order):
@@ -283,8 +293,6 @@ class OrderBook:
                 self._work(child)
 
     def _finish(self, order: Order, status: Status, words: str) -> None:
-        if order.done and order in self.finished:
-            return
         order.status = status
         order.completed = self._gateway.now()
         order.completed_status = words

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibactors.sim.orders_floor import net_price
 from ibactors.sim.orders_life import Fill
 from ibactors.sim.orders_margin import commission
 
 if TYPE_CHECKING:
     import datetime as dt
+    import random
 
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.ledger import Account
     from ibactors.sim.orders_life import Leg, Order
 
 _FIRST_ID = 0xE0D5
+_STOCK_VENUES = ("NASDAQ", "ARCA", "IEX", "BATS", "NYSE", "MEMX")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,17 @@ class FillMaker:
     number: int
     venue: str
 
-    def make(self, earlier: list[Fill], leg: Leg, size: int, price: float) -> Fill:
+    def execute(self, size: int, prices: list[float]) -> list[Fill]:
+        """Fill an order at a price for each leg: the whole first, then the legs of a combination."""
+        order = self.order
+        if not order.ticket.legs:
+            return [self._make(order.fills, order.legs[0], size, prices[0])]
+        fills = [self._summarize(size, net_price(order, prices))]
+        for leg, price, earlier in zip(order.legs, prices, order.leg_fills, strict=True):
+            fills.append(self._make(earlier, leg, size * leg.ratio, price))
+        return fills
+
+    def _make(self, earlier: list[Fill], leg: Leg, size: int, price: float) -> Fill:
         """Fill an order, or a leg of it, and book the trade; `earlier` are the fills before, and get the new one."""
         cumulated, average = _sums(earlier, size, price)
         paid = sum(f.commission for f in earlier)
@@ -40,7 +53,7 @@ class FillMaker:
         earlier.append(fill)
         return fill
 
-    def summarize(self, size: int, price: float) -> Fill:
+    def _summarize(self, size: int, price: float) -> Fill:
         """Fill a combination as a whole; what it does to the account is the business of its legs."""
         order = self.order
         fill = self._fill(order.fills, order.instrument, size, price, buys=order.buys, cost=0.0, realized=None)
@@ -84,3 +97,9 @@ def _sums(earlier: list[Fill], size: int, price: float) -> tuple[int, float]:
     """The size and the average price of all fills with a new one."""
     before, average = (earlier[-1].cumulated, earlier[-1].average) if earlier else (0, 0.0)
     return before + size, (average * before + price * size) / (before + size)
+
+
+def venue_of(order: Order, choice: random.Random) -> str:
+    """Where an order executes: its exchange, or whichever the smart router has found."""
+    exchange = order.ticket.spec.exchange or order.instrument.exchanges[0]
+    return choice.choice(_STOCK_VENUES) if exchange == "SMART" else exchange

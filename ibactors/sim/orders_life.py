@@ -20,6 +20,7 @@ class Status(enum.Enum):
     PRESUBMITTED = "PreSubmitted"
     SUBMITTED = "Submitted"
     FILLED = "Filled"
+    PENDING_CANCEL = "PendingCancel"
     CANCELLED = "Cancelled"
     INACTIVE = "Inactive"
 
@@ -71,7 +72,11 @@ class Fill:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Order:
-    """An order of one client. `reduced` is what its OCA group took from its size."""
+    """An order of one client.
+
+    `reduced` is what its OCA group took from its size, `triggered` tells that its stop has been elected,
+    `released` that its conditions were met, `cancelling` that its cancellation waits for the broker.
+    """
 
     ticket: Ticket
     instrument: Instrument
@@ -83,6 +88,8 @@ class Order:
     parent: Order | None = None
     status: Status = Status.UNTRANSMITTED
     triggered: bool = False
+    released: bool = False
+    cancelling: bool = False
     rested: bool = False
     stop: float | None = None
     # A gateway shows the market's price as the limit of a market order for currency.
@@ -145,6 +152,16 @@ class Order:
     def works(self) -> bool:
         """Whether the market can fill it."""
         return not self.done and self.status is not Status.UNTRANSMITTED and not self.waits_for_parent
+
+    @property
+    def waits_for_conditions(self) -> bool:
+        """Whether it is held until its conditions are met; they may also be there to cancel it."""
+        return bool(self.ticket.conditions) and not self.released and not self.cancelled_by_conditions
+
+    @property
+    def cancelled_by_conditions(self) -> bool:
+        """Whether its conditions end it instead of letting it work."""
+        return self.ticket.echo.get("conditionsCancelOrder") == "1"
 
     @property
     def waits_for_trigger(self) -> bool:

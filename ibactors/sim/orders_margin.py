@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.ledger import Account, Ledger
+    from ibactors.sim.orders_life import Order
 
 # Security type: commission a share or contract, and the least for an order.
 _RATES = {"STK": (0.005, 1.0), "FUT": (2.25, 0.0), "OPT": (0.65, 1.0)}
@@ -46,20 +47,29 @@ def commission(instrument: Instrument, size: int, price: float) -> float:
     return round(amount, 6)
 
 
-def preview(ledger: Ledger, account: Account, trades: Sequence[Trade]) -> Preview:
+def trades(order: Order, marks: Sequence[float]) -> list[Trade]:
+    """What an order would do to the account if it were filled at its own price, or else at the market's."""
+    kind = order.ticket.order_type
+    own = order.ticket.limit if kind in ("LMT", "STP LMT") else order.ticket.aux if kind == "STP" else None
+    prices = marks if own is None or order.ticket.legs else [own]
+    size = order.quantity if order.buys else -order.quantity
+    return [(leg.instrument, size * leg.signed, price) for leg, price in zip(order.legs, prices, strict=True)]
+
+
+def preview(ledger: Ledger, account: Account, planned: Sequence[Trade]) -> Preview:
     """What some trades would do to the account; a size is negative when sold."""
     report = ledger.report(account)
     margin = float(report.values["InitMarginReq", "USD"])
     equity = float(report.values["EquityWithLoanValue", "USD"])
     change = cost = 0.0
-    for instrument, size, price in trades:
+    for instrument, size, price in planned:
         held = account.held(instrument).size
         change += requirement(instrument, held + size, price) - requirement(instrument, held, price)
         cost += commission(instrument, abs(size), price)
     before = (margin, margin, equity)
     changes = (change, change, -cost)
     after = tuple(b + c for b, c in zip(before, changes, strict=True))
-    return Preview(margins=(*before, *changes, *after), commission=cost, currency=trades[0][0].currency)
+    return Preview(margins=(*before, *changes, *after), commission=cost, currency=planned[0][0].currency)
 
 
 def shortfall(outcome: Preview) -> str:

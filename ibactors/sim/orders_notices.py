@@ -33,10 +33,14 @@ class Notices:
             session.send(layout.open_order(session.version, order, priced=priced))
             session.send(frames.order_status(order))
 
-    def cancelled(self, order: Order) -> None:
-        """Send orderStatus and the error that confirms it."""
+    def status(self, order: Order) -> None:
+        """Send orderStatus alone."""
         for session in self._clients_of(order):
             session.send(frames.order_status(order))
+
+    def cancelled(self, order: Order) -> None:
+        """Send orderStatus and the error that confirms it."""
+        self.status(order)
         self.error(order, 202, "Order Canceled - reason:")
 
     def error(self, order: Order, code: int, text: str) -> None:

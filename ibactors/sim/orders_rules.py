@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibactors.sim.orders_life import Status
 from ibactors.sim.orders_time import parse_moment
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ def refusal(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     return _wrong_size(ticket) or _wrong_kind(ticket, instrument) or _wrong_price(ticket, instrument)
 
 
+def too_late(order: Order) -> Refusal | None:
+    """Why an order that is done cannot be changed."""
+    if not order.done:
+        return None
+    if order.status is Status.FILLED:
+        return Refusal(code=104, text="Cannot modify a filled order.")
+    return Refusal(code=103, text="Duplicate order id")
+
+
 def mismatch(order: Order, ticket: Ticket, instrument: Instrument) -> Refusal | None:
     """What keeps a ticket from replacing that of an order."""
     before = order.ticket
@@ -53,17 +63,17 @@ def mismatch(order: Order, ticket: Ticket, instrument: Instrument) -> Refusal | 
     if ticket.order_type != before.order_type and "TRAIL" in ticket.order_type + before.order_type:
         return Refusal(code=329, text="Order modify failed. Cannot change to the new order type.")
     if ticket.quantity <= order.filled:
-        return _invalid(f"The new order size is not above the {order.filled} that have been filled")
+        return invalid_order(f"The new order size is not above the {order.filled} that have been filled")
     return None
 
 
 def _wrong_size(ticket: Ticket) -> Refusal | None:
     if ticket.action not in ACTIONS:
-        return _invalid(f"Invalid action '{ticket.action[:40]}'")
+        return invalid_order(f"Invalid action '{ticket.action[:40]}'")
     if ticket.quantity == 0:
         return Refusal(code=434, text="The order size cannot be zero.")
     if not 0 < ticket.quantity < _MOST:
-        return _invalid("Invalid order size")
+        return invalid_order("Invalid order size")
     if ticket.quantity != int(ticket.quantity):
         text = "Fractional-sized order cannot be placed via API. Please place the order using desktop application."
         return Refusal(code=10243, text=text)
@@ -76,14 +86,14 @@ def _wrong_kind(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     if ticket.order_type in _UNSUPPORTED or (ticket.legs and ticket.order_type not in ("MKT", "LMT")):
         return Refusal(code=387, text="Unsupported order type for this exchange and security type.")
     if ticket.order_type not in _SIMULATED:
-        return _invalid(f"Invalid order type '{ticket.order_type[:40]}'")
+        return invalid_order(f"Invalid order type '{ticket.order_type[:40]}'")
     if ticket.tif not in TIMES_IN_FORCE:
-        return _invalid(f"Invalid time in force '{ticket.tif[:40]}'")
+        return invalid_order(f"Invalid time in force '{ticket.tif[:40]}'")
     dates = {"goodTillDate": ticket.tif == "GTD", "goodAfterTime": False}
     for name, needed in dates.items():
         text = ticket.echo[name]
         if (needed or text) and parse_moment(text) is None:
-            return _invalid(f"Invalid date, time, or time-zone entered in {name}: '{text[:40]}'")
+            return invalid_order(f"Invalid date, time, or time-zone entered in {name}: '{text[:40]}'")
     return None
 
 
@@ -96,7 +106,7 @@ def _wrong_price(ticket: Ticket, instrument: Instrument) -> Refusal | None:
         if not wanted:
             continue
         if price is None:
-            return _invalid(f"The {name} is missing")
+            return invalid_order(f"The {name} is missing")
         if not _on_grid(price, instrument) or (price <= 0 and not ticket.legs):
             return Refusal(code=110, text=_NOT_ON_GRID)
     if "TRAIL" in ticket.order_type:
@@ -107,12 +117,12 @@ def _wrong_price(ticket: Ticket, instrument: Instrument) -> Refusal | None:
 def _wrong_trail(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     amounts = [a for a in (ticket.aux, ticket.trail_percent) if a]
     if len(amounts) != 1 or amounts[0] < 0 or amounts[0] == float("inf"):
-        return _invalid("A trailing order needs either a trailing amount or a trailing percentage")
+        return invalid_order("A trailing order needs either a trailing amount or a trailing percentage")
     if ticket.aux and not _on_grid(ticket.aux, instrument):
         return Refusal(code=110, text=_NOT_ON_GRID)
     has_offset = ticket.echo["lmtPriceOffset"] or (ticket.limit and ticket.trail_stop)
     if ticket.order_type == "TRAIL LIMIT" and not has_offset:
-        return _invalid("A trailing stop limit order needs a limit price offset")
+        return invalid_order("A trailing stop limit order needs a limit price offset")
     return None
 
 
@@ -123,5 +133,6 @@ def _on_grid(price: float, instrument: Instrument) -> bool:
     return abs(steps - round(steps)) < 1e-6 * max(1.0, abs(steps))
 
 
-def _invalid(cause: str) -> Refusal:
+def invalid_order(cause: str) -> Refusal:
+    """The refusal of an order that makes no sense."""
     return Refusal(code=321, text=f"Error validating request.-'bQ' : cause - {cause}")
