@@ -1,7 +1,8 @@
 """The book in depth (10, 11): one book of an exchange, or the books of all venues put together for a stock.
 
-The rows are the ticks below the best bid and above the best ask. A change of the market becomes the fewest
-deletes, inserts and updates that turn the client's rows into the new ones, as a gateway sends them.
+The rows are the ticks below the best bid and above the best ask. A change of the market updates the rows that
+it changed; only the end of a side ever grows or shrinks. Clients disagree about an insert between rows: ibapi
+and ib_insync shift what follows, ib_async overwrites (wrapper.py, `updateMktDepthL2`), and this suits both.
 """
 
 from __future__ import annotations
@@ -68,20 +69,17 @@ class Book:
     def _turn(self, side: int, best: int, best_size: int, away: int) -> None:
         """Make one side's rows begin at `best` and go on `away` from it."""
         rows = self._sides[side]
-        wanted = [best + away * n for n in range(self._rows) if best + away * n > 0] if best > 0 else []
-        for position in range(len(rows) - 1, -1, -1):
-            if rows[position][0] not in wanted:
-                self._send(position, _DELETE, side, *rows.pop(position))
-        for position, price in enumerate(wanted):
-            if position >= len(rows) or rows[position][0] != price:
-                rows.insert(position, (price, best_size if position == 0 else self._size()))
-                self._send(position, _INSERT, side, *rows[position])
-            elif position == 0 and rows[0][1] != best_size:
-                rows[0] = (price, best_size)
-                self._send(0, _UPDATE, side, *rows[0])
-            elif position and self._dice.random() < _TRADED_IN / self._rows:
-                rows[position] = (price, self._size())
-                self._send(position, _UPDATE, side, *rows[position])
+        known = dict(rows)
+        prices = [best + away * n for n in range(self._rows) if best + away * n > 0] if best > 0 else []
+        wanted = [(p, best_size if p == best else self._next_size(known.get(p))) for p in prices]
+        for position in range(len(rows) - 1, len(wanted) - 1, -1):
+            self._send(position, _DELETE, side, *rows[position])
+        for position, row in enumerate(wanted):
+            if position >= len(rows):
+                self._send(position, _INSERT, side, *row)
+            elif row != rows[position]:
+                self._send(position, _UPDATE, side, *row)
+        self._sides[side] = wanted
 
     def _send(self, position: int, operation: int, side: int, price: int, size: int) -> None:
         text = self._walk.text(price) if operation != _DELETE else "0.0"
@@ -95,8 +93,10 @@ class Book:
             data = messages_live.depth(self._request_id, position, operation, side, text, shown)
         self._session.send(data)
 
-    def _size(self) -> int:
-        return self._dice.randrange(1, 15) * max(1, self._instrument.lot)
+    def _next_size(self, size: int | None) -> int:
+        if size is None or self._dice.random() < _TRADED_IN / self._rows:
+            return self._dice.randrange(1, 15) * max(1, self._instrument.lot)
+        return size
 
 
 def _subscribe(session: Session, fields: FieldReader) -> None:

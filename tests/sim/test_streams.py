@@ -62,11 +62,12 @@ class Rows:
         rows = self.sides[side]
         value = frame[-2 - self._width : len(frame) - self._width]
         if operation == "0":
-            assert position <= len(rows)
+            assert position == len(rows)
             rows.insert(position, value)
         elif operation == "1":
             rows[position] = value
         else:
+            assert position == len(rows) - 1
             del rows[position]
 
     def check(self, count: int) -> None:

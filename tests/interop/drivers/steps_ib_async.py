@@ -267,16 +267,21 @@ tick_by_tick("reqTickByTickData MidPoint", "stock", "MidPoint")
 tick_by_tick("reqTickByTickData refused", "forex", "Last")
 
 
+def depth(d, contract, *, smart):
+    ticker = d.ib.reqMktDepth(contract, 5, isSmartDepth=smart)
+    number = max(n for n, t in d.ib.wrapper.reqId2Ticker.items() if t is ticker)
+    # Not ib.cancelMktDepth: ib_insync's empties the book at once and fails over updates that are on their way.
+    return partial(d.ib.client.cancelMktDepth, number, smart)
+
+
 @step("reqMktDepth future")
 def depth_of_future(d):
-    d.ib.reqMktDepth(d.future, 5)
-    return partial(d.ib.cancelMktDepth, d.future)
+    return depth(d, d.future, smart=False)
 
 
 @step("reqMktDepth smart")
 def depth_smart(d):
-    d.ib.reqMktDepth(d.stock, 5, isSmartDepth=True)
-    return partial(d.ib.cancelMktDepth, d.stock, isSmartDepth=True)
+    return depth(d, d.stock, smart=True)
 
 
 @step("reqMktDepth refused")
