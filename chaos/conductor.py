@@ -76,7 +76,15 @@ class Conductor:
         truth.active = [f"after {name}" for name in truth.active]
         if not await self._recover(measured, ended):
             await self._cure()
+        await self._count_lines()
         truth.active = []
+
+    async def _count_lines(self) -> None:
+        """There is one line a symbol at the gateway; a second one is lost for as long as the session lasts."""
+        lines: dict[str, int] = (await self.control.stats())["lines"]
+        twice = sorted(name for name, count in lines.items() if count > 1)
+        if twice:
+            self.truth.blame("two lines", "gateway", f"{len(twice)} symbols have more than one line: {twice[:10]}")
 
     async def _cure(self) -> None:
         """A run that found something that never comes back goes on from a new session, so that it may find more."""

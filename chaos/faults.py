@@ -142,6 +142,15 @@ def _set(chance: random.Random, truth: Truth) -> Fault:
     )
 
 
+def _bulletin(_: random.Random, __: Truth) -> Fault:
+    return Fault(name="bulletin", begin=("bulletin an exchange is late",))
+
+
+def _hours(chance: random.Random, truth: Truth) -> Fault:
+    # A market that is closed is not broken: what is shown stays good.
+    return Fault(name="closed market", begin=("hours on",), end=("hours off",), hold_s=chance.uniform(1, 3), still=_all(truth), alone=True)
+
+
 RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("drop",): (_drop,),
     ("refuse",): (_refuse,),
@@ -151,6 +160,8 @@ RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("1100", "1102"): (_connectivity("1102"),),
     ("farm-down", "farm-up"): (_farm,),
     ("competing",): (_competing,),
+    ("bulletin",): (_bulletin,),
+    ("hours",): (_hours,),
     ("halt", "resume"): (_halt,),
     ("rate",): (_rate,),
     ("set", "free"): (_set,),
