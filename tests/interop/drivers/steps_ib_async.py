@@ -1,6 +1,6 @@
 """One function a step, in the words of ib_async; each may return what cancels the subscription again."""
 
-# ruff: noqa: ANN001, ANN002, ANN202 - the driven libraries are untyped here
+# ruff: noqa: ANN001, ANN002, ANN003, ANN202 - the driven libraries are untyped here
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Driven:
         self.future = None
         self.option = None
         self.headline = None
+        self.trade = None
 
     def line(self, contract, generic=""):
         self.ib.reqMktData(contract, generic)
@@ -347,3 +348,46 @@ def scanner(d):
     wanted = d.m.ScannerSubscription(instrument="STK", locationCode="STK.US.MAJOR", scanCode="TOP_PERC_GAIN")
     rows = d.ib.reqScannerSubscription(wanted)
     return partial(d.ib.cancelScannerSubscription, rows)
+
+
+def bought(d, kind, price, **more):
+    order = d.m.LimitOrder("BUY", 100, price, **more) if kind == "LMT" else d.m.MarketOrder("BUY", 10)
+    return d.ib.placeOrder(d.stock, order)
+
+
+@step("placeOrder limit")
+def order_limit(d):
+    d.trade = bought(d, "LMT", 150, tif="DAY")
+
+
+@step("placeOrder modified")
+def order_modified(d):
+    d.trade.order.lmtPrice = 151
+    d.ib.placeOrder(d.stock, d.trade.order)
+
+
+@step("cancelOrder")
+def cancel_order(d):
+    d.ib.cancelOrder(d.trade.order)
+
+
+@step("placeOrder market")
+def order_market(d):
+    bought(d, "MKT", 0)
+
+
+@step("placeOrder bracket")
+def order_bracket(d):
+    for order in d.ib.bracketOrder("BUY", 100, limitPrice=150, takeProfitPrice=300, stopLossPrice=100):
+        d.ib.placeOrder(d.stock, order)
+
+
+@step("placeOrder what-if")
+async def order_what_if(d):
+    state = await d.ib.whatIfOrderAsync(d.stock, d.m.LimitOrder("BUY", 100, 150))
+    assert float(state.initMarginChange) > 0, state
+
+
+@step("placeOrder refused")
+def order_refused(d):
+    bought(d, "LMT", 150.005)

@@ -9,6 +9,7 @@ from functools import partial
 from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.execution import ExecutionFilter
+from ibapi.order import Order
 from ibapi.scanner import ScannerSubscription
 
 STEPS = {}
@@ -395,6 +396,61 @@ def fundamental_data(client):
 @step("reqWshMetaData")
 def wsh_meta_data(client):
     client.reqWshMetaData(client.new_id())
+
+
+def order(action="BUY", kind="LMT", size=100, **more):
+    made = Order()
+    made.action, made.orderType, made.totalQuantity, made.tif = action, kind, size, "DAY"
+    # 9.81 sets these two by default, and a gateway refuses orders that have them.
+    made.eTradeOnly = made.firmQuoteOnly = False
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+def place(client, wanted, number=None):
+    if number is None:
+        number = client.order_id
+        client.order_id += 1
+    client.placeOrder(number, contract(), wanted)
+    return number
+
+
+@step("placeOrder limit")
+def order_limit(client):
+    FOUND["order"] = place(client, order(lmtPrice=150))
+
+
+@step("placeOrder modified")
+def order_modified(client):
+    place(client, order(lmtPrice=151), FOUND["order"])
+
+
+@step("cancelOrder")
+def cancel_order(client):
+    client.cancelOrder(FOUND["order"], *order_cancel_arguments())
+
+
+@step("placeOrder market")
+def order_market(client):
+    place(client, order(kind="MKT", size=10))
+
+
+@step("placeOrder bracket")
+def order_bracket(client):
+    parent = place(client, order(lmtPrice=150, transmit=False))
+    place(client, order("SELL", lmtPrice=300, parentId=parent, transmit=False))
+    place(client, order("SELL", "STP", auxPrice=100, parentId=parent))
+
+
+@step("placeOrder what-if")
+def order_what_if(client):
+    place(client, order(lmtPrice=150, whatIf=True))
+
+
+@step("placeOrder refused")
+def order_refused(client):
+    place(client, order(lmtPrice=150.005))
 
 
 @step("reqExecutions")

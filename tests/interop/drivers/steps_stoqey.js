@@ -17,6 +17,12 @@ module.exports = function makeSteps(ib) {
     found[key] = found[key] || details.contract.localSymbol;
   });
 
+  ib.on("nextValidId", (id) => { found.orderId = Math.max(found.orderId || 0, id); });
+  const place = (wanted, number) => {
+    const id = number || found.orderId++;
+    ib.placeOrder(id, stock, { action: "BUY", orderType: "LMT", totalQuantity: 100, tif: "DAY", transmit: true, ...wanted });
+    return id;
+  };
   ib.on("historicalNews", (_, time, provider, article) => { found.article = [provider, article]; });
   const option = () => ({ localSymbol: found.AAPLC, secType: SecType.OPT, exchange: "SMART", currency: "USD" });
 
@@ -124,6 +130,17 @@ module.exports = function makeSteps(ib) {
     reqSoftDollarTiers: subscribe((id) => ib.reqSoftDollarTiers(id)),
     reqFundamentalData: subscribe((id) => ib.reqFundamentalData(id, stock, "ReportSnapshot")),
     reqWshMetaData: subscribe((id) => ib.reqWshMetaData(id)),
+    "placeOrder limit": () => { found.order = place({ lmtPrice: 150 }); },
+    "placeOrder modified": () => { place({ lmtPrice: 151 }, found.order); },
+    cancelOrder: () => { ib.cancelOrder(found.order); },
+    "placeOrder market": () => { place({ orderType: "MKT", totalQuantity: 10 }); },
+    "placeOrder bracket": () => {
+      const parentId = place({ lmtPrice: 150, transmit: false });
+      place({ action: "SELL", lmtPrice: 300, parentId, transmit: false });
+      place({ action: "SELL", orderType: "STP", auxPrice: 100, parentId });
+    },
+    "placeOrder what-if": () => { place({ lmtPrice: 150, whatIf: true }); },
+    "placeOrder refused": () => { place({ lmtPrice: 150.005 }); },
     reqExecutions: subscribe((id) => ib.reqExecutions(id, {})),
     "cancelOrder unknown": () => { ib.cancelOrder(99999); },
   };
