@@ -251,6 +251,7 @@ def _option(expiry: dt.date, strike: int, right: str, underlying: float) -> Inst
         volatility=0.002,
         multiplier="100",
         last_trade_date=f"{expiry:%Y%m%d}",
+        last_trade_clock="16:00:00",
         strike=str(strike),
         right=right,
         contract_month=f"{expiry:%Y%m}",

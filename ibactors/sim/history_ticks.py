@@ -30,6 +30,8 @@ _KINDS = ("TRADES", "BID_ASK", "MIDPOINT")
 _PERIOD = re.compile(r"(\d{1,4}) ?(S|D|W|M|Y)[a-z]*\Z", re.IGNORECASE)
 _PERIOD_DAYS = {"S": 1, "D": 1, "W": 5, "M": 21, "Y": 252}
 _SAMPLES_A_DAY = 78
+_UNREPORTED = 2
+_ODD_LOT = "   I"
 _FIRST_DAYS = {"STK": "19930129 14:30:00", "IND": "19900102 14:30:00", "CASH": "20050309 22:15:00"}
 _KNOWN_FIRST_DAYS = {"AAPL": "19801212 14:30:00", "MSFT": "19860313 14:30:00", "TSLA": "20100629 13:30:00", "NVDA": "19990122 14:30:00"}
 
@@ -136,7 +138,7 @@ def _tick_frame(request_id: int, past: Past, what: str, ticks: list[PastTick]) -
     if what == "BID_ASK":
         quotes = [(t.epoch_s, 0, past.text(t.bid), past.text(t.ask), t.size, t.size) for t in ticks]
         return encode.ticks_bid_ask(request_id, quotes)
-    trades = [(t.epoch_s, 0, past.text(t.price), t.size, t.exchange, "") for t in ticks]
+    trades = [(t.epoch_s, _UNREPORTED if t.odd else 0, past.text(t.price), t.size, t.exchange, _ODD_LOT if t.odd else "") for t in ticks]
     return encode.ticks_last(request_id, trades)
 
 

@@ -29,6 +29,7 @@ _USUAL_VOLATILITY = 0.0004
 _MEETING_S = 3 * _DAY
 _YEAR = 365 * _DAY
 _SAMPLES = 5
+_ODD_LOTS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class PastTick:
     ask: float
     size: int
     exchange: str
+    odd: bool
 
 
 class Past:
@@ -132,13 +134,16 @@ class Past:
         fair = self.quoted(self.price(epoch_s), "TRADES")
         bid = max(self._tick, fair - self.half_spread)
         venues = self.instrument.exchanges[1:] or self.instrument.exchanges
+        # Less than a round lot of a stock is a trade that sets no last price.
+        odd = self.instrument.sec_type == "STK" and dice.random() < _ODD_LOTS
         return PastTick(
             epoch_s=epoch_s,
             price=dice.choice((bid, fair, fair + self.half_spread)),
             bid=bid,
             ask=fair + self.half_spread,
-            size=dice.randrange(1, 9) * max(1, self.instrument.lot),
+            size=dice.randrange(1, 100) if odd else dice.randrange(1, 9) * max(1, self.instrument.lot),
             exchange=dice.choice(venues),
+            odd=odd,
         )
 
     def _traded(self, begin: float, seconds: float) -> tuple[int, int]:
