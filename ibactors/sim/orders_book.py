@@ -13,15 +13,17 @@ from ibactors.sim import orders_conditions as conditions
 from ibactors.sim import orders_layout as layout
 from ibactors.sim.orders_combo import combination
 from ibactors.sim.orders_families import Families
-from ibactors.sim.orders_fills import FillMaker, venue_of
+from ibactors.sim.orders_fills import execute
 from ibactors.sim.orders_floor import Floor, initial_stop
 from ibactors.sim.orders_life import Fill, Leg, Order, Status
 from ibactors.sim.orders_margin import Preview, odd_lot_warning, preview, shortfall, trades
 from ibactors.sim.orders_notices import Notices
-from ibactors.sim.orders_rules import Refusal, mismatch, refusal, too_late
+from ibactors.sim.orders_rules import Refusal, mismatch, not_cancellable, not_found, refusal, too_late
 from ibactors.sim.orders_time import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from ibactors.sim.gateway import Gateway
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.orders_ticket import Ticket
@@ -47,7 +49,7 @@ class OrderBook:
         self._perm_id = self._random.randrange(100_000_000, 2_000_000_000)
         self._notices = Notices(gateway)
         self._families = Families(self._living)
-        self._floor = Floor(gateway.market, self, lambda: gateway.faults.connectivity_lost)
+        self._floor = Floor(gateway.market, self, self._is_out_of_reach)
 
     def next_id(self, client_id: int) -> int:
         """The lowest order id that a client may use."""
@@ -101,15 +103,10 @@ class OrderBook:
     def cancel(self, session: Session, order_id: int) -> None:
         """Cancel one of the client's orders, or say why not."""
         order = self.find(session.client_id or 0, order_id)
-        if order is None:
-            session.error(order_id, 10147, f"OrderId {order_id} that needs to be cancelled is not found.")
-        elif order.done:
-            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
-            session.error(order_id, 10148, text)
-        elif order.cancelling:
-            text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
-            session.error(order_id, 161, text)
-        else:
+        wrong = not_found(order_id) if order is None else not_cancellable(order)
+        if wrong is not None:
+            session.error(order_id, wrong.code, wrong.text)
+        elif order is not None:
             self._cancel(order)
 
     def cancel_all(self) -> None:
@@ -166,13 +163,7 @@ class OrderBook:
 
     def filled(self, order: Order, size: int, prices: list[float]) -> None:
         """Book an execution, tell everybody, and let it act on the order's family."""
-        fills = FillMaker(
-            order=order,
-            account=self._gateway.ledger.accounts[order.account],
-            now=self._gateway.now(),
-            number=len(self.fills),
-            venue=venue_of(order, self._random),
-        ).execute(size, prices)
+        fills = execute(self._gateway, order, size, prices, number=len(self.fills), choice=self._random)
         self.fills += fills
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
         self._notices.executed(order, fills)
@@ -222,15 +213,22 @@ class OrderBook:
             member.status = Status.PRESUBMITTED
             self._schedule(member)
             self._notices.state(member)
-            self._notices.warn(member, opening(member, self._gateway.now()) if self.keeps_hours else None)
+            self._notices.warn(member, self._opening(member))
         for member in family:
             self._work(member)
+
+    def _opening(self, order: Order) -> dt.datetime | None:
+        """When the order's market opens, None when it is open or always is."""
+        return opening(order, self._gateway.now()) if self.keeps_hours else None
+
+    def _is_out_of_reach(self, order: Order) -> bool:
+        return self._gateway.faults.connectivity_lost or self._opening(order) is not None
 
     def _schedule(self, order: Order) -> None:
         """Set what follows from a new or changed ticket: the stop, and when the order begins and ends."""
         now = self._gateway.now()
         order.until = expiry(order, now)
-        starts = [opening(order, now) if self.keeps_hours else None, parse_moment(order.ticket.echo["goodAfterTime"])]
+        starts = [self._opening(order), parse_moment(order.ticket.echo["goodAfterTime"])]
         order.held_until = max((s for s in starts if s is not None and s > now), default=None)
         if not order.triggered:
             order.stop = initial_stop(order, self._floor.quote(order.legs[0].instrument))

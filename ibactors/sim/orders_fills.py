@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
     import random
 
+    from ibactors.sim.gateway import Gateway
     from ibactors.sim.instruments import Instrument
     from ibactors.sim.ledger import Account
     from ibactors.sim.orders_life import Leg, Order
@@ -21,9 +22,23 @@ _FIRST_ID = 0xE0D5
 _STOCK_VENUES = ("NASDAQ", "ARCA", "IEX", "BATS", "NYSE", "MEMX")
 
 
+def execute(gateway: Gateway, order: Order, size: int, prices: list[float], *, number: int, choice: random.Random) -> list[Fill]:
+    """Fill an order at a price for each leg; `number` counts the executions before, `choice` picks a venue."""
+    exchange = order.ticket.spec.exchange or order.instrument.exchanges[0]
+    maker = _Maker(
+        order=order,
+        account=gateway.ledger.accounts[order.account],
+        now=gateway.now(),
+        number=number,
+        # The smart router finds another venue each time.
+        venue=choice.choice(_STOCK_VENUES) if exchange == "SMART" else exchange,
+    )
+    return maker.execute(size, prices)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillMaker:
-    """Makes the fills of one moment of one order; `number` counts the executions before it."""
+class _Maker:
+    """Makes the fills of one moment of one order."""
 
     order: Order
     account: Account
@@ -97,9 +112,3 @@ def _sums(earlier: list[Fill], size: int, price: float) -> tuple[int, float]:
     """The size and the average price of all fills with a new one."""
     before, average = (earlier[-1].cumulated, earlier[-1].average) if earlier else (0, 0.0)
     return before + size, (average * before + price * size) / (before + size)
-
-
-def venue_of(order: Order, choice: random.Random) -> str:
-    """Where an order executes: its exchange, or whichever the smart router has found."""
-    exchange = order.ticket.spec.exchange or order.instrument.exchanges[0]
-    return choice.choice(_STOCK_VENUES) if exchange == "SMART" else exchange

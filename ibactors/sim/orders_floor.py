@@ -47,7 +47,7 @@ class Quote:
 class Floor:
     """All working orders by instrument."""
 
-    def __init__(self, market: Market, clerk: Clerk, suspended: Callable[[], bool]) -> None:
+    def __init__(self, market: Market, clerk: Clerk, suspended: Callable[[Order], bool]) -> None:
         self._market = market
         self._clerk = clerk
         self._suspended = suspended
@@ -77,7 +77,7 @@ class Floor:
 
     def attempt(self, order: Order) -> None:
         """Trigger and fill an order as far as the market allows now."""
-        if self._suspended() or any(self._market.walk(leg.instrument).halted for leg in order.legs):
+        if self._suspended(order) or any(self._market.walk(leg.instrument).halted for leg in order.legs):
             return
         if order.waits_for_trigger:
             quote = self.quote(order.instrument)

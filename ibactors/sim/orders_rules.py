@@ -45,6 +45,22 @@ def refusal(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     return _wrong_size(ticket) or _wrong_kind(ticket, instrument) or _wrong_price(ticket, instrument)
 
 
+def not_found(order_id: int) -> Refusal:
+    """The refusal of a cancel for an order that is not there."""
+    return Refusal(code=10147, text=f"OrderId {order_id} that needs to be cancelled is not found.")
+
+
+def not_cancellable(order: Order) -> Refusal | None:
+    """Why an order cannot be cancelled."""
+    if order.done:
+        text = f"OrderId {order.order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
+        return Refusal(code=10148, text=text)
+    if order.cancelling:
+        text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
+        return Refusal(code=161, text=text)
+    return None
+
+
 def too_late(order: Order) -> Refusal | None:
     """Why an order that is done cannot be changed."""
     if not order.done:

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 from ordertools import answers, kinds, pinned, place
+from rawclient import Bench
 
-from ibactors.sim import hours
+from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.datetimes import Dialect
 from ibactors.sim.instruments import Session
 from ibactors.sim.orders_time import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
-    from rawclient import Bench
-
-    from ibactors.sim import Simulator
+    from collections.abc import AsyncIterator
 
 
 def order(tif: str = "DAY", outside: str = "0", till: str = "", session: Session = Session.US_STOCK) -> Any:
@@ -66,20 +66,82 @@ def test_nonsense_is_no_moment(text: str):
     assert parse_moment(text) is None
 
 
-async def test_closed_market_holds_an_order_with_a_warning(bench: Bench, simulator: Simulator):
-    client = await bench.client()
-    await pinned(bench)
-    assert await bench.control("hours on") == "ok"
-    apple = simulator.gateway.catalogue.by_con_id[265598]
-    now = simulator.gateway.now()
+# A Tuesday morning in New York before the bell, in the regular session, and after the closing bell.
+EARLY, OPEN, LATE = utc("2026-11-24 13:00"), utc("2026-11-24 20:00"), utc("2026-11-24 21:30")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = EARLY
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def strict(nursery: trio.Nursery, clock: Clock) -> AsyncIterator[Bench]:
+    """A simulator whose markets keep their hours."""
+    simulator = Simulator(SimulatorOptions(port=0, control_port=0, rate=50, keeps_hours=True, now=clock))
+    bench = Bench(await nursery.start(simulator.run))
+    yield bench
+    bench.close()
+    nursery.cancel_scope.cancel()
+
+
+async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict: Bench, clock: Clock):
+    client = await strict.client()
     frames = await answers(client, place(1))
-    day = now + dt.timedelta(microseconds=1)
-    if any(True for _ in hours.spans(apple.session, apple.time_zone, now, day, regular=True)):
-        assert ("3", "Filled") in kinds(frames)
-        return
     assert kinds(frames) == [("5", "PreSubmitted"), ("3", "PreSubmitted"), ("4", "399")]
-    text = r"Order Message:\nBUY 100 AAPL NASDAQ.NMS\nWarning: Your order will not be placed at the exchange until"
-    assert re.match(rf"{text} \d{{4}}-\d\d-\d\d 09:30:00 US/Eastern\.$", frames[2][4])
+    text = "Order Message:\nBUY 100 AAPL NASDAQ.NMS\nWarning: Your order will not be placed at the exchange until"
+    assert frames[2][4] == f"{text} 2026-11-24 09:30:00 US/Eastern."
+    clock.now = OPEN
+    with trio.fail_after(3):
+        await client.find("3", "1", "Filled")
+
+
+async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench):
+    client = await strict.client()
+    frames = await answers(client, place(1, kind="LMT", limit="900.00", outsideRth=1))
+    assert ("3", "Filled") in kinds(frames)
+
+
+async def test_order_rests_outside_its_hours_and_ends_with_its_day(strict: Bench, clock: Clock):
+    client = await strict.client()
+    clock.now = OPEN
+    await pinned(strict)
+    await answers(client, place(1, kind="LMT", limit="50.00"), place(2, kind="LMT", limit="50.00", tif="GTC"))
+    clock.now = LATE
+    with trio.fail_after(3):
+        await client.find("3", "1", "Cancelled")
+    assert (await client.error(1))[0] == 202
+    await pinned(strict, "49.00", "49.02", "49.00")
+    assert ("11",) not in kinds(await answers(client))
+    clock.now = OPEN + dt.timedelta(days=1)
+    await pinned(strict, "48.90", "48.92", "48.90")
+    assert ("3", "Filled") in kinds(await answers(client))
+
+
+async def fills_of(nursery: trio.Nursery, seed: int) -> list[list[str]]:
+    """What becomes of some large orders on a market that only this seed moves."""
+    simulator = Simulator(SimulatorOptions(port=0, rate=0.001, seed=seed, now=Clock()))
+    bench = Bench(await nursery.start(simulator.run))
+    client = await bench.client()
+    frames = await answers(client, place(1, size="900"), place(2, "SELL", "700"), place(3, size="2000", tif="IOC"))
+    bench.close()
+    return frames
+
+
+async def test_same_seed_gives_the_same_fills(nursery: trio.Nursery):
+    first, second, other = [await fills_of(nursery, seed) for seed in (7, 7, 8)]
+    nursery.cancel_scope.cancel()
+    assert ("11",) in kinds(first)
+    assert first == second
+    assert first != other
 
 
 async def test_market_order_outside_hours_is_told_that_the_wish_is_ignored(bench: Bench):
