@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+import snippets
 import table
 import trio
 from clients import CLIENTS, Client, InstallError, install
@@ -23,7 +24,7 @@ from steps import MESSAGES, STEPS, Step, as_json
 from verdict import Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RUN_LIMIT_S = 150
 AT_ONCE = 3
@@ -54,11 +55,13 @@ def main() -> int:
 
 
 async def run_all(clients: list[Client]) -> tuple[list[Verdict], list[Verdict]]:
-    """Each client directly, then through the relay in both modes; a few at a time."""
+    """Each client directly, then through the relay in both modes, then the examples; a few at a time."""
     fast = tuple(s for s in STEPS if not s.slow)
-    runs = [partial(run_one, c, STEPS, None) for c in clients]
+    runs: list[Callable[[], Verdict]] = [partial(run_one, c, STEPS, None) for c in clients]
     for mode in ("split", "glue"):
         runs += [partial(run_one, c, fast, mode) for c in clients if c.relayed]
+    homes = {c.home for c in clients}
+    runs += [partial(run_snippet, *s) for s in snippets.snippets() if s[0] in homes]
     verdicts: list[Verdict | None] = [None] * len(runs)
     limiter = trio.CapacityLimiter(AT_ONCE)
 
@@ -93,6 +96,12 @@ def run_one(client: Client, steps: tuple[Step, ...], mode: str | None) -> Verdic
                 relay.close()
     verdict.faults += [f"the simulator logged: {line[:300]}" for line in log if '"level": "error"' in line or "Traceback" in line]
     return verdict
+
+
+def run_snippet(home: str, language: str, text: str) -> Verdict:
+    """Run an example of the documentation against a fresh simulator."""
+    with simulator(rate=4, log=[]) as port:
+        return snippets.run(home, language, text, port)
 
 
 @contextmanager

@@ -125,7 +125,6 @@ async def test_search_rule_and_option_parameters_are_answered(bench: Bench):
 # A plausible body for each request id that has no simulation: what comes back must name the request.
 REFUSED = {
     11: (1, 7, 0),
-    18: (1, 7),
     21: (2, 7),
     23: (1, 7),
     25: (1, 7),
@@ -133,6 +132,8 @@ REFUSED = {
     52: (2, 7),
     53: (1, 7),
     68: (1, 7),
+    69: (1, 7, "x"),
+    70: (1, 7),
     89: (7,),
     90: (7,),
     98: (7,),
@@ -150,6 +151,15 @@ async def test_request_without_simulation_is_refused_with_its_id(bench: Bench, m
     code, text = await client.error(7)
     assert code > 100
     assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    "fields", [(18, 1, 1), (19, 1, 1, "<x/>"), (65, 1, "a", "b"), (66, 1, "x"), (72, 1, "a", "b", "c"), (73, 1, "x", "y")]
+)
+async def test_request_without_id_is_refused_too(bench: Bench, fields: tuple[str | int, ...]):
+    client = await bench.client()
+    await client.send(*fields)
+    assert (await client.error(-1))[0] == 321
 
 
 async def test_every_known_request_survives_empty_fields(bench: Bench):
