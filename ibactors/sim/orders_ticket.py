@@ -49,10 +49,26 @@ class Ticket:
     aux: float | None
     trail_stop: float | None
     trail_percent: float | None
-    parent_id: int
-    oca_type: int
-    transmit: bool
-    what_if: bool
+
+    @property
+    def parent_id(self) -> int:
+        """The order that this one is attached to, 0 for none."""
+        return int(self.echo["parentId"] or 0)
+
+    @property
+    def oca_type(self) -> int:
+        """How its group treats the rest when one fills, 0 when the client did not say."""
+        return int(self.echo["ocaType"] or 0)
+
+    @property
+    def transmit(self) -> bool:
+        """Whether it goes to the market, and not only into the book."""
+        return self.echo["transmit"] == "1"
+
+    @property
+    def what_if(self) -> bool:
+        """Whether it only asks what it would cost."""
+        return self.echo["whatIf"] == "1"
 
     @property
     def action(self) -> str:
@@ -84,28 +100,16 @@ class _Walk:
         self._fields = fields
         self._version = version
         self.echo: dict[str, str] = {}
+        self._values: dict[str, float | None] = {}
 
     def ticket(self, order_id: int, spec: ContractSpec) -> Ticket:
-        self._text("secIdType secId action")
-        quantity = self._number("totalQuantity")
-        self._text("orderType")
-        limit, aux = self._number("lmtPrice"), self._number("auxPrice")
-        self._text("tif ocaGroup account openClose")
-        self._integers("origin")
-        self._text("orderRef")
-        transmit = self._flag("transmit")
-        parent_id = self._integer("parentId")
-        self._flags("blockOrder sweepToFill")
-        self._integers("displaySize triggerMethod")
-        self._flags("outsideRth hidden")
-        combo = self._combo() if spec.sec_type == "BAG" else ((), (), ())
+        self._terms()
+        legs, leg_prices, routing = self._combo() if spec.sec_type == "BAG" else ((), (), ())
         self._allocation()
-        oca_type = self._integer("ocaType")
         delta_neutral = self._volatility()
-        trail_stop, trail_percent = self._number("trailStopPrice"), self._number("trailingPercent")
         scale = self._scale()
         hedged_against, algo = self._hedge_and_algo()
-        what_if = self._flag("whatIf")
+        self._flags("whatIf")
         self._text("orderMiscOptions")
         self._flags("solicited randomizeSize randomizePrice")
         benchmark = self._benchmark()
@@ -116,25 +120,35 @@ class _Walk:
             order_id=order_id,
             spec=spec,
             echo=self.echo,
-            legs=combo[0],
-            leg_prices=combo[1],
-            routing=combo[2],
+            legs=legs,
+            leg_prices=leg_prices,
+            routing=routing,
             delta_neutral=delta_neutral,
             scale=scale,
             hedged_against=hedged_against,
             algo=algo,
             benchmark=benchmark,
             conditions=conditions,
-            quantity=quantity or 0.0,
-            limit=limit,
-            aux=aux,
-            trail_stop=trail_stop,
-            trail_percent=trail_percent,
-            parent_id=parent_id,
-            oca_type=oca_type,
-            transmit=transmit,
-            what_if=what_if,
+            quantity=self._values["totalQuantity"] or 0.0,
+            limit=self._values["lmtPrice"],
+            aux=self._values["auxPrice"],
+            trail_stop=self._values["trailStopPrice"],
+            trail_percent=self._values["trailingPercent"],
         )
+
+    def _terms(self) -> None:
+        self._text("secIdType secId action")
+        self._numbers("totalQuantity")
+        self._text("orderType")
+        self._numbers("lmtPrice auxPrice")
+        self._text("tif ocaGroup account openClose")
+        self._integers("origin")
+        self._text("orderRef")
+        self._flags("transmit")
+        self._integers("parentId")
+        self._flags("blockOrder sweepToFill")
+        self._integers("displaySize triggerMethod")
+        self._flags("outsideRth hidden")
 
     def _combo(self) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...], tuple[str, ...]]:
         legs = tuple(self._leg() for _ in range(self._count()))
@@ -155,7 +169,7 @@ class _Walk:
         self._text("modelCode")
         self._integers("shortSaleSlot")
         self._text("designatedLocation")
-        self._integers("exemptCode")
+        self._integers("exemptCode ocaType")
 
     def _volatility(self) -> tuple[str, ...]:
         self._text("rule80A settlingFirm")
@@ -177,6 +191,7 @@ class _Walk:
         return delta_neutral
 
     def _scale(self) -> tuple[str, ...]:
+        self._numbers("trailStopPrice trailingPercent")
         self._integers("scaleInitLevelSize scaleSubsLevelSize")
         increment = self._number("scalePriceIncrement")
         return self._texts(7) if increment is not None and increment > 0 else ()
@@ -252,21 +267,17 @@ class _Walk:
             raise FieldError(f"a list cannot have {count} members")
         return count
 
-    def _integer(self, name: str) -> int:
-        value = self._fields.integer(_UNSET_INTEGER)
-        unset = value == _UNSET_INTEGER
-        self.echo[name] = "" if unset else str(value)
-        return 0 if unset else value
-
     def _integers(self, names: str) -> None:
         for name in names.split():
-            self._integer(name)
+            value = self._fields.integer(_UNSET_INTEGER)
+            self.echo[name] = "" if value == _UNSET_INTEGER else str(value)
 
     def _number(self, name: str) -> float | None:
         value = self._fields.number(sys.float_info.max)
         unset = value == sys.float_info.max
         self.echo[name] = "" if unset else repr(value)
-        return None if unset else value
+        self._values[name] = None if unset else value
+        return self._values[name]
 
     def _numbers(self, names: str) -> None:
         for name in names.split():
@@ -276,11 +287,6 @@ class _Walk:
         value = self._fields.number(sys.float_info.max)
         return "" if value == sys.float_info.max else repr(value)
 
-    def _flag(self, name: str) -> bool:
-        value = self._fields.flag()
-        self.echo[name] = "1" if value else "0"
-        return value
-
     def _flags(self, names: str) -> None:
         for name in names.split():
-            self._flag(name)
+            self.echo[name] = "1" if self._fields.flag() else "0"

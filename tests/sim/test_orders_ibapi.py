@@ -37,6 +37,7 @@ class Trader(OfficialClient):
         self.executions: list[tuple[int, Any]] = []
         self.commissions: list[Any] = []
         self.completed: list[tuple[Any, Any]] = []
+        self.listed: list[int] = []
 
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:  # noqa: N802, N803
         self.opened.append((orderId, contract, order, orderState))
@@ -115,46 +116,58 @@ def use(ports: SimulatorPorts) -> Trader:
 
     market(100, 100.02)
     with control, connected(ports.port) as trader:
-        trader.trade(1, orderType="MKT")
-        trader.wait("commissionAndFeesReport")
-        trader.trade(2, lmtPrice=99.0)
-        trader.state(2, "Submitted")
-        trader.trade(2, lmtPrice=99.5, totalQuantity=Decimal(50))
-        trader.until(lambda: (2, "Submitted", Decimal(0), Decimal(50)) in trader.states)
-        trader.cancelOrder(2, OrderCancel())
-        trader.state(2, "Cancelled")
-        trader.trade(3, lmtPrice=100.02, whatIf=True)
-        trader.trade(4, lmtPrice=99.5, transmit=False)
-        trader.trade(5, action="SELL", lmtPrice=105.0, parentId=4, transmit=False)
-        trader.trade(6, action="SELL", orderType="STP", auxPrice=98.0, parentId=4)
-        trader.state(6, "PreSubmitted")
-        market(99.4, 99.42)
-        trader.state(4, "Filled")
-        market(105, 105.02)
-        trader.state(5, "Filled")
-        trader.state(6, "Cancelled")
-        trader.trade(7, lmtPrice=50.0, ocaGroup="x", ocaType=1)
-        trader.trade(8, action="SELL", orderType="TRAIL", auxPrice=1.0, ocaGroup="x", ocaType=1)
-        condition = PriceCondition(PriceCondition.TriggerMethodEnum.Last, 265598, "SMART", isMore=True, price=1.0)
-        algo = [TagValue("adaptivePriority", "Normal")]
-        trader.trade(9, lmtPrice=50.0, conditions=[condition], algoStrategy="Adaptive", algoParams=algo, orderRef="ref")
-        trader.trade(10, spread(), orderType="MKT", totalQuantity=Decimal(1))
-        trader.state(10, "Filled")
-        trader.trade(11, orderType="MKT", totalQuantity=Decimal(3000))
-        trader.until(lambda: any(s[0] == 11 and s[2] > 0 for s in trader.states))
-        trader.trade(12, lmtPrice=1.001)
-        trader.until(lambda: (12, 110) in trader.errors)
-        before = len(trader.opened)
-        trader.reqOpenOrders()
-        trader.wait("openOrderEnd")
-        trader.listed = [o[0] for o in trader.opened[before:]]  # type: ignore[attr-defined]
-        trader.reqExecutions(77, ExecutionFilter())
-        trader.wait("execDetailsEnd")
+        fill_modify_cancel(trader)
+        bracket(trader, market)
+        hold_and_ask(trader)
         trader.reqGlobalCancel(OrderCancel())
         trader.state(9, "Cancelled")
         trader.reqCompletedOrders(False)  # noqa: FBT003 - ibapi's signature
         trader.wait("completedOrdersEnd")
     return trader
+
+
+def fill_modify_cancel(trader: Trader) -> None:
+    trader.trade(1, orderType="MKT")
+    trader.wait("commissionAndFeesReport")
+    trader.trade(2, lmtPrice=99.0)
+    trader.state(2, "Submitted")
+    trader.trade(2, lmtPrice=99.5, totalQuantity=Decimal(50))
+    trader.until(lambda: (2, "Submitted", Decimal(0), Decimal(50)) in trader.states)
+    trader.cancelOrder(2, OrderCancel())
+    trader.state(2, "Cancelled")
+    trader.trade(3, lmtPrice=100.02, whatIf=True)
+
+
+def bracket(trader: Trader, market: Callable[[float, float], None]) -> None:
+    trader.trade(4, lmtPrice=99.5, transmit=False)
+    trader.trade(5, action="SELL", lmtPrice=105.0, parentId=4, transmit=False)
+    trader.trade(6, action="SELL", orderType="STP", auxPrice=98.0, parentId=4)
+    trader.state(6, "PreSubmitted")
+    market(99.4, 99.42)
+    trader.state(4, "Filled")
+    market(105, 105.02)
+    trader.state(5, "Filled")
+    trader.state(6, "Cancelled")
+
+
+def hold_and_ask(trader: Trader) -> None:
+    trader.trade(7, lmtPrice=50.0, ocaGroup="x", ocaType=1)
+    trader.trade(8, action="SELL", orderType="TRAIL", auxPrice=1.0, ocaGroup="x", ocaType=1)
+    condition = PriceCondition(PriceCondition.TriggerMethodEnum.Last, 265598, "SMART", isMore=True, price=1.0)
+    algo = [TagValue("adaptivePriority", "Normal")]
+    trader.trade(9, lmtPrice=50.0, conditions=[condition], algoStrategy="Adaptive", algoParams=algo, orderRef="ref")
+    trader.trade(10, spread(), orderType="MKT", totalQuantity=Decimal(1))
+    trader.state(10, "Filled")
+    trader.trade(11, orderType="MKT", totalQuantity=Decimal(3000))
+    trader.until(lambda: any(s[0] == 11 and s[2] > 0 for s in trader.states))
+    trader.trade(12, lmtPrice=1.001)
+    trader.until(lambda: (12, 110) in trader.errors)
+    before = len(trader.opened)
+    trader.reqOpenOrders()
+    trader.wait("openOrderEnd")
+    trader.listed = [o[0] for o in trader.opened[before:]]
+    trader.reqExecutions(77, ExecutionFilter())
+    trader.wait("execDetailsEnd")
 
 
 async def test_official_client_trades_without_a_complaint(bench: Bench):
@@ -166,7 +179,7 @@ async def test_official_client_trades_without_a_complaint(bench: Bench):
     assert complaints.texts == []
     codes = [(order_id, code) for order_id, code in trader.errors if order_id != -1]
     assert set(codes) == {(n, 202) for n in (2, 6, 7, 8, 9, 11)} | {(12, 110)}
-    assert trader.listed == [7, 8, 9, 11]  # type: ignore[attr-defined]
+    assert trader.listed == [7, 8, 9, 11]
     what_if = [state for n, _, _, state in trader.opened if n == 3]
     assert [s.initMarginChange for s in what_if] == ["1.7976931348623157E308", "3000.60"]
     condition = next(order.conditions[0] for n, _, order, _ in trader.opened if n == 9)
