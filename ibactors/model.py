@@ -219,9 +219,13 @@ class SessionPhase(enum.StrEnum):
     """Where the API session with the gateway is."""
 
     CONNECTING = "connecting"
+    SYNCING = "syncing"
+    """Up, but the first full set of account data is not in yet."""
     UP = "up"
-    DEGRADED = "degraded"
-    """Up, but the gateway is slow to answer a probe, or one of its data farms is broken."""
+    SILENT = "silent"
+    """Up, but the gateway has sent nothing for a while and owes the answer to a probe."""
+    FARM_DEGRADED = "farm_degraded"
+    """Up, but one of the gateway's data farms is broken."""
     LOST = "lost"
     """The gateway answers but has lost IB: there is no data (1100, 2110)."""
     BACKING_OFF = "backing_off"
@@ -242,7 +246,7 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     @property
     def up(self) -> bool:
         """True while requests can be sent and data can come."""
-        return self.phase in {SessionPhase.UP, SessionPhase.DEGRADED}
+        return self.phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
 
 
 class Credentials(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -175,6 +175,8 @@ async def running_service(
         service = Service(url=url, http=http, gateway=gateway, stop=stop)
         if wait:
             await service.until("/health", lambda response: response.json()["ib_connected"])
+            with trio.move_on_after(1):
+                await service.until("/health", lambda response: response.json()["status"] == "healthy")
         yield service
         stop.set()
 

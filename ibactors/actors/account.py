@@ -167,6 +167,8 @@ class AccountActor(Actor[AccountMessage]):
                 self._portfolio[item.account, item.con_id] = item
             case Complete(what=what):
                 self._complete.add(what)
+                if self._complete >= {"summary", "positions"}:
+                    self._connection.synced(self._epoch)
                 self._answer_waiting()
             case _:
                 assert_never(item)

@@ -57,15 +57,22 @@ class CloseLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """The first full set of account data of a session is in."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchAccounts:
     """Subscribe to account data for the rest of the present session."""
 
     listener: AccountListener
 
 
-_WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.DEGRADED})
+_WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
-ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts
+ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts | Synced
 
 
 class ConnectionRef(Ref[ConnectionMessage]):
@@ -103,6 +110,10 @@ class ConnectionRef(Ref[ConnectionMessage]):
     def close_line(self, owner: str) -> None:
         """Close the owner's line, if it has one; without effect while the actor is down, as its session ended with it."""
         self.tell_newest(("close", owner), CloseLine(owner=owner))
+
+    def synced(self, epoch: int) -> None:
+        """Say that the account data of the session is complete."""
+        self.tell_newest("synced", Synced(epoch=epoch))
 
     def watch_accounts(self, listener: AccountListener) -> None:
         """Have account data of this session sent to *listener*."""
@@ -144,6 +155,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
         self._taken = 0
         self._run_session = run_session
         self._backoff = backoff
+        self._synced = False
         self._lines: dict[str, int] = {}
 
     async def run(self, mailbox: Mailbox[ConnectionMessage]) -> None:
@@ -160,6 +172,10 @@ class ConnectionActor(Actor[ConnectionMessage]):
             case WatchAccounts():
                 if self._me.session is not None:
                     self._me.session.watch_accounts(msg.listener)
+            case Synced():
+                if self._me.session is not None and msg.epoch == self._me.sessions.value.epoch:
+                    self._synced = True
+                    self._publish_session(self._me.session, msg.epoch)
             case FindContracts():
                 session = self._session_or_refuse(msg.reply)
                 if session is not None:
@@ -213,6 +229,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
 
     def _session_up(self, session: Session) -> None:
         self._me.session = session
+        self._synced = False
         self._lines.clear()
         log.info("session_up", server_version=session.server_version, accounts=len(session.accounts))
         session.on_change(lambda effect: self._on_change(session, effect))
@@ -231,8 +248,12 @@ class ConnectionActor(Actor[ConnectionMessage]):
         phase, reason = SessionPhase.UP, None
         if session.lost:
             phase, reason = SessionPhase.LOST, session.lost
+        elif session.silent:
+            phase, reason = SessionPhase.SILENT, session.silent
         elif session.degraded:
-            phase, reason = SessionPhase.DEGRADED, session.degraded
+            phase, reason = SessionPhase.FARM_DEGRADED, session.degraded
+        elif not self._synced:
+            phase, reason = SessionPhase.SYNCING, "The gateway has not sent all account data yet."
         self._publish(phase, reason, epoch=epoch, accounts=session.accounts, server_version=session.server_version)
 
     def _session_over(self, phase: SessionPhase, reason: str) -> None:

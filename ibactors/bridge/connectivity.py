@@ -66,8 +66,8 @@ class Connectivity:
 
     @property
     def degraded(self) -> str | None:
-        """What is wrong although the session is up; None when nothing is."""
-        return self.silent or "; ".join(self._farms.values()) or None
+        """Which farms are broken, in IB's words; None when none is."""
+        return "; ".join(self._farms.values()) or None
 
     def notice(self, code: int, text: str) -> tuple[Effect, str | None]:
         """Take note; the effect on lines, and the farm whose lines it concerns (None: all)."""

@@ -67,11 +67,16 @@ class Session:
 
     @property
     def degraded(self) -> str | None:
-        """What is wrong although requests are answered, for example a broken farm; None when nothing is."""
+        """Which data farms are broken; None when none is."""
         return self._inbox.connectivity.degraded
 
+    @property
+    def silent(self) -> str | None:
+        """That the gateway owes the answer to a probe; None while it does not."""
+        return self._inbox.connectivity.silent
+
     def on_change(self, listener: Callable[[Effect], None]) -> None:
-        """Call *listener* whenever `lost` or `degraded` has changed, or the gateway lost all lines (1101)."""
+        """Call *listener* whenever `lost`, `degraded` or `silent` has changed, or the gateway lost all lines (1101)."""
         self._inbox.on_change = listener
 
     @property

@@ -224,7 +224,12 @@ SCRIPTED = (
     Fault(name="part of the data not subscribed (10090)", script=with_notice(10090), after=Shows(quote=200)),
     Fault(name="no ticks at all", script=without("1"), settings=QUICK, after=refused(504, "no_market_data")),
     Fault(name="no contract details at all", script=without("9"), settings={"request_timeout": 1.0}, after=refused(504, "gateway_timeout")),
-    Fault(name="no account summary", script=without("62"), after=Shows(quote=200, account=504), recovery=10.0),
+    Fault(
+        name="no account summary",
+        script=without("62"),
+        after=Shows(quote=200, account=504, health="degraded", reason="account data"),
+        recovery=10.0,
+    ),
     Fault(
         name="client id in use (326)",
         connects=False,

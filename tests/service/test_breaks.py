@@ -45,9 +45,10 @@ async def test_status_messages_tell_each_change_once(service: Service) -> None:
         changes = [down]
         while not changes[-1]["connected"]:
             changes.append(await stream.expect("status"))
-        # Lost, then refused, then up; not one message for each attempt.
+        # Lost, then refused, then syncing; not one message for each attempt.
         assert len(changes) <= 3
         assert changes[-1]["epoch"] == 2
+        assert (await stream.expect("status"))["phase"] == "up"
 
 
 async def test_live_again_soon_after_the_port_returns(service: Service) -> None:
@@ -101,7 +102,7 @@ async def test_silent_gateway_is_found_and_left() -> None:
         await stream.expect("quote")
         await service.gateway.do("mute")
         suspicion = await stream.expect("status", within=3)
-        assert (suspicion["phase"], suspicion["connected"]) == ("degraded", True)
+        assert (suspicion["phase"], suspicion["connected"]) == ("silent", True)
         status = await stream.expect("status", within=3, connected=False)
         assert "silent" in status["reason"]
         assert (await service.get("/market/quote/AAPL", 503))["code"] == "gateway_disconnected"

@@ -59,7 +59,7 @@ async def test_broken_farm_stops_its_symbols_only(service: Service) -> None:
         assert stale["symbol"] == "AAPL"
         assert "usfarm" in stale["reason"]
         health = await service.get("/health")
-        assert (health["status"], health["ib_connected"], health["session"]["phase"]) == ("degraded", True, "degraded")
+        assert (health["status"], health["ib_connected"], health["session"]["phase"]) == ("degraded", True, "farm_degraded")
         assert "usfarm" in health["reason"]
         assert (await service.get("/market/quote/AAPL", 503))["code"] == "gateway_disconnected"
         await stream.expect("quote", symbol="EUR")

@@ -115,5 +115,7 @@ def test_missing_values_are_null_in_json_and_the_text_is_made_once():
 
 
 @pytest.mark.parametrize("phase", list(SessionPhase))
-def test_session_is_up_in_two_phases(phase: SessionPhase):
-    assert SessionStatus(phase=phase, epoch=1, since=now()).up is (phase in {SessionPhase.UP, SessionPhase.DEGRADED})
+def test_session_is_up_in_the_phases_with_data(phase: SessionPhase):
+    assert SessionStatus(phase=phase, epoch=1, since=now()).up is (
+        phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
+    )
