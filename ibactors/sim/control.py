@@ -10,7 +10,7 @@ import trio
 
 from ibactors.sim.market import MAX_RATE, MIN_RATE
 from ibactors.sim.ports import open_listener, port_of
-from ibactors.sim.wire import frame
+from ibactors.sim.wire import FieldError, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,7 @@ class Control:
             "bulletin": ("WORD...", self._bulletin),
             "fill": ("ORDERID", self._fill),
             "reject": ("REASON...", self._reject),
+            "manual": ("ACTION SIZE SYMBOL MKT|LIMIT", self._manual),
             "hours": ("on|off", self._hours),
         }
 
@@ -204,6 +205,14 @@ class Control:
 
     def _reject(self, arguments: list[str]) -> None:
         self._gateway.orders.reject_next = arguments[0]
+
+    def _manual(self, arguments: list[str]) -> None:
+        action, size, symbol, limit = arguments
+        [instrument, *_] = self._named(symbol)
+        try:
+            self._gateway.orders.manual.place(instrument, action, int(_number(size, 1, 1e6)), limit)
+        except (ValueError, FieldError) as error:
+            raise CommandError(str(error)) from error
 
     def _hours(self, arguments: list[str]) -> None:
         if arguments[0] not in ("on", "off"):

@@ -111,7 +111,7 @@ class Gateway:
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that the client may use."""
-        return self.orders.next_id(client_id)
+        return self.orders.register.next_id(client_id)
 
     def publish_bulletin(self, text: str) -> None:
         """Send a news bulletin to every client that subscribed to them."""

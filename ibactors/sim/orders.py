@@ -71,12 +71,14 @@ def _global_cancel(session: Session, fields: FieldReader) -> None:
 
 def _open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
-    _list(session, session.gateway.orders.alive(session.client_id))
+    if session.client_id == 0:
+        session.gateway.orders.manual.bind_present()
+    _list(session, session.gateway.orders.register.alive(session.client_id))
 
 
 def _all_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
-    _list(session, session.gateway.orders.alive())
+    _list(session, session.gateway.orders.register.alive())
 
 
 def _list(session: Session, orders: list[Order]) -> None:
@@ -88,8 +90,10 @@ def _list(session: Session, orders: list[Order]) -> None:
 
 def _auto_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
-    fields.flag()
-    if session.client_id != 0:
+    wanted = fields.flag()
+    if session.client_id == 0:
+        session.gateway.orders.manual.bind_new(session, wanted=wanted)
+    else:
         invalid(session, -1, "Only the default client (i.e 0) can auto bind orders.")
 
 
@@ -126,9 +130,10 @@ def _executions(session: Session, fields: FieldReader) -> None:
 
 
 def _completed_orders(session: Session, fields: FieldReader) -> None:
-    # Only orders from the API exist here, so the flag that leaves out the others changes nothing.
-    fields.flag()
+    from_clients_only = fields.flag()
     for order in session.gateway.orders.finished:
+        if from_clients_only and not order.order_id:
+            continue
         session.send(layout.completed_order(session.version, order, session.gateway.dialect))
     session.send(messages.completed_orders_end())
 

@@ -16,13 +16,16 @@ from ibactors.sim.orders_families import Families
 from ibactors.sim.orders_fills import execute
 from ibactors.sim.orders_floor import Floor, initial_stop
 from ibactors.sim.orders_life import Fill, Leg, Order, Status
+from ibactors.sim.orders_manual import ManualOrders
 from ibactors.sim.orders_margin import Preview, odd_lot_warning, preview, shortfall, trades
 from ibactors.sim.orders_notices import Notices
+from ibactors.sim.orders_register import Register
 from ibactors.sim.orders_rules import Refusal, mismatch, not_cancellable, not_found, refusal, too_late
 from ibactors.sim.orders_time import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
 
     from ibactors.sim.gateway import Gateway
     from ibactors.sim.instruments import Instrument
@@ -42,67 +45,50 @@ class OrderBook:
         # A simulator is of use at night too: markets keep their hours only when they are told to.
         self.keeps_hours = False
         self._gateway = gateway
-        self._orders: dict[tuple[int, int], Order] = {}
-        self._living: dict[tuple[int, int], Order] = {}
-        self._next_ids: dict[int, int] = {}
         self._random = random.Random(f"{seed}:orders")
-        self._perm_id = self._random.randrange(100_000_000, 2_000_000_000)
+        self.register = Register(self._random)
+        self.manual = ManualOrders(gateway, self)
         self._notices = Notices(gateway)
-        self._families = Families(self._living)
+        self._families = Families(self.register.living)
         self._floor = Floor(gateway.market, self, self._is_out_of_reach)
-
-    def next_id(self, client_id: int) -> int:
-        """The lowest order id that a client may use."""
-        return self._next_ids.get(client_id, 1)
-
-    def find(self, client_id: int, order_id: int) -> Order | None:
-        """An order by its client's id for it."""
-        return self._orders.get((client_id, order_id))
-
-    def alive(self, client_id: int | None = None) -> list[Order]:
-        """The open orders of one client or of all, oldest first."""
-        orders = (o for o in self._living.values() if o.status is not Status.UNTRANSMITTED)
-        return [o for o in orders if client_id in (None, o.client_id)]
 
     def place(self, session: Session, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> None:
         """Take a new order, change the one that has the id, or answer a what-if."""
         client_id = session.client_id or 0
         instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
-        known = self.find(client_id, ticket.order_id)
+        known = self.register.find(client_id, ticket.order_id)
         if known is not None and not ticket.what_if:
             self._modify(session, known, ticket, instrument)
             return
-        parent = self.find(client_id, ticket.parent_id)
+        parent = self.register.find(client_id, ticket.parent_id)
         wrong = refusal(ticket, instrument) or conditions.refusal(ticket, self._gateway)
-        if ticket.order_id < self.next_id(client_id):
+        if ticket.order_id < self.register.next_id(client_id):
             wrong = Refusal(code=103, text="Duplicate order id")
         elif ticket.parent_id and (parent is None or parent.done):
             wrong = wrong or Refusal(code=135, text=f"Can't find order with id ={ticket.parent_id}")
         if wrong is not None:
             session.error(ticket.order_id, wrong.code, wrong.text)
             return
-        self._perm_id += self._random.randrange(1, 50)
-        order = Order(
-            ticket=ticket,
-            instrument=instrument,
-            legs=legs,
-            account=account,
-            client_id=client_id,
-            perm_id=self._perm_id,
-            placed=self._gateway.now(),
-            parent=parent if ticket.parent_id else None,
-            leg_fills=[[] for _ in legs] if ticket.legs else [],
-        )
-        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
-            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
+        order = self._new(client_id, ticket, legs, account)
+        order.parent = parent if ticket.parent_id else None
         if ticket.what_if:
             self._answer_what_if(session, order)
         else:
             self._accept(order)
 
+    def place_unasked(self, ticket: Ticket, legs: tuple[Leg, ...], account: str, bind: Callable[[Order], None] | None) -> None:
+        """Take an order that no client placed; `bind` gives it to one first. ValueError when it is refused."""
+        wrong = refusal(ticket, legs[0].instrument)
+        if wrong is not None:
+            raise ValueError(wrong.text)
+        order = self._new(0, ticket, legs, account)
+        if bind is not None:
+            bind(order)
+        self._accept(order)
+
     def cancel(self, session: Session, order_id: int) -> None:
         """Cancel one of the client's orders, or say why not."""
-        order = self.find(session.client_id or 0, order_id)
+        order = self.register.find(session.client_id or 0, order_id)
         wrong = not_found(order_id) if order is None else not_cancellable(order)
         if wrong is not None:
             session.error(order_id, wrong.code, wrong.text)
@@ -111,7 +97,7 @@ class OrderBook:
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client."""
-        for order in tuple(self._living.values()):
+        for order in tuple(self.register.living.values()):
             self._cancel(order)
 
     def end(self, order: Order, *, words: str = "Cancelled by Trader") -> None:
@@ -138,7 +124,7 @@ class OrderBook:
 
     def fill_by_force(self, order_id: int) -> bool:
         """Fill the open orders of that id, whichever client's, at their limit or the market; False for none."""
-        orders = [o for o in self.alive() if o.order_id == order_id and o.works]
+        orders = [o for o in self.register.alive() if o.order_id == order_id and o.works]
         for order in orders:
             order.triggered = True
             limit = None if order.ticket.legs else order.ticket.limit
@@ -148,7 +134,7 @@ class OrderBook:
     def tick(self) -> None:
         """Do what is due by the clock; called a few times a second."""
         now = self._gateway.now()
-        for order in tuple(self._living.values()):
+        for order in tuple(self.register.living.values()):
             if order.done or order.status is Status.UNTRANSMITTED:
                 continue
             if order.cancelling:
@@ -195,10 +181,24 @@ class OrderBook:
         else:
             self._work(order)
 
+    def _new(self, client_id: int, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> Order:
+        instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
+        order = Order(
+            ticket=ticket,
+            instrument=instrument,
+            legs=legs,
+            account=account,
+            client_id=client_id,
+            perm_id=self.register.new_perm_id(),
+            placed=self._gateway.now(),
+            leg_fills=[[] for _ in legs] if ticket.legs else [],
+        )
+        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
+            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
+        return order
+
     def _accept(self, order: Order) -> None:
-        key = (order.client_id, order.order_id)
-        self._orders[key] = self._living[key] = order
-        self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
+        self.register.add(order)
         # A child closes what its parent opens, which is not there yet.
         reason = self.reject_next or (shortfall(self._preview(order)) if order.parent is None else "")
         self.reject_next = ""
@@ -295,5 +295,5 @@ class OrderBook:
         order.completed = self._gateway.now()
         order.completed_status = words
         self._floor.leave(order)
-        self._living.pop((order.client_id, order.order_id), None)
+        self.register.bury(order)
         self.finished.append(order)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ibactors.sim.datetimes import Dialect, moment, zone
 from ibactors.sim.ledger import price
 from ibactors.sim.orders_time import GATEWAY_ZONE
-from ibactors.sim.wire import UNSET_DOUBLE, frame
+from ibactors.sim.wire import UNSET_DOUBLE, UNSET_INTEGER, frame
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,7 +49,7 @@ def execution(version: int, request_id: int, fill: Fill, dialect: Dialect) -> by
     order, i = fill.order, fill.instrument
     strike = repr(float(i.strike))
     contract = (i.con_id, i.symbol, i.sec_type, i.last_trade_date, strike, i.right, i.multiplier)
-    fields: list[str | int] = [11, request_id, order.order_id, *contract]
+    fields: list[str | int] = [11, request_id, order.order_id or UNSET_INTEGER, *contract]
     fields += [fill.venue, i.currency, i.local_symbol, i.trading_class]
     fields += [fill.exec_id, moment(fill.time, GATEWAY_ZONE, dialect), order.account, fill.venue]
     fields += ["BOT" if fill.buys else "SLD", fill.size, price(fill.price), order.perm_id, order.client_id]

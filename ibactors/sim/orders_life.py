@@ -109,6 +109,11 @@ class Order:
         return self.ticket.order_id
 
     @property
+    def key(self) -> tuple[int, int]:
+        """What the book finds it by; an order that was typed into the gateway has no id, so its own number serves."""
+        return self.client_id, self.order_id or -self.perm_id
+
+    @property
     def buys(self) -> bool:
         """Whether it adds to the position; SSHORT sells too."""
         return self.ticket.action == "BUY"

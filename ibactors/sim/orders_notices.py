@@ -75,4 +75,5 @@ class Notices:
             session.repeat()
 
     def _clients_of(self, order: Order) -> list[Session]:
-        return [s for s in self._gateway.ready_sessions() if s.client_id == order.client_id]
+        # Of an order that is bound to nobody, nobody hears.
+        return [s for s in self._gateway.ready_sessions() if order.order_id and s.client_id == order.client_id]

@@ -85,3 +85,50 @@ async def test_completed_orders_of_all_clients_are_listed(bench: Bench):
         ("0", "Filled", "Filled Size: 100"),
         ("100", "Cancelled", "Cancelled by Trader"),
     ]
+
+
+async def test_typed_in_order_is_seen_by_all_and_belongs_to_nobody(bench: Bench):
+    zero, one = await bench.client(0), await bench.client(1)
+    assert await bench.control("manual BUY 10 AAPL 50.00") == "ok"
+    assert await answers(zero) == await answers(one) == []
+    assert await answers(one, (5, 1)) == [["53", "1"]]
+    opened, status, _ = await answers(one, (16, 1))
+    assert (opened[1], opened[24], status[1]) == ("0", "0", "0")
+
+
+async def test_client_zero_binds_typed_in_orders_by_asking_for_its_own(bench: Bench):
+    zero = await bench.client(0)
+    await bench.control("manual SELL 10 AAPL 900.00")
+    bound, opened, status, end = await answers(zero, (5, 1))
+    assert bound == ["100", opened[OPEN["perm"]], "0", "1"]
+    assert (opened[1], status[1], end[0]) == ("1", "1", "53")
+    assert kinds(await answers(zero, (4, 1, 1, ""))) == [("3", "Cancelled"), ("4", "202")]
+
+
+async def test_client_zero_can_have_all_typed_in_orders_at_once(bench: Bench):
+    zero = await bench.client(0)
+    await pinned(bench)
+    await answers(zero, (15, 1, 1))
+    await bench.control("manual BUY 10 AAPL MKT")
+    frames = await answers(zero)
+    assert frames[0][0] == "100"
+    assert ("3", "Filled") in kinds(frames)
+    await answers(zero, (15, 1, 0))
+    await bench.control("manual BUY 10 AAPL MKT")
+    assert await answers(zero) == []
+
+
+async def test_typed_in_orders_are_in_the_lists_of_what_has_been(bench: Bench):
+    client = await bench.client(1)
+    await pinned(bench)
+    await bench.control("manual BUY 10 AAPL MKT")
+    assert [f[2] for f in await answers(client, (7, 3, 8, 0, "", "", "", "", "", "")) if f[0] == "11"] == ["2147483647"]
+    assert len(await answers(client, (99, 0))) == 2
+    assert await answers(client, (99, 1)) == [["102"]]
+
+
+async def test_bad_order_is_not_typed_in(bench: Bench):
+    assert (await bench.control("manual BUY 10 AAPL 1.001")).startswith("error: The price does not conform")
+    assert (await bench.control("manual BUY 10 AAPL x")).startswith("error: java")
+    assert (await bench.control("manual HOLD 10 AAPL 1")).startswith("error: ")
+    assert (await bench.control("manual BUY 10 NOPE 1")).startswith("error: there is no instrument")
