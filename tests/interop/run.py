@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+import broken
 import snippets
 import table
 import trio
-from clients import CLIENTS, Client, InstallError, install
+from clients import CLIENTS, HERE, Client, InstallError, install
 from relay import Relay
 from steps import MESSAGES, STEPS, Step, as_json
 from verdict import Verdict, judge
@@ -60,6 +61,7 @@ async def run_all(clients: list[Client]) -> tuple[list[Verdict], list[Verdict]]:
     runs: list[Callable[[], Verdict]] = [partial(run_one, c, STEPS, None) for c in clients]
     for mode in ("split", "glue"):
         runs += [partial(run_one, c, fast, mode) for c in clients if c.relayed]
+    runs += [partial(run_broken, c) for c in clients if c.relayed]
     homes = {c.home for c in clients}
     runs += [partial(run_snippet, *s) for s in snippets.snippets() if s[0] in homes]
     verdicts: list[Verdict | None] = [None] * len(runs)
@@ -78,23 +80,39 @@ async def run_all(clients: list[Client]) -> tuple[list[Verdict], list[Verdict]]:
 def run_one(client: Client, steps: tuple[Step, ...], mode: str | None) -> Verdict:
     """Drive one client against a fresh simulator."""
     title = f"{client.title}, {mode} frames" if mode else client.title
-    plan = {"messages": MESSAGES, "steps": as_json(steps)}
     log: list[str] = []
     # Few updates through the relay: one byte a system call is slow enough.
     with simulator(rate=4 if mode == "split" else 20, log=log) as port:
         relay = Relay(port, mode) if mode else None
-        command = client.command(relay.port if relay else port, plan)
-        environment = {**os.environ, **client.environment}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S, env=environment, check=False)  # noqa: S603
-            verdict = judge(title, client.version, steps, done.stdout, done.stderr)
-        except subprocess.TimeoutExpired as error:
-            text = error.stdout.decode() if isinstance(error.stdout, bytes) else ""
-            verdict = judge(title, client.version, steps, text, f"it ran for more than {RUN_LIMIT_S} s")
+            done = drive(client, relay.port if relay else port, steps)
         finally:
             if relay:
                 relay.close()
+    verdict = judge(title, client.version, steps, done.stdout, done.stderr)
     verdict.faults += [f"the simulator logged: {line[:300]}" for line in log if '"level": "error"' in line or "Traceback" in line]
+    return verdict
+
+
+def drive(client: Client, port: int, steps: tuple[Step, ...], *, step_limit_s: int = 10) -> subprocess.CompletedProcess[str]:
+    """Run a client's driver; one that takes too long is stopped, with what it printed until then."""
+    command = client.command(port, {"messages": MESSAGES, "steps": as_json(steps)})
+    environment = {**os.environ, **client.environment, "INTEROP_STEP_LIMIT_S": str(step_limit_s)}
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S, env=environment, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        printed = error.stdout.decode() if isinstance(error.stdout, bytes) else ""
+        return subprocess.CompletedProcess(command, 1, printed, f"it ran for more than {RUN_LIMIT_S} s")
+
+
+def run_broken(client: Client) -> Verdict:
+    """Drive a client against a simulator with known faults; the verdict is about the suite, which has to find them."""
+    steps = tuple(s for s in STEPS if s.name in ("reqMktData stock", "reqManagedAccts"))
+    with simulator(rate=4, log=[], program=(str(HERE / "broken.py"),)) as port:
+        done = drive(client, port, steps, step_limit_s=3)
+    found = judge(client.title, client.version, steps, done.stdout, done.stderr).faults
+    verdict = Verdict(f"{client.title} against a broken simulator")
+    verdict.faults = [f"the suite did not notice: {s}" for s in broken.SIGNS if not any(s in f for f in found)]
     return verdict
 
 
@@ -105,9 +123,9 @@ def run_snippet(home: str, language: str, text: str) -> Verdict:
 
 
 @contextmanager
-def simulator(*, rate: float, log: list[str]) -> Iterator[int]:
-    """A simulator in a process of its own; its log is in `log` once it has stopped."""
-    command = [sys.executable, "-m", "ibactors", "simulate", "--port", "0", "--rate", str(rate)]
+def simulator(*, rate: float, log: list[str], program: tuple[str, ...] = ()) -> Iterator[int]:
+    """A simulator, or another program like it, in a process of its own; its log is in `log` once it has stopped."""
+    command = [sys.executable, *(program or ("-m", "ibactors", "simulate", "--port", "0", "--rate", str(rate)))]
     environment = {**os.environ, "IBACTORS_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:  # noqa: S603
         assert process.stdout is not None

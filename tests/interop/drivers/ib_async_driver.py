@@ -10,11 +10,10 @@ import inspect
 import logging
 import sys
 
-from report import Complaints, Report, arguments, say
+from report import STEP_LIMIT_S, Complaints, Report, arguments, say
 from steps_ib_async import STEPS, Driven
 
 REPORT = Report()
-STEP_LIMIT_S = 10.0
 
 
 def watch(decoder_class):

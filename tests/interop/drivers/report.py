@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STEP_LIMIT_S = 10.0
+STEP_LIMIT_S = float(os.environ.get("INTEROP_STEP_LIMIT_S", "10"))
 # Below the fifty messages a second that a gateway allows.
 PACE_S = 0.05
 

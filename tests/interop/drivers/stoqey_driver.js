@@ -4,7 +4,7 @@
 const { IBApi, EventName } = require("@stoqey/ib");
 const makeSteps = require("./steps_stoqey.js");
 
-const STEP_LIMIT_MS = 10000;
+const STEP_LIMIT_MS = 1000 * Number(process.env.INTEROP_STEP_LIMIT_S || "10");
 const PACE_MS = 60;
 // The events whose names differ from the messages'.
 const MESSAGE_OF = {
