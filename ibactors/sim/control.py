@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import trio
 
+from ibactors.sim.commands import CommandError, fit, number
 from ibactors.sim.market import MAX_RATE, MIN_RATE
+from ibactors.sim.misbehaviour import COMMANDS as MISBEHAVIOUR
 from ibactors.sim.ports import open_listener, port_of
-from ibactors.sim.wire import FieldError, frame
+from ibactors.sim.wire import FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ibactors.sim.gateway import Gateway
     from ibactors.sim.instruments import Instrument
@@ -25,38 +27,11 @@ _MAX_LINE = 1000
 logger = logging.getLogger(__name__)
 
 
-class CommandError(Exception):
-    """The command is unknown or its arguments are wrong; the text is the answer."""
-
-
 class Control:
     """Carries out commands on one simulator; `execute` also serves tests in the same process."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self._commands: dict[str, tuple[str, Callable[[list[str]], None]]] = {
-            "drop": ("", self._drop),
-            "refuse": ("SECONDS", self._refuse),
-            "mute": ("", self._mute),
-            "unmute": ("", self._unmute),
-            "rate": ("R", self._rate),
-            "set": ("SYMBOL BID ASK LAST", self._set),
-            "free": ("SYMBOL", self._free),
-            "halt": ("SYMBOL", self._halt),
-            "resume": ("SYMBOL", self._resume),
-            "garbage": ("", self._garbage),
-            "1100": ("", self._lose_connectivity),
-            "1101": ("", self._restore_without_data),
-            "1102": ("", self._restore_with_data),
-            "farm-down": ("NAME", self._farm_down),
-            "farm-up": ("NAME", self._farm_up),
-            "competing": ("on|off", self._competing),
-            "bulletin": ("WORD...", self._bulletin),
-            "fill": ("ORDERID", self._fill),
-            "reject": ("REASON...", self._reject),
-            "manual": ("ACTION SIZE SYMBOL MKT|LIMIT", self._manual),
-            "hours": ("on|off", self._hours),
-        }
 
     @property
     def _gateway(self) -> Gateway:
@@ -70,7 +45,7 @@ class Control:
         if name == "clock":
             return clock(self._gateway)
         if name == "help":
-            return "commands: " + ", ".join([*self._usages(), "clock", "stats", "help"])
+            return "commands: " + ", ".join(usages())
         try:
             self._command(name, arguments)
         except CommandError as error:
@@ -104,23 +79,17 @@ class Control:
             logger.debug("a control connection broke")
 
     def _command(self, name: str, arguments: list[str]) -> None:
-        if name not in self._commands:
-            raise CommandError(f"there is no command {name!r}; `help` lists the commands")
-        usage, command = self._commands[name]
-        if usage.endswith("...") and arguments:
-            arguments = [" ".join(arguments)]
-        if len(arguments) != len(usage.split()):
-            raise CommandError(f"usage: {name} {usage}".rstrip())
-        command(arguments)
-
-    def _usages(self) -> list[str]:
-        return [f"{name} {usage}".rstrip() for name, (usage, _) in self._commands.items()]
+        arguments = fit(name, usage_of(name), arguments)
+        if name in MISBEHAVIOUR:
+            MISBEHAVIOUR[name].act(self._simulator, arguments)
+        else:
+            self.commands[name][1](self, arguments)
 
     def _drop(self, _: list[str]) -> None:
         self._simulator.drop()
 
     def _refuse(self, arguments: list[str]) -> None:
-        self._simulator.refuse(_number(arguments[0], 0, 86400))
+        self._simulator.refuse(number(arguments[0], 0, 86400))
 
     def _mute(self, _: list[str]) -> None:
         self._gateway.faults.muted = True
@@ -129,10 +98,10 @@ class Control:
         self._gateway.faults.muted = False
 
     def _rate(self, arguments: list[str]) -> None:
-        self._gateway.market.set_rate(_number(arguments[0], MIN_RATE, MAX_RATE))
+        self._gateway.market.set_rate(number(arguments[0], MIN_RATE, MAX_RATE))
 
     def _set(self, arguments: list[str]) -> None:
-        bid, ask, last = (_number(a, -1, 1e9) for a in arguments[1:])
+        bid, ask, last = (number(a, -1, 1e9) for a in arguments[1:])
         for instrument in self._named(arguments[0]):
             try:
                 self._gateway.market.fix(instrument, bid, ask, last)
@@ -150,11 +119,6 @@ class Control:
     def _resume(self, arguments: list[str]) -> None:
         for instrument in self._named(arguments[0]):
             self._gateway.market.halt(instrument, halted=False)
-
-    def _garbage(self, _: list[str]) -> None:
-        # A tickPrice whose price is no number and whose last fields are missing.
-        for session in self._gateway.ready_sessions():
-            session.send(frame(1, 6, 1, 1, "12..5x"))
 
     def _lose_connectivity(self, _: list[str]) -> None:
         self._gateway.faults.connectivity_lost = True
@@ -187,8 +151,6 @@ class Control:
         self._refresh_lines(name)
 
     def _competing(self, arguments: list[str]) -> None:
-        if arguments[0] not in ("on", "off"):
-            raise CommandError("usage: competing on|off")
         on = arguments[0] == "on"
         changed = on != self._gateway.faults.competing
         self._gateway.faults.competing = on
@@ -199,7 +161,7 @@ class Control:
             self._refresh_lines()
 
     def _fill(self, arguments: list[str]) -> None:
-        order_id = int(_number(arguments[0], 1, 1 << 31))
+        order_id = int(number(arguments[0], 1, 1 << 31))
         if not self._gateway.orders.fill_by_force(order_id):
             raise CommandError(f"no open order has the id {order_id}")
 
@@ -210,13 +172,11 @@ class Control:
         action, size, symbol, limit = arguments
         [instrument, *_] = self._named(symbol)
         try:
-            self._gateway.orders.manual.place(instrument, action, int(_number(size, 1, 1e6)), limit)
+            self._gateway.orders.manual.place(instrument, action, int(number(size, 1, 1e6)), limit)
         except (ValueError, FieldError) as error:
             raise CommandError(str(error)) from error
 
     def _hours(self, arguments: list[str]) -> None:
-        if arguments[0] not in ("on", "off"):
-            raise CommandError("usage: hours on|off")
         self._gateway.orders.keeps_hours = self._gateway.market.keeps_hours = arguments[0] == "on"
 
     def _bulletin(self, arguments: list[str]) -> None:
@@ -242,6 +202,46 @@ class Control:
             raise CommandError(f"there is no instrument {name!r}")
         return found
 
+    # Those that do nothing but answer (stats, clock, help) are not among them.
+    commands: ClassVar[Mapping[str, tuple[str, Callable[[Control, list[str]], None]]]] = {
+        "drop": ("", _drop),
+        "refuse": ("SECONDS", _refuse),
+        "mute": ("", _mute),
+        "unmute": ("", _unmute),
+        "rate": ("R", _rate),
+        "set": ("SYMBOL BID ASK LAST", _set),
+        "free": ("SYMBOL", _free),
+        "halt": ("SYMBOL", _halt),
+        "resume": ("SYMBOL", _resume),
+        "1100": ("", _lose_connectivity),
+        "1101": ("", _restore_without_data),
+        "1102": ("", _restore_with_data),
+        "farm-down": ("NAME", _farm_down),
+        "farm-up": ("NAME", _farm_up),
+        "competing": ("on|off", _competing),
+        "bulletin": ("WORD...", _bulletin),
+        "fill": ("ORDERID", _fill),
+        "reject": ("REASON...", _reject),
+        "manual": ("ACTION SIZE SYMBOL MKT|LIMIT", _manual),
+        "hours": ("on|off", _hours),
+    }
+
+
+def usage_of(name: str) -> str:
+    """What arguments a command takes; CommandError for a name that is none."""
+    if name in MISBEHAVIOUR:
+        return MISBEHAVIOUR[name].usage
+    if name not in Control.commands:
+        raise CommandError(f"there is no command {name!r}; `help` lists the commands")
+    return Control.commands[name][0]
+
+
+def usages() -> list[str]:
+    """Every command with its arguments, as `help` lists them."""
+    faults = {name: command.usage for name, command in MISBEHAVIOUR.items()}
+    changing = {name: usage for name, (usage, _) in Control.commands.items()} | faults
+    return [f"{name} {usage}".rstrip() for name, usage in changing.items()] + ["clock", "stats", "help"]
+
 
 def stats(gateway: Gateway) -> dict[str, object]:
     """What `stats` prints: clients, lines by symbol, message counters, requests by kind."""
@@ -266,13 +266,3 @@ def clock(gateway: Gateway) -> str:
         for i in gateway.catalogue.by_con_id.values()
     }
     return json.dumps({"milliseconds": gateway.clock.milliseconds, "instruments": instruments})
-
-
-def _number(text: str, lowest: float, highest: float) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise CommandError(f"{text!r} is no number") from error
-    if not lowest <= value <= highest:
-        raise CommandError(f"{text} is not between {lowest:g} and {highest:g}")
-    return value

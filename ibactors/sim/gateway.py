@@ -10,10 +10,13 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import trio
+
 from ibactors.sim import messages
 from ibactors.sim.catalogue import build_catalogue
 from ibactors.sim.clockprices import PriceClock
 from ibactors.sim.datetimes import Dialect
+from ibactors.sim.delivery import Delivery
 from ibactors.sim.ledger import Ledger
 from ibactors.sim.market import Market
 from ibactors.sim.orders_book import OrderBook
@@ -42,10 +45,21 @@ class Faults:
     connectivity_lost: bool = False
     competing: bool = False
     farms_down: set[str] = field(default_factory=set)
+    delayed: bool = False
+    cancels_too_late: bool = False
+    occupied: set[int] = field(default_factory=set)
 
     def silence(self, instrument: Instrument) -> bool:
         """Whether ticks of an instrument do not reach the clients."""
         return self.connectivity_lost or self.competing or instrument.farm in self.farms_down
+
+
+@dataclass(slots=True, kw_only=True)
+class Limits:
+    """What one client may have; more is answered with an error."""
+
+    lines: int = 100
+    messages_per_s: int = 50
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +88,9 @@ class Gateway:
         self._now = now or _utc_now
         self.account_names = accounts
         self.faults = Faults()
+        self.limits = Limits()
+        self.delivery = Delivery(seed)
+        self.nightly: trio.CancelScope | None = None
         self.counters = Counters()
         self.catalogue = build_catalogue(self.now().date(), extra_symbols=extra_symbols)
         self.clock = PriceClock(self.catalogue) if clock_prices else None
@@ -106,8 +123,8 @@ class Gateway:
         return [s for s in self.sessions if s.client_id is not None]
 
     def has_client(self, client_id: int) -> bool:
-        """Whether a client id is in use."""
-        return any(s.client_id == client_id for s in self.sessions)
+        """Whether a client id is in use, by a session or by one that never ended."""
+        return client_id in self.faults.occupied or any(s.client_id == client_id for s in self.sessions)
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that the client may use."""

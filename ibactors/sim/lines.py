@@ -39,6 +39,7 @@ class Line:
         self._id_bytes = f"{request_id}\0".encode()
         self._lots = session.version < SIZES_IN_SHARES
         self._introduced = False
+        self._dead = False
         self._top = "mdoff" not in generic
         walk = session.gateway.market.walk(instrument)
         self._generics = Generics(request_id, session.version, walk, generic, session.gateway.market.seed)
@@ -59,6 +60,18 @@ class Line:
         if self._session.lines.get(self.request_id) is self:
             del self._session.lines[self.request_id]
 
+    def die(self) -> None:
+        """Send nothing more, though the client believes it subscribed: a farm has forgotten the line."""
+        self._dead = True
+        self._session.gateway.market.unwatch(self.instrument, self)
+
+    def turn(self, *, delayed: bool) -> None:
+        """Go over from live to delayed data or back, and say so."""
+        if self.delayed != delayed and self.instrument.fate is not Fate.DELAYED_ONLY:
+            self.delayed = delayed
+            self._introduced = False
+            self.refresh()
+
     def end_snapshot(self) -> None:
         """Finish a snapshot with tickSnapshotEnd, unless it was cancelled."""
         if self._session.lines.get(self.request_id) is self:
@@ -74,7 +87,7 @@ class Line:
 
     def refresh(self) -> None:
         """Send every value of the instrument, preceded on the first time by what kind of data it is."""
-        if self._session.lines.get(self.request_id) is not self:
+        if self._dead or self._session.lines.get(self.request_id) is not self:
             return
         if self._session.gateway.faults.silence(self.instrument):
             return

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ibactors.sim.session import Session
     from ibactors.sim.wire import FieldReader
 
-MAX_LINES = 100
 DELAYED_AFTER_S = 0.1
 
 _DELAYED_TYPES = (3, 4)
@@ -43,7 +42,7 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
     if request_id in session.lines:
         unprocessable(session, request_id, "Duplicate ticker id")
         return
-    if len(session.lines) >= MAX_LINES:
+    if len(session.lines) >= session.gateway.limits.lines:
         session.error(request_id, 101, "Max number of tickers has been reached")
         return
     if (snapshot or regulatory) and generic:
@@ -77,7 +76,7 @@ def _open_line(session: Session, request_id: int, instrument: Instrument, generi
         text = f"Requested market data is not subscribed. Delayed market data is {available}."
         session.error(request_id, 354, text)
         return
-    line = Line(session, request_id, instrument, delayed=only_delayed, generic=generic)
+    line = Line(session, request_id, instrument, delayed=only_delayed or session.gateway.faults.delayed, generic=generic)
     session.lines[request_id] = line
     if only_delayed:
         text = "Requested market data is not subscribed. Displaying delayed market data."
@@ -105,10 +104,10 @@ def _cancel(session: Session, fields: FieldReader) -> None:
     fields.version()
     request_id = fields.identifier()
     line = session.lines.get(request_id)
-    if line is None:
-        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
-    else:
+    if line is not None:
         line.end()
+    if line is None or session.gateway.faults.cancels_too_late:
+        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
 
 
 def _set_type(session: Session, fields: FieldReader) -> None:

@@ -14,6 +14,8 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibactors.sim.delivery import Delivery
+
 SOFT_LIMIT = 256 * 1024
 HARD_LIMIT = 8 * 1024 * 1024
 STALL_S = 30.0
@@ -25,10 +27,11 @@ class SlowClientError(Exception):
 
 
 class Outbox:
-    """Outgoing bytes of one session; `muted` tells whether to discard everything instead."""
+    """Outgoing bytes of one session; `muted` tells whether to discard everything instead, `delivery` how to send."""
 
-    def __init__(self, muted: Callable[[], bool]) -> None:
+    def __init__(self, muted: Callable[[], bool], delivery: Delivery) -> None:
         self._muted = muted
+        self._delivery = delivery
         self._data = bytearray()
         self._news = trio.Event()
         self._drained = trio.Event()
@@ -75,11 +78,12 @@ class Outbox:
         full = False
         while True:
             await self._news.wait()
+            await self._delivery.gather()
             full = full or not self.has_room
             chunk = bytes(self._data[:_CHUNK])
             del self._data[: len(chunk)]
             with trio.move_on_after(STALL_S) as self._sending:
-                await stream.send_all(chunk)
+                await self._delivery.send(stream, chunk)
             if self._overflowed:
                 raise SlowClientError(f"more than {HARD_LIMIT} bytes would wait for the client")
             if self._sending.cancelled_caught:

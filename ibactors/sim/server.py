@@ -20,7 +20,7 @@ from ibactors.sim.session import Session
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
@@ -84,11 +84,13 @@ class Simulator:
         self._port = options.port
         self._phase = trio.CancelScope()
         self._refuse_until = 0.0
+        self._tasks: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[SimulatorPorts] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Serve until cancelled."""
         host, control_port = self._options.host, self._options.control_port
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._tasks:
+            nursery = self._tasks
             port: int = await nursery.start(self._serve, name="sim:api port")
             if control_port is not None:
                 control_port = await nursery.start(self.control.serve, host, control_port, name="sim:control port")
@@ -96,6 +98,16 @@ class Simulator:
             nursery.start_soon(self._refresh_forever, name="sim:account refresh")
             task_status.started(SimulatorPorts(port=port, control_port=control_port))
         raise AssertionError("unreachable: the simulator's tasks end by cancellation only")
+
+    @property
+    def port(self) -> int:
+        """Where API clients connect."""
+        return self._port
+
+    def start(self, task: Callable[[], Awaitable[None]], *, name: str) -> None:
+        """Run a task until it returns or the simulator ends; nothing happens before `run`."""
+        if self._tasks is not None:
+            self._tasks.start_soon(task, name=name)
 
     def drop(self) -> None:
         """Reset the socket of every API client."""

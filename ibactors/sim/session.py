@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ibactors.sim.lines import Line
     from ibactors.sim.requests import Request
 
-MAX_MESSAGES_PER_S = 50
 MAX_VIOLATIONS = 3
 _START_API = 71
 _RECEIVE_BYTES = 64 * 1024
@@ -83,7 +82,8 @@ class Session:
         self._stream = stream
         self._nursery: trio.Nursery | None = None
         self._input = FrameBuffer()
-        self._outbox = Outbox(lambda: gateway.faults.muted)
+        self._outbox = Outbox(lambda: gateway.faults.muted, gateway.delivery)
+        self._serving = trio.CancelScope()
         self._stale: dict[int, Line] = {}
         self._recent: collections.deque[float] = collections.deque()
         self._violations = 0
@@ -131,15 +131,19 @@ class Session:
             self._nursery.start_soon(task, name=name)
 
     def end_stream(self, kind: str, request_id: int) -> bool:
-        """End a stream; whether there was one."""
+        """End a stream; whether there was one, as far as the client is told."""
         stream = self.streams.pop((kind, request_id), None)
         if stream is not None:
             stream.end()
-        return stream is not None
+        return stream is not None and not self.gateway.faults.cancels_too_late
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset, as a dying gateway does."""
         reset_stream(self._stream)
+
+    def hang_up(self) -> None:
+        """Close the connection after what was posted has gone out."""
+        self._serving.cancel(reason="the gateway hangs up")
 
     async def run(self) -> None:
         """Serve the client until either side ends; nothing a client does gets out of here."""
@@ -155,7 +159,10 @@ class Session:
 
     async def _read(self) -> None:
         try:
-            await self._serve()
+            with self._serving:
+                await self._serve()
+            # Only a hang-up gets here.
+            await self._close_politely()
         except (SessionEndedError, FrameError) as ended:
             logger.info("api client %s ended: %s", self.client_id, ended)
             await self._close_politely()
@@ -173,10 +180,13 @@ class Session:
             logger.debug("api client %s takes no more", self.client_id)
 
     async def _serve(self) -> None:
+        await self.gateway.delivery.alive()
         with trio.move_on_after(self.gateway.handshake_s) as scope:
             await self._shake_hands()
             start = await self._start_request()
         if scope.cancelled_caught:
+            # A half-open gateway does not close what it does not answer.
+            await self.gateway.delivery.alive()
             raise SessionEndedError(f"no handshake within {self.gateway.handshake_s:g} s")
         self._start_api(start)
         while True:
@@ -253,11 +263,12 @@ class Session:
         self._recent.append(now)
         while now - self._recent[0] > 1:
             self._recent.popleft()
-        if len(self._recent) <= MAX_MESSAGES_PER_S:
+        limit = self.gateway.limits.messages_per_s
+        if len(self._recent) <= limit:
             return True
         self._recent.pop()
         self._violations += 1
-        text = f"Max rate of messages per second has been exceeded. max=50 rec={len(self._recent) + 1}"
+        text = f"Max rate of messages per second has been exceeded. max={limit} rec={len(self._recent) + 1}"
         self.error(-1, 100, text)
         if self._violations >= MAX_VIOLATIONS:
             raise SessionEndedError("it sent too many messages a second for the third time")
@@ -278,7 +289,9 @@ class Session:
         return body
 
     async def _receive(self) -> None:
+        await self.gateway.delivery.alive()
         data = await self._stream.receive_some(_RECEIVE_BYTES)
+        await self.gateway.delivery.alive()
         if not data:
             raise trio.BrokenResourceError("the client closed the connection")
         self._input.feed(data)

@@ -11,7 +11,7 @@ import pytest
 import trio
 from rawclient import Bench, contract, market_data, pack
 
-from ibactors.sim import outbox, session
+from ibactors.sim import outbox
 from ibactors.sim.registry import REQUESTS
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def noise(seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_noise_ends_at_worst_its_own_session(bench: Bench, monkeypatch: pytest.MonkeyPatch, seed: int):
-    monkeypatch.setattr(session, "MAX_MESSAGES_PER_S", 1000)
+async def test_noise_ends_at_worst_its_own_session(bench: Bench, simulator: Simulator, seed: int):
+    simulator.gateway.limits.messages_per_s = 1000
     good = await bench.client(1)
     bad = await bench.client(2)
     await bad.stream.send_all(noise(seed))

@@ -7,8 +7,6 @@ import pytest
 import trio
 from rawclient import Bench, contract, market_data, pack
 
-from ibactors.sim import session
-
 if TYPE_CHECKING:
     from ibactors.sim import Simulator
 
@@ -229,8 +227,8 @@ async def test_quiet_stock_never_ticks_and_its_snapshot_ends_late(bench: Bench, 
     assert {f[0] for f in frames} == {"81", "58", "57"}
 
 
-async def test_line_101_is_refused_until_one_is_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(session, "MAX_MESSAGES_PER_S", 1000)
+async def test_line_101_is_refused_until_one_is_cancelled(bench: Bench, simulator: Simulator):
+    simulator.gateway.limits.messages_per_s = 1000
     await bench.control("rate 0.1")
     client = await bench.client()
     await client.stream.send_all(b"".join(market_data(i, AAPL) for i in range(101)))

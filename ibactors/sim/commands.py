@@ -1,0 +1,62 @@
+"""What a control command is: a name, its arguments as `help` shows them, and what it does to a simulator.
+
+The control port and scenario files take the same commands; both check a line with `fit` before it is carried
+out, so that a scenario's mistakes show when it is read and not hours later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibactors.sim.server import Simulator
+
+_NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "PORT"})
+
+
+class CommandError(Exception):
+    """The command is unknown or its arguments are wrong; the text is the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command. In `usage` capitals are values, `a|b` a choice, `[...]` may be left out, `...` takes the rest of the line."""
+
+    usage: str
+    act: Callable[[Simulator, list[str]], None]
+
+
+def fit(name: str, usage: str, arguments: list[str]) -> list[str]:
+    """The arguments as the command takes them; CommandError when they do not fit its usage."""
+    wanted = usage.split()
+    if usage.endswith("...") and len(arguments) >= len(wanted):
+        last = len(wanted) - 1
+        arguments = [*arguments[:last], " ".join(arguments[last:])]
+    least = sum(not w.startswith("[") for w in wanted)
+    if not least <= len(arguments) <= len(wanted):
+        raise CommandError(f"usage: {name} {usage}".rstrip())
+    for word, argument in zip(wanted, arguments, strict=False):
+        _check(name, usage, word.strip("[]"), argument)
+    return arguments
+
+
+def number(text: str, lowest: float, highest: float) -> float:
+    """A number in a range; CommandError for anything else."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no number") from error
+    if not lowest <= value <= highest:
+        raise CommandError(f"{text} is not between {lowest:g} and {highest:g}")
+    return value
+
+
+def _check(name: str, usage: str, word: str, argument: str) -> None:
+    # A choice is written small; MKT|LIMIT stands for a word or a value.
+    if "|" in word and word == word.lower() and argument not in word.split("|"):
+        raise CommandError(f"usage: {name} {usage}")
+    if word in _NUMBERS:
+        number(argument, float("-inf"), float("inf"))
