@@ -16,7 +16,7 @@ from ibactors import __version__, logs
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
 from ibactors.service import run_demo, run_service, start_simulator, watch_signals
-from ibactors.sim import SimulatorOptions
+from ibactors.sim import SimulatorOptions, read_scenario
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--prices", choices=("walk", "clock"), default="walk", help="prices that walk, or that tell when they were sent")
     simulate.add_argument("--hours", action="store_true", help="trade in each instrument's own hours only, not around the clock")
     simulate.add_argument("--extra-symbols", type=int, default=0, help="made-up stocks, S001 and so on (default: none)")
+    simulate.add_argument("--scenario", metavar="FILE", help="control commands and their times (default: none)")
     health = commands.add_parser("health", help="exit 0 when the local service is healthy")
     health.set_defaults(command=_health)
     return parser
@@ -108,6 +109,7 @@ def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
             clock_prices=arguments.prices == "clock",
             extra_symbols=arguments.extra_symbols,
             keeps_hours=arguments.hours,
+            scenario=read_scenario(arguments.scenario) if arguments.scenario else None,
         )
     except ValueError as exc:
         raise StartupError(f"The simulator cannot run so: {exc}.") from exc

@@ -1,5 +1,6 @@
 """A TWS API server: what an IB Gateway looks like to its clients, without Interactive Brokers behind it."""
 
+from ibactors.sim.scenario import Scenario, parse_scenario, read_scenario
 from ibactors.sim.server import (
     Simulator,
     SimulatorOptions,
@@ -7,4 +8,4 @@ from ibactors.sim.server import (
     serve_simulator,
 )
 
-__all__ = ["Simulator", "SimulatorOptions", "SimulatorPorts", "serve_simulator"]
+__all__ = ["Scenario", "Simulator", "SimulatorOptions", "SimulatorPorts", "parse_scenario", "read_scenario", "serve_simulator"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ibactors.sim.server import Simulator
 
 _MAX_LINE = 1000
+ANSWERS_ONLY = ("clock", "stats", "help")
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ class Control:
 
 
 def usage_of(name: str) -> str:
-    """What arguments a command takes; CommandError for a name that is none."""
+    """What arguments a command takes that does more than answer; CommandError for a name that is none."""
     if name in MISBEHAVIOUR:
         return MISBEHAVIOUR[name].usage
     if name not in Control.commands:
@@ -240,7 +241,7 @@ def usages() -> list[str]:
     """Every command with its arguments, as `help` lists them."""
     faults = {name: command.usage for name, command in MISBEHAVIOUR.items()}
     changing = {name: usage for name, (usage, _) in Control.commands.items()} | faults
-    return [f"{name} {usage}".rstrip() for name, usage in changing.items()] + ["clock", "stats", "help"]
+    return [f"{name} {usage}".rstrip() for name, usage in changing.items()] + list(ANSWERS_ONLY)
 
 
 def stats(gateway: Gateway) -> dict[str, object]:

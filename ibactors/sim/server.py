@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Awaitable, Callable
 
+    from ibactors.sim.scenario import Scenario
+
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
 _REFRESH_LOOK_S = 0.1
@@ -34,7 +36,7 @@ logger = logging.getLogger(__name__)
 class SimulatorOptions:
     """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port.
 
-    The market always ticks unless it `keeps_hours`. `now` is the clock behind every date, by default the machine's.
+    The market always ticks unless it `keeps_hours`. A `scenario` begins when clients can connect. `now` is the clock behind every date, by default the machine's.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +49,7 @@ class SimulatorOptions:
     extra_symbols: int = 0
     keeps_hours: bool = False
     now: Callable[[], dt.datetime] | None = None
+    scenario: Scenario | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no gateway could run with; ValueError."""
@@ -96,6 +99,8 @@ class Simulator:
                 control_port = await nursery.start(self.control.serve, host, control_port, name="sim:control port")
             nursery.start_soon(self.gateway.market.run, name="sim:market")
             nursery.start_soon(self._refresh_forever, name="sim:account refresh")
+            if self._options.scenario is not None:
+                nursery.start_soon(self._options.scenario.run, self, name="sim:scenario")
             task_status.started(SimulatorPorts(port=port, control_port=control_port))
         raise AssertionError("unreachable: the simulator's tasks end by cancellation only")
 

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from rawclient import Bench
+
+from ibactors.sim import Simulator, SimulatorOptions, parse_scenario, read_scenario
+
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "docs" / "scenarios").glob("*.txt"))
+
+
+def test_there_are_examples():
+    assert {p.name for p in EXAMPLES} >= {"nightly.txt", "weekend.txt"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_example_is_a_scenario(path: Path):
+    assert len(read_scenario(path).steps) > 5
+
+
+def test_times_commands_and_comments_are_read():
+    scenario = parse_scenario(
+        "# a comment\n\nat 5s drop\n  at 1h2m3.5s refuse 10 # why\nevery 60s nightly 5\nat 0s error 2104 All well: OK\n"
+    )
+    first, *rows = [(s.line, s.seconds, s.repeats, s.command) for s in scenario.steps]
+    assert rows == [
+        (3, 5, False, "drop"),
+        (4, 3723.5, False, "refuse 10"),
+        (5, 60, True, "nightly 5"),
+        (6, 0, False, "error 2104 All well: OK"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("drop", "a step is `at TIME COMMAND`"),
+        ("at 5s", "a step is `at TIME COMMAND`"),
+        ("after 5s drop", "a step is `at TIME COMMAND`"),
+        ("at soon drop", "'soon' is no time"),
+        ("at 5 drop", "'5' is no time"),
+        ("at -5s drop", "'-5s' is no time"),
+        ("at s drop", "'s' is no time"),
+        ("every 0s drop", "too often"),
+        ("at 5s explode", "there is no command 'explode'"),
+        ("at 5s refuse", "usage: refuse SECONDS"),
+        ("at 5s refuse ten", "'ten' is no number"),
+        ("at 5s half-open perhaps", "usage: half-open on|off"),
+        ("at 5s stats", "only answers"),
+    ],
+)
+def test_bad_line_is_named_with_its_problem(line: str, problem: str):
+    with pytest.raises(ValueError, match=r"night\.txt, line 2: ") as caught:
+        parse_scenario(f"at 1s drop\n{line}\n", name="night.txt")
+    assert problem in str(caught.value)
+
+
+def test_file_without_a_step_and_file_that_is_missing_are_errors(tmp_path: Path):
+    with pytest.raises(ValueError, match="has no step"):
+        parse_scenario("# nothing\n")
+    with pytest.raises(ValueError, match="cannot read the scenario"):
+        read_scenario(tmp_path / "missing.txt")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match="no UTF-8"):
+        read_scenario(tmp_path / "binary.txt")
+
+
+async def test_steps_come_at_their_times(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger="ibactors.sim.scenario")
+    scenario = parse_scenario("every 4s limit rate 60\nat 6s limit lines 7\nat 3s limit lines 5\nat 7s fill 99\n", name="s")
+    simulator = Simulator(SimulatorOptions(port=0))
+    nursery.start_soon(scenario.run, simulator)
+    limits = simulator.gateway.limits
+    seen = []
+    for _ in range(9):
+        await trio.sleep(1)
+        await trio.testing.wait_all_tasks_blocked()
+        seen.append((limits.lines, limits.messages_per_s))
+    assert seen == [(100, 50)] * 2 + [(5, 50)] + [(5, 60)] * 2 + [(7, 60)] * 4
+    told = [r.getMessage() for r in caplog.records]
+    assert "scenario s, line 3: limit lines 5" in told
+    assert told.count("scenario s, line 1: limit rate 60") == 2
+    assert "scenario s, line 4: fill 99: no open order has the id 99" in told
+    nursery.cancel_scope.cancel()
+
+
+async def test_simulator_carries_out_its_scenario(nursery: trio.Nursery):
+    options = SimulatorOptions(port=0, control_port=0, scenario=parse_scenario("every 0.1s error 2104 hello"))
+    bench = Bench(await nursery.start(Simulator(options).run))
+    client = await bench.client()
+    for _ in range(2):
+        await client.find("4", "2", "-1", "2104", "hello")
+    bench.close()
+    nursery.cancel_scope.cancel()
