@@ -19,6 +19,8 @@ from ibactors.config import Settings
 from ibactors.service import run_service
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 
+POLL = 0.02
+"""Seconds between two looks at what cannot be waited for, such as another process's state."""
 DEADLINE = 10.0
 """Seconds after which a wait in a test has failed."""
 
@@ -119,6 +121,7 @@ class Service:
                 response = await self.http.get(path)
                 if fits(response):
                     return response
+                await trio.sleep(POLL)
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], within: float = DEADLINE) -> None:
@@ -127,6 +130,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], within: float = DEADL
         while True:
             if await check():
                 return
+            await trio.sleep(POLL)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from tests.conftest import ErrorLog, Service, Stream, running_service
+from tests.conftest import POLL, ErrorLog, Service, Stream, running_service
 from tests.service.faults import SCRIPTED, SIMULATED, Fault, Shows
 from tests.service.scripted import Scripted, running_script
 
@@ -99,6 +99,7 @@ async def until_it_shows(shows: Shows, service: Service, stream: Stream, symbol:
     with trio.move_on_after(within):
         while last is not None:
             last = await difference(shows, service, symbol)
+            await trio.sleep(POLL)
         if shows.stream is not None:
             last = f"no {shows.stream} message came"
             await stream.expect(shows.stream, symbol=symbol)
