@@ -164,6 +164,8 @@ class Conductor:
             behind = self.note_recovery(measured, ended)
             if not behind and await self._rest_is_live(ended):
                 measured.live_s = (truth.now - ended) / 1000
+                if measured.live_s * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
+                    truth.blame("not live again", "probe", f"REST gave all symbols only {measured.live_s:.1f} s after its end")
             elif now * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
                 blamed = True
                 some = dict(list(behind.items())[:5])
