@@ -15,7 +15,6 @@ from typing import NoReturn
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve
 
 from ibactors import tasktree
 from ibactors.actors.account import AccountRef, account_builder
@@ -29,6 +28,7 @@ from ibactors.gateway import DemoGateway, ExternalGateway
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
 from ibactors.web.app import MAX_BODY, create_app
+from ibactors.web.server import serve
 
 log = structlog.get_logger(__name__)
 
@@ -121,24 +121,20 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     """Serve HTTP and WebSocket until `system.stop`; requests in flight get `GRACE` seconds."""
     host, port = listener.getsockname()[:2]
     config = Config()
-    config.bind = [f"fd://{listener.detach()}"]  # from here on Hypercorn closes it
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = GRACE
     config.websocket_max_message_size = MAX_BODY
     config.websocket_ping_interval = 20.0  # below the idle timeouts of proxies, 30 to 60 s
     config.include_server_header = False
-    app = create_app(system)
-
-    async def stopped() -> None:
-        await system.stop.wait()
-        system.phase = Phase.STOPPING
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda task_status: serve(app, config, shutdown_trigger=stopped, task_status=task_status), name="web")
+        await nursery.start(serve, create_app(system), config, listener, system.stop, name="web")
         system.phase = Phase.READY
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         log.info("serving", url=url)
         task_status.started(url)
+        await system.stop.wait()
+        system.phase = Phase.STOPPING
 
 
 def bind(host: str, port: int) -> socket.socket:

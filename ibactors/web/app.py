@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from quart import Response, request
+from quart import Response, has_request_context, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import WebsocketMismatch
@@ -76,7 +76,7 @@ async def _on_our_error(error: IbactorsError) -> Response:
 
 
 async def _on_http_error(error: HTTPException) -> Response:
-    if isinstance(error, WebsocketMismatch):
+    if isinstance(error, WebsocketMismatch) and has_request_context():
         problem = make_problem("upgrade_required", f"{request.path} is a WebSocket.", hint="Connect with a WebSocket client.")
         response = problem_response(problem)
         response.headers["Upgrade"] = "websocket"
@@ -90,5 +90,6 @@ async def _on_http_error(error: HTTPException) -> Response:
 
 
 async def _on_bug(error: Exception) -> Response:
-    log.error("request_failed", method=request.method, path=request.path, exc_info=error)
+    what = request if has_request_context() else websocket
+    log.error("request_failed", method=what.method, path=what.path, exc_info=error)
     return problem_response(make_problem("internal_error", "The service failed on this request; the log has the details."))

@@ -1,0 +1,83 @@
+"""Bytes below the protocol, from raw sockets: they end one connection and nothing else."""
+
+import pytest
+import trio
+
+from tests.conftest import DEADLINE, Service
+
+UPGRADE = (
+    b"GET /ws/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = True) -> bytes:
+    head = bytes([(0x80 if final else 0) | opcode])
+    length = len(payload)
+    mask_bit = 0x80 if masked else 0
+    size = bytes([mask_bit | length]) if length < 126 else bytes([mask_bit | 127]) + length.to_bytes(8, "big")
+    return head + size + (b"\0\0\0\0" if masked else b"") + payload
+
+
+HOSTILE = {
+    "text that is not UTF-8": UPGRADE + frame(1, b"\xff\xfe"),
+    "binary": UPGRADE + frame(2, b"ab"),
+    "empty binary": UPGRADE + frame(2, b""),
+    "reserved opcode": UPGRADE + frame(5, b"x"),
+    "unmasked": UPGRADE + frame(1, b"{}", masked=False),
+    "too large": UPGRADE + frame(1, b"x" * 100_000),
+    "continuation of nothing": UPGRADE + frame(0, b"x"),
+    "fragments that never end": UPGRADE + frame(1, b'{"action":', final=False),
+    "ping with a long payload": UPGRADE + frame(9, b"x" * 200),
+    "close with a bad code": UPGRADE + frame(8, b"\x00\x01"),
+    "close with one byte": UPGRADE + frame(8, b"\x01"),
+    "close and go on": UPGRADE + frame(8, b"\x03\xe8") + frame(1, b'{"action":"ping"}') * 50,
+    "half a frame": UPGRADE + frame(1, b'{"action":"ping"}')[:7],
+    "wrong version": UPGRADE.replace(b"Version: 13", b"Version: 99"),
+    "no key": UPGRADE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b""),
+    "random bytes": bytes(range(256)) * 40,
+    "no HTTP": b"hello\r\n\r\n",
+    "endless header": b"GET / HTTP/1.1\r\nX: " + b"a" * 200_000,
+    "bad content length": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: nope\r\n\r\n{}",
+    "body that never comes": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
+    "bad chunk": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "two requests at once": b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00" * 50,
+}
+
+
+async def hit(service: Service, data: bytes, *, half_close: bool) -> None:
+    """Send, read for a moment, leave."""
+    stream = await trio.open_tcp_stream("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    async with stream:
+        try:
+            await stream.send_all(data)
+            if half_close:
+                await stream.send_eof()
+            with trio.move_on_after(0.2):
+                async for _ in stream:
+                    pass
+        except trio.BrokenResourceError:
+            return
+
+
+@pytest.mark.parametrize("half_close", [False, True])
+async def test_hostile_bytes_end_one_connection_and_nothing_else(service: Service, half_close: bool) -> None:  # noqa: FBT001
+    async with service.stream() as stream:
+        await stream.send(action="subscribe", symbol="AAPL")
+        for data in HOSTILE.values():
+            await hit(service, data, half_close=half_close)
+            await stream.expect("quote")
+        async with trio.open_nursery() as nursery:
+            for data in list(HOSTILE.values()) * 4:
+                nursery.start_soon(lambda data=data: hit(service, data, half_close=half_close))
+        await stream.expect("quote")
+        assert (await service.get("/health"))["status"] == "healthy"
+    with trio.fail_after(DEADLINE):
+        await service.get("/market/quote/AAPL")
+
+
+async def test_upgrade_is_refused_elsewhere(service: Service) -> None:
+    await hit(service, UPGRADE.replace(b"/ws/stream", b"/health"), half_close=False)
+    await hit(service, UPGRADE.replace(b"/ws/stream", b"/nowhere"), half_close=False)
+    assert (await service.get("/health"))["status"] == "healthy"
