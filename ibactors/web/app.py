@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import h11
 import structlog
+import wsproto.utilities
 from quart import Response, has_request_context, request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -53,6 +55,8 @@ def create_app(system: System) -> QuartTrio:
     app.add_websocket("/ws/stream", "stream", stream.view(system))
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
+    for protocol_error in (h11.LocalProtocolError, wsproto.utilities.LocalProtocolError):
+        app.register_error_handler(protocol_error, _on_bad_client)
     app.register_error_handler(Exception, _on_bug)
     return app
 
@@ -87,6 +91,12 @@ async def _on_http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
+
+
+async def _on_bad_client(error: Exception) -> Response:
+    """Hypercorn could not send what was to be sent, because the client broke the protocol or left."""
+    log.info("client_broke_protocol", error=str(error))
+    return problem_response(make_problem("bad_request", "The request does not follow the protocol."))
 
 
 async def _on_bug(error: Exception) -> Response:
