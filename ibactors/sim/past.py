@@ -26,7 +26,9 @@ _SCALES = (400 * _DAY, 90 * _DAY, 20 * _DAY, 5 * _DAY, _DAY, 14_400, 3_600, 600,
 # How far a price strays on the scale of one day; grows and shrinks with the root of the time.
 _DAILY = 0.009
 _USUAL_VOLATILITY = 0.0004
-_MEETING_S = 3 * _DAY
+_MEETING_S = 1800
+# Bars that are older than this never change again.
+_SETTLED_S = 6 * 3600
 _YEAR = 365 * _DAY
 _SAMPLES = 5
 _ODD_LOTS = 0.25
@@ -83,7 +85,8 @@ class Past:
     def price(self, epoch_s: float) -> float:
         """The fair price at a second, not rounded."""
         i = self.instrument
-        bend = 1 + self._bend * math.exp((epoch_s - self._now) / _MEETING_S)
+        age = self._now - epoch_s
+        bend = 1 + self._bend * math.exp(-age / _MEETING_S) if age < _SETTLED_S else 1.0
         if self._underlying is not None:
             years = max(self._expiry - epoch_s, _DAY) / _YEAR
             spot = self._underlying.price(epoch_s)
