@@ -85,10 +85,44 @@ def _garbage(chance: random.Random, _: Truth) -> Fault:
     return Fault(name="garbage", begin=("garbage",) * chance.randint(1, 3))
 
 
-def _connectivity(code: str) -> Recipe:
+def _reset(command: str) -> Recipe:
+    def recipe(_: random.Random, truth: Truth) -> Fault:
+        return Fault(name=command, begin=(command,), symbols=_all(truth), session=True, health=True)
+
+    return recipe
+
+
+def _restart(chance: random.Random, truth: Truth) -> Fault:
+    # It forgets what else is broken, so that a second fault would end too early.
+    hold = round(chance.uniform(0.5, 6), 1)
+    return Fault(name="restart", begin=(f"restart {hold}",), hold_s=hold, symbols=_all(truth), session=True, health=True, alone=True)
+
+
+def _half_open(chance: random.Random, truth: Truth) -> Fault:
+    return Fault(
+        name="half-open",
+        begin=("half-open on",),
+        end=("half-open off",),
+        hold_s=chance.uniform(3, 6),
+        symbols=_all(truth),
+        session=True,
+        health=True,
+        notice_s=SILENCE_NOTICE_S,
+        alone=True,
+    )
+
+
+def _delivery(command: str) -> Recipe:
+    def recipe(chance: random.Random, _: Truth) -> Fault:
+        return Fault(name=command, begin=(f"{command} on",), end=(f"{command} off",), hold_s=chance.uniform(1, 4))
+
+    return recipe
+
+
+def _connectivity(code: str, lost: str = "1100") -> Recipe:
     def recipe(chance: random.Random, truth: Truth) -> Fault:
         hold = chance.uniform(0.5, 5)
-        return Fault(name=f"1100, {code}", begin=("1100",), end=(code,), hold_s=hold, symbols=_all(truth), session=True, health=True)
+        return Fault(name=f"{lost}, {code}", begin=(lost,), end=(code,), hold_s=hold, symbols=_all(truth), session=True, health=True)
 
     return recipe
 
@@ -158,6 +192,13 @@ RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("garbage",): (_garbage,),
     ("1100", "1101"): (_connectivity("1101"),),
     ("1100", "1102"): (_connectivity("1102"),),
+    ("2110", "1102"): (_connectivity("1102", "2110"),),
+    ("1300",): (_reset("1300"),),
+    ("oversize",): (_reset("oversize"),),
+    ("restart",): (_restart,),
+    ("half-open",): (_half_open,),
+    ("split",): (_delivery("split"),),
+    ("glue",): (_delivery("glue"),),
     ("farm-down", "farm-up"): (_farm,),
     ("competing",): (_competing,),
     ("bulletin",): (_bulletin,),
