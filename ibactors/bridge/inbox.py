@@ -15,7 +15,7 @@ from ib_async.contract import Contract, ContractDetails
 from ibactors.bridge import codes
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
 from ibactors.bridge.lines import Line, float_or_none
-from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.errors import GatewayDisconnected, GatewayTimeout, IbactorsError
 from ibactors.model import ContractInfo, Figure, PortfolioItem, Position
 
 log = structlog.get_logger(__name__)
@@ -69,6 +69,8 @@ class Inbox:
         """Called when a notice changed `connectivity`."""
         self.on_pacing: Callable[[], None] = _ignore
         """Called when the gateway complained about too many messages."""
+        self.on_abandoned: Callable[[int], None] = _ignore
+        """Called with the id of a line that the gateway may hold although nobody listens to it any more."""
 
     def next_packet(self) -> trio.Event:
         """Set when the next network packet has arrived."""
@@ -204,7 +206,7 @@ class Inbox:
 
     def _notice(self, code: int, text: str) -> None:
         if code == codes.TOO_FAST:
-            self.on_pacing()
+            self._too_fast(text)
         elif code == SOCKET_RESET:
             self.reason = f"The gateway dropped the connection: {text.strip()} ({code})"
         before = self.connectivity.lost, self.connectivity.degraded
@@ -216,12 +218,27 @@ class Inbox:
             elif effect is Effect.RESUME and serves(farm, line.instrument):
                 line.resume()
         if effect is Effect.DATA_LOST:
-            self.lines.clear()
+            self._abandon_lines()
         if self.connectivity.lost:
             for request in self.requests.values():
                 request.end(reason)
         if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
             self.on_change(effect)
+
+    def _too_fast(self, text: str) -> None:
+        """The gateway threw a message away and does not say which: everything that has no answer yet is asked again, by its owner."""
+        self.on_pacing()
+        for request in self.requests.values():
+            request.end(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))
+        for line in self.lines.values():
+            line.doubt()
+
+    def _abandon_lines(self) -> None:
+        """The gateway lost the data of all lines (1101); a request that it had not served by then is cancelled, so that no line leaks."""
+        lines, self.lines = self.lines, {}
+        for line_id, line in lines.items():
+            if not line.ticked:
+                self.on_abandoned(line_id)
 
 
 def _ignore(*_arguments: object) -> None:

@@ -63,6 +63,8 @@ class Line:
     def __init__(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
         self.listener = listener
         self.instrument = instrument
+        self.ticked = False
+        """True once a tick has come: the gateway has served the request."""
         self._interrupted = False
         self._contract = contract
         self._data_type = MarketDataType.LIVE
@@ -125,6 +127,11 @@ class Line:
         self._interrupted = True
         self.listener.interrupted(error)
 
+    def doubt(self) -> None:
+        """The request may have been thrown away; have its owner look whether ticks come."""
+        if not self.ticked:
+            self.listener.resumed()
+
     def resume(self) -> None:
         """The break is over, says IB."""
         if self._interrupted:
@@ -140,6 +147,7 @@ class Line:
 
     def packet_done(self, arrived: float) -> None:
         """Tell the listener, if the packet that arrived at Unix time *arrived* changed anything."""
+        self.ticked = True
         if self._changed:
             self._changed = False
             self.listener.ticked(self._quote(arrived))

@@ -144,6 +144,7 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
     inbox = Inbox()
     client = GatewayClient(inbox, settings.messages_per_second)
     inbox.on_pacing = client.outbox.pause
+    inbox.on_abandoned = client.cancel_market_data
     lost: GatewayDisconnected
     try:
         async with trio_asyncio.open_loop():

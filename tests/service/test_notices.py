@@ -3,7 +3,7 @@
 import trio
 
 from tests.conftest import Service, Stream, eventually, running_service
-from tests.service.scripted import REAL, scripted_gateway
+from tests.service.scripted import REAL, running_script, scripted_gateway
 
 
 async def subscribed(stream: Stream, *symbols: str) -> None:
@@ -117,6 +117,43 @@ async def test_next_client_id_is_taken_when_ours_stays_in_use(service: Service) 
         await second.until("/health", lambda response: response.json()["ib_connected"])
         clients = (await service.gateway.stats())["clients"]
         assert sorted(client["id"] for client in clients) == [1, 2]
+
+
+async def test_request_that_the_gateway_threw_away_is_sent_again() -> None:
+    """Error 100 does not say which message was dropped."""
+    asked: list[str] = []
+
+    def drop_the_first(request: list[str]) -> list[list[str]]:
+        asked.append(request[2])
+        complaint = [["4", "2", "-1", "100", "Max rate of messages per second has been exceeded. max=50 rec=51", ""]]
+        return complaint if len(asked) == 1 else REAL["1"](request)
+
+    async with scripted_gateway({**REAL, "1": drop_the_first}, version=178) as port, running_service(gateway_port=port) as service:
+        assert (await service.get("/market/quote/TSLA"))["last"] == 121.82
+        assert len(asked) == 2
+
+
+async def test_lines_that_were_not_served_before_data_was_lost_are_cancelled() -> None:
+    cancelled: list[str] = []
+
+    def note(request: list[str]) -> list[list[str]]:
+        cancelled.append(request[2])
+        return []
+
+    script = {**REAL, "1": lambda _request: [], "2": note}
+    async with running_script(script) as scripted, running_service(gateway_port=scripted.port) as service, service.stream() as stream:
+        await stream.send(action="subscribe", symbol="TSLA")
+
+        async def opened() -> bool:
+            return bool((await service.get("/debug/actors"))["lines"] == 1)
+
+        await eventually(opened)
+        await scripted.push(["4", "2", "-1", "1101", "Connectivity restored - data lost.", ""])
+
+        async def seen() -> bool:
+            return len(cancelled) == 1
+
+        await eventually(seen)
 
 
 async def test_too_many_messages_pause_the_sender() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.bridge.pacing import Outbox
+from ibactors.bridge.pacing import WINDOW, Outbox
 
 Sent = list[tuple[float, str]]
 
@@ -46,7 +46,7 @@ async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_cloc
         outbox.put(str(number))
     await send(outbox, sent, 10)
     assert [message for _, message in sent] == [str(number) for number in range(12)]
-    assert [time - begin for time, _ in sent] == pytest.approx([0] * 5 + [1] * 5 + [2] * 2)
+    assert [time - begin for time, _ in sent] == pytest.approx([0] * 5 + [WINDOW] * 5 + [2 * WINDOW] * 2)
 
 
 async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockClock):
@@ -73,7 +73,7 @@ async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock:
         assert not outbox.withdraw("1\0"), "it has left"
         assert len(outbox) == 2
     assert [message for _, message in sent] == ["1\0a\0", "2\0b\0", "4\0d\0", "33\0e\0"]
-    assert sent[-1][0] - sent[0][0] == pytest.approx(1)
+    assert sent[-1][0] - sent[0][0] == pytest.approx(WINDOW)
 
 
 async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock):
