@@ -12,8 +12,8 @@ from typing import NoReturn
 import trio
 
 WINDOW = 1.2
-"""Seconds over which we count. The gateway counts over one, but as it reads: a burst that it read late and the next one, read at once, must not
-fall into one of its seconds."""
+"""Seconds over which we count. The gateway counts over one, but as it reads: a burst that it read late and the next one, read at once,
+must not fall into one of its seconds."""
 PAUSE = 1.0
 """Seconds of rest after a complaint."""
 
