@@ -1,0 +1,107 @@
+"""Whatever arrives at the API port, one socket suffers at most; IBACTORS_FUZZ_EXAMPLES asks for a longer run."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rawclient import Bench, contract, hello, market_data, pack
+
+from ibactors.sim.registry import REQUESTS
+from ibactors.sim.session import Session
+
+if TYPE_CHECKING:
+    from ibactors.sim import Simulator
+
+USUAL_EXAMPLES = 500
+EXAMPLES = int(os.environ.get("IBACTORS_FUZZ_EXAMPLES", USUAL_EXAMPLES))
+AAPL = contract("AAPL")
+REAL = [
+    market_data(5, AAPL),
+    pack(49, 1),
+    pack(61, 1),
+    pack(62, 1, 9, "All", "NetLiquidation"),
+    pack(6, 2, 1, "DU1234567"),
+    pack(9, 8, 7, *AAPL, 0, "", "", ""),
+    pack(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 0, ""),
+    pack(10, 5, 8, *AAPL, 5, 1, ""),
+    pack(97, 9, *AAPL, "Last", 0, 0),
+    pack(7, 3, 1, 0, "", "", "", "", "", ""),
+    pack(2, 2, 5),
+]
+OPENING = hello() + pack(71, 2, 99, "")
+FIELDS = st.one_of(st.sampled_from(["", "0", "-1", "nan", "1e400", "9" * 12, "AAPL", "\u00e9"]), st.text(max_size=12))
+ANY_REQUEST = st.builds(lambda n, fields: pack(n, *fields), st.sampled_from(sorted(REQUESTS)), st.lists(FIELDS, max_size=30))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A real request with some of its bytes changed, cut out or put in."""
+    data = bytearray(draw(st.sampled_from(REAL)))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data) - 1)) if data else 0
+        data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(data)
+
+
+OVERSIZED = st.builds(lambda n, rest: n.to_bytes(4, "big") + rest, st.integers(1 << 20, (1 << 32) - 1), st.binary(max_size=40))
+TRUNCATED = st.builds(lambda data, n: data[: n % len(data)], st.sampled_from(REAL), st.integers(1, 400))
+FRAMES = st.one_of(st.sampled_from(REAL), ANY_REQUEST, mutated(), OVERSIZED, TRUNCATED, st.binary(max_size=60))
+STREAMS = st.one_of(
+    st.binary(max_size=200),
+    st.lists(FRAMES, max_size=8).map(b"".join),
+    st.lists(FRAMES, max_size=12).map(lambda frames: OPENING + b"".join(frames)),
+    st.permutations([hello(), pack(71, 2, 99, ""), *REAL[:4]]).map(b"".join),
+)
+
+
+async def assault(port: int, data: bytes) -> None:
+    """Send bytes, say that there are no more, and read to the end."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        try:
+            await stream.send_all(data)
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+        except trio.BrokenResourceError:
+            # A reset is as good an end as any.
+            return
+
+
+async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator, caplog: pytest.LogCaptureFixture):
+    # pytest keeps log records, those the reasons why sessions ended, and those the sessions.
+    caplog.set_level(logging.WARNING, logger="ibactors.sim.session")
+    good = await bench.client(1)
+    await bench.control("limit rate 100000")
+    before = await bench.until(lambda stats: len(stats["clients"]) == 1)
+    tasks = trio.lowlevel.current_statistics().tasks_living
+
+    inputs: list[bytes] = []
+    collect(inputs)
+    for data in inputs:
+        with trio.fail_after(10):
+            await assault(bench.ports.port, data)
+            await good.synchronise()
+    after = await bench.until(lambda stats: len(stats["clients"]) == 1)
+    assert after["lines"] == before["lines"] == {}
+    await bench.until(lambda _: len(simulator.gateway.sessions) == 1 and trio.lowlevel.current_statistics().tasks_living <= tasks)
+    gc.collect()
+    assert sum(isinstance(o, Session) for o in gc.get_objects()) <= 2
+
+
+def collect(inputs: list[bytes]) -> None:
+    """Let Hypothesis make up the inputs; the socket's side of the test is asynchronous and shares one server."""
+
+    @settings(max_examples=EXAMPLES, database=None, derandomize=EXAMPLES == USUAL_EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(STREAMS)
+    def take(data: bytes) -> None:
+        inputs.append(data)
+
+    take()
