@@ -43,6 +43,7 @@ class Line:
         self._top = "mdoff" not in generic
         walk = session.gateway.market.walk(instrument)
         self._generics = Generics(request_id, session.version, walk, generic, session.gateway.market.seed)
+        self._wants_generics = bool(generic)
         self._headlines = "292" in {g.split(":")[0] for g in generic}
 
     def begin(self) -> None:
@@ -82,7 +83,8 @@ class Line:
         """Send a change of the instrument."""
         if self.instrument.fate is not Fate.QUIET and self._introduced:
             self._send(change)
-            if not self.delayed:
+            # Most lines want none, and this is the hottest path there is.
+            if self._wants_generics and not self.delayed:
                 self._send_frames(self._generics.then(change, self._session.gateway.now()))
 
     def refresh(self) -> None:

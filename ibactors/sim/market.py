@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ibactors.sim.instruments import Catalogue, Instrument
 
 _DAYS_PER_YEAR = 365
+_STEPS_PER_TURN = 8
 MIN_RATE = 0.001
 MAX_RATE = 1000.0
 
@@ -140,6 +141,7 @@ class Market:
 
     async def run(self) -> NoReturn:
         """Step the watched instruments when they are due."""
+        stepped = 0
         while True:
             if not self._due or self._due[0][0] > trio.current_time():
                 deadline = self._due[0][0] if self._due else float("inf")
@@ -153,8 +155,11 @@ class Market:
                 self._step(self.catalogue.by_con_id[con_id])
             else:
                 self._scheduled.discard(con_id)
-            # One instrument a turn: a server with thousands of lines must not hold up the loop it shares.
-            await trio.lowlevel.checkpoint()
+            # A few instruments a turn: a server with thousands of lines must not hold up the loop it shares,
+            # but one that falls behind has to send the ticks of several at once to each client.
+            stepped = (stepped + 1) % _STEPS_PER_TURN
+            if stepped == 0:
+                await trio.lowlevel.checkpoint()
 
     def _begin(self, instrument: Instrument) -> PriceWalk:
         if self._clock is not None:
