@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 class SimulatorOptions:
     """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port.
 
-    The market always ticks unless it `keeps_hours`. A `scenario` begins when clients can connect. `now` is the clock behind every date, by default the machine's.
+    The market always ticks unless it `keeps_hours`. A `scenario` begins when clients can connect.
+    `now` is the clock behind every date, by default the machine's.
     """
 
     host: str = "127.0.0.1"
