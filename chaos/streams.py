@@ -86,7 +86,8 @@ class Listener:
                 self.connected = False
                 self.view.wanted.clear()
                 self.view.told.clear()
-                await stream.vanish()
+                with trio.move_on_after(2, shield=True):
+                    await stream.vanish()
 
     async def _talk(self, stream: StreamClient) -> None:
         names = sorted(self._truth.symbols)

@@ -38,7 +38,8 @@ class HttpClient:
         try:
             return await self._get(path)
         except (HungUpError, trio.BrokenResourceError, h11.RemoteProtocolError) as exc:
-            await self.close()
+            with trio.move_on_after(2, shield=True):
+                await self.close()
             if not self._used:
                 raise HungUpError(repr(exc)) from exc
         # An idle connection may be closed by the server at the moment of the request; a new one may not.
