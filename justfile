@@ -20,7 +20,7 @@ simulate *args:
 
 # the test suite: unit tests, then real sockets and real clients
 test *args:
-    python -m pytest -n 2 -m "not slow" "$@"
+    python -m pytest -n 4 --dist worksteal -m "not slow" "$@"
 
 # the tests that take longer
 slow *args:

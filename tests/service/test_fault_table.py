@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import trio
 
 from tests.conftest import POLL, ErrorLog, Service, Stream, running_service
@@ -23,6 +24,7 @@ class Measured:
     wrong: str | None = None
 
 
+@pytest.mark.slow
 async def test_every_fault_shows_what_the_table_says(error_log: ErrorLog) -> None:
     rows = SIMULATED + SCRIPTED
     assert len(rows) >= 30
