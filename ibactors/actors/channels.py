@@ -63,6 +63,9 @@ class Newest(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
+
     def put(self, key: K, value: V) -> None:
         """Store *value* in place of an unread older one."""
         self._values[key] = value

@@ -170,8 +170,8 @@ class ConnectionActor(Actor[ConnectionMessage]):
             case CloseLine():
                 self._close_line(msg.owner)
             case WatchAccounts():
-                if self._me.session is not None:
-                    self._me.session.watch_accounts(msg.listener)
+                if (session := self._live()) is not None:
+                    session.watch_accounts(msg.listener)
             case Synced():
                 if self._me.session is not None and msg.epoch == self._me.sessions.value.epoch:
                     self._synced = True
@@ -187,9 +187,15 @@ class ConnectionActor(Actor[ConnectionMessage]):
                 assert_never(msg)
 
     def _session_or_refuse(self, reply: Reply[T]) -> Session | None:
-        if self._me.session is None:
+        session = self._live()
+        if session is None:
             reply.fail(GatewayDisconnected(self._me.sessions.value.reason or "There is no session with the gateway."))
-        return self._me.session
+        return session
+
+    def _live(self) -> Session | None:
+        """The session, unless its socket is gone already and only the news is still on its way."""
+        session = self._me.session
+        return session if session is not None and session.alive else None
 
     def _open_line(self, msg: OpenLine) -> None:
         session = self._session_or_refuse(msg.reply)
@@ -200,8 +206,8 @@ class ConnectionActor(Actor[ConnectionMessage]):
 
     def _close_line(self, owner: str) -> None:
         line_id = self._lines.pop(owner, None)
-        if line_id is not None and self._me.session is not None:
-            self._me.session.close_line(line_id)
+        if line_id is not None and (session := self._live()) is not None:
+            session.close_line(line_id)
 
     async def _keep_session(self) -> NoReturn:
         failures = 0

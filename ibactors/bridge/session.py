@@ -61,6 +61,11 @@ class Session:
         self.server_version: int = client.serverVersion()
 
     @property
+    def alive(self) -> bool:
+        """False from the moment the socket is gone, before `run_session` has ended."""
+        return self._client.isReady()
+
+    @property
     def lost(self) -> str | None:
         """Why the gateway has no data although the socket is open (1100, 2110); None while it has."""
         return self._inbox.connectivity.lost
@@ -94,6 +99,8 @@ class Session:
 
         Raises ContractNotFound, InvalidRequest, GatewayRefused, GatewayTimeout or GatewayDisconnected.
         """
+        if not self.alive:
+            raise GatewayDisconnected(self._inbox.reason)
         request_id = self._client.getReqId()
         request = self._inbox.requests[request_id] = Request()
         try:
@@ -212,7 +219,8 @@ async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings)
             inbox.set_silent("The gateway is silent and has not answered a probe yet.")
             with trio.move_on_after(settings.probe_deadline * 3 / 4):
                 await heard.wait()
-            inbox.set_silent(None)
+            if heard.is_set():
+                inbox.set_silent(None)
         if not heard.is_set():
             raise GatewayDisconnected(
                 f"The gateway fell silent: no data for {settings.idle_before_probe:g} s "

@@ -189,11 +189,17 @@ class _Client:
 
     async def _write(self) -> NoReturn:
         while True:
-            texts = self._texts(await self._next_batch())
+            batch = await self._next_batch()
             if self._batch:
-                texts = [f"[{','.join(texts)}]"] if texts else []
-            for text in texts:
-                await websocket.send(text)
+                texts = [text for key, item in batch.items() for text in self._texts(key, item)]
+                if texts:
+                    await websocket.send(f"[{','.join(texts)}]")
+                continue
+            for key, item in batch.items():
+                # Sending may take a while: what has a successor by now, such as `stale`, must not be shown any more.
+                if key not in self._outbox:
+                    for text in self._texts(key, item):
+                        await websocket.send(text)
 
     async def _next_batch(self) -> dict[Hashable, Update | Message]:
         """What is new, or due after an interval."""
@@ -206,16 +212,11 @@ class _Client:
             batch.setdefault(instrument, self._held.pop(instrument))
         return batch
 
-    def _texts(self, batch: dict[Hashable, Update | Message]) -> list[str]:
-        texts: list[str] = []
-        for key, item in batch.items():
-            if isinstance(key, Instrument):
-                # A value of a symbol that was unsubscribed while the batch was waiting is not sent any more.
-                if key in self._subscriptions:
-                    texts += self._update_texts(key, item)
-            elif not isinstance(item, Encoded | Failed):
-                texts.append(encode(item).decode())
-        return texts
+    def _texts(self, key: Hashable, item: Update | Message) -> list[str]:
+        if isinstance(key, Instrument):
+            # A value of a symbol that was unsubscribed while the batch was waiting is not sent any more.
+            return self._update_texts(key, item) if key in self._subscriptions else []
+        return [] if isinstance(item, Encoded | Failed) else [encode(item).decode()]
 
     def _update_texts(self, instrument: Instrument, update: Update | Message) -> list[str]:
         subscription = self._subscriptions[instrument]
