@@ -101,6 +101,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         request_deadline=settings.request_timeout,
         idle_before_probe=settings.probe_idle,
         probe_deadline=settings.probe_timeout,
+        tally=connection.tally,
     )
     limits = MarketSettings(
         max_lines=settings.max_lines,

@@ -1,7 +1,7 @@
 """The running service as one object: what the web layer needs to reach the actors and to know the state of the process."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -11,6 +11,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.supervisor import Supervisor
 from ibactors.config import Settings
+from ibactors.meters import Meters
 from ibactors.model import Credentials, LoginResult, LoginStatus
 
 
@@ -49,3 +50,4 @@ class System:
     """WebSocket streams opened so far; numbers their tasks."""
     streams_open: int = 0
     """WebSocket streams open now."""
+    meters: Meters = field(default_factory=Meters)

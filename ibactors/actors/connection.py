@@ -22,6 +22,7 @@ from ibactors.bridge.inbox import AccountListener
 from ibactors.bridge.lines import LineListener
 from ibactors.bridge.session import Session, SessionSettings
 from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.meters import GatewayTally
 from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus, now
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,8 @@ class ConnectionRef(Ref[ConnectionMessage]):
             SessionStatus(phase=SessionPhase.CONNECTING, epoch=0, since=now(), reason="The service is starting.")
         )
         """The state of the session; its value may be read at any time without asking."""
+        self.tally = GatewayTally()
+        """Traffic with the gateway since the service started."""
         self.session: Session | None = None
         """The live session; set and used by the actor, read by others only through the properties below."""
 

@@ -13,6 +13,7 @@ from ib_async.client import Client
 from ib_async.decoder import Decoder
 
 from ibactors.bridge.pacing import Outbox
+from ibactors.meters import GatewayTally
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +45,10 @@ class PacketListener(Protocol):
 class GatewayClient(Client):
     """One socket to the gateway."""
 
-    def __init__(self, inbox: PacketListener, messages_per_second: int) -> None:
+    def __init__(self, inbox: PacketListener, messages_per_second: int, tally: GatewayTally) -> None:
         super().__init__(_NoWrapper())
         self.inbox = inbox
+        self.tally = tally
         self.outbox = Outbox(messages_per_second)
         self.decoder = _Decoder(inbox)
 
@@ -56,6 +58,7 @@ class GatewayClient(Client):
 
     def write(self, msg: str) -> None:
         """Send an encoded message now; for the outbox."""
+        self.tally.sent += 1
         data = msg.encode()
         self.conn.sendMsg(_LENGTH.pack(len(data)) + data)
 
@@ -79,6 +82,7 @@ class GatewayClient(Client):
             fields = buffer[start + _LENGTH.size : end].decode(errors="backslashreplace").split("\0")
             start = end
             fields.pop()
+            self.tally.received += 1
             self._on_frame(fields)
         self._data = buffer[start:]
         self.inbox.packet_done()

@@ -16,6 +16,7 @@ from ibactors.bridge import codes
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
 from ibactors.bridge.lines import Line, float_or_none
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, IbactorsError
+from ibactors.meters import GatewayTally
 from ibactors.model import ContractInfo, Figure, PortfolioItem, Position
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,8 @@ class Request:
 class Inbox:
     """What ib_async's decoder calls, by the names of IB's EWrapper: it routes each message to the line or request it belongs to."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: GatewayTally) -> None:
+        self._tally = tally
         self.lines: dict[int, Line] = {}
         self.requests: dict[int, Request] = {}
         self.account_listener: AccountListener | None = None
@@ -190,6 +192,7 @@ class Inbox:
     # errors and notices
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
+        self._tally.errors[code] += 1
         if request := self.requests.get(request_id):
             if not codes.is_notice(code):
                 request.end(codes.to_error(code, text))

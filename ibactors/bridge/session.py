@@ -10,7 +10,7 @@ are collected by request id, and each request has its own deadline and its own e
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import trio
@@ -22,6 +22,7 @@ from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.inbox import AccountListener, Inbox, Request
 from ibactors.bridge.lines import Line, LineListener
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
+from ibactors.meters import GatewayTally
 from ibactors.model import ContractInfo, Instrument, MarketDataType
 
 _SUMMARY_TAGS = (
@@ -47,6 +48,8 @@ class SessionSettings:
     idle_before_probe: float = 5.0
     probe_deadline: float = 2.0
     messages_per_second: int = 45
+    tally: GatewayTally = field(default_factory=GatewayTally)
+    """Where traffic is counted, over all sessions."""
 
 
 class Session:
@@ -148,8 +151,8 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
 
     The message of the exception is the reason: refused, client id in use, closed by the gateway, silent, …
     """
-    inbox = Inbox()
-    client = GatewayClient(inbox, settings.messages_per_second)
+    inbox = Inbox(settings.tally)
+    client = GatewayClient(inbox, settings.messages_per_second, settings.tally)
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = client.cancel_market_data
     lost: GatewayDisconnected

@@ -1,6 +1,7 @@
 """The Quart-Trio application: the table of operations, the WebSocket, the docs, and one shape for every error."""
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 import h11
@@ -63,7 +64,20 @@ def create_app(system: System) -> QuartTrio:
 
 def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Awaitable[Response]]:
     async def view(**path: str) -> Response:
-        return await operation(system, path)
+        begun = perf_counter()
+        status = 500
+        try:
+            response = await operation(system, path)
+            status = response.status_code
+        except IbactorsError as exc:
+            response = error_response(exc)
+            status = response.status_code
+        except HTTPException as exc:
+            status = exc.code or status
+            raise
+        finally:
+            system.meters.answered(operation.method, operation.path, status, perf_counter() - begun)
+        return response
 
     return view
 

@@ -109,6 +109,7 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
 
 async def get_quote(call: Call[InstrumentQuery, Nothing]) -> Answer:
     encoded = await call.system.market.quote(instrument_of(call.path["symbol"], call.query))
+    call.system.meters.quoted(encoded)
     return Answer(body=encoded.text)
 
 
@@ -126,7 +127,9 @@ async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
 
 async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
     try:
-        entries[symbol] = msgspec.Raw((await system.market.quote(instrument)).text.encode())
+        encoded = await system.market.quote(instrument)
+        system.meters.quoted(encoded)
+        entries[symbol] = msgspec.Raw(encoded.text.encode())
     except IbactorsError as exc:
         entries[symbol] = problem_of(exc)
 

@@ -76,6 +76,7 @@ class _Client:
 
     def __init__(self, system: System, *, batch: bool) -> None:
         self._system = system
+        self._meters = system.meters
         self._batch = batch
         self._subscriptions: dict[Instrument, _Subscription] = {}
         self._outbox: Newest[Hashable, Update | Message] = Newest()
@@ -115,6 +116,7 @@ class _Client:
     async def _read(self) -> None:
         while True:
             data = await websocket.receive()
+            self._meters.stream_received += 1
             if not isinstance(data, str):
                 await websocket.close(NOT_TEXT, "send JSON as text")
                 return
@@ -162,6 +164,7 @@ class _Client:
 
     def _put(self, instrument: Instrument, update: Update | None) -> None:
         if update is not None:
+            self._meters.skips += instrument in self._outbox
             self._outbox.put(instrument, update)
 
     def _unsubscribe(self, command: Command) -> None:
@@ -191,15 +194,27 @@ class _Client:
         while True:
             batch = await self._next_batch()
             if self._batch:
-                texts = [text for key, item in batch.items() for text in self._texts(key, item)]
-                if texts:
-                    await websocket.send(f"[{','.join(texts)}]")
+                texts = {key: self._texts(key, item) for key, item in batch.items()}
+                if any(texts.values()):
+                    await websocket.send(f"[{','.join(text for several in texts.values() for text in several)}]")
+                    for key, several in texts.items():
+                        self._count(key, batch[key], several)
                 continue
             for key, item in batch.items():
                 # Sending may take a while: what has a successor by now, such as `stale`, must not be shown any more.
                 if key not in self._outbox:
-                    for text in self._texts(key, item):
+                    sent = self._texts(key, item)
+                    for text in sent:
                         await websocket.send(text)
+                    self._count(key, item, sent)
+                else:
+                    self._meters.skips += 1
+
+    def _count(self, key: Hashable, item: Update | Message, sent: list[str]) -> None:
+        self._meters.stream_sent += len(sent)
+        if sent and isinstance(item, Encoded) and isinstance(key, Instrument):
+            subscription = self._subscriptions.get(key)
+            self._meters.streamed(item, delayed=subscription is not None and subscription.interval > 0)
 
     async def _next_batch(self) -> dict[Hashable, Update | Message]:
         """What is new, or due after an interval."""
