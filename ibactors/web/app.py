@@ -14,7 +14,7 @@ from werkzeug.routing import WebsocketMismatch
 
 from ibactors.errors import IbactorsError
 from ibactors.system import System
-from ibactors.web import account, debug, docs, health, login, market, stream
+from ibactors.web import account, debug, docs, health, login, market, stream, ui
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
 from ibactors.web.problems import make_problem
@@ -53,6 +53,7 @@ def create_app(system: System) -> QuartTrio:
     document = encode(build_document(OPERATIONS))
     app.add_url_rule("/openapi.json", "openapi", _serve_document(document), methods=["GET"])
     docs.register_docs(app)
+    ui.register_ui(app)
     app.add_websocket("/ws/stream", "stream", stream.view(system))
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)

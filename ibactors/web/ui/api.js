@@ -1,0 +1,45 @@
+// The REST API, with the visitor's key. Whatever goes wrong is a Problem, with words for people.
+
+const BASE = new URL("..", import.meta.url);
+const PATIENCE_MS = 10_000;
+const STORED_KEY = "ibactors.key";
+
+export class Problem extends Error {
+  // The members of a problem document (RFC 9457); status 0 means that ibactors did not answer.
+  constructor({ status = 0, code = "unreachable", title, detail, hint = null, candidates = null }) {
+    super([detail ?? title, hint].filter(Boolean).join(" "));
+    Object.assign(this, { status, code, title, candidates });
+  }
+
+  get wantsKey() {
+    return this.status === 401;
+  }
+}
+
+// Session storage: the key lives as long as the tab, and never in an address.
+export const key = {
+  get: () => sessionStorage.getItem(STORED_KEY),
+  set: (text) => (text ? sessionStorage.setItem(STORED_KEY, text) : sessionStorage.removeItem(STORED_KEY)),
+};
+
+export function streamAddress() {
+  const address = new URL("ws/stream?batch=1", BASE);
+  address.protocol = address.protocol.replace("http", "ws");
+  return address;
+}
+
+export async function get(path, query = {}) {
+  const address = new URL(path, BASE);
+  address.search = new URLSearchParams(query).toString();
+  const headers = { Accept: "application/json" };
+  if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
+  let response;
+  try {
+    response = await fetch(address, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+  } catch {
+    throw new Problem({ title: "ibactors does not answer", detail: "ibactors does not answer." });
+  }
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body;
+  throw new Problem({ title: `ibactors answered ${response.status}`, ...body, status: response.status });
+}

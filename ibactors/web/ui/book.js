@@ -1,0 +1,146 @@
+// The instruments that are shown, each with its newest quote and what can be said of it. Each is subscribed once, however often it is shown.
+
+const INTERVAL_MS = 250;
+const HISTORY_MS = 120_000;
+const FIRST = "Waiting for the first price.";
+const KINDS = { live: "live", delayed: "delayed", frozen: "frozen", delayed_frozen: "delayed, frozen" };
+const KIND_NOTES = {
+  delayed: "Delayed by the exchange, usually 15 minutes.",
+  frozen: "The last values before the market closed.",
+  delayed_frozen: "Delayed, and the last values before the market closed.",
+};
+
+export function keyOf({ symbol, sec_type = "STK", exchange = "", currency = "USD", con_id = 0 }) {
+  return [symbol, sec_type, exchange, currency, con_id || ""].join("|");
+}
+
+class Line {
+  quote = null;
+  users = 0;
+  failure = null; // the error that ended the subscription
+  broken = FIRST; // why the quote is not the present one; null while it is
+  since = null;
+  points = []; // [time, price], or [time, null] where data stopped
+
+  constructor(instrument) {
+    this.instrument = instrument;
+    this.key = keyOf(instrument);
+  }
+
+  get price() {
+    if (this.quote === null) return null;
+    const { last, bid, ask, close } = this.quote;
+    return last ?? (bid !== null && ask !== null ? (bid + ask) / 2 : null) ?? close;
+  }
+
+  fits(quote) {
+    const { symbol, sec_type = "STK", exchange, currency = "USD", con_id } = this.instrument;
+    if (con_id) return quote.con_id === con_id;
+    const same = quote.symbol === symbol && quote.sec_type === sec_type && quote.currency === currency;
+    return same && (!exchange || quote.exchange === exchange);
+  }
+
+  take(quote) {
+    Object.assign(this, { quote, failure: null, broken: null, since: null });
+    this.#record(this.price);
+  }
+
+  stop(reason, since = new Date().toISOString()) {
+    if (this.broken === null) this.since = since;
+    this.broken = reason;
+    if (this.points.at(-1)?.[1] != null) this.#record(null);
+  }
+
+  #record(price) {
+    const time = Date.now();
+    this.points.push([time, price]);
+    while (this.points[0][0] < time - HISTORY_MS) this.points.shift();
+  }
+}
+
+export class Book extends EventTarget {
+  #stream;
+  #lines = new Map();
+
+  constructor(stream) {
+    super();
+    this.#stream = stream;
+    stream.addEventListener("open", () => this.#subscribeAll());
+    stream.addEventListener("lost", () => this.stopAll("The connection to ibactors is lost."));
+    stream.addEventListener("message", ({ detail }) => this.#take(detail));
+  }
+
+  want(instrument) {
+    const key = keyOf(instrument);
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = new Line(instrument);
+      this.#lines.set(key, line);
+      this.#subscribe(line);
+    }
+    line.users += 1;
+    return line;
+  }
+
+  release(line) {
+    line.users -= 1;
+    if (line.users > 0) return;
+    this.#lines.delete(line.key);
+    if (line.failure === null) this.#stream.send({ action: "unsubscribe", ...line.instrument });
+  }
+
+  // Subscribe once more: on a new connection, or after an error.
+  again(line) {
+    line.failure = null;
+    line.stop(line.quote === null ? FIRST : "Waiting for a new price.");
+    this.#subscribe(line);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  stopAll(reason, since) {
+    for (const line of this.#lines.values()) line.stop(reason, since);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // What may be said of a line's quote: `word` stands beside the price, and a price is current only if `current` says so.
+  condition(line) {
+    if (line.failure !== null) return { current: false, word: "no data", note: line.failure.text };
+    if (line.quote === null) return { current: false, word: "waiting", note: line.broken };
+    if (line.broken !== null) return { current: false, word: "stale", note: line.broken };
+    if (!this.#stream.current) return { current: false, word: "stale", note: "Not confirmed by ibactors at the moment." };
+    const { market_data_type: kind, halted } = line.quote;
+    return { current: true, word: halted ? "halted" : KINDS[kind], note: KIND_NOTES[kind] ?? "" };
+  }
+
+  #subscribeAll() {
+    for (const line of this.#lines.values()) this.again(line);
+  }
+
+  #subscribe(line) {
+    this.#stream.send({ action: "subscribe", interval_ms: INTERVAL_MS, id: line.key, ...line.instrument });
+  }
+
+  #take(message) {
+    const lines = [...this.#lines.values()];
+    if (message.type === "quote") {
+      for (const line of lines.filter((line) => line.fits(message))) line.take(message);
+    } else if (message.type === "stale") {
+      for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) line.stop(message.reason, message.since);
+    } else if (message.type === "status" && !message.connected) {
+      for (const line of lines) line.stop(message.reason ?? "There is no session with IB.", message.since);
+    } else if (message.type === "status") {
+      for (const line of lines.filter((line) => line.failure !== null)) this.again(line);
+    } else if (message.type === "error" && this.#lines.has(message.id)) {
+      this.#fail(this.#lines.get(message.id), message);
+    } else {
+      return;
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #fail(line, { code, message, hint }) {
+    line.stop(message);
+    line.failure = { code, text: [message, hint].filter(Boolean).join(" ") };
+    this.dispatchEvent(new CustomEvent("failed", { detail: line }));
+  }
+}

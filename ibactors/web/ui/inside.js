@@ -1,0 +1,78 @@
+// What goes on inside: actors, market-data lines, IB's last notices. It needs a key with the right to look, where there are keys.
+
+import { frame } from "./account.js";
+import { $, element, keyed, setText } from "./dom.js";
+import { clock, plural, span } from "./format.js";
+import { Poll } from "./poll.js";
+
+export class Inside {
+  poll = new Poll("debug/actors", 4);
+
+  constructor(changed) {
+    this.poll.addEventListener("change", changed);
+  }
+
+  render() {
+    const { value, problem } = this.poll;
+    const denied = problem?.status === 401 || problem?.status === 403;
+    frame($("#inside"), denied ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
+    if (denied || value === null) return;
+    this.#renderLines(value);
+    keyed($("#inside .tree"), branches(value.actors), ({ name }) => name, makeBranch, renderBranch);
+    const notices = [...(value.notices ?? [])].reverse();
+    const make = () => element("li", {}, element("time"), element("b"), element("span"));
+    keyed($("#inside .notices"), notices, ({ timestamp, code, text }) => `${timestamp} ${code} ${text}`, make, renderNotice);
+  }
+
+  #renderLines({ lines, max_lines: most }) {
+    const meter = $("#lines");
+    if (meter.value !== lines) meter.value = lines;
+    if (meter.max !== most) meter.max = most;
+    setText($("#lines-words"), `${lines} of ${plural(most, "market-data line")} in use`);
+  }
+}
+
+const DENIED = "Your key does not open this panel; it needs the scope admin. Everything else on this page works without it.";
+
+// `symbol:AAPL` is a leaf of the branch `symbol`; an actor without a colon is a branch by itself.
+function branches(actors) {
+  const found = new Map();
+  for (const actor of actors) {
+    const [name, leaf] = actor.name.split(/:(.*)/s);
+    if (!found.has(name)) found.set(name, { name, actor: null, leaves: [] });
+    if (leaf === undefined) found.get(name).actor = actor;
+    else found.get(name).leaves.push({ ...actor, name: leaf });
+  }
+  return [...found.values()];
+}
+
+function makeBranch({ leaves }) {
+  return leaves.length ? element("li", {}, element("p", { class: "actor" }), element("ul")) : element("li", {}, makeActor());
+}
+
+function renderBranch(item, { name, actor, leaves }) {
+  if (actor) renderActor(item.firstElementChild, actor);
+  if (!leaves.length) return;
+  setText(item.firstElementChild, `${name} (${leaves.length})`);
+  keyed(item.lastElementChild, leaves, (leaf) => leaf.name, () => element("li", {}, makeActor()), (node, leaf) => renderActor(node.firstElementChild, leaf));
+}
+
+function makeActor() {
+  return element("div", { class: "actor" }, element("b"), element("span", { class: "state" }), element("small"), element("small", { class: "error" }));
+}
+
+function renderActor(node, { name, state, for_seconds: seconds, restarts, waiting, last_error: error }) {
+  const [title, word, words, last] = node.children;
+  node.dataset.state = state;
+  setText(title, name);
+  setText(word, `${state} for ${span(seconds)}`);
+  setText(words, [restarts ? plural(restarts, "restart") : null, waiting ? `${waiting} waiting` : null].filter(Boolean).join(", "));
+  setText(last, error ? `Last error: ${error.split("\n")[0]}` : "");
+}
+
+function renderNotice(item, { timestamp, code, text }) {
+  const [time, number, words] = item.children;
+  setText(time, clock(timestamp));
+  setText(number, String(code));
+  setText(words, text);
+}

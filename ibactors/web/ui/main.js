@@ -1,0 +1,79 @@
+// Puts the page together: one stream, one book of quotes, five panels, and when each is drawn and asked for anew.
+
+import { Account } from "./account.js";
+import { Book } from "./book.js";
+import { $, setText } from "./dom.js";
+import { Inside } from "./inside.js";
+import { KeyDialog } from "./keydialog.js";
+import { Login } from "./login.js";
+import { Quotes } from "./quotes.js";
+import { Session } from "./session.js";
+import { Stream } from "./stream.js";
+
+const stream = new Stream();
+const book = new Book(stream);
+const session = new Session(stream, draw);
+const account = new Account(book, draw);
+const login = new Login(draw);
+const inside = new Inside(draw);
+const quotes = new Quotes(book);
+const panels = [session, quotes, account, login, inside];
+const polls = [session.poll, ...account.polls, login.poll, inside.poll];
+const dialog = new KeyDialog(() => {
+  refresh();
+  stream.connect();
+});
+
+let drawing = 0;
+
+// Once a frame at most, whatever arrives meanwhile.
+function draw() {
+  drawing ||= requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
+  cancelAnimationFrame(drawing);
+  drawing = 0;
+  for (const panel of panels) panel.render();
+  announce();
+}
+
+function refresh() {
+  for (const poll of polls) poll.refresh();
+}
+
+// For screen readers: whether prices can be trusted, said when that changes, not with each price.
+let trusted = null;
+
+function announce() {
+  const cards = document.querySelectorAll(".card");
+  const stale = document.querySelectorAll(".card.stale").length;
+  const trust = cards.length === 0 ? trusted : stale === 0;
+  if (trust === trusted) return;
+  if (trusted !== null) setText($("#announcer"), trust ? "Prices are live again." : "Prices on this page are not current.");
+  trusted = trust;
+}
+
+book.addEventListener("change", draw);
+book.addEventListener("failed", draw);
+for (const name of ["open", "lost", "trust"]) stream.addEventListener(name, draw);
+stream.addEventListener("open", refresh);
+stream.addEventListener("refused", () => dialog.wanted());
+stream.addEventListener("message", ({ detail }) => {
+  if (detail.type !== "status") return;
+  if (!detail.connected) for (const poll of account.polls) poll.doubt(detail.reason ?? "There is no session with IB.");
+  refresh();
+});
+for (const poll of polls) {
+  poll.addEventListener("change", () => {
+    if (poll.problem?.wantsKey) dialog.wanted();
+  });
+}
+// A hidden page is drawn as unconfirmed before it is put away, so that it does not wake up with old prices looking live.
+document.addEventListener("visibilitychange", () => {
+  drawNow();
+  if (!document.hidden) refresh();
+});
+setInterval(draw, 1000);
+stream.start();
+refresh();

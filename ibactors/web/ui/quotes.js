@@ -1,0 +1,160 @@
+// The cards of the quotes that the visitor chose, and the form that adds one.
+
+import { Problem, get } from "./api.js";
+import { keyOf } from "./book.js";
+import { Chart } from "./chart.js";
+import { $, element, keyed, setClass, setHidden, setText } from "./dom.js";
+import { clock, compact, decimals, number, percent, signed } from "./format.js";
+
+const STORED = "ibactors.quotes";
+const FIRST_VISIT = ["AAPL", "MSFT", "TSLA", "SPY"].map((symbol) => ({ symbol }));
+
+export class Quotes {
+  #book;
+  #lines = [];
+  #charts = new WeakMap();
+  #typed = new Set(); // keys of lines that the visitor has just asked for, and that have shown nothing yet
+  #list = $("#cards");
+  #form = $("#add");
+  #problem = $("#add-problem");
+
+  constructor(book) {
+    this.#book = book;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    book.addEventListener("failed", ({ detail }) => this.#failed(detail));
+    this.#lines = stored().map((instrument) => book.want(instrument));
+  }
+
+  render() {
+    keyed(this.#list, this.#lines, (line) => line.key, (line) => this.#make(line), (card, line) => this.#update(card, line));
+    setHidden($("#no-cards"), this.#lines.length > 0);
+  }
+
+  #submit() {
+    const { symbol, sec_type, exchange, currency } = Object.fromEntries(new FormData(this.#form));
+    const instrument = { symbol: symbol.trim().toUpperCase(), sec_type, exchange: exchange.trim().toUpperCase(), currency: currency.trim().toUpperCase() };
+    for (const [name, usual] of [["sec_type", "STK"], ["exchange", ""], ["currency", ""]]) {
+      if (instrument[name] === usual) delete instrument[name];
+    }
+    this.#problem.replaceChildren();
+    if (this.#lines.some((line) => line.key === keyOf(instrument))) this.#say(`${instrument.symbol} is shown already.`);
+    else this.#add(instrument);
+    $("#symbol").select();
+  }
+
+  #add(instrument) {
+    const line = this.#book.want(instrument);
+    if (line.quote === null) this.#typed.add(line.key);
+    this.#lines.push(line);
+    this.#store();
+    this.render();
+  }
+
+  #remove(line) {
+    this.#lines = this.#lines.filter((other) => other !== line);
+    this.#typed.delete(line.key);
+    this.#book.release(line);
+    this.#store();
+    this.render();
+  }
+
+  // What was typed a moment ago and does not exist is told at the form, and leaves no card.
+  async #failed(line) {
+    if (!this.#typed.has(line.key)) return;
+    this.#remove(line);
+    this.#say(`${line.instrument.symbol}: ${line.failure.text}`);
+    if (line.failure.code === "contract_ambiguous") await this.#offer(line.instrument);
+  }
+
+  async #offer({ symbol, ...rest }) {
+    const problem = await get(`market/quote/${encodeURIComponent(symbol)}`, rest).catch((error) => error);
+    if (!(problem instanceof Problem)) return;
+    const choices = (problem.candidates ?? []).slice(0, 12).map((candidate) => {
+      const { local_symbol: name, exchange, currency, expiry, long_name: words } = candidate;
+      const button = element("button", { type: "button", class: "quiet" }, [name, words, expiry, exchange, currency].filter(Boolean).join(" · "));
+      button.addEventListener("click", () => {
+        this.#problem.replaceChildren();
+        const { con_id, sec_type } = candidate;
+        this.#add({ symbol: candidate.symbol, sec_type, exchange, currency, con_id });
+      });
+      return button;
+    });
+    this.#problem.append(element("div", { class: "choices" }, ...choices));
+  }
+
+  #say(text) {
+    this.#problem.replaceChildren(element("p", {}, text));
+  }
+
+  #store() {
+    const shown = this.#lines.filter((line) => !this.#typed.has(line.key)).map((line) => line.instrument);
+    localStorage.setItem(STORED, JSON.stringify(shown));
+  }
+
+  #make(line) {
+    const card = $("#card").content.firstElementChild.cloneNode(true);
+    const { symbol } = line.instrument;
+    setText($("h3", card), symbol);
+    $(".remove", card).setAttribute("aria-label", `Remove ${symbol}`);
+    $(".remove", card).addEventListener("click", () => {
+      this.#remove(line);
+      $("#symbol").focus();
+    });
+    $(".again", card).addEventListener("click", () => this.#book.again(line));
+    this.#charts.set(card, new Chart($(".chart", card)));
+    return card;
+  }
+
+  #update(card, line) {
+    const { current, word, note } = this.#book.condition(line);
+    const { quote, price } = line;
+    if (quote !== null && this.#typed.delete(line.key)) this.#store();
+    card.dataset.state = word.replace(/\W.*/, "");
+    setClass(card, "stale", !current);
+    setText($(".badge", card), word);
+    setText($(".where", card), where(line));
+    setHidden($(".again", card), line.failure === null);
+    setText($(".note", card), noteOf(line, note, current));
+
+    const digits = quote === null ? 2 : decimals(quote.bid, quote.ask, quote.last, quote.close);
+    const change = quote === null || price === null || !quote.close ? null : price - quote.close;
+    setText($(".value", card), number(price, digits));
+    setText($(".change", card), change === null ? "" : `${arrow(change)} ${signed(change, digits)} (${percent(change / quote.close)})`);
+    card.dataset.direction = change === null ? "" : change < 0 ? "down" : "up";
+    setText($(".bid", card), sized(quote?.bid, quote?.bid_size, digits));
+    setText($(".ask", card), sized(quote?.ask, quote?.ask_size, digits));
+    setText($(".volume", card), compact(quote?.volume));
+    setText($(".day", card), `${number(quote?.low, digits)} to ${number(quote?.high, digits)}`);
+    this.#charts.get(card).draw(line.instrument.symbol, line.points, quote?.close ?? null, digits);
+  }
+}
+
+function stored() {
+  try {
+    const list = JSON.parse(localStorage.getItem(STORED));
+    return Array.isArray(list) && list.every(({ symbol }) => typeof symbol === "string") ? list : FIRST_VISIT;
+  } catch {
+    return FIRST_VISIT;
+  }
+}
+
+function where({ quote, instrument }) {
+  const { sec_type, exchange, currency } = quote ?? instrument;
+  return [sec_type === "STK" ? null : sec_type, exchange, currency].filter(Boolean).join(" · ");
+}
+
+function noteOf({ quote, since }, note, current) {
+  if (quote === null) return note;
+  const at = `Last change ${clock(quote.timestamp)}.`;
+  if (current) return [at, note].filter(Boolean).join(" ");
+  return `${note} Shown is the price of ${clock(quote.timestamp)}${since ? `; stale since ${clock(since)}` : ""}.`;
+}
+
+const arrow = (change) => (change < 0 ? "▼" : change > 0 ? "▲" : "■");
+
+function sized(price, size, digits) {
+  return price == null || size == null ? number(price, digits) : `${number(price, digits)} × ${compact(size)}`;
+}

@@ -1,0 +1,54 @@
+// The headline: is everything well, and if not, what is wrong and since when.
+
+import { $, setText } from "./dom.js";
+import { clock, span } from "./format.js";
+import { Poll } from "./poll.js";
+
+const UP = new Set(["syncing", "up", "silent", "farm_degraded"]);
+
+export class Session {
+  poll = new Poll("health", 4);
+  #stream;
+  #known = null; // phase, reason and since, from whichever of REST and WebSocket spoke last
+  #lost = Date.now(); // since when the stream is not open
+
+  constructor(stream, changed) {
+    this.#stream = stream;
+    this.poll.addEventListener("change", () => {
+      if (this.poll.problem === null) this.#known = this.poll.value.session;
+      changed();
+    });
+    stream.addEventListener("open", () => (this.#lost = null));
+    stream.addEventListener("lost", () => (this.#lost ??= Date.now()));
+    stream.addEventListener("message", ({ detail }) => {
+      if (detail.type !== "status") return;
+      this.#known = detail;
+      changed();
+    });
+  }
+
+  render() {
+    const { tone, title, detail, since } = this.#words();
+    $("#session").dataset.tone = tone;
+    setText($("#session-title"), title);
+    setText($("#session-detail"), detail);
+    setText($("#session-since"), since ? `since ${clock(since)}, for ${span((Date.now() - Date.parse(since)) / 1000)}` : "");
+    document.title = tone === "good" ? "ibactors" : `${title} – ibactors`;
+  }
+
+  #words() {
+    const { open, current } = this.#stream;
+    if (!open && this.#known === null && !this.poll.problem) return { tone: "waiting", title: "Connecting to ibactors…", detail: "" };
+    if (!open) {
+      const answers = this.poll.problem === null || this.poll.problem.status > 0;
+      const detail = answers ? "ibactors answers requests, but its stream is not open. Trying again." : "No price here is current. Trying again by itself.";
+      return { tone: "bad", title: "Connection to ibactors lost", detail, since: this.#lost && new Date(this.#lost).toISOString() };
+    }
+    if (!current) return { tone: "waiting", title: "Checking the connection to ibactors…", detail: "Until it answers, no price here counts as current." };
+    if (this.#known === null) return { tone: "waiting", title: "Asking for the state…", detail: this.poll.problem?.message ?? "" };
+    const { phase, reason, since } = this.#known;
+    if (phase === "up") return { tone: "good", title: "Connected to IB", detail: "Everything works.", since };
+    if (UP.has(phase)) return { tone: "fair", title: "Connected to IB, but degraded", detail: reason ?? phase, since };
+    return { tone: "bad", title: "Not connected to IB", detail: `${reason ?? phase} ibactors tries again by itself.`, since };
+  }
+}
