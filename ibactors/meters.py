@@ -5,14 +5,16 @@ Everything that can be read off the actors at the time of asking is not counted 
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from time import time
 
-from ibactors.model import Encoded, Quote, Stale
+from ibactors.model import Encoded, Quote, Stale, Value, now
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets of a duration, in seconds."""
+NOTICES = 50
+"""How many of IB's errors and notices are kept to be shown."""
 
 
 class Histogram:
@@ -51,6 +53,14 @@ class Histogram:
         return self.highest
 
 
+class Notice(Value, frozen=True, kw_only=True):
+    """An error or notice of IB's (message 4), of whatever request."""
+
+    timestamp: str
+    code: int
+    text: str
+
+
 @dataclass(slots=True)
 class GatewayTally:
     """The traffic with the gateway over all sessions; the bridge adds to it."""
@@ -60,6 +70,13 @@ class GatewayTally:
     sent: int = 0
     errors: Counter[int] = field(default_factory=Counter)
     """IB's errors and notices (message 4) by code."""
+    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES))
+    """The last of them, oldest first."""
+
+    def noticed(self, code: int, text: str) -> None:
+        """IB sent an error or a notice."""
+        self.errors[code] += 1
+        self.notices.append(Notice(timestamp=now(), code=code, text=text.strip()))
 
 
 @dataclass(slots=True)

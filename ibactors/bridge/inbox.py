@@ -192,7 +192,7 @@ class Inbox:
     # errors and notices
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
-        self._tally.errors[code] += 1
+        self._tally.noticed(code, text)
         if request := self.requests.get(request_id):
             if not codes.is_notice(code):
                 request.end(codes.to_error(code, text))

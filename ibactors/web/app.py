@@ -44,10 +44,11 @@ def create_app(system: System) -> QuartTrio:
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     for operation in OPERATIONS:
+        view = _view(operation, system)
         app.add_url_rule(
             operation.path.replace("{", "<").replace("}", ">"),
             operation.handler.__name__,
-            _view(operation, system),
+            ui.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
         )
     document = encode(build_document(OPERATIONS))

@@ -6,6 +6,7 @@ from quart import request
 
 from ibactors import tasktree
 from ibactors.actors.kernel import Ref
+from ibactors.meters import Notice
 from ibactors.model import SessionStatus
 from ibactors.system import System
 from ibactors.web.health import masked
@@ -33,7 +34,10 @@ class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionStatus
     actors: list[ActorReport]
     lines: int
+    max_lines: int
     unsent: int
+    notices: list[Notice]
+    """The last errors and notices of IB, oldest first."""
 
 
 def report(ref: Ref[object]) -> ActorReport:
@@ -59,7 +63,9 @@ def reports(system: System) -> ActorsReport:
         session=masked(system.connection.sessions.value),
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
         lines=system.connection.lines,
+        max_lines=system.settings.max_lines,
         unsent=system.connection.unsent,
+        notices=list(system.connection.tally.notices),
     )
 
 

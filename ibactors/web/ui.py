@@ -43,29 +43,28 @@ class _File:
 
 
 def register_ui(app: Quart) -> None:
-    """Add /ui and its files, and have / answer with the page where a browser asks; others keep the JSON that is there."""
-    files = _read_files()
+    """Add /ui and its files."""
 
     async def asset(filename: str) -> Response:
-        if filename not in files:
+        if filename not in _FILES:
             raise NotFound
-        return await files[filename].response()
+        return await _FILES[filename].response()
 
-    app.add_url_rule("/ui", "ui", files[INDEX].response, methods=["GET"])
+    app.add_url_rule("/ui", "ui", _FILES[INDEX].response, methods=["GET"])
     app.add_url_rule("/ui/<filename>", "ui:asset", asset, methods=["GET"])
-    for rule in [rule for rule in app.url_map.iter_rules() if rule.rule == "/"]:
-        app.view_functions[rule.endpoint] = _page_or(app.view_functions[rule.endpoint], files[INDEX])
 
 
-def _page_or(otherwise: Callable[[], Awaitable[Response]], page: _File) -> Callable[[], Awaitable[Response]]:
-    async def root() -> Response:
+def page_or(view: Callable[[], Awaitable[Response]]) -> Callable[[], Awaitable[Response]]:
+    """A view that answers with the page where HTML is wanted, as browsers do, and else with what *view* has."""
+
+    async def choose() -> Response:
         # The first of equals wins, so that `*/*`, which curl sends, means JSON.
         wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
-        response = await (page.response() if wanted == "text/html" else otherwise())
+        response = await (_FILES[INDEX].response() if wanted == "text/html" else view())
         response.vary.add("Accept")
         return response
 
-    return root
+    return choose
 
 
 def _read_files() -> dict[str, _File]:
@@ -77,3 +76,6 @@ def _read(name: str, content: bytes) -> _File:
     kind = {"js": "text/javascript"}.get(name.rsplit(".", 1)[-1]) or mimetypes.guess_type(name)[0]
     charset = "; charset=utf-8" if kind and kind.startswith("text/") else ""
     return _File(content=content, content_type=f"{kind}{charset}", etag=hashlib.sha256(content).hexdigest()[:16])
+
+
+_FILES = _read_files()

@@ -6,7 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
 const HEIGHT = 72;
 const EDGE = 6;
-const WINDOW_MS = 120_000;
+const NARROWEST_MS = 30_000; // what the chart spans at least; it shows all points that there are
 const LABEL_MS = 5000;
 
 function shape(name, className) {
@@ -37,7 +37,7 @@ export class Chart {
       for (const path of [this.#line, this.#area]) path.setAttribute("d", "");
       return;
     }
-    const scale = scaleOf(prices, points.at(-1)[0]);
+    const scale = scaleOf(prices, points[0][0], points.at(-1)[0]);
     const runs = split(points).map((run) => run.map(([time, price]) => [scale.x(time), scale.y(price)]));
     this.#line.setAttribute("d", runs.map(path).join(""));
     this.#area.setAttribute("d", runs.map((run) => `${path(run)}V${HEIGHT}H${run[0][0].toFixed(1)}Z`).join(""));
@@ -54,14 +54,15 @@ export class Chart {
   }
 }
 
-function scaleOf(prices, newest) {
+function scaleOf(prices, oldest, newest) {
   const low = Math.min(...prices);
   const high = Math.max(...prices);
   // At least a ten-thousandth of the price from top to bottom: a single tick must not look like a crash.
   const range = Math.max(high - low, high * 0.0004);
   const middle = (high + low) / 2;
+  const span = Math.max(newest - oldest, NARROWEST_MS);
   return {
-    x: (time) => WIDTH - ((newest - time) / WINDOW_MS) * WIDTH,
+    x: (time) => WIDTH - ((newest - time) / span) * WIDTH,
     y: (price) => HEIGHT / 2 - ((price - middle) / range) * (HEIGHT - 2 * EDGE),
   };
 }

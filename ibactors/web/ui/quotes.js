@@ -127,7 +127,7 @@ export class Quotes {
     setText($(".bid", card), sized(quote?.bid, quote?.bid_size, digits));
     setText($(".ask", card), sized(quote?.ask, quote?.ask_size, digits));
     setText($(".volume", card), compact(quote?.volume));
-    setText($(".day", card), `${number(quote?.low, digits)} to ${number(quote?.high, digits)}`);
+    setText($(".day", card), `${number(quote?.low, digits)} – ${number(quote?.high, digits)}`);
     this.#charts.get(card).draw(line.instrument.symbol, line.points, quote?.close ?? null, digits);
   }
 }
