@@ -27,7 +27,9 @@ LINE_LIMIT = 4096
 UNFINISHED = 0.2
 """Seconds after which an unfinished line is given as far as it is."""
 UNREAD_LINES = 1000
-"""Lines that wait for a reader; then the oldest go."""
+"""Lines that wait for a reader."""
+READER_PATIENCE = 5.0
+"""Seconds that the program has to wait for a reader when so many lines wait; then the oldest go until somebody reads again."""
 LOGGED_LINES = 200
 """Lines of a child that are logged within LOG_PERIOD at most."""
 LOG_PERIOD = 10.0
@@ -159,6 +161,7 @@ async def _read(child: Child, process: trio.Process, send: trio.MemorySendChanne
     # A secret must not be cut in two before it is masked.
     cutter, log = LineCutter(LINE_LIMIT + secrets.longest), _ChildLog(child.name, secrets)
     with send, child.lines.clone() as spare:
+        outlet = _Outlet(send, spare)
         while True:
             chunk = None
             with trio.move_on_after(UNFINISHED if cutter.unfinished else math.inf):
@@ -167,21 +170,33 @@ async def _read(child: Child, process: trio.Process, send: trio.MemorySendChanne
             for line in lines:
                 if chunk is not None:
                     log.line(line)
-                _give(line[:LINE_LIMIT], send, spare)
-                # The reader of the lines has its turn, too.
-                await trio.lowlevel.checkpoint()
+                await outlet.give(line[:LINE_LIMIT])
             if chunk == b"":
                 break
     log.left_out()
 
 
-def _give(line: str, send: trio.MemorySendChannel[str], spare: trio.MemoryReceiveChannel[str]) -> None:
-    """Put *line* in the channel, the oldest gives way when it is full."""
-    try:
-        send.send_nowait(line)
-    except trio.WouldBlock:
-        spare.receive_nowait()
-        send.send_nowait(line)
+class _Outlet:
+    """Hands lines to a reader, and waits for one who is late; when nobody reads, the oldest lines go."""
+
+    def __init__(self, send: trio.MemorySendChannel[str], spare: trio.MemoryReceiveChannel[str]) -> None:
+        self._send = send
+        self._spare = spare
+        self._patience = READER_PATIENCE
+
+    async def give(self, line: str) -> None:
+        """Put *line* in the channel."""
+        try:
+            self._send.send_nowait(line)
+            self._patience = READER_PATIENCE
+            await trio.lowlevel.checkpoint()
+        except trio.WouldBlock:
+            with trio.move_on_after(self._patience) as waiting:
+                await self._send.send(line)
+            if waiting.cancelled_caught:
+                self._patience = 0.0
+                self._spare.receive_nowait()
+                self._send.send_nowait(line)
 
 
 class LineCutter:
