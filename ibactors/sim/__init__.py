@@ -1,6 +1,6 @@
 """A TWS API server: what an IB Gateway looks like to its clients, without Interactive Brokers behind it."""
 
-from ibactors.sim.scenario import Scenario, parse_scenario, read_scenario
+from ibactors.sim.control.scenario import Scenario, parse_scenario, read_scenario
 from ibactors.sim.server import (
     Simulator,
     SimulatorOptions,

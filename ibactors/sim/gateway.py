@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ibactors.sim import messages
-from ibactors.sim.catalogue import build_catalogue
-from ibactors.sim.clockprices import PriceClock
-from ibactors.sim.datetimes import Dialect
-from ibactors.sim.delivery import Delivery
 from ibactors.sim.ledger import Ledger
-from ibactors.sim.market import Market
-from ibactors.sim.orders_book import OrderBook
+from ibactors.sim.market.catalogue import build_catalogue
+from ibactors.sim.market.clockprices import PriceClock
+from ibactors.sim.market.market import Market
+from ibactors.sim.messages import connection as messages
+from ibactors.sim.orders.book import OrderBook
+from ibactors.sim.wire.datetimes import Dialect
+from ibactors.sim.wire.delivery import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.market.instruments import Instrument
     from ibactors.sim.session import Session
 
 MIN_VERSION = 157

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ibactors.sim.instruments import Instrument
-    from ibactors.sim.market import Market
+    from ibactors.sim.market.instruments import Instrument
+    from ibactors.sim.market.market import Market
 
 BASE = "USD"
 STOCK_MARGIN = 0.30

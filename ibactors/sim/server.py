@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
-from ibactors.sim.control import Control
+from ibactors.sim.control.port import Control
 from ibactors.sim.gateway import Gateway
-from ibactors.sim.market import MAX_RATE, MIN_RATE
-from ibactors.sim.ports import open_listener, port_of
+from ibactors.sim.market.market import MAX_RATE, MIN_RATE
 from ibactors.sim.registry import REQUESTS
 from ibactors.sim.session import Session
+from ibactors.sim.wire.ports import open_listener, port_of
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Awaitable, Callable
 
-    from ibactors.sim.scenario import Scenario
+    from ibactors.sim.control.scenario import Scenario
 
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1

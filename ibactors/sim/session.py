@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from ibactors.sim import messages
 from ibactors.sim.gateway import MARKET_FARMS, MAX_CLIENTS, MAX_VERSION, MIN_VERSION
-from ibactors.sim.outbox import Outbox, SlowClientError
-from ibactors.sim.wire import (
+from ibactors.sim.messages import connection as messages
+from ibactors.sim.wire.frames import (
     FieldError,
     FieldReader,
     FrameBuffer,
@@ -26,13 +25,14 @@ from ibactors.sim.wire import (
     frame,
     parse_versions,
 )
+from ibactors.sim.wire.outbox import Outbox, SlowClientError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ibactors.sim.gateway import Gateway
-    from ibactors.sim.lines import Line
-    from ibactors.sim.requests import Request
+    from ibactors.sim.live.lines import Line
+    from ibactors.sim.request import Request
 
 MAX_VIOLATIONS = 3
 _START_API = 71

@@ -9,9 +9,10 @@ import sys
 
 import trio
 
-from ibactors.sim import Simulator, SimulatorOptions, SimulatorPorts, lines, registry, server
-from ibactors.sim.requests import Request
-from ibactors.sim.wire import frame
+from ibactors.sim import Simulator, SimulatorOptions, SimulatorPorts, registry, server
+from ibactors.sim.live import lines
+from ibactors.sim.request import Request
+from ibactors.sim.wire.frames import frame
 
 # What the suite has to find, a word for each.
 SIGNS = ("unread", "reqManagedAccts: no managedAccts")

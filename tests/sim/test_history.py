@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rawclient import Bench, RawClient, contract
 
-from ibactors.sim import hours
-from ibactors.sim.catalogue import build_catalogue
-from ibactors.sim.datetimes import Dialect, moment, parse
-from ibactors.sim.instruments import Session
-from ibactors.sim.market import Market
-from ibactors.sim.past import Past
-from ibactors.sim.query import QueryError, read_query
+from ibactors.sim.history.past import Past
+from ibactors.sim.history.query import QueryError, read_query
+from ibactors.sim.market import hours
+from ibactors.sim.market.catalogue import build_catalogue
+from ibactors.sim.market.instruments import Session
+from ibactors.sim.market.market import Market
+from ibactors.sim.wire.datetimes import Dialect, moment, parse
 
 if TYPE_CHECKING:
-    from ibactors.sim.instruments import Instrument
+    from ibactors.sim.market.instruments import Instrument
 
 NOW = dt.datetime(2026, 11, 24, 17, 3, 20, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())

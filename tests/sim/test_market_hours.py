@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rawclient import Bench, contract, contract_details, market_data
 
 from ibactors.sim import Simulator, SimulatorOptions
-from ibactors.sim.greeks import greeks, implied_volatility, option_price
+from ibactors.sim.market.greeks import greeks, implied_volatility, option_price
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ordertools import answers, place
 from rawclient import contract, pack
 
-from ibactors.sim.orders_ticket import read_ticket
-from ibactors.sim.wire import FieldError, FieldReader
+from ibactors.sim.orders.ticket import read_ticket
+from ibactors.sim.wire.frames import FieldError, FieldReader
 
 if TYPE_CHECKING:
     from rawclient import Bench

@@ -11,9 +11,9 @@ from ordertools import answers, kinds, pinned, place
 from rawclient import Bench
 
 from ibactors.sim import Simulator, SimulatorOptions
-from ibactors.sim.datetimes import Dialect
-from ibactors.sim.instruments import Session
-from ibactors.sim.orders_time import expiry, opening, parse_moment
+from ibactors.sim.market.instruments import Session
+from ibactors.sim.orders.times import expiry, opening, parse_moment
+from ibactors.sim.wire.datetimes import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -69,7 +69,7 @@ def test_file_without_a_step_and_file_that_is_missing_are_errors(tmp_path: Path)
 
 async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture):
     assert autojump_clock.autojump_threshold == 0
-    caplog.set_level(logging.INFO, logger="ibactors.sim.scenario")
+    caplog.set_level(logging.INFO, logger="ibactors.sim.control.scenario")
     scenario = parse_scenario("every 4s limit rate 60\nat 6s limit lines 7\nat 3s limit lines 5\nat 7s fill 99\n", name="s")
     simulator = Simulator(SimulatorOptions(port=0))
     nursery.start_soon(scenario.run, simulator)

@@ -11,8 +11,8 @@ import pytest
 import trio
 from rawclient import Bench, contract, market_data, pack
 
-from ibactors.sim import outbox
 from ibactors.sim.registry import REQUESTS
+from ibactors.sim.wire import outbox
 
 if TYPE_CHECKING:
     from ibactors.sim import Simulator

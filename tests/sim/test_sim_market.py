@@ -10,15 +10,15 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibactors.sim.catalogue import build_catalogue
-from ibactors.sim.greeks import option_price
-from ibactors.sim.hours import trading_and_liquid_hours
-from ibactors.sim.instruments import Instrument, Session
-from ibactors.sim.market import Market
-from ibactors.sim.walk import Field, PriceWalk
+from ibactors.sim.market.catalogue import build_catalogue
+from ibactors.sim.market.greeks import option_price
+from ibactors.sim.market.hours import trading_and_liquid_hours
+from ibactors.sim.market.instruments import Instrument, Session
+from ibactors.sim.market.market import Market
+from ibactors.sim.market.walk import Field, PriceWalk
 
 if TYPE_CHECKING:
-    from ibactors.sim.ticks import Change
+    from ibactors.sim.market.ticks import Change
 
 NOW = dt.datetime(2026, 11, 23, 15, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())

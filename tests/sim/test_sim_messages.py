@@ -13,9 +13,9 @@ from ib_async.decoder import Decoder
 from ibapi.decoder import Decoder as OfficialDecoder
 from rawclient import Bench, contract, contract_details, market_data, pack
 
-from ibactors.sim import messages
-from ibactors.sim.catalogue import build_catalogue
 from ibactors.sim.gateway import Gateway
+from ibactors.sim.market.catalogue import build_catalogue
+from ibactors.sim.messages import general as messages
 
 RECORDED: dict[str, list[str]] = json.loads(Path(__file__).with_name("recorded.json").read_text())
 VERSIONS = (157, 162, 163, 164, 165, 166, 170, 176, 177, 178)

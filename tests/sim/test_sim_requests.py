@@ -6,7 +6,7 @@ import time
 import pytest
 from rawclient import Bench, contract, contract_details, pack
 
-from ibactors.sim.catalogue import build_catalogue
+from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.registry import REQUESTS
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rawclient import pack
 
-from ibactors.sim.wire import FieldError, FieldReader, FrameBuffer, FrameError, frame, parse_versions
+from ibactors.sim.wire.frames import FieldError, FieldReader, FrameBuffer, FrameError, frame, parse_versions
 
 _fields = st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), min_size=1), max_size=8)
 

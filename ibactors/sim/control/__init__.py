@@ -1,0 +1,1 @@
+"""Misbehaviour on demand: the control port, its commands, scenario files."""

@@ -1,0 +1,1 @@
+"""The past of the market: bars, ticks, histograms, schedules, and bars that go on growing."""

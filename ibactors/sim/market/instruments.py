@@ -1,0 +1,221 @@
+"""What can be traded here: instruments, and how a client's partial description finds them.
+
+A request names an instrument by the twelve fields of the contract block, most of them empty. `Catalogue.find`
+gives everything that agrees with the fields that are set; which number of matches is an error depends on the
+request, so the handlers decide.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ibactors.sim.wire.frames import FieldReader
+
+_TYPES = "STK OPT FUT CONTFUT IND FOP CASH BAG WAR BOND CMDTY NEWS FUND CRYPTO CFD IOPT"
+SECURITY_TYPES = frozenset(_TYPES.split())
+# The wire's old name of the NASDAQ book; clients use either.
+_SAME_EXCHANGE = {"ISLAND": "NASDAQ"}
+_RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": "", "?": "", "0": ""}
+
+
+class Fate(enum.Enum):
+    """What becomes of a market data request, whatever the market does."""
+
+    TRADED = "traded"
+    NOT_SUBSCRIBED = "not subscribed"
+    DELAYED_ONLY = "delayed only"
+    QUIET = "quiet"
+
+
+class Session(enum.Enum):
+    """When an instrument trades: its regular hours and the longer hours around them, local time."""
+
+    US_STOCK = ("0930", "1600", "0400", "2000")
+    US_OPTION = ("0930", "1600", "0930", "1600")
+    CME_INDEX = ("0830", "1600", "1700", "1600")
+    FOREX = ("1715", "1700", "1715", "1700")
+    CRYPTO = ("0000", "2359", "0000", "2359")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One contract with everything that contractData (10) says about it, and how its market behaves."""
+
+    con_id: int
+    symbol: str
+    sec_type: str
+    long_name: str
+    price: float
+    exchanges: tuple[str, ...]
+    primary_exchange: str = ""
+    currency: str = "USD"
+    local_symbol: str = ""
+    trading_class: str = ""
+    market_name: str = ""
+    min_tick: str = "0.01"
+    spread: int = 1
+    lot: int = 100
+    volatility: float = 0.0004
+    multiplier: str = ""
+    last_trade_date: str = ""
+    last_trade_clock: str = ""
+    strike: str = "0"
+    right: str = ""
+    contract_month: str = ""
+    under_con_id: int = 0
+    under_symbol: str = ""
+    under_sec_type: str = ""
+    industry: str = ""
+    category: str = ""
+    subcategory: str = ""
+    stock_type: str = ""
+    isin: str = ""
+    agg_group: int = 1
+    market_rule: int = 26
+    min_size: str = "1"
+    suggested_size: str = "1"
+    time_zone: str = "US/Eastern"
+    session: Session = Session.US_STOCK
+    farm: str = "usfarm"
+    order_types: str = "ACTIVETIM,AD,ADJUST,ALERT,DAY,GTC,IOC,LMT,MKT,STP,STPLMT,TRAIL,WHATIF"
+    fate: Fate = Fate.TRADED
+    has_options: bool = False
+
+    @property
+    def expiry_text(self) -> str:
+        """The last trade date as contractData has it: date, time and zone where these are known."""
+        if not self.last_trade_clock:
+            return self.last_trade_date
+        return f"{self.last_trade_date} {self.last_trade_clock} {self.time_zone}"
+
+    @property
+    def market_rules(self) -> str:
+        """The market rule id, once for each valid exchange."""
+        return ",".join([str(self.market_rule)] * len(self.exchanges))
+
+    @property
+    def has_book(self) -> bool:
+        """Whether there are bids and asks; an index is only calculated."""
+        return self.sec_type != "IND"
+
+    @property
+    def has_trades(self) -> bool:
+        """Whether there are last prices; the FX market of IDEALPRO reports none."""
+        return self.sec_type != "CASH"
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether trades have sizes that add up to a volume."""
+        return self.sec_type not in ("CASH", "IND")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractSpec:
+    """The contract block of a request, as the client filled it in."""
+
+    con_id: int
+    symbol: str
+    sec_type: str
+    expiry: str
+    strike: float
+    right: str
+    multiplier: str
+    exchange: str
+    primary_exchange: str
+    currency: str
+    local_symbol: str
+    trading_class: str
+
+    @classmethod
+    def read(cls, fields: FieldReader) -> ContractSpec:
+        """Read the twelve contract fields."""
+        return cls(
+            con_id=fields.integer(),
+            symbol=fields.text().strip(),
+            sec_type=fields.text(),
+            expiry=fields.text(),
+            strike=fields.number(),
+            right=fields.text().upper(),
+            multiplier=fields.text(),
+            exchange=fields.text(),
+            primary_exchange=fields.text(),
+            currency=fields.text(),
+            local_symbol=fields.text(),
+            trading_class=fields.text(),
+        )
+
+    def fits(self, instrument: Instrument) -> bool:
+        """Whether every field that is set agrees with the instrument."""
+        i = instrument
+        return (
+            self.con_id in (0, i.con_id)
+            and self.symbol in ("", i.symbol)
+            and self.sec_type in ("", i.sec_type)
+            and self.currency in ("", i.currency)
+            and self.local_symbol in ("", i.local_symbol)
+            and self.trading_class in ("", i.trading_class)
+            and self._exchange_fits(i)
+            and self._derivative_fits(i)
+        )
+
+    def _exchange_fits(self, i: Instrument) -> bool:
+        exchange = _SAME_EXCHANGE.get(self.exchange, self.exchange)
+        primary = _SAME_EXCHANGE.get(self.primary_exchange, self.primary_exchange)
+        if exchange and exchange not in i.exchanges:
+            return False
+        # Clients send the trading venue of a derivative as its primary exchange; only a stock's is decisive.
+        return not primary or i.sec_type != "STK" or primary == i.primary_exchange
+
+    def _derivative_fits(self, i: Instrument) -> bool:
+        if self.con_id:
+            return True
+        return (
+            (not self.expiry or i.last_trade_date.startswith(self.expiry))
+            and (not self.strike or self.strike == float(i.strike))
+            and _RIGHTS.get(self.right, self.right) in ("", i.right)
+            and (not self.multiplier or self.multiplier == (i.multiplier or "1"))
+        )
+
+
+class Catalogue:
+    """All instruments of a server, by con id."""
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self.by_con_id = {i.con_id: i for i in instruments}
+
+    def find(self, spec: ContractSpec) -> list[Instrument]:
+        """Every instrument that agrees with `spec`; none for a spec without con id, symbol or local symbol."""
+        if spec.con_id:
+            known = self.by_con_id.get(spec.con_id)
+            return [known] if known is not None and spec.fits(known) else []
+        if not spec.symbol and not spec.local_symbol:
+            return []
+        return [i for i in self.by_con_id.values() if spec.fits(i)]
+
+    def named(self, name: str) -> list[Instrument]:
+        """What an operator means by a name: local symbol first, then symbol; a root means its first expiry."""
+        everything = self.by_con_id.values()
+        exact = [i for i in everything if name in (i.local_symbol, str(i.con_id))]
+        listed = [i for i in everything if i.symbol == name and not i.last_trade_date]
+        expiring = [i for i in everything if i.symbol == name and i.sec_type == "FUT"]
+        # AMBIG is two stocks with the same local symbol; both are meant.
+        return exact or listed or expiring[:1]
+
+    def search(self, pattern: str) -> list[Instrument]:
+        """Listed instruments whose symbol or name starts with the pattern, at most 16 as a gateway gives."""
+        wanted = pattern.upper()
+        listed = (i for i in self.by_con_id.values() if i.sec_type in ("STK", "IND", "CASH"))
+        hits = (i for i in listed if i.symbol.startswith(wanted) or i.long_name.startswith(wanted))
+        return sorted(hits, key=lambda i: (i.symbol != wanted, i.symbol))[:16] if wanted else []
+
+
+def decimals(min_tick: str) -> int:
+    """How many decimal places a price in steps of `min_tick` has."""
+    exponent = Decimal(min_tick).as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0

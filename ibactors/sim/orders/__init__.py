@@ -1,0 +1,1 @@
+"""Orders from the ticket to the execution, and who is told."""

@@ -1,0 +1,198 @@
+"""An order while it lives and what it leaves behind: its state, its fills, its frames' facts."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from ibactors.sim.market.instruments import Instrument
+    from ibactors.sim.orders.ticket import Ticket
+
+
+class Status(enum.Enum):
+    """The words that orderStatus (3) and openOrder (5) use."""
+
+    UNTRANSMITTED = "PendingSubmit"
+    PRESUBMITTED = "PreSubmitted"
+    SUBMITTED = "Submitted"
+    FILLED = "Filled"
+    PENDING_CANCEL = "PendingCancel"
+    CANCELLED = "Cancelled"
+    INACTIVE = "Inactive"
+
+
+_FINAL = (Status.FILLED, Status.CANCELLED, Status.INACTIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What a buyer of one unit buys or sells: an instrument itself, or one of several in a combination."""
+
+    instrument: Instrument
+    ratio: int = 1
+    buys: bool = True
+
+    @property
+    def signed(self) -> int:
+        """The ratio, negative when a buyer of the combination sells the leg."""
+        return self.ratio if self.buys else -self.ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution. `realized` is None when it opened a position or made it larger.
+
+    A combination has one fill for the whole, which costs nothing, and one for each leg.
+    """
+
+    order: Order
+    instrument: Instrument
+    buys: bool
+    exec_id: str
+    time: dt.datetime
+    venue: str
+    size: int
+    price: float
+    cumulated: int
+    average: float
+    liquidity: int
+    commission: float
+    currency: str
+    realized: float | None
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether it only sums up the fills of a combination's legs."""
+        return self.instrument.sec_type == "BAG"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Order:
+    """An order of one client.
+
+    `reduced` is what its OCA group took from its size, `triggered` tells that its stop has been elected,
+    `released` that its conditions were met, `cancelling` that its cancellation waits for the broker.
+    """
+
+    ticket: Ticket
+    instrument: Instrument
+    legs: tuple[Leg, ...]
+    account: str
+    client_id: int
+    perm_id: int
+    placed: dt.datetime
+    parent: Order | None = None
+    status: Status = Status.UNTRANSMITTED
+    triggered: bool = False
+    released: bool = False
+    cancelling: bool = False
+    rested: bool = False
+    stop: float | None = None
+    # A gateway shows the market's price as the limit of a market order for currency.
+    shown_limit: float | None = None
+    held_until: dt.datetime | None = None
+    until: dt.datetime | None = None
+    reduced: int = 0
+    warning: str = ""
+    fills: list[Fill] = field(default_factory=list)
+    leg_fills: list[list[Fill]] = field(default_factory=list)
+    completed: dt.datetime | None = None
+    completed_status: str = ""
+
+    @property
+    def order_id(self) -> int:
+        """The id that its client gave it."""
+        return self.ticket.order_id
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What the book finds it by; an order that was typed into the gateway has no id, so its own number serves."""
+        return self.client_id, self.order_id or -self.perm_id
+
+    @property
+    def buys(self) -> bool:
+        """Whether it adds to the position; SSHORT sells too."""
+        return self.ticket.action == "BUY"
+
+    @property
+    def quantity(self) -> int:
+        """How much is wanted in all."""
+        return int(self.ticket.quantity) - self.reduced
+
+    @property
+    def filled(self) -> int:
+        """How much has been bought or sold."""
+        return self.fills[-1].cumulated if self.fills else 0
+
+    @property
+    def remaining(self) -> int:
+        """How much is left to do."""
+        return self.quantity - self.filled
+
+    @property
+    def average(self) -> float:
+        """The average price of the fills, 0 without any."""
+        return self.fills[-1].average if self.fills else 0.0
+
+    @property
+    def commission(self) -> float:
+        """What the fills have cost so far."""
+        return sum(f.commission for fills in (self.fills, *self.leg_fills) for f in fills)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing will ever happen to it again."""
+        return self.status in _FINAL
+
+    @property
+    def waits_for_parent(self) -> bool:
+        """Whether it is a bracket's child whose parent has not filled."""
+        return self.parent is not None and self.parent.status is not Status.FILLED and not self.parent.done
+
+    @property
+    def works(self) -> bool:
+        """Whether the market can fill it."""
+        return not self.done and self.status is not Status.UNTRANSMITTED and not self.waits_for_parent
+
+    @property
+    def waits_for_conditions(self) -> bool:
+        """Whether it is held until its conditions are met; they may also be there to cancel it."""
+        return bool(self.ticket.conditions) and not self.released and not self.cancelled_by_conditions
+
+    @property
+    def cancelled_by_conditions(self) -> bool:
+        """Whether its conditions end it instead of letting it work."""
+        return self.ticket.echo.get("conditionsCancelOrder") == "1"
+
+    @property
+    def waits_for_trigger(self) -> bool:
+        """Whether it is a stop that has not been elected."""
+        return self.ticket.order_type in TRIGGERED and not self.triggered
+
+    @property
+    def why_held(self) -> str:
+        """The reasons for which a gateway holds it back, as orderStatus lists them."""
+        if self.done:
+            return ""
+        reasons = ["child"] if self.waits_for_parent else []
+        return ",".join([*reasons, "trigger"] if self.waits_for_trigger else reasons)
+
+    @property
+    def limit_text(self) -> str:
+        """The limit price as openOrder has it."""
+        shown = "0.0" if self.shown_limit is None else repr(self.shown_limit)
+        return self.ticket.echo["lmtPrice"] or shown
+
+    @property
+    def oca_group(self) -> str:
+        """Its group; the children of one parent are a group named by the parent's permanent id."""
+        if self.ticket.echo["ocaGroup"]:
+            return self.ticket.echo["ocaGroup"]
+        return str(self.parent.perm_id) if self.parent is not None else ""
+
+
+TRIGGERED = frozenset({"STP", "STP LMT", "TRAIL", "TRAIL LIMIT"})

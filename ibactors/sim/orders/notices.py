@@ -1,0 +1,79 @@
+"""Who hears what about an order: every frame that goes to clients unasked leaves from here.
+
+The client that placed an order hears of it, on whatever connection it has at the moment; without one the news
+is lost, as it is at a real gateway, and the client has to ask when it is back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibactors.sim.orders import frames as frames
+from ibactors.sim.orders import layout as layout
+from ibactors.sim.orders.margin import odd_lot_warning
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.orders.life import Fill, Order
+    from ibactors.sim.session import Session
+
+
+class Notices:
+    """Sends frames about orders to the clients of a gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def state(self, order: Order, *, priced: bool = False) -> None:
+        """Send openOrder and orderStatus; `priced` tells the commission of the fills too."""
+        for session in self._clients_of(order):
+            session.send(layout.open_order(session.version, order, priced=priced))
+            session.send(frames.order_status(order))
+
+    def status(self, order: Order) -> None:
+        """Send orderStatus alone."""
+        for session in self._clients_of(order):
+            session.send(frames.order_status(order))
+
+    def cancelled(self, order: Order) -> None:
+        """Send orderStatus and the error that confirms it."""
+        self.status(order)
+        self.error(order, 202, "Order Canceled - reason:")
+
+    def error(self, order: Order, code: int, text: str) -> None:
+        """Send an error or a warning about an order."""
+        for session in self._clients_of(order):
+            session.error(order.order_id, code, text)
+
+    def warn(self, order: Order, opens: dt.datetime | None) -> None:
+        """Send what is odd about a new order; `opens` is when its market does, None when it is open."""
+        odd = odd_lot_warning(order.instrument, order.quantity)
+        if odd:
+            self.error(order, 399, frames.order_message(order, odd))
+        if opens is not None:
+            self.error(order, 399, frames.order_message(order, frames.not_before(order, opens)))
+        outside = order.ticket.echo["outsideRth"] == "1"
+        if outside and order.ticket.order_type == "MKT" and order.instrument.sec_type == "STK":
+            self.error(order, 2109, frames.OUTSIDE_HOURS_IGNORED)
+
+    def executed(self, order: Order, fills: Sequence[Fill]) -> None:
+        """Send execDetails."""
+        for session in self._clients_of(order):
+            for fill in fills:
+                session.send(frames.execution(session.version, frames.LIVE, fill, self._gateway.dialect))
+
+    def charged(self, order: Order, fills: Sequence[Fill]) -> None:
+        """Send commissionReport, and to everybody what the fills have changed in the account."""
+        for session in self._clients_of(order):
+            for fill in fills:
+                if not fill.is_summary:
+                    session.send(frames.commission_report(fill))
+        for session in self._gateway.ready_sessions():
+            session.repeat()
+
+    def _clients_of(self, order: Order) -> list[Session]:
+        # Of an order that is bound to nobody, nobody hears.
+        return [s for s in self._gateway.ready_sessions() if order.order_id and s.client_id == order.client_id]

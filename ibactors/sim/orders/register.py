@@ -1,0 +1,60 @@
+"""The register of orders: who has which id. Order ids are a client's own, permanent ids are the gateway's."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ibactors.sim.orders.life import Status
+
+if TYPE_CHECKING:
+    import random
+
+    from ibactors.sim.orders.life import Order
+
+
+class Register:
+    """All orders by client id and order id, and those that are alive apart."""
+
+    def __init__(self, choice: random.Random) -> None:
+        self.living: dict[tuple[int, int], Order] = {}
+        self._all: dict[tuple[int, int], Order] = {}
+        self._next_ids: dict[int, int] = {}
+        self._random = choice
+        self._perm_id = choice.randrange(100_000_000, 2_000_000_000)
+
+    def next_id(self, client_id: int) -> int:
+        """The lowest order id that a client may use."""
+        return self._next_ids.get(client_id, 1)
+
+    def new_perm_id(self) -> int:
+        """A permanent id that no order has; those between belong to other users of the broker."""
+        self._perm_id += self._random.randrange(1, 50)
+        return self._perm_id
+
+    def find(self, client_id: int, order_id: int) -> Order | None:
+        """An order by its client's id for it."""
+        return self._all.get((client_id, order_id))
+
+    def alive(self, client_id: int | None = None) -> list[Order]:
+        """The open orders of one client or of all, oldest first."""
+        orders = (o for o in self.living.values() if o.status is not Status.UNTRANSMITTED)
+        return [o for o in orders if client_id in (None, o.client_id)]
+
+    def add(self, order: Order) -> None:
+        """Enter a new order; its id and all below are used from now on."""
+        self._all[order.key] = self.living[order.key] = order
+        self._next_ids[order.client_id] = max(self.next_id(order.client_id), order.order_id + 1)
+
+    def bury(self, order: Order) -> None:
+        """Take note that nothing will happen to an order any more."""
+        self.living.pop(order.key, None)
+
+    def give_id(self, order: Order) -> None:
+        """Make an order without an id one of client 0."""
+        before = order.key
+        order.ticket = dataclasses.replace(order.ticket, order_id=self.next_id(0))
+        self._next_ids[0] = order.order_id + 1
+        for orders in (self._all, self.living):
+            if orders.pop(before, None) is not None:
+                orders[order.key] = order

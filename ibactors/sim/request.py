@@ -1,0 +1,32 @@
+"""The shape of a request handler, and the texts of the errors that several topics give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibactors.sim.session import Session
+    from ibactors.sim.wire.frames import FieldReader
+
+NO_DEFINITION = "No security definition has been found for the request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request kind. `handle` gets the fields after the message id and answers through the session."""
+
+    name: str
+    handle: Callable[[Session, FieldReader], None]
+
+
+def invalid(session: Session, request_id: int, cause: str) -> None:
+    """Answer 321: the request was understood and is not acceptable."""
+    session.error(request_id, 321, f"Error validating request.-'bQ' : cause - {cause}")
+
+
+def unprocessable(session: Session, request_id: int, cause: str) -> None:
+    """Answer 322: the request is acceptable and cannot be carried out."""
+    session.error(request_id, 322, f"Error processing request.-'bQ' : cause - {cause}")
