@@ -1,6 +1,6 @@
-"""The state all sessions share: market, accounts, who is connected, which faults are on, what was counted.
+"""The state all clients share: market, accounts, who is connected, which faults are on, what was counted.
 
-One `Gateway` belongs to one server. Sessions and handlers read it, the control port changes it.
+One `Gateway` belongs to one server. Sessions, orders and handlers read it, the control port changes it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -17,7 +17,6 @@ from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.market.clockprices import PriceClock
 from ibactors.sim.market.market import Market
 from ibactors.sim.messages import connection as messages
-from ibactors.sim.orders.book import OrderBook
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.delivery import Delivery
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-
-MIN_VERSION = 157
-MAX_VERSION = 178
-MAX_CLIENTS = 32
 
 MARKET_FARMS = ("usfarm", "usfuture", "cashfarm", "usopt")
 _FASTEST_REFRESH_S = 0.5
@@ -71,6 +65,23 @@ class Counters:
     requests: collections.Counter[str] = field(default_factory=collections.Counter)
 
 
+class Client(Protocol):
+    """A client that has started the API, as the gateway and its orders see it."""
+
+    client_id: int
+    version: int
+    wants_bulletins: bool
+
+    def send(self, data: bytes) -> None:
+        """Post one answer frame."""
+
+    def error(self, request_id: int, code: int, text: str) -> None:
+        """Post an errMsg; request id -1 is a notice about the connection."""
+
+    def repeat(self) -> None:
+        """Let every account subscription send what has changed."""
+
+
 class Gateway:
     """One simulated IB Gateway."""
 
@@ -98,15 +109,13 @@ class Gateway:
             self.catalogue, seed=seed, rate=rate, now=self.now, silent=self.faults.silence, clock=self.clock, keeps_hours=keeps_hours
         )
         self.ledger = Ledger(accounts, self.market)
-        self.sessions: set[Session] = set()
-        # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
+        self.clients: dict[int, Client] = {}
         self.dialect = Dialect.ZONED
         # A new day has an old bulletin, for clients that want those of the day too.
         self.bulletins = ["Simulated bulletin: this gateway is not connected to Interactive Brokers."]
+        # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
         self.handshake_s = 5.0
         self.snapshot_wait_s = 11.0
-        self.orders = OrderBook(self, seed=seed)
-        self.orders.keeps_hours = keeps_hours
 
     def now(self) -> dt.datetime:
         """The gateway's clock; everything that is dated on the wire comes from here."""
@@ -118,29 +127,25 @@ class Gateway:
         wanted = _UPDATES_PER_REFRESH / self.market.rate
         return min(max(wanted, _FASTEST_REFRESH_S), _SLOWEST_REFRESH_S)
 
-    def ready_sessions(self) -> list[Session]:
-        """The sessions that have started the API, a copy that stays valid while sessions come and go."""
-        return [s for s in self.sessions if s.client_id is not None]
+    def everybody(self) -> tuple[Client, ...]:
+        """The clients of this moment, for work during which some may come or go."""
+        return tuple(self.clients.values())
 
     def has_client(self, client_id: int) -> bool:
-        """Whether a client id is in use, by a session or by one that never ended."""
-        return client_id in self.faults.occupied or any(s.client_id == client_id for s in self.sessions)
-
-    def next_order_id(self, client_id: int) -> int:
-        """The lowest order id that the client may use."""
-        return self.orders.register.next_id(client_id)
+        """Whether a client id is in use, by a client or by one that never ended."""
+        return client_id in self.faults.occupied or client_id in self.clients
 
     def publish_bulletin(self, text: str) -> None:
         """Send a news bulletin to every client that subscribed to them."""
         self.bulletins.append(text)
-        for session in self.ready_sessions():
-            if session.wants_bulletins:
-                session.send(messages.news_bulletin(len(self.bulletins), text))
+        for client in self.everybody():
+            if client.wants_bulletins:
+                client.send(messages.news_bulletin(len(self.bulletins), text))
 
     def announce(self, code: int, text: str) -> None:
         """Send a notice without request id to every client."""
-        for session in self.ready_sessions():
-            session.error(-1, code, text)
+        for client in self.everybody():
+            client.error(-1, code, text)
 
 
 def _utc_now() -> dt.datetime:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from rawclient import Bench
+from rawclient import Bench, Clock
 
 from ibactors.sim import Simulator, SimulatorOptions
 
@@ -27,6 +27,21 @@ def no_errors_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def simulator() -> Simulator:
     options = SimulatorOptions(port=0, control_port=0, rate=20, accounts=("DU1234567", "DU7654321"))
     return Simulator(options)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def strict(nursery: trio.Nursery, clock: Clock) -> AsyncIterator[Bench]:
+    """A simulator whose markets keep their hours."""
+    simulator = Simulator(SimulatorOptions(port=0, control_port=0, rate=100, keeps_hours=True, now=clock))
+    bench = Bench(await nursery.start(simulator.run))
+    yield bench
+    bench.close()
+    nursery.cancel_scope.cancel()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import struct
 from dataclasses import dataclass, field
@@ -131,6 +132,16 @@ class RawClient:
             return frames
 
 
+class Clock:
+    """What the simulator takes for the time: a Tuesday in New York, an hour before the closing bell."""
+
+    def __init__(self) -> None:
+        self.now = dt.datetime(2026, 11, 24, 20, tzinfo=dt.UTC)
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
 @dataclass
 class Bench:
     """A running simulator, its control port, and clients that are closed at the end."""
@@ -146,6 +157,23 @@ class Bench:
 
     async def client(self, client_id: int = 1, versions: str = "v157..178") -> RawClient:
         return await (await self.dial()).start(client_id, versions)
+
+    async def returning(self) -> RawClient:
+        """A client that connects as soon as it is let in."""
+        with trio.fail_after(LIMIT_S):
+            while True:
+                try:
+                    return await self.client()
+                except OSError:
+                    # Its answer gives the server a turn to open the port.
+                    await self.control("stats")
+
+    async def watching(self, client_id: int = 1) -> RawClient:
+        """A client with line 5, which has got its first complete set of ticks."""
+        client = await self.client(client_id)
+        await client.stream.send_all(market_data(5, contract("AAPL")))
+        await client.find("45", "6", "5", "49")
+        return client
 
     async def until(self, settled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Look at `stats` until they are as wanted."""

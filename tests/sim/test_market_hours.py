@@ -10,43 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rawclient import Bench, contract, contract_details, market_data
+from rawclient import Bench, Clock, contract, contract_details, market_data
 
 from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.market.greeks import greeks, implied_volatility, option_price
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import trio
 
 STOCK = contract("AAPL")
 # A Tuesday in New York, an hour before the closing bell.
 OPEN = dt.datetime(2026, 11, 24, 20, tzinfo=dt.UTC)
 NIGHT = dt.datetime(2026, 11, 25, 4, tzinfo=dt.UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = OPEN
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def strict(nursery: trio.Nursery, clock: Clock) -> AsyncIterator[Bench]:
-    """A simulator whose markets keep their hours."""
-    simulator = Simulator(SimulatorOptions(port=0, control_port=0, rate=100, keeps_hours=True, now=clock))
-    bench = Bench(await nursery.start(simulator.run))
-    yield bench
-    bench.close()
-    nursery.cancel_scope.cancel()
 
 
 async def line(bench: Bench, kind: int = 1, client_id: int = 1) -> list[list[str]]:

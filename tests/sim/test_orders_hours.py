@@ -3,20 +3,17 @@ from __future__ import annotations
 import datetime as dt
 import re
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import trio
 from ordertools import answers, kinds, pinned, place
-from rawclient import Bench
+from rawclient import Bench, Clock
 
 from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.market.instruments import Session
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 from ibactors.sim.wire.datetimes import Dialect
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 def order(tif: str = "DAY", outside: str = "0", till: str = "", session: Session = Session.US_STOCK) -> Any:
@@ -70,30 +67,8 @@ def test_nonsense_is_no_moment(text: str):
 EARLY, OPEN, LATE = utc("2026-11-24 13:00"), utc("2026-11-24 20:00"), utc("2026-11-24 21:30")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = EARLY
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def strict(nursery: trio.Nursery, clock: Clock) -> AsyncIterator[Bench]:
-    """A simulator whose markets keep their hours."""
-    simulator = Simulator(SimulatorOptions(port=0, control_port=0, rate=50, keeps_hours=True, now=clock))
-    bench = Bench(await nursery.start(simulator.run))
-    yield bench
-    bench.close()
-    nursery.cancel_scope.cancel()
-
-
 async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict: Bench, clock: Clock):
+    clock.now = EARLY
     client = await strict.client()
     frames = await answers(client, place(1))
     assert kinds(frames) == [("5", "PreSubmitted"), ("3", "PreSubmitted"), ("4", "399")]
@@ -104,7 +79,8 @@ async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict
         await client.find("3", "1", "Filled")
 
 
-async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench):
+async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench, clock: Clock):
+    clock.now = EARLY
     client = await strict.client()
     frames = await answers(client, place(1, kind="LMT", limit="900.00", outsideRth=1))
     assert ("3", "Filled") in kinds(frames)
@@ -112,7 +88,6 @@ async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench):
 
 async def test_order_rests_outside_its_hours_and_ends_with_its_day(strict: Bench, clock: Clock):
     client = await strict.client()
-    clock.now = OPEN
     await pinned(strict)
     await answers(client, place(1, kind="LMT", limit="50.00"), place(2, kind="LMT", limit="50.00", tif="GTC"))
     clock.now = LATE

@@ -72,7 +72,7 @@ async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: tri
     caplog.set_level(logging.INFO, logger="ibactors.sim.control.scenario")
     scenario = parse_scenario("every 4s limit rate 60\nat 6s limit lines 7\nat 3s limit lines 5\nat 7s fill 99\n", name="s")
     simulator = Simulator(SimulatorOptions(port=0))
-    nursery.start_soon(scenario.run, simulator)
+    nursery.start_soon(scenario.run, simulator.control)
     limits = simulator.gateway.limits
     seen = []
     for _ in range(9):

@@ -10,14 +10,6 @@ from rawclient import Bench, RawClient, contract, market_data
 AAPL = contract("AAPL")
 
 
-async def watching(bench: Bench, client_id: int = 1, symbol: str = "AAPL") -> RawClient:
-    """A client with line 5, which has got its first complete set of ticks."""
-    client = await bench.client(client_id)
-    await client.stream.send_all(market_data(5, contract(symbol)))
-    await client.find("45", "6", "5", "49")
-    return client
-
-
 async def nothing_but(client: RawClient, *allowed: str) -> None:
     """See that only frames of the given kinds come between two looks at the time."""
     for _ in range(2):
@@ -40,32 +32,18 @@ async def test_refuse_closes_the_port_and_opens_the_same_port_again(bench: Bench
     assert await client.ended() == []
     with pytest.raises(OSError, match=r"refused|failed|all attempts"):
         await RawClient.dial(bench.ports.port)
-    with trio.fail_after(5):
-        while True:
-            try:
-                again = await bench.client()
-            except OSError:
-                await trio.sleep(0.05)
-            else:
-                break
+    again = await bench.returning()
     await again.synchronise()
 
 
 async def test_refuse_can_be_ended_early(bench: Bench):
     await bench.control("refuse 600")
     await bench.control("refuse 0")
-    with trio.fail_after(5):
-        while True:
-            try:
-                await bench.client()
-            except OSError:
-                await trio.sleep(0.02)
-            else:
-                break
+    await bench.returning()
 
 
 async def test_mute_silences_ticks_and_answers_until_unmute(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     assert await bench.control("mute") == "ok"
     await client.send(49, 1)
     late = await bench.dial()
@@ -78,7 +56,7 @@ async def test_mute_silences_ticks_and_answers_until_unmute(bench: Bench):
 
 
 async def test_rate_changes_the_pace_at_once(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("rate 0.01")
     await client.synchronise()
     await bench.control("rate 200")
@@ -89,7 +67,7 @@ async def test_rate_changes_the_pace_at_once(bench: Bench):
 
 
 async def test_set_sends_exact_prices_at_once_and_freezes_them(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     assert await bench.control("set AAPL 100.01 100.03 100.02") == "ok"
     frames = await client.until("1", "6", "5", "4", "100.02")
     assert ["1", "6", "5", "1", "100.01"] in [f[:5] for f in frames]
@@ -103,7 +81,7 @@ async def test_set_sends_exact_prices_at_once_and_freezes_them(bench: Bench):
 
 
 async def test_set_without_a_quote_sends_minus_one(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("set AAPL -1 -1 228.5")
     assert (await client.find("1", "6", "5", "1", "-1.00"))[5:] == ["0", "0"]
     assert (await client.find("2", "6", "5", "0"))[4] == "0"
@@ -124,6 +102,16 @@ async def test_set_without_a_quote_sends_minus_one(bench: Bench):
         ("farm-down nofarm", "there is no farm"),
         ("competing perhaps", "usage: competing on|off"),
         ("drop now", "usage: drop"),
+        ("half-open", "usage: half-open on|off"),
+        ("drip maybe", "usage: drip on|off"),
+        ("garbage soup", "usage: garbage [number|truncated|utf8|empty]"),
+        ("limit depth 5", "usage: limit lines|rate N"),
+        ("limit lines many", "'many' is no number"),
+        ("error 2104", "usage: error CODE TEXT..."),
+        ("line-error NOPE 354 x", "there is no instrument"),
+        ("dead-farm nofarm", "there is no farm"),
+        ("dialect d", "usage: dialect plain|zoned|utc"),
+        ("occupy -1", "is not between"),
     ],
 )
 async def test_wrong_command_is_an_error_that_says_what_is_right(bench: Bench, line: str, part: str):
@@ -139,8 +127,8 @@ async def test_help_lists_the_commands_on_one_line(bench: Bench):
 
 
 async def test_stats_tell_clients_lines_and_requests(bench: Bench):
-    await watching(bench, 1)
-    two = await watching(bench, 2)
+    await bench.watching(1)
+    two = await bench.watching(2)
     await two.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
     await two.synchronise()
     stats = json.loads(await bench.control("stats"))
@@ -155,7 +143,7 @@ async def test_stats_tell_clients_lines_and_requests(bench: Bench):
 
 
 async def test_halt_sends_the_tick_and_stops_the_market_until_resume(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("halt AAPL")
     assert (await client.find("45", "6", "5", "49"))[4] == "1"
     await bench.control("rate 500")
@@ -172,7 +160,7 @@ async def test_garbage_is_one_malformed_frame_for_each_client(bench: Bench):
 
 
 async def test_connectivity_lost_and_restored_with_data_resumes_the_lines(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("1100")
     await client.find("4", "2", "-1", "1100")
     await bench.control("rate 500")
@@ -183,7 +171,7 @@ async def test_connectivity_lost_and_restored_with_data_resumes_the_lines(bench:
 
 
 async def test_connectivity_restored_without_data_kills_the_lines(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("1100")
     await bench.control("1101")
     await client.find("4", "2", "-1", "1101")
@@ -195,7 +183,7 @@ async def test_connectivity_restored_without_data_kills_the_lines(bench: Bench):
 
 
 async def test_farm_break_silences_its_instruments_only(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await client.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
     await bench.control("farm-down usfarm")
     await client.find("4", "2", "-1", "2103")
@@ -213,7 +201,7 @@ async def test_farm_break_silences_its_instruments_only(bench: Bench):
 
 
 async def test_competing_session_stops_every_line_with_10197_until_it_ends(bench: Bench):
-    client = await watching(bench)
+    client = await bench.watching()
     await bench.control("competing on")
     assert (await client.error(5))[0] == 10197
     await bench.control("rate 500")
@@ -235,7 +223,7 @@ async def test_overlong_control_line_is_refused(bench: Bench):
 
 
 async def test_sixteen_clients_share_one_market_and_drop_together(bench: Bench):
-    clients = [await watching(bench, i) for i in range(16)]
+    clients = [await bench.watching(i) for i in range(16)]
     stats = json.loads(await bench.control("stats"))
     assert stats["lines"] == {"AAPL": 16}
     await bench.control("set AAPL 200.00 200.01 200.00")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rawclient import Bench, contract, hello, market_data, pack
 
+from ibactors.sim.connection import Connection
 from ibactors.sim.registry import REQUESTS
-from ibactors.sim.session import Session
 
 if TYPE_CHECKING:
     from ibactors.sim import Simulator
@@ -77,7 +77,7 @@ async def assault(port: int, data: bytes) -> None:
 
 async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator, caplog: pytest.LogCaptureFixture):
     # pytest keeps log records, those the reasons why sessions ended, and those the sessions.
-    caplog.set_level(logging.WARNING, logger="ibactors.sim.session")
+    caplog.set_level(logging.WARNING, logger="ibactors.sim.connection")
     good = await bench.client(1)
     await bench.control("limit rate 100000")
     before = await bench.until(lambda stats: len(stats["clients"]) == 1)
@@ -91,9 +91,9 @@ async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, sim
             await good.synchronise()
     after = await bench.until(lambda stats: len(stats["clients"]) == 1)
     assert after["lines"] == before["lines"] == {}
-    await bench.until(lambda _: len(simulator.gateway.sessions) == 1 and trio.lowlevel.current_statistics().tasks_living <= tasks)
+    await bench.until(lambda _: len(simulator.server.connections) == 1 and trio.lowlevel.current_statistics().tasks_living <= tasks)
     gc.collect()
-    assert sum(isinstance(o, Session) for o in gc.get_objects()) <= 2
+    assert sum(isinstance(o, Connection) for o in gc.get_objects()) <= 2
 
 
 def collect(inputs: list[bytes]) -> None:

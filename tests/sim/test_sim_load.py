@@ -44,14 +44,14 @@ async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Benc
     monkeypatch.setattr(outbox, "SOFT_LIMIT", 16 * 1024)
     await bench.control("rate 1000")
     slow, fast = await bench.client(1), await bench.client(2)
-    for each in simulator.gateway.sessions:
+    for each in simulator.server.connections:
         # A small kernel buffer makes the point with fewer bytes.
         each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
     lines = b"".join(market_data(n, contract(s)) for n, s in enumerate(SYMBOLS))
     await slow.stream.send_all(lines)
     await fast.stream.send_all(market_data(1, contract("AAPL")))
     with trio.fail_after(10):
-        behind = next(s for s in simulator.gateway.sessions if s.client_id == 1)
+        behind = next(s for s in simulator.server.sessions() if s.client_id == 1)
         while not behind._stale:  # noqa: SLF001 - the one fact that has no outside sign yet
             await fast.find("2", "6", "1", "0")
     for _ in range(50):
@@ -64,13 +64,13 @@ async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Benc
 
 async def test_client_that_asks_and_never_reads_is_read_no_further(bench: Bench, simulator: Simulator):
     client, other = await bench.client(1), await bench.client(2)
-    for each in simulator.gateway.sessions:
+    for each in simulator.server.connections:
         each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
     greedy = pack(62, 1, 1, "All", "NetLiquidation,$LEDGER:ALL")
     await client.stream.send_all(greedy * 48)
     for _ in range(5):
         await other.synchronise()
-    held = next(s for s in simulator.gateway.sessions if s.client_id == 1)
+    held = next(s for s in simulator.server.sessions() if s.client_id == 1)
     assert len(held._outbox._data) < outbox.SOFT_LIMIT + 64 * 1024  # noqa: SLF001
 
 

@@ -15,7 +15,7 @@ from rawclient import Bench, contract, contract_details, market_data, pack
 
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.market.catalogue import build_catalogue
-from ibactors.sim.messages import general as messages
+from ibactors.sim.messages import connection, contracts
 
 RECORDED: dict[str, list[str]] = json.loads(Path(__file__).with_name("recorded.json").read_text())
 VERSIONS = (157, 162, 163, 164, 165, 166, 170, 176, 177, 178)
@@ -62,7 +62,7 @@ def client_logs_no_error(caplog: pytest.LogCaptureFixture):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_error_decodes_at_every_version(version: int):
-    data = messages.error(version, 5, 200, "No security definition")
+    data = connection.error(version, 5, 200, "No security definition")
     ((name, args),) = through_ib_async(version, data)
     assert (name, args[:3]) == ("error", (5, 200, "No security definition"))
     ((name, args),) = through_ibapi(version, data)
@@ -78,7 +78,7 @@ def test_contract_data_decodes_at_every_version(version: int, symbol: str):
     for instrument in (i for i in everything if i.symbol == symbol):
         exchange = instrument.exchanges[0]
         hours = ("20261123:0400-20261123:2000", "20261123:0930-20261123:1600")
-        data = messages.contract_data(version, 9, instrument, exchange=exchange, hours=hours)
+        data = contracts.contract_data(version, 9, instrument, exchange=exchange, hours=hours)
         ((_, (request_id, details)),) = through_ib_async(version, data)
         ((_, (_, official)),) = through_ibapi(version, data)
         assert request_id == 9
@@ -102,7 +102,7 @@ def test_contract_data_decodes_at_every_version(version: int, symbol: str):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_symbol_samples_decode_at_every_version(version: int):
     apple = build_catalogue(Gateway(accounts=("A",), rate=1, seed=1).now().date()).by_con_id[265598]
-    data = messages.symbol_samples(version, 9, [apple, apple])
+    data = contracts.symbol_samples(version, 9, [apple, apple])
     ((_, (_, samples)),) = through_ib_async(version, data)
     ((_, (_, official)),) = through_ibapi(version, data)
     for found in (samples, official):

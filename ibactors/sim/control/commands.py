@@ -1,4 +1,4 @@
-"""What a control command is: a name, its arguments as `help` shows them, and what it does to a simulator.
+"""What a control command is: a name, its arguments as `help` shows them, and what it does to a server.
 
 The control port and scenario files take the same commands; both check a line with `fit` before it is carried
 out, so that a scenario's mistakes show when it is read and not hours later.
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from ibactors.sim.server import Simulator
+    from ibactors.sim.market.instruments import Instrument
+    from ibactors.sim.server import Server
+    from ibactors.sim.session import Line
 
 _NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "PORT"})
 
@@ -26,7 +28,12 @@ class Command:
     """A command. In `usage` capitals are values, `a|b` a choice, `[...]` may be left out, `...` takes the rest of the line."""
 
     usage: str
-    act: Callable[[Simulator, list[str]], None]
+    act: Callable[[Server, list[str]], None]
+
+
+def table(*rows: tuple[str, str, Callable[[Server, list[str]], None]]) -> Mapping[str, Command]:
+    """Commands by name, from rows of name, usage and act."""
+    return {name: Command(usage=usage, act=act) for name, usage, act in rows}
 
 
 def fit(name: str, usage: str, arguments: list[str]) -> list[str]:
@@ -52,6 +59,27 @@ def number(text: str, lowest: float, highest: float) -> float:
     if not lowest <= value <= highest:
         raise CommandError(f"{text} is not between {lowest:g} and {highest:g}")
     return value
+
+
+def instruments_named(server: Server, name: str) -> list[Instrument]:
+    """The instruments of a symbol or local symbol; CommandError when there is none."""
+    found = server.gateway.catalogue.named(name)
+    if not found:
+        raise CommandError(f"there is no instrument {name!r}")
+    return found
+
+
+def farm_named(server: Server, name: str) -> str:
+    """The farm of that name; CommandError when there is none."""
+    farms = sorted({i.farm for i in server.gateway.catalogue.by_con_id.values()})
+    if name not in farms:
+        raise CommandError(f"there is no farm {name!r}; there are {', '.join(farms)}")
+    return name
+
+
+def lines(server: Server) -> list[Line]:
+    """The market data lines of all clients at this moment."""
+    return [line for session in server.sessions() for line in session.lines.values()]
 
 
 def _check(name: str, usage: str, word: str, argument: str) -> None:

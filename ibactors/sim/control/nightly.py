@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ibactors.sim.control.commands import CommandError
+from ibactors.sim.control.commands import CommandError, number, table
+from ibactors.sim.control.connectivity import lose, restore
 from ibactors.sim.gateway import MARKET_FARMS
 
 if TYPE_CHECKING:
-    from ibactors.sim.server import Simulator
+    from ibactors.sim.server import Server
 
 USUAL_S = 15.0
+_DAY_S = 86400
 _REPEATS = 5
 _HISTORY_FARM = "ushmds"
 
 
-def begin(simulator: Simulator, seconds: float) -> None:
+def _nightly(server: Server, arguments: list[str]) -> None:
     """Let the reset begin; it lasts some seconds, and `nightly 0` ends one that is under way."""
-    gateway = simulator.gateway
+    gateway = server.gateway
+    seconds = number(arguments[0], 0, _DAY_S) if arguments else USUAL_S
     if gateway.nightly is not None:
         if seconds:
             raise CommandError("a nightly reset is under way; `nightly 0` ends it")
@@ -35,29 +38,32 @@ def begin(simulator: Simulator, seconds: float) -> None:
 
     async def reset() -> None:
         with until_told:
-            await _lose(simulator, seconds)
+            await _lose(server, seconds)
         gateway.nightly = None
-        _restore(simulator)
+        _restore(server)
 
-    simulator.start(reset, name="sim:nightly reset")
+    server.start(reset, name="sim:nightly reset")
 
 
-async def _lose(simulator: Simulator, seconds: float) -> None:
-    gateway = simulator.gateway
+async def _lose(server: Server, seconds: float) -> None:
+    gateway = server.gateway
     for farm in MARKET_FARMS:
         gateway.faults.farms_down.add(farm)
         gateway.announce(2103, f"Market data farm connection is broken:{farm}")
     gateway.announce(2105, f"HMDS data farm connection is broken:{_HISTORY_FARM}")
     for _ in range(_REPEATS):
-        simulator.control.execute("1100")
+        lose(server, [])
         await trio.sleep(seconds / _REPEATS)
 
 
-def _restore(simulator: Simulator) -> None:
-    gateway = simulator.gateway
+def _restore(server: Server) -> None:
+    gateway = server.gateway
     # The lines come back once, with 1102, and not again with each farm.
     gateway.faults.farms_down.difference_update(MARKET_FARMS)
-    simulator.control.execute("1102")
+    restore(server, [])
     for farm in MARKET_FARMS:
         gateway.announce(2104, f"Market data farm connection is OK:{farm}")
     gateway.announce(2106, f"HMDS data farm connection is OK:{_HISTORY_FARM}")
+
+
+COMMANDS = table(("nightly", "[SECONDS]", _nightly))

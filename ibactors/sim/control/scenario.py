@@ -19,7 +19,7 @@ from ibactors.sim.control.commands import CommandError, fit
 from ibactors.sim.control.port import ANSWERS_ONLY, usage_of
 
 if TYPE_CHECKING:
-    from ibactors.sim.server import Simulator
+    from ibactors.sim.control.port import Control
 
 _FORM = "`at TIME COMMAND` or `every TIME COMMAND`, as in `at 1m30s refuse 10`"
 _TIME = re.compile(r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6}(?:\.\d{1,3})?)s)?\Z")
@@ -45,32 +45,32 @@ class Scenario:
     name: str
     steps: tuple[Step, ...]
 
-    async def run(self, simulator: Simulator) -> None:
+    async def run(self, control: Control) -> None:
         """Carry out the steps when they are due; returns after the last of those that do not repeat."""
         logger.info("scenario %s begins with %d steps", self.name, len(self.steps))
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
             once = sorted((s for s in self.steps if not s.repeats), key=lambda s: s.seconds)
-            nursery.start_soon(self._walk, simulator, start, once, name="sim:scenario steps")
+            nursery.start_soon(self._walk, control, start, once, name="sim:scenario steps")
             for step in self.steps:
                 if step.repeats:
-                    nursery.start_soon(self._repeat, simulator, start, step, name=f"sim:scenario line {step.line}")
+                    nursery.start_soon(self._repeat, control, start, step, name=f"sim:scenario line {step.line}")
 
-    async def _walk(self, simulator: Simulator, start: float, steps: list[Step]) -> None:
+    async def _walk(self, control: Control, start: float, steps: list[Step]) -> None:
         for step in steps:
             await trio.sleep_until(start + step.seconds)
-            self._carry_out(simulator, step)
+            self._carry_out(control, step)
         logger.info("scenario %s has no further step that comes once", self.name)
 
-    async def _repeat(self, simulator: Simulator, start: float, step: Step) -> None:
+    async def _repeat(self, control: Control, start: float, step: Step) -> None:
         due = start
         while True:
             due += step.seconds
             await trio.sleep_until(due)
-            self._carry_out(simulator, step)
+            self._carry_out(control, step)
 
-    def _carry_out(self, simulator: Simulator, step: Step) -> None:
-        answer = simulator.control.execute(step.command)
+    def _carry_out(self, control: Control, step: Step) -> None:
+        answer = control.execute(step.command)
         if answer.startswith("error: "):
             logger.warning("scenario %s, line %d: %s: %s", self.name, step.line, step.command, answer.removeprefix("error: "))
         else:

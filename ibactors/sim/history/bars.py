@@ -85,7 +85,7 @@ class KeptBars:
     def __init__(self, session: Session, request_id: int, instrument: Instrument, query: BarQuery, what: str, *, epoch: bool) -> None:
         self._session = session
         self._request_id = request_id
-        self._instrument = instrument
+        self.instrument = instrument
         self._query = query
         self._what = "TRADES" if what == "ADJUSTED_LAST" else what
         self._epoch = epoch
@@ -94,16 +94,16 @@ class KeptBars:
 
     def begin(self, last: Bar) -> None:
         """Go on from the last bar of the answer."""
-        self._growing = Growing(self._session, self._instrument, self._what)
+        self._growing = Growing(self._session, self.instrument, self._what)
         if last.start == self._start():
             self._growing.bar = last
         else:
             self._growing.bar = self._growing.fresh(self._start())
-        self._session.gateway.market.watch(self._instrument, self)
+        self._session.gateway.market.watch(self.instrument, self)
 
     def end(self) -> None:
         """Stop; harmless before the beginning."""
-        self._session.gateway.market.unwatch(self._instrument, self)
+        self._session.gateway.market.unwatch(self.instrument, self)
 
     def moved(self, _: Change) -> None:
         """Send the bar as it is now, four times a second at most."""
@@ -134,13 +134,14 @@ class RealTimeBars:
     def __init__(self, session: Session, request_id: int, instrument: Instrument, what: str) -> None:
         self._session = session
         self._request_id = request_id
+        self.instrument = instrument
         self._growing = Growing(session, instrument, what)
         self._scope = trio.CancelScope()
         session.gateway.market.watch(instrument, self)
 
     def end(self) -> None:
         """Stop."""
-        self._session.gateway.market.unwatch(self._growing.instrument, self)
+        self._session.gateway.market.unwatch(self.instrument, self)
         self._scope.cancel(reason="the client cancelled its real-time bars")
 
     def moved(self, _: Change) -> None:
@@ -158,7 +159,7 @@ class RealTimeBars:
         while True:
             self._growing.bar = self._growing.fresh(start)
             await trio.sleep(max(0, (start + size - self._session.gateway.now()).total_seconds()))
-            if not self._session.gateway.faults.silence(self._growing.instrument):
+            if not self._session.gateway.faults.silence(self.instrument):
                 self._send()
             # Never the same five seconds twice, even when the timer was early by a hair.
             start = max(start + size, self._round(self._session.gateway.now()))

@@ -40,7 +40,7 @@ class Book:
     def __init__(self, session: Session, request_id: int, instrument: Instrument, *, rows: int, by_venue: bool) -> None:
         self._session = session
         self._request_id = request_id
-        self._instrument = instrument
+        self.instrument = instrument
         self._rows = rows
         self._by_venue = by_venue
         self._walk = session.gateway.market.walk(instrument)
@@ -50,13 +50,13 @@ class Book:
 
     def begin(self) -> None:
         """Send the whole book and every change from now on."""
-        self._session.gateway.market.watch(self._instrument, self)
-        if not self._session.gateway.faults.silence(self._instrument):
+        self._session.gateway.market.watch(self.instrument, self)
+        if not self._session.gateway.faults.silence(self.instrument):
             self._follow()
 
     def end(self) -> None:
         """Stop."""
-        self._session.gateway.market.unwatch(self._instrument, self)
+        self._session.gateway.market.unwatch(self.instrument, self)
 
     def moved(self, _: Change) -> None:
         """Send what the change did to the rows."""
@@ -83,10 +83,10 @@ class Book:
 
     def _send(self, position: int, operation: int, side: int, price: int, size: int) -> None:
         text = self._walk.text(price) if operation != _DELETE else "0.0"
-        shown = size_for(self._session.version, self._instrument, size) if operation != _DELETE else 0
+        shown = size_for(self._session.version, self.instrument, size) if operation != _DELETE else 0
         # A book with a lost row is wrong for good, so these frames are never left out.
         if self._by_venue:
-            venues = self._instrument.exchanges[1:]
+            venues = self.instrument.exchanges[1:]
             venue = venues[price % len(venues)]
             data = messages.depth_of_venue(self._request_id, position, venue, operation, side, text, shown, smart=True)
         else:
@@ -95,7 +95,7 @@ class Book:
 
     def _next_size(self, size: int | None) -> int:
         if size is None or self._dice.random() < _TRADED_IN / self._rows:
-            return self._dice.randrange(1, 15) * max(1, self._instrument.lot)
+            return self._dice.randrange(1, 15) * max(1, self.instrument.lot)
         return size
 
 

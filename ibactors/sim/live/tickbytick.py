@@ -44,7 +44,7 @@ class TickStream:
     def __init__(self, session: Session, request_id: int, instrument: Instrument, of: Of, *, ignore_size: bool) -> None:
         self._session = session
         self._request_id = request_id
-        self._instrument = instrument
+        self.instrument = instrument
         self._of = of
         self._walk = session.gateway.market.walk(instrument)
         self._wanted = {Field.LAST, Field.LAST_SIZE} if of in (Of.LAST, Of.ALL_LAST) else {Field.BID, Field.ASK}
@@ -53,11 +53,11 @@ class TickStream:
 
     def begin(self) -> None:
         """Send every tick from now on."""
-        self._session.gateway.market.watch(self._instrument, self)
+        self._session.gateway.market.watch(self.instrument, self)
 
     def end(self) -> None:
         """Stop."""
-        self._session.gateway.market.unwatch(self._instrument, self)
+        self._session.gateway.market.unwatch(self.instrument, self)
 
     def moved(self, change: Change) -> None:
         """Send a change if it is one of the wanted kind."""
@@ -68,18 +68,18 @@ class TickStream:
         walk, request_id = self._walk, self._request_id
         epoch_s = int(self._session.gateway.now().timestamp())
         if self._of is Of.MIDPOINT:
-            tick = float(self._instrument.min_tick)
+            tick = float(self.instrument.min_tick)
             middle = (walk.bid + walk.ask) / 2 * tick
             return messages.tick_midpoint(request_id, epoch_s, f"{middle:.{walk.decimals + 1}f}")
         if self._of is Of.BID_ASK:
             bid, ask = walk.text(walk.bid), walk.text(walk.ask)
             return messages.tick_bid_ask(request_id, epoch_s, bid, ask, self._size(walk.bid_size), self._size(walk.ask_size))
-        venue = self._instrument.primary_exchange or self._instrument.exchanges[0]
+        venue = self.instrument.primary_exchange or self.instrument.exchanges[0]
         size = self._size(walk.last_size)
         return messages.tick_last(request_id, self._of.value[1], epoch_s, walk.text(walk.last), size, venue)
 
     def _size(self, size: int) -> int:
-        return size_for(self._session.version, self._instrument, size)
+        return size_for(self._session.version, self.instrument, size)
 
 
 def _subscribe(session: Session, fields: FieldReader) -> None:

@@ -1,4 +1,4 @@
-"""The book of all orders: who placed what, what became of it, and who is told.
+"""The book of all orders: how they work, fill and end, and who is told.
 
 One book belongs to one gateway and outlives its clients' connections. Every method runs to its end without
 waiting; what clients learn is posted to their sessions in the order in which a real gateway sends it.
@@ -9,28 +9,22 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from ibactors.sim.orders import conditions as conditions
-from ibactors.sim.orders import layout as layout
+from ibactors.sim.orders import conditions
 from ibactors.sim.orders.combo import combination
 from ibactors.sim.orders.families import Families
 from ibactors.sim.orders.fills import execute
 from ibactors.sim.orders.floor import Floor, initial_stop
 from ibactors.sim.orders.life import Fill, Leg, Order, Status
-from ibactors.sim.orders.manual import ManualOrders
-from ibactors.sim.orders.margin import Preview, odd_lot_warning, preview, shortfall, trades
+from ibactors.sim.orders.margin import Preview, preview, shortfall, trades
 from ibactors.sim.orders.notices import Notices
 from ibactors.sim.orders.register import Register
-from ibactors.sim.orders.rules import Refusal, mismatch, not_cancellable, not_found, refusal, too_late
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
 
     from ibactors.sim.gateway import Gateway
-    from ibactors.sim.market.instruments import Instrument
     from ibactors.sim.orders.ticket import Ticket
-    from ibactors.sim.session import Session
 
 _AT_ONCE = ("IOC", "FOK")
 
@@ -42,63 +36,69 @@ class OrderBook:
         self.fills: list[Fill] = []
         self.finished: list[Order] = []
         self.reject_next = ""
-        # A simulator is of use at night too: markets keep their hours only when they are told to.
-        self.keeps_hours = False
         self._gateway = gateway
         self._random = random.Random(f"{seed}:orders")
         self.register = Register(self._random)
-        self.manual = ManualOrders(gateway, self)
         self._notices = Notices(gateway)
         self._families = Families(self.register.living)
         self._floor = Floor(gateway.market, self, self._is_out_of_reach)
 
-    def place(self, session: Session, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> None:
-        """Take a new order, change the one that has the id, or answer a what-if."""
-        client_id = session.client_id or 0
+    def make(self, client_id: int, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> Order:
+        """An order that is not in the book yet."""
         instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
-        known = self.register.find(client_id, ticket.order_id)
-        if known is not None and not ticket.what_if:
-            self._modify(session, known, ticket, instrument)
-            return
-        parent = self.register.find(client_id, ticket.parent_id)
-        wrong = refusal(ticket, instrument) or conditions.refusal(ticket, self._gateway)
-        if ticket.order_id < self.register.next_id(client_id):
-            wrong = Refusal(code=103, text="Duplicate order id")
-        elif ticket.parent_id and (parent is None or parent.done):
-            wrong = wrong or Refusal(code=135, text=f"Can't find order with id ={ticket.parent_id}")
-        if wrong is not None:
-            session.error(ticket.order_id, wrong.code, wrong.text)
-            return
-        order = self._new(client_id, ticket, legs, account)
-        order.parent = parent if ticket.parent_id else None
-        if ticket.what_if:
-            self._answer_what_if(session, order)
-        else:
-            self._accept(order)
+        order = Order(
+            ticket=ticket,
+            instrument=instrument,
+            legs=legs,
+            account=account,
+            client_id=client_id,
+            perm_id=self.register.new_perm_id(),
+            placed=self._gateway.now(),
+            leg_fills=[[] for _ in legs] if ticket.legs else [],
+        )
+        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
+            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
+        return order
 
-    def place_unasked(self, ticket: Ticket, legs: tuple[Leg, ...], account: str, bind: Callable[[Order], None] | None) -> None:
-        """Take an order that no client placed; `bind` gives it to one first. ValueError when it is refused."""
-        wrong = refusal(ticket, legs[0].instrument)
-        if wrong is not None:
-            raise ValueError(wrong.text)
-        order = self._new(0, ticket, legs, account)
-        if bind is not None:
-            bind(order)
-        self._accept(order)
+    def preview(self, order: Order) -> Preview:
+        """What an order would do to its account if it were filled now."""
+        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], trades(order, self._marks(order)))
 
-    def cancel(self, session: Session, order_id: int) -> None:
-        """Cancel one of the client's orders, or say why not."""
-        order = self.register.find(session.client_id or 0, order_id)
-        wrong = not_found(order_id) if order is None else not_cancellable(order)
-        if wrong is not None:
-            session.error(order_id, wrong.code, wrong.text)
-        elif order is not None:
-            self._cancel(order)
+    def accept(self, order: Order) -> None:
+        """Enter a new order, and let it work unless its account cannot afford it."""
+        self.register.add(order)
+        # A child closes what its parent opens, which is not there yet.
+        reason = self.reject_next or (shortfall(self.preview(order)) if order.parent is None else "")
+        self.reject_next = ""
+        if reason:
+            self.reject(order, reason)
+        elif order.ticket.transmit:
+            self._transmit(order)
+
+    def amend(self, order: Order, ticket: Ticket) -> None:
+        """Let an order go on as its client wants it now."""
+        order.released = order.released and ticket.conditions == order.ticket.conditions
+        order.ticket = ticket
+        order.reduced = 0
+        if order.status is not Status.UNTRANSMITTED:
+            self._schedule(order)
+            self._notices.state(order)
+            self._work(order)
+        elif ticket.transmit:
+            self._transmit(order)
+
+    def cancel(self, order: Order) -> None:
+        """Cancel an order, or promise to as long as the broker is out of reach."""
+        if not self._gateway.faults.connectivity_lost:
+            self.end(order)
+        elif not order.cancelling:
+            order.cancelling, order.status = True, Status.PENDING_CANCEL
+            self._notices.status(order)
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client."""
         for order in tuple(self.register.living.values()):
-            self._cancel(order)
+            self.cancel(order)
 
     def end(self, order: Order, *, words: str = "Cancelled by Trader") -> None:
         """Cancel an order that is alive, and what depends on it."""
@@ -138,7 +138,7 @@ class OrderBook:
             if order.done or order.status is Status.UNTRANSMITTED:
                 continue
             if order.cancelling:
-                self._cancel(order)
+                self.cancel(order)
             elif order.until is not None and order.until <= now:
                 self.end(order, words="Expired")
             elif order.ticket.conditions and not order.released and conditions.hold(order, self._gateway, self.fills):
@@ -165,14 +165,6 @@ class OrderBook:
         order.status = Status.SUBMITTED
         self._notices.state(order)
 
-    def _cancel(self, order: Order) -> None:
-        """Cancel an order, or promise to as long as the broker is out of reach."""
-        if not self._gateway.faults.connectivity_lost:
-            self.end(order)
-        elif not order.cancelling:
-            order.cancelling, order.status = True, Status.PENDING_CANCEL
-            self._notices.status(order)
-
     def _release(self, order: Order) -> None:
         """Do what the conditions of an order, which are met, are there for."""
         order.released = True
@@ -180,32 +172,6 @@ class OrderBook:
             self.end(order)
         else:
             self._work(order)
-
-    def _new(self, client_id: int, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> Order:
-        instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
-        order = Order(
-            ticket=ticket,
-            instrument=instrument,
-            legs=legs,
-            account=account,
-            client_id=client_id,
-            perm_id=self.register.new_perm_id(),
-            placed=self._gateway.now(),
-            leg_fills=[[] for _ in legs] if ticket.legs else [],
-        )
-        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
-            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
-        return order
-
-    def _accept(self, order: Order) -> None:
-        self.register.add(order)
-        # A child closes what its parent opens, which is not there yet.
-        reason = self.reject_next or (shortfall(self._preview(order)) if order.parent is None else "")
-        self.reject_next = ""
-        if reason:
-            self.reject(order, reason)
-        elif order.ticket.transmit:
-            self._transmit(order)
 
     def _transmit(self, order: Order) -> None:
         family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
@@ -219,7 +185,7 @@ class OrderBook:
 
     def _opening(self, order: Order) -> dt.datetime | None:
         """When the order's market opens, None when it is open or always is."""
-        return opening(order, self._gateway.now()) if self.keeps_hours else None
+        return opening(order, self._gateway.now()) if self._gateway.market.keeps_hours else None
 
     def _is_out_of_reach(self, order: Order) -> bool:
         return self._gateway.faults.connectivity_lost or self._opening(order) is not None
@@ -248,32 +214,6 @@ class OrderBook:
             order.status = Status.SUBMITTED
             self._notices.state(order)
         order.rested = True
-
-    def _modify(self, session: Session, order: Order, ticket: Ticket, instrument: Instrument) -> None:
-        wrong = too_late(order) or refusal(ticket, instrument)
-        wrong = wrong or conditions.refusal(ticket, self._gateway) or mismatch(order, ticket, instrument)
-        if wrong is not None:
-            session.error(order.order_id, wrong.code, wrong.text)
-            return
-        order.released = order.released and ticket.conditions == order.ticket.conditions
-        order.ticket = ticket
-        order.reduced = 0
-        if order.status is not Status.UNTRANSMITTED:
-            self._schedule(order)
-            self._notices.state(order)
-            self._work(order)
-        elif ticket.transmit:
-            self._transmit(order)
-
-    def _answer_what_if(self, session: Session, order: Order) -> None:
-        order.status = Status.PRESUBMITTED
-        odd = odd_lot_warning(order.instrument, order.quantity)
-        order.warning = f"Important Note: {odd}" if odd else ""
-        session.send(layout.open_order(session.version, order))
-        session.send(layout.open_order(session.version, order, self._preview(order)))
-
-    def _preview(self, order: Order) -> Preview:
-        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], trades(order, self._marks(order)))
 
     def _marks(self, order: Order) -> list[float]:
         return [self._gateway.market.mark(leg.instrument) for leg in order.legs]

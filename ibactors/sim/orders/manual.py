@@ -10,15 +10,15 @@ import weakref
 from typing import TYPE_CHECKING
 
 from ibactors.sim.orders.life import Leg
+from ibactors.sim.orders.rules import refusal
 from ibactors.sim.orders.ticket import read_ticket
 from ibactors.sim.wire.frames import FieldReader, frame
 
 if TYPE_CHECKING:
-    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.gateway import Client, Gateway
     from ibactors.sim.market.instruments import Instrument
     from ibactors.sim.orders.book import OrderBook
     from ibactors.sim.orders.life import Order
-    from ibactors.sim.session import Session
 
 _VERSION = 178
 _BLANKS = 100
@@ -30,14 +30,14 @@ class ManualOrders:
     def __init__(self, gateway: Gateway, book: OrderBook) -> None:
         self._gateway = gateway
         self._book = book
-        self._binders: weakref.WeakSet[Session] = weakref.WeakSet()
+        self._binders: weakref.WeakSet[Client] = weakref.WeakSet()
 
-    def bind_new(self, session: Session, *, wanted: bool) -> None:
-        """Let a session of client 0 have all orders that are typed in from now on, or no more."""
+    def bind_new(self, client: Client, *, wanted: bool) -> None:
+        """Let client 0 have all orders that are typed in from now on, or no more."""
         if wanted:
-            self._binders.add(session)
+            self._binders.add(client)
         else:
-            self._binders.discard(session)
+            self._binders.discard(client)
 
     def bind_present(self) -> None:
         """Give every open order that has no id one of client 0."""
@@ -53,12 +53,18 @@ class ManualOrders:
         # The first blanks are group, account, open or close, origin, reference, and then transmit.
         blanks[5] = "1"
         ticket = read_ticket(FieldReader(frame(*head, *blanks)[4:]), _VERSION)
-        binds = any(s.client_id == 0 for s in self._binders)
+        binds = self._gateway.clients.get(0) in self._binders
         legs = (Leg(instrument=instrument),)
-        self._book.place_unasked(ticket, legs, self._gateway.account_names[0], bind=self._bind if binds else None)
+        wrong = refusal(ticket, instrument)
+        if wrong is not None:
+            raise ValueError(wrong.text)
+        order = self._book.make(0, ticket, legs, self._gateway.account_names[0])
+        if binds:
+            self._bind(order)
+        self._book.accept(order)
 
     def _bind(self, order: Order) -> None:
         self._book.register.give_id(order)
-        for session in self._gateway.ready_sessions():
-            if session.client_id == 0:
-                session.send(frame(100, order.perm_id, 0, order.order_id))
+        client = self._gateway.clients.get(0)
+        if client is not None:
+            client.send(frame(100, order.perm_id, 0, order.order_id))

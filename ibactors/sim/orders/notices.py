@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibactors.sim.orders import frames as frames
-from ibactors.sim.orders import layout as layout
+from ibactors.sim.orders import frames, layout
 from ibactors.sim.orders.margin import odd_lot_warning
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.gateway import Client, Gateway
     from ibactors.sim.orders.life import Fill, Order
-    from ibactors.sim.session import Session
 
 
 class Notices:
@@ -29,14 +27,16 @@ class Notices:
 
     def state(self, order: Order, *, priced: bool = False) -> None:
         """Send openOrder and orderStatus; `priced` tells the commission of the fills too."""
-        for session in self._clients_of(order):
-            session.send(layout.open_order(session.version, order, priced=priced))
-            session.send(frames.order_status(order))
+        client = self._client_of(order)
+        if client is not None:
+            client.send(layout.open_order(client.version, order, priced=priced))
+            client.send(frames.order_status(order))
 
     def status(self, order: Order) -> None:
         """Send orderStatus alone."""
-        for session in self._clients_of(order):
-            session.send(frames.order_status(order))
+        client = self._client_of(order)
+        if client is not None:
+            client.send(frames.order_status(order))
 
     def cancelled(self, order: Order) -> None:
         """Send orderStatus and the error that confirms it."""
@@ -45,8 +45,9 @@ class Notices:
 
     def error(self, order: Order, code: int, text: str) -> None:
         """Send an error or a warning about an order."""
-        for session in self._clients_of(order):
-            session.error(order.order_id, code, text)
+        client = self._client_of(order)
+        if client is not None:
+            client.error(order.order_id, code, text)
 
     def warn(self, order: Order, opens: dt.datetime | None) -> None:
         """Send what is odd about a new order; `opens` is when its market does, None when it is open."""
@@ -61,19 +62,21 @@ class Notices:
 
     def executed(self, order: Order, fills: Sequence[Fill]) -> None:
         """Send execDetails."""
-        for session in self._clients_of(order):
+        client = self._client_of(order)
+        if client is not None:
             for fill in fills:
-                session.send(frames.execution(session.version, frames.LIVE, fill, self._gateway.dialect))
+                client.send(frames.execution(client.version, frames.LIVE, fill, self._gateway.dialect))
 
     def charged(self, order: Order, fills: Sequence[Fill]) -> None:
         """Send commissionReport, and to everybody what the fills have changed in the account."""
-        for session in self._clients_of(order):
+        client = self._client_of(order)
+        if client is not None:
             for fill in fills:
                 if not fill.is_summary:
-                    session.send(frames.commission_report(fill))
-        for session in self._gateway.ready_sessions():
-            session.repeat()
+                    client.send(frames.commission_report(fill))
+        for everybody in self._gateway.everybody():
+            everybody.repeat()
 
-    def _clients_of(self, order: Order) -> list[Session]:
+    def _client_of(self, order: Order) -> Client | None:
         # Of an order that is bound to nobody, nobody hears.
-        return [s for s in self._gateway.ready_sessions() if order.order_id and s.client_id == order.client_id]
+        return self._gateway.clients.get(order.client_id) if order.order_id else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibactors.sim.orders import frames as frames
-from ibactors.sim.orders import layout as layout
+from ibactors.sim.orders import frames, layout
 from ibactors.sim.orders.combo import read_legs
 from ibactors.sim.orders.life import Leg
 from ibactors.sim.orders.ticket import read_ticket
@@ -38,7 +37,7 @@ def _place(session: Session, fields: FieldReader) -> None:
     elif ticket.order_id < 1:
         invalid(session, ticket.order_id, "Invalid order id")
     else:
-        session.gateway.orders.place(session, ticket, legs, account)
+        session.orders.place(session, ticket, legs, account)
 
 
 def _legs(session: Session, ticket: Ticket) -> tuple[Leg, ...]:
@@ -60,24 +59,24 @@ def _legs(session: Session, ticket: Ticket) -> tuple[Leg, ...]:
 
 def _cancel(session: Session, fields: FieldReader) -> None:
     fields.version()
-    session.gateway.orders.cancel(session, fields.identifier())
+    session.orders.cancel(session, fields.identifier())
 
 
 def _global_cancel(session: Session, fields: FieldReader) -> None:
     fields.version()
-    session.gateway.orders.cancel_all()
+    session.orders.book.cancel_all()
 
 
 def _open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
     if session.client_id == 0:
-        session.gateway.orders.manual.bind_present()
-    _list(session, session.gateway.orders.register.alive(session.client_id))
+        session.orders.manual.bind_present()
+    _list(session, session.orders.book.register.alive(session.client_id))
 
 
 def _all_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
-    _list(session, session.gateway.orders.register.alive())
+    _list(session, session.orders.book.register.alive())
 
 
 def _list(session: Session, orders: list[Order]) -> None:
@@ -91,7 +90,7 @@ def _auto_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
     wanted = fields.flag()
     if session.client_id == 0:
-        session.gateway.orders.manual.bind_new(session, wanted=wanted)
+        session.orders.manual.bind_new(session, wanted=wanted)
     else:
         invalid(session, -1, "Only the default client (i.e 0) can auto bind orders.")
 
@@ -121,7 +120,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
             and (after is None or fill.time >= after)
         )
 
-    for fill in filter(wanted, session.gateway.orders.fills):
+    for fill in filter(wanted, session.orders.book.fills):
         session.send(frames.execution(session.version, request_id, fill, session.gateway.dialect))
         if not fill.is_summary:
             session.send(frames.commission_report(fill))
@@ -130,7 +129,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
 
 def _completed_orders(session: Session, fields: FieldReader) -> None:
     from_clients_only = fields.flag()
-    for order in session.gateway.orders.finished:
+    for order in session.orders.book.finished:
         if from_clients_only and not order.order_id:
             continue
         session.send(layout.completed_order(session.version, order, session.gateway.dialect))

@@ -42,6 +42,7 @@ class Scan:
     """One subscription to one ranking."""
 
     def __init__(self, session: Session, request_id: int, code: str, stocks: list[Instrument], rows: int) -> None:
+        self.instrument = None
         self._session = session
         self._request_id = request_id
         self._rank = _SCANS[code][1]

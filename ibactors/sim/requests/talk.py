@@ -31,8 +31,7 @@ def _managed_accounts(session: Session, fields: FieldReader) -> None:
 def _ids(session: Session, fields: FieldReader) -> None:
     # The count of ids asked for has been without effect for many years.
     fields.version()
-    if session.client_id is not None:
-        session.send(messages.next_valid_id(session.gateway.next_order_id(session.client_id)))
+    session.send(messages.next_valid_id(session.orders.next_id(session.client_id)))
 
 
 def _log_level(session: Session, fields: FieldReader) -> None:

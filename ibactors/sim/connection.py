@@ -1,0 +1,258 @@
+"""One API connection: its handshake, its requests in order, its pace and its end.
+
+The connection reads whole frames and calls the handler of each request; handlers never block, they post their
+answers to the outbox and a second task sends them. Whatever a client sends, the worst that happens is that
+its own connection ends with a log line.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import trio
+
+from ibactors.sim.gateway import MARKET_FARMS
+from ibactors.sim.messages import connection as messages
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import (
+    FieldError,
+    FieldReader,
+    FrameBuffer,
+    FrameError,
+    frame,
+    parse_versions,
+)
+from ibactors.sim.wire.outbox import Outbox, SlowClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ibactors.sim.gateway import Gateway
+    from ibactors.sim.orders.desk import Desk
+    from ibactors.sim.request import Request
+
+MIN_VERSION = 157
+MAX_VERSION = 178
+MAX_CLIENTS = 32
+MAX_VIOLATIONS = 3
+_START_API = 71
+_RECEIVE_BYTES = 64 * 1024
+_LINGER_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class SessionEndedError(Exception):
+    """The server ends the session; what was posted before still goes out."""
+
+
+class Connection:
+    """The server's side of one API connection; `session` is None until the client has started the API."""
+
+    def __init__(self, gateway: Gateway, orders: Desk, requests: Mapping[int, Request], stream: trio.SocketStream) -> None:
+        self.session: Session | None = None
+        self._gateway = gateway
+        self._orders = orders
+        self._requests = requests
+        self._stream = stream
+        self._version = 0
+        self._input = FrameBuffer()
+        self._outbox = Outbox(lambda: gateway.faults.muted, gateway.delivery)
+        self._serving = trio.CancelScope()
+        self._recent: collections.deque[float] = collections.deque()
+        self._violations = 0
+
+    def reset(self) -> None:
+        """Drop the connection with a TCP reset, as a dying gateway does."""
+        reset_stream(self._stream)
+
+    def hang_up(self) -> None:
+        """Close the connection after what was posted has gone out."""
+        self._serving.cancel(reason="the gateway hangs up")
+
+    @property
+    def _name(self) -> str:
+        return "before startApi" if self.session is None else str(self.session.client_id)
+
+    async def run(self) -> None:
+        """Serve the client until either side ends; nothing a client does gets out of here."""
+        try:
+            async with trio.open_nursery() as tasks:
+                tasks.start_soon(self._write, name="sim:client writer")
+                await self._read(tasks)
+                tasks.cancel_scope.cancel(reason="the API client's session has ended")
+        except* Exception:
+            logger.exception("api client %s ended by a bug of the simulator", self._name)
+        finally:
+            self._forget()
+
+    async def _read(self, tasks: trio.Nursery) -> None:
+        try:
+            with self._serving:
+                await self._serve(tasks)
+            # Only a hang-up gets here.
+            await self._close_politely()
+        except (SessionEndedError, FrameError) as ended:
+            logger.info("api client %s ended: %s", self._name, ended)
+            await self._close_politely()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            logger.debug("api client %s lost its connection", self._name)
+
+    async def _write(self) -> None:
+        try:
+            await self._outbox.send_forever(self._stream, self._catch_up)
+        except SlowClientError as slow:
+            logger.warning("api client %s is too slow: %s", self._name, slow)
+            self.reset()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            # The reader notices the same and ends the session.
+            logger.debug("api client %s takes no more", self._name)
+
+    async def _serve(self, tasks: trio.Nursery) -> None:
+        await self._gateway.delivery.alive()
+        with trio.move_on_after(self._gateway.handshake_s) as scope:
+            await self._shake_hands()
+            start = await self._start_request()
+        if scope.cancelled_caught:
+            # A half-open gateway does not close what it does not answer.
+            await self._gateway.delivery.alive()
+            raise SessionEndedError(f"no handshake within {self._gateway.handshake_s:g} s")
+        session = self.session = self._start_api(start, tasks)
+        self._gateway.clients[session.client_id] = session
+        logger.info("api client %d connected at server version %d", session.client_id, session.version)
+        while True:
+            body = await self._next_frame()
+            if self._within_pace(session):
+                self._handle(session, body)
+            # A client that asks faster than it reads waits here, so that answers cannot pile up.
+            while not self._outbox.has_room:
+                await self._outbox.drained()
+            await trio.lowlevel.checkpoint()
+
+    async def _shake_hands(self) -> None:
+        while not self._input.take_prefix():
+            await self._receive()
+        lowest, highest = parse_versions(await self._next_frame())
+        self._version = min(MAX_VERSION, highest)
+        if self._version < MIN_VERSION or lowest > MAX_VERSION:
+            raise SessionEndedError(f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}")
+        self._outbox.post(frame(self._version, f"{self._gateway.now():%Y%m%d %H:%M:%S} GMT"))
+
+    async def _start_request(self) -> FieldReader:
+        while True:
+            fields = FieldReader(await self._next_frame())
+            # A real gateway does not talk before startApi, and early requests vanish.
+            if fields.remaining and fields.text() == str(_START_API):
+                return fields
+
+    def _start_api(self, fields: FieldReader, tasks: trio.Nursery) -> Session:
+        self._count("startApi")
+        try:
+            fields.version()
+            client_id = fields.integer()
+        except FieldError as bad:
+            raise SessionEndedError(f"its startApi cannot be read: {bad}") from bad
+        session = Session(self._gateway, self._orders, self._outbox, tasks, self.hang_up, version=self._version, client_id=client_id)
+        if self._gateway.has_client(client_id):
+            session.error(-1, 326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
+            raise SessionEndedError(f"client id {client_id} is in use")
+        if len(self._gateway.clients) >= MAX_CLIENTS:
+            raise SessionEndedError(f"{MAX_CLIENTS} clients are connected already")
+        session.send(messages.managed_accounts(self._gateway.account_names))
+        session.send(messages.next_valid_id(self._orders.next_id(client_id)))
+        for code, text in self._farms():
+            session.error(-1, code, text)
+        return session
+
+    def _farms(self) -> list[tuple[int, str]]:
+        """The notices about data farms that a client gets on connecting."""
+        down = self._gateway.faults.farms_down
+        notices = [
+            (2103, f"Market data farm connection is broken:{farm}") if farm in down else (2104, f"Market data farm connection is OK:{farm}")
+            for farm in MARKET_FARMS
+        ]
+        notices.append((2106, "HMDS data farm connection is OK:ushmds"))
+        notices.append((2107, "HMDS data farm connection is inactive but should be available upon demand.euhmds"))
+        notices.append((2158, "Sec-def data farm connection is OK:secdefil"))
+        return notices
+
+    def _handle(self, session: Session, body: bytes) -> None:
+        fields = FieldReader(body)
+        try:
+            message = fields.integer(-1)
+            request = self._requests.get(message)
+            if request is None:
+                self._count("unknown")
+                session.error(-1, 320, f"Error reading request. Unknown message id {message}.")
+                return
+            self._count(request.name)
+            request.handle(session, fields)
+        except FieldError as bad:
+            session.error(fields.request_id, 320, f"Error reading request. {bad}")
+
+    def _within_pace(self, session: Session) -> bool:
+        now = trio.current_time()
+        self._recent.append(now)
+        while now - self._recent[0] > 1:
+            self._recent.popleft()
+        limit = self._gateway.limits.messages_per_s
+        if len(self._recent) <= limit:
+            return True
+        self._recent.pop()
+        self._violations += 1
+        text = f"Max rate of messages per second has been exceeded. max={limit} rec={len(self._recent) + 1}"
+        session.error(-1, 100, text)
+        if self._violations >= MAX_VIOLATIONS:
+            raise SessionEndedError("it sent too many messages a second for the third time")
+        return False
+
+    def _count(self, name: str) -> None:
+        self._gateway.counters.received += 1
+        self._gateway.counters.requests[name] += 1
+
+    def _catch_up(self) -> None:
+        if self.session is not None:
+            self.session.catch_up()
+
+    async def _next_frame(self) -> bytes:
+        while (body := self._input.next_frame()) is None:
+            await self._receive()
+        return body
+
+    async def _receive(self) -> None:
+        await self._gateway.delivery.alive()
+        data = await self._stream.receive_some(_RECEIVE_BYTES)
+        await self._gateway.delivery.alive()
+        if not data:
+            raise trio.BrokenResourceError("the client closed the connection")
+        self._input.feed(data)
+
+    async def _close_politely(self) -> None:
+        # Closing with unread input resets the connection, and the client would never see the last error.
+        with trio.move_on_after(_LINGER_S):
+            try:
+                await self._outbox.drained()
+                await self._stream.send_eof()
+                while await self._stream.receive_some(_RECEIVE_BYTES):
+                    pass
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                logger.debug("api client %s was gone before the close", self._name)
+
+    def _forget(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            del self._gateway.clients[session.client_id]
+            session.lose_data()
+
+
+def reset_stream(stream: trio.SocketStream) -> None:
+    """Close a stream so that the peer gets a TCP reset."""
+    if stream.socket.fileno() == -1:
+        return
+    # SO_LINGER with zero seconds: the kernel discards what is queued and sends RST instead of FIN.
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.socket.close()
