@@ -95,6 +95,13 @@ class Settings:
         2.0, "IBACTORS_PROBE_TIMEOUT_SECONDS", 0.1, 60, "How long a probe may take before the session is given up."
     )
     max_streams: int = _integer(1000, "IBACTORS_MAX_STREAMS", 1, 100000, "WebSocket connections that may be open at once.")
+    slow_step: float = _seconds(
+        0.05,
+        "IBACTORS_SLOW_STEP_SECONDS",
+        0,
+        60,
+        "A task that holds up the event loop for longer is reported with its stack; 0 turns the watch off.",
+    )
     log_format: str = _choice("", "IBACTORS_LOG_FORMAT", ("console", "json"), "Console in a terminal and JSON elsewhere when not set.")
 
     demo: bool = field(default=False, metadata={})

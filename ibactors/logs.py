@@ -6,13 +6,14 @@ An event is a name and fields. Account numbers are masked on the way out, so tha
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
+import msgspec
 import structlog
-from structlog.typing import Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-# Frames without locals: those hold account data and, during a login, credentials.
-_FRAMES_ONLY = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+from ibactors.tracebacks import render, trace_of
+
 _ACCOUNT = re.compile(r"\b(DU|DF|U|F)(\d{3,})(\d{2})\b")
 
 
@@ -33,9 +34,9 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
         cache_logger_on_first_use=False,
     )
     render: list[Any] = (
-        [_FRAMES_ONLY, structlog.processors.JSONRenderer()]
+        [_structured_exception, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_exception)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -49,8 +50,28 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     # ib_async's client logs every attempt to connect at INFO and ERROR; the connection actor logs changes of state instead.
     logging.getLogger("ib_async.client").setLevel(logging.CRITICAL)
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    # trio-asyncio logs what fails in a callback and raises it as well: whoever supervises the loop tells of it, once.
+    logging.getLogger("asyncio").filters = [lambda record: not record.getMessage().startswith("Exception in callback")]
 
 
 def mask_accounts(_logger: WrappedLogger, _method: str, line: Any) -> str:
     """Replace the digits of account numbers in a finished line, traceback and all, but the last two of each."""
-    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], str(line))
+    return masked(str(line))
+
+
+def masked(text: str) -> str:
+    """The text with all digits of account numbers but the last two replaced."""
+    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], text)
+
+
+def _structured_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """In a JSON line an exception is an object: type, message, notes, frames without locals, causes, members of a group."""
+    given = event.pop("exc_info", None)
+    exception = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(exception, BaseException):
+        event["exception"] = msgspec.to_builtins(trace_of(exception))
+    return event
+
+
+def _write_exception(output: TextIO, exc_info: ExcInfo) -> None:
+    output.write("\n" + render(trace_of(exc_info[1])).rstrip())

@@ -27,6 +27,7 @@ from ibactors.errors import StartupError
 from ibactors.gateway import DemoGateway, ExternalGateway
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
+from ibactors.watch import open_watch, waiting_for
 from ibactors.web.app import MAX_BODY, create_app
 from ibactors.web.server import serve
 
@@ -45,8 +46,9 @@ async def run_service(
 ) -> None:
     """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken."""
     with bind(settings.host, settings.port) as listener:
-        async with open_supervisor() as supervisor:
+        async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_actors(settings, supervisor, stop, run)
+            system.watch = watch
             await serve_web(system, listener, task_status=task_status)
 
 
@@ -164,7 +166,7 @@ async def watch_signals(stop: trio.Event, *, task_status: trio.TaskStatus[None] 
         task_status.started()
         async for number in received:
             if number == signal.SIGUSR1:
-                log.info("task_tree", tree=tasktree.render(tasktree.snapshot()))
+                log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
             else:
                 log.info("stopping", signal=signal.Signals(number).name)
                 stop.set()

@@ -1,6 +1,7 @@
 """The running service as one object: what the web layer needs to reach the actors and to know the state of the process."""
 
 import enum
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from ibactors.actors.supervisor import Supervisor
 from ibactors.config import Settings
 from ibactors.meters import Meters
 from ibactors.model import Credentials, LoginResult, LoginStatus
+from ibactors.watch import Watch
 
 
 class Phase(enum.StrEnum):
@@ -51,3 +53,7 @@ class System:
     streams_open: int = 0
     """WebSocket streams open now."""
     meters: Meters = field(default_factory=Meters)
+    watch: Watch | None = None
+    """Watches the event loop; None when the settings turn it off."""
+    started: float = field(default_factory=time.time)
+    """Unix time."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+import structlog
 import trio
 import wsproto.utilities
 from trio_websocket import WebSocketConnection, connect_websocket_url
@@ -54,6 +55,17 @@ def error_log() -> Iterator[ErrorLog]:
     yield handler
     logging.getLogger().removeHandler(handler)
     assert not [record.getMessage() for record in handler.records]
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """For tests that configure logging: it is as before afterwards."""
+    root = logging.getLogger()
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+    config["processors"] = list(config["processors"])
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**config)
 
 
 @dataclass(kw_only=True)

@@ -148,7 +148,7 @@ class AccountActor(Actor[AccountMessage]):
         self._portfolio.clear()
         self._feed = None
         if session.up:
-            self._epoch = session.epoch
+            self._epoch = self.ref.status.epoch = session.epoch
             self._feed = _Feed(self._me)
             self._connection.watch_accounts(self._feed)
         else:

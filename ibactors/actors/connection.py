@@ -281,7 +281,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
     ) -> None:
         """Tell a change of state; an attempt that fails like the one before is none."""
         old = self._me.sessions.value
-        epoch = old.epoch if epoch is None else epoch
+        epoch = self.ref.status.epoch = old.epoch if epoch is None else epoch
         if (old.phase, old.reason, old.epoch) != (phase, reason, epoch):
             level = logging.WARNING if phase in _WORRYING else logging.INFO
             log.log(level, "session_changed", phase=phase.value, reason=reason, epoch=epoch)

@@ -13,12 +13,15 @@ import enum
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import outcome
 import trio
 
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+from ibactors.meters import Histogram
+from ibactors.tracebacks import Trace
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -88,6 +91,16 @@ class State(enum.StrEnum):
     STOPPED = "stopped"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """How an incarnation ended."""
+
+    at: str
+    summary: str
+    """One line: the leaves of a group, each with its type."""
+    trace: Trace
+
+
 @dataclass(slots=True)
 class Status:
     """What operators see of an actor; counters run over all incarnations."""
@@ -95,11 +108,30 @@ class Status:
     state: State = State.STOPPED
     since: float = 0.0
     """`trio.current_time()` at the last change of state."""
+    started: float = 0.0
+    """`trio.current_time()` at the start of the first incarnation."""
     incarnation: int = 0
     restarts: int = 0
     handled: int = 0
-    last_error: str | None = None
+    crash: Crash | None = None
+    """The last one."""
     mailbox_peak: int = 0
+    epoch: int | None = None
+    """Of the session with the gateway that the actor's data belongs to; None for an actor without such data."""
+    kinds: dict[type, Histogram] = field(default_factory=dict)
+    """Handling times of each kind of message, handlers that failed included."""
+
+    @property
+    def last_error(self) -> str | None:
+        """The last crash in one line."""
+        return self.crash.summary if self.crash else None
+
+    def took(self, kind: type, seconds: float) -> None:
+        """Note how long a message was handled."""
+        histogram = self.kinds.get(kind)
+        if histogram is None:
+            histogram = self.kinds[kind] = Histogram()
+        histogram.add(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +161,11 @@ class Ref(Generic[M]):
         self._mailbox: trio.MemorySendChannel[M | _Wake] | None = None
         self._open: set[Reply[Any]] = set()
         self._newest: _Conflated[M] = _Conflated()
+
+    @property
+    def kind(self) -> str:
+        """What sort of actor it is: the name up to the colon."""
+        return self.name.partition(":")[0]
 
     @property
     def waiting(self) -> int:
@@ -266,6 +303,7 @@ class Actor(Generic[M]):
             if reply.settled:
                 return
             reply.started = True
+        begun = perf_counter()
         try:
             await self.handle(msg)
             if reply is not None and not (reply.settled or reply.deferred):
@@ -273,6 +311,8 @@ class Actor(Generic[M]):
         except Exception as exc:
             exc.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
             raise
+        finally:
+            self.ref.status.took(type(msg), perf_counter() - begun)
         self.ref.status.handled += 1
 
     async def _post_later(self, seconds: float, msg: M) -> None:

@@ -5,7 +5,7 @@ A crash is logged once, here, with the note that names the actor and the message
 """
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 import structlog
 import trio
 
-from ibactors.actors.kernel import Actor, Build, Ref, State
+from ibactors.actors.kernel import Actor, Build, Crash, Ref, State
 from ibactors.errors import RestartLimit
+from ibactors.model import now
+from ibactors.tracebacks import trace_of
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +48,18 @@ class Supervisor:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self._running: dict[str, tuple[Ref[Any], trio.CancelScope]] = {}
+        self._restarts_of_stopped: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Ref[Any]]:
         return iter([ref for ref, _ in self._running.values()])
+
+    @property
+    def restarts(self) -> Counter[str]:
+        """Restarts by kind of actor since the service started, those of actors that are gone included."""
+        restarts = Counter(self._restarts_of_stopped)
+        for ref in self:
+            restarts[ref.kind] += ref.status.restarts
+        return restarts
 
     async def start(self, ref: Ref[M], build: Build[M], policy: RestartPolicy | None = None) -> None:
         """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
@@ -70,11 +81,13 @@ class Supervisor:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
+        structlog.contextvars.bind_contextvars(actor=ref.name)
         with trio.CancelScope() as scope:
             self._running[ref.name] = (ref, scope)
             try:
                 await supervise(ref, build, policy, task_status=task_status)
             finally:
+                self._restarts_of_stopped[ref.kind] += ref.status.restarts
                 # A successor of the same name may have been started already.
                 if self._running.get(ref.name, (None,))[0] is ref:
                     del self._running[ref.name]
@@ -98,6 +111,7 @@ async def supervise(
     """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
     failures: deque[float] = deque()
     tell_started = _once(task_status.started)
+    ref.status.started = trio.current_time()
     try:
         while True:
             _enter(ref, State.STARTING)
@@ -132,7 +146,7 @@ def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> 
     """What is left of a cancelled incarnation when the failures of its cleanup are logged; they must not end other actors."""
     failures, rest = group.split(Exception)
     if failures is not None:
-        ref.status.last_error = summary(failures)
+        _note_crash(ref, failures)
         log.error("actor_failed_while_stopping", actor=ref.name, exc_info=failures)
     if rest is None:
         raise AssertionError("a group without BaseExceptions is an ExceptionGroup")
@@ -156,15 +170,21 @@ def _next_delay(ref: Ref[M], exc: Exception, failures: "deque[float]", policy: R
     failures.append(now)
     while failures[0] < now - policy.window:
         failures.popleft()
-    ref.status.last_error = summary(exc)
+    crash = _note_crash(ref, exc)
     if policy.max_restarts is not None and len(failures) > policy.max_restarts:
         raise RestartLimit(
-            f"Actor {ref.name!r} failed {len(failures)} times within {policy.window:g} s; the last time with {ref.status.last_error}."
+            f"Actor {ref.name!r} failed {len(failures)} times within {policy.window:g} s; the last time with {crash.summary}."
         ) from exc
     ref.status.restarts += 1
     delay = policy.delay(len(failures))
     log.error("actor_crashed", actor=ref.name, restart=ref.status.restarts, delay_s=round(delay, 3), exc_info=exc)
     return delay
+
+
+def _note_crash(ref: Ref[M], exc: BaseException) -> Crash:
+    # What is kept is text: the exception itself would keep all locals of its frames alive.
+    crash = ref.status.crash = Crash(at=now(), summary=summary(exc), trace=trace_of(exc))
+    return crash
 
 
 def _enter(ref: Ref[M], state: State) -> None:

@@ -161,6 +161,7 @@ class SymbolActor(Actor[SymbolMessage]):
             self._fail(exc)
         else:
             self._epoch, self._feed = session.epoch, feed
+            self.ref.status.epoch = session.epoch
 
     def _reopen_later(self) -> None:
         if not self._reopening:

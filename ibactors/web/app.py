@@ -6,6 +6,7 @@ from typing import Any
 
 import h11
 import structlog
+import trio
 import wsproto.utilities
 from quart import Response, has_request_context, request, websocket
 from quart_trio import QuartTrio
@@ -46,7 +47,7 @@ def create_app(system: System) -> QuartTrio:
     for operation in OPERATIONS:
         view = _view(operation, system)
         app.add_url_rule(
-            operation.path.replace("{", "<").replace("}", ">"),
+            operation.rule or operation.path.replace("{", "<").replace("}", ">"),
             operation.handler.__name__,
             ui.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
@@ -65,7 +66,10 @@ def create_app(system: System) -> QuartTrio:
 
 
 def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Awaitable[Response]]:
+    name = f"{operation.method} {operation.path}"
+
     async def view(**path: str) -> Response:
+        trio.lowlevel.current_task().name = name
         begun = perf_counter()
         status = 500
         try:

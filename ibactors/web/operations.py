@@ -59,6 +59,8 @@ class Operation(Generic[Q, B]):
     media_type: str = "application/json"
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
+    rule: str = ""
+    """The path as Quart matches it, where a parameter may have slashes in it."""
 
     async def __call__(self, system: System, path: dict[str, str]) -> Response:
         """Validate, handle, encode."""

@@ -1,6 +1,5 @@
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -9,15 +8,7 @@ from hypothesis import strategies as st
 
 from ibactors import logs
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
-    config["processors"] = list(config["processors"])
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.configure(**config)
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def fail_with_secrets(account: str) -> None:
