@@ -4,12 +4,15 @@ A place that handles many things a second calls one method here, once a thing; n
 Everything that can be read off the actors at the time of asking is not counted at all.
 """
 
+import math
 from bisect import bisect_left
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import time
 
-from ibactors.model import Encoded, Quote, Stale, Value, now
+from ibactors.encoded import Encoded
+from ibactors.model import Quote, Value, now
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets of a duration, in seconds."""
@@ -90,7 +93,7 @@ class Meters:
     quote_age: Histogram = field(default_factory=Histogram)
     """Time from a tick's arrival to its quote being served by REST: how old what was asked for was."""
     tick_to_client: Histogram = field(default_factory=Histogram)
-    """Time from a tick's arrival to its being written to one WebSocket client."""
+    """Time from a tick's arrival to its being written to one WebSocket client, for the oldest of the updates that leave in one write."""
     stream_received: int = 0
     stream_sent: int = 0
     skips: int = 0
@@ -106,11 +109,20 @@ class Meters:
 
     def quoted(self, quote: Encoded[Quote]) -> None:
         """A quote was served by REST."""
-        self.served["rest", quote.freshness] += 1
+        self.served["rest", quote.freshness or ""] += 1
         self.quote_age.add(time() - quote.arrived)
 
-    def streamed(self, update: Encoded[Quote] | Encoded[Stale], *, delayed: bool) -> None:
-        """An update was written to a WebSocket client; *delayed* when it was held back because the client wants one at intervals."""
-        self.served["stream", update.freshness] += 1
-        if not delayed and isinstance(update.value, Quote):
-            self.tick_to_client.add(time() - update.arrived)
+    def skipped(self) -> None:
+        """An update was not sent to a WebSocket client, because there is a newer one."""
+        self.skips += 1
+
+    def streamed(self, messages: Sequence[Encoded[object]], *, delayed: bool) -> None:
+        """Messages were written to a WebSocket client at once; *delayed* when some were held back because it wants them at intervals."""
+        self.stream_sent += len(messages)
+        oldest = math.inf
+        for message in messages:
+            if message.freshness is not None:
+                self.served["stream", message.freshness] += 1
+                oldest = min(oldest, message.arrived)
+        if oldest < math.inf and not delayed:
+            self.tick_to_client.add(time() - oldest)

@@ -5,14 +5,11 @@ IB's own markers for "no value" (-1 with size 0, DBL_MAX, NaN) never get this fa
 """
 
 import enum
-import math
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
-
-T = TypeVar("T")
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,27 +149,6 @@ class Stale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
     code: str
     reason: str
     since: str
-
-
-class Encoded(Generic[T]):
-    """A value and its JSON, encoded once however many clients get it."""
-
-    __slots__ = ("_arrived", "freshness", "text", "value")
-
-    def __init__(self, value: T) -> None:
-        # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
-        self.value = value
-        self.text = msgspec.json.encode(value).decode()
-        self.freshness = value.market_data_type.value if isinstance(value, Quote) else "stale"
-        """The kind of market data, or `stale` for what stands in a quote's place."""
-        self._arrived: float | None = None
-
-    @property
-    def arrived(self) -> float:
-        """When the newest value of a quote arrived, in Unix time; NaN for anything else."""
-        if self._arrived is None:
-            self._arrived = datetime.fromisoformat(self.value.timestamp).timestamp() if isinstance(self.value, Quote) else math.nan
-        return self._arrived
 
 
 class Figure(Value, frozen=True, kw_only=True):

@@ -127,7 +127,6 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = GRACE
     config.websocket_max_message_size = MAX_BODY
-    config.websocket_ping_interval = 20.0  # below the idle timeouts of proxies, 30 to 60 s
     config.include_server_header = False
 
     async with trio.open_nursery() as nursery:

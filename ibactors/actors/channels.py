@@ -53,9 +53,13 @@ class Topic(Generic[T]):
 
 
 class Newest(Generic[K, V]):
-    """A channel that holds one value a key: a newer one replaces it, the writer never waits, memory never grows."""
+    """A channel that holds one value a key: a newer one replaces it, the writer never waits, memory never grows.
 
-    def __init__(self) -> None:
+    *on_skip* is called for each value that is replaced before it was taken.
+    """
+
+    def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
+        self._on_skip = on_skip
         self._values: dict[K, V] = {}
         self._filled = trio.Event()
         self._taken = trio.Event()
@@ -68,6 +72,8 @@ class Newest(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Store *value* in place of an unread older one."""
+        if key in self._values:
+            self._on_skip()
         self._values[key] = value
         self._filled.set()
 

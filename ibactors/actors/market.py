@@ -16,8 +16,9 @@ from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref
 from ibactors.actors.supervisor import RestartPolicy, Supervisor
 from ibactors.actors.symbol import Failed, SymbolRef
 from ibactors.actors.symbol_actor import SymbolActor
+from ibactors.encoded import Encoded
 from ibactors.errors import ActorDown, NoFreeLine
-from ibactors.model import Encoded, Instrument, Quote
+from ibactors.model import Instrument, Quote
 
 log = structlog.get_logger(__name__)
 

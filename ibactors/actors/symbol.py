@@ -9,8 +9,9 @@ import trio
 
 from ibactors.actors.channels import Topic
 from ibactors.actors.kernel import Ask, Ref
+from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, NoMarketData
-from ibactors.model import Encoded, Instrument, Quote, SessionStatus, Stale
+from ibactors.model import Instrument, Quote, SessionStatus, Stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from ibactors.actors.symbol import (
     Verify,
 )
 from ibactors.bridge.codes import ADVISORY
+from ibactors.encoded import Encoded
 from ibactors.errors import (
     ActorError,
     CompetingSession,
@@ -42,7 +43,7 @@ from ibactors.errors import (
     GatewayTimeout,
     IbactorsError,
 )
-from ibactors.model import ContractInfo, Encoded, Quote, SessionPhase, SessionStatus, Stale, now
+from ibactors.model import ContractInfo, Quote, SessionPhase, SessionStatus, Stale, now
 
 log = structlog.get_logger(__name__)
 

@@ -4,18 +4,17 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
-import h11
 import structlog
 import trio
-import wsproto.utilities
-from quart import Response, has_request_context, request, websocket
+from quart import Response, has_request_context, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import WebsocketMismatch
 
 from ibactors.errors import IbactorsError
 from ibactors.system import System
-from ibactors.web import account, debug, docs, health, login, market, stream, ui
+from ibactors.web import account, debug, docs, health, login, market, ui
+from ibactors.web.front import STREAM, put_in_front
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
 from ibactors.web.problems import make_problem
@@ -56,13 +55,17 @@ def create_app(system: System) -> QuartTrio:
     app.add_url_rule("/openapi.json", "openapi", _serve_document(document), methods=["GET"])
     docs.register_docs(app)
     ui.register_ui(app)
-    app.add_websocket("/ws/stream", "stream", stream.view(system))
+    app.add_websocket(STREAM, "stream", _served_in_front)
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
-    for protocol_error in (h11.LocalProtocolError, wsproto.utilities.LocalProtocolError):
-        app.register_error_handler(protocol_error, _on_bad_client)
     app.register_error_handler(Exception, _on_bug)
+    app.asgi_app = put_in_front(app.asgi_app, system)  # type: ignore[assignment,method-assign]  # Quart's way to add ASGI middleware
     return app
+
+
+async def _served_in_front() -> None:
+    """Never called; the route makes Quart tell clients that come without an upgrade what is there."""
+    raise AssertionError(f"{STREAM} is served in front of Quart")
 
 
 def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Awaitable[Response]]:
@@ -113,13 +116,6 @@ async def _on_http_error(error: HTTPException) -> Response:
     return response
 
 
-async def _on_bad_client(error: Exception) -> Response:
-    """Hypercorn could not send what was to be sent, because the client broke the protocol or left."""
-    log.info("client_broke_protocol", error=str(error))
-    return problem_response(make_problem("bad_request", "The request does not follow the protocol."))
-
-
 async def _on_bug(error: Exception) -> Response:
-    what = request if has_request_context() else websocket
-    log.error("request_failed", method=what.method, path=what.path, exc_info=error)
+    log.error("request_failed", method=request.method, path=request.path, exc_info=error)
     return problem_response(make_problem("internal_error", "The service failed on this request; the log has the details."))

@@ -110,7 +110,7 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
 async def get_quote(call: Call[InstrumentQuery, Nothing]) -> Answer:
     encoded = await call.system.market.quote(instrument_of(call.path["symbol"], call.query))
     call.system.meters.quoted(encoded)
-    return Answer(body=encoded.text)
+    return Answer(body=encoded.json)
 
 
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
@@ -129,7 +129,7 @@ async def _quote_or_problem(system: System, symbol: str, instrument: Instrument,
     try:
         encoded = await system.market.quote(instrument)
         system.meters.quoted(encoded)
-        entries[symbol] = msgspec.Raw(encoded.text.encode())
+        entries[symbol] = msgspec.Raw(encoded.json)
     except IbactorsError as exc:
         entries[symbol] = problem_of(exc)
 

@@ -6,24 +6,27 @@ start or stop, so that there is no ASGI lifespan either.
 """
 
 import socket
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import h11
 import structlog
 import trio
+import wsproto.utilities
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
-from quart_trio import QuartTrio
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from ibactors.actors.supervisor import summary
+from ibactors.web.connection import Connection
 
 log = structlog.get_logger(__name__)
 
 
 async def serve(
-    app: QuartTrio,
+    app: ASGIFramework,
     config: Config,
     listener: socket.socket,
     stop: trio.Event,
@@ -32,14 +35,20 @@ async def serve(
 ) -> None:
     """Serve on *listener*, which is closed in the end, until *stop*; then requests in flight have `config.graceful_timeout` seconds."""
     context = WorkerContext(None)
-    async with trio.open_nursery() as connections:
+    wrapped = _Application(app)
+    connections: set[Connection] = set()
+
+    async def handle(stream: trio.SocketStream) -> None:
+        await _serve_connection(Connection(wrapped, config, context, stream), connections)
+
+    async with trio.open_nursery() as serving:
         async with trio.open_nursery() as accepting:
             accepting.start_soon(
                 partial(
                     trio.serve_listeners,
-                    partial(_serve_connection, ASGIWrapper(app), config, context),
+                    handle,
                     [trio.SocketListener(trio.socket.from_stdlib_socket(listener))],
-                    handler_nursery=connections,
+                    handler_nursery=serving,
                 ),
                 name="web/accept",
             )
@@ -47,13 +56,34 @@ async def serve(
             await stop.wait()
             accepting.cancel_scope.cancel(reason="the service stops")
         await context.terminated.set()
-        connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+        end = trio.current_time() + config.graceful_timeout
+        for connection in connections:
+            connection.finish(end)
+        serving.cancel_scope.deadline = end
 
 
-async def _serve_connection(app: ASGIWrapper, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
+async def _serve_connection(connection: Connection, connections: set[Connection]) -> None:
+    connections.add(connection)
     try:
-        await TCPServer(app, config, context, ConnectionState({}), stream)  # type: ignore[arg-type]  # it takes plain streams as well
+        await connection.serve()
     except* Exception as group:  # noqa: BLE001  # the wall: whatever it is, it is about this connection
         log.warning("connection_failed", error=summary(group))
     finally:
-        stream.socket.close()
+        connections.discard(connection)
+
+
+class _Application(ASGIWrapper):
+    """The application, for Hypercorn; what it sends to a client that has broken the protocol meanwhile is not its fault."""
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        sync_spawn: Callable[..., Any],
+        call_soon: Callable[..., Any],
+    ) -> None:
+        try:
+            await super().__call__(scope, receive, send, sync_spawn, call_soon)
+        except* (h11.LocalProtocolError, wsproto.utilities.LocalProtocolError) as group:
+            log.info("client_broke_protocol", error=summary(group))

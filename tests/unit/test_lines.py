@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ibactors.bridge.lines import Line
+from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError
-from ibactors.model import ContractInfo, Encoded, Instrument, MarketDataType, Quote
+from ibactors.model import ContractInfo, Instrument, MarketDataType, Quote
 
 DBL_MAX = 1.7976931348623157e308
 NOON = 1_700_000_000.25
@@ -113,8 +114,8 @@ def test_minus_one_with_an_unset_size_is_no_price(size: float):
 
 
 def test_whole_sizes_are_integers_and_fractions_stay():
-    assert json.loads(Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).text)["volume"] == 1234567
-    assert '"volume":1234567,' in Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).text
+    assert json.loads(Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).json)["volume"] == 1234567
+    assert b'"volume":1234567,' in Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).json
     assert quote_of(lambda line: line.size(8, 0.125)).volume == 0.125
 
 
@@ -224,7 +225,7 @@ def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[objec
         getattr(line, method)(*arguments)
     line.packet_done(NOON)
     for quote in quotes:
-        members = json.loads(Encoded(quote).text)
+        members = json.loads(Encoded(quote).json)
         assert {"bid", "ask", "last", "close", "volume", "timestamp"} <= members.keys()
         numbers = [value for value in members.values() if isinstance(value, int | float)]
         assert all(math.isfinite(number) and abs(number) <= 1.7e308 for number in numbers)

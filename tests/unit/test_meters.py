@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibactors.encoded import Encoded
 from ibactors.meters import BOUNDS, Histogram, Meters
-from ibactors.model import Encoded, MarketDataType, Quote, Stale, rfc3339
+from ibactors.model import MarketDataType, Quote, Stale, rfc3339
 
 
 def quote_arrived(seconds_ago: float) -> Encoded[Quote]:
@@ -50,10 +51,11 @@ def test_bounds_belong_to_the_bucket_below_as_in_prometheus():
 def test_quotes_are_counted_by_way_and_freshness_with_their_age():
     meters = Meters()
     meters.quoted(quote_arrived(2.0))
-    meters.streamed(quote_arrived(0.2), delayed=False)
-    meters.streamed(quote_arrived(0.7), delayed=True)
-    meters.streamed(Encoded(Stale(symbol="AAPL", code="gateway_disconnected", reason="", since="")), delayed=False)
-    assert meters.served == {("rest", "delayed"): 1, ("stream", "delayed"): 2, ("stream", "stale"): 1}
+    meters.streamed([quote_arrived(0.1), quote_arrived(0.2)], delayed=False)
+    meters.streamed([quote_arrived(0.7)], delayed=True)
+    meters.streamed([Encoded(Stale(symbol="AAPL", code="gateway_disconnected", reason="", since=""))], delayed=False)
+    assert meters.served == {("rest", "delayed"): 1, ("stream", "delayed"): 3, ("stream", "stale"): 1}
+    assert meters.stream_sent == 4
     assert meters.quote_age.sum == pytest.approx(2.0, abs=0.1)
     assert (meters.tick_to_client.count, meters.tick_to_client.sum) == (1, pytest.approx(0.2, abs=0.1))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibactors.model import Credentials, Encoded, Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
+from ibactors.encoded import Encoded
+from ibactors.model import Credentials, Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -109,8 +110,8 @@ def test_quote_is_complete_with_five_values_even_if_they_are_zero():
 
 def test_missing_values_are_null_in_json_and_the_text_is_made_once():
     encoded = Encoded(make_quote(bid=1.5))
-    assert encoded.text is encoded.text
-    members = json.loads(encoded.text)
+    assert encoded.json is encoded.json
+    members = json.loads(encoded.json)
     assert (members["type"], members["bid"], members["ask"], members["market_data_type"]) == ("quote", 1.5, None, "live")
 
 

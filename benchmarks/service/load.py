@@ -1,0 +1,204 @@
+"""The load: raw-socket HTTP and WebSocket clients in one selector loop, cheap enough not to be what is measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap import Tap
+
+_BID = re.compile(rb'"bid": ?([0-9.]+)')
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_MASK = b"\0\0\0\0"
+
+
+class Loop:
+    """Callbacks by socket."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._parked: dict[socket.socket, Callable[[int], None]] = {}
+
+    def add(self, stream: socket.socket, events: int, callback: Callable[[int], None]) -> None:
+        self._selector.register(stream, events, callback)
+
+    def set(self, stream: socket.socket, events: int) -> None:
+        """Wait for other events; 0 for none."""
+        if stream in self._parked:
+            if events:
+                self._selector.register(stream, events, self._parked.pop(stream))
+            return
+        key = self._selector.get_key(stream)
+        if not events:
+            self._parked[stream] = self._selector.unregister(stream).data
+        elif key.events != events:
+            self._selector.modify(stream, events, key.data)
+
+    def remove(self, stream: socket.socket) -> None:
+        if self._parked.pop(stream, None) is None:
+            self._selector.unregister(stream)
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
+        """Turn for some seconds, or until something is true; tells whether it became so."""
+        deadline = time.perf_counter() + seconds
+        while (left := deadline - time.perf_counter()) > 0:
+            if until is not None and until():
+                return True
+            for key, events in self._selector.select(min(left, 0.05)):
+                if key.fileobj.fileno() >= 0:
+                    key.data(events)
+        return False
+
+
+class StreamClient:
+    """One WebSocket client: counts updates and, while it samples, how old each one is."""
+
+    def __init__(self, loop: Loop, tap: Tap, port: int, path: str) -> None:
+        self._loop = loop
+        self._tap = tap
+        self._rest = b""
+        self.updates = 0
+        self.octets = 0
+        self.ages: list[float] = []
+        """Seconds from gateway to here."""
+        self.newest: float | None = None
+        self._stream = socket.create_connection(("127.0.0.1", port))
+        self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        self._stream.setblocking(False)
+        self.open = False
+        loop.add(self._stream, selectors.EVENT_READ, self._read)
+
+    def subscribe(self, symbols: list[str]) -> None:
+        """Ask for symbols."""
+        text = json.dumps({"action": "subscribe", "symbols": symbols}).encode()
+        head = bytes([0x81, 0x80 | len(text)]) if len(text) < 126 else bytes([0x81, 0x80 | 126]) + struct.pack(">H", len(text))
+        self._stream.sendall(head + _MASK + text)
+
+    def pause(self) -> None:
+        """Stop reading."""
+        self._loop.remove(self._stream)
+
+    def resume(self) -> None:
+        """Read again."""
+        self._loop.add(self._stream, selectors.EVENT_READ, self._read)
+
+    def forget(self) -> None:
+        """Begin a new measurement."""
+        self.updates = self.octets = 0
+        self.ages = []
+
+    def close(self) -> None:
+        self._loop.remove(self._stream)
+        self._stream.close()
+
+    def _read(self, _events: int) -> None:
+        try:
+            chunk = self._stream.recv(1 << 18)
+        except BlockingIOError:
+            return
+        if not chunk:
+            raise ConnectionError("the server closed a stream")
+        now = time.perf_counter()
+        self.octets += len(chunk)
+        data = self._rest + chunk
+        if not self.open:
+            head, found, data = data.partition(b"\r\n\r\n")
+            if not found:
+                self._rest = head
+                return
+            if b" 101 " not in head.partition(b"\r\n")[0]:
+                raise ConnectionError(f"the server refused a stream: {head[:200]!r}")
+            self.open = True
+        cut = data.rfind(b"}") + 1
+        self._rest = data[cut:]
+        bids = [float(bid) for bid in _BID.findall(data, 0, cut)]
+        if bids:
+            self.updates += len(bids)
+            self.newest = bids[-1]
+            left_at = self._tap.left_at
+            self.ages += [now - left_at[bid] for bid in bids if bid in left_at]
+
+
+class HttpClient:
+    """One keep-alive connection; with *again* it sends the next request when it has the answer."""
+
+    def __init__(self, loop: Loop, port: int, path: str, *, again: bool) -> None:
+        self._loop = loop
+        self._again = again
+        self._data = b""
+        self._sent_at = 0.0
+        self.took: list[float] = []
+        """Seconds of each answer."""
+        self._port = port
+        self._connect()
+        self.ask(path)
+
+    def ask(self, path: str) -> None:
+        """Send a request."""
+        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: */*\r\n\r\n".encode()
+        self._send()
+
+    def close(self) -> None:
+        self._loop.remove(self._stream)
+        self._stream.close()
+
+    def _connect(self) -> None:
+        self._stream = socket.create_connection(("127.0.0.1", self._port))
+        self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add(self._stream, selectors.EVENT_READ, self._read)
+
+    def _send(self) -> None:
+        self._data = b""
+        self._sent_at = time.perf_counter()
+        self._stream.sendall(self._request)
+
+    def _read(self, _events: int) -> None:
+        chunk = self._stream.recv(1 << 16)
+        if not chunk:
+            raise ConnectionError("the server closed a connection")
+        self._data += chunk
+        head, found, body = self._data.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if found and length and len(body) >= int(length[1]):
+            self.took.append(time.perf_counter() - self._sent_at)
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise ConnectionError(f"the server answered {head[:60]!r} {body[:200]!r}")
+            if b"connection: close" in head.lower():
+                self.close()
+                self._connect()
+            if self._again:
+                self._send()
+
+
+def get(port: int, path: str) -> bytes:
+    """The body of one answer. Blocks, so that no tap turns meanwhile."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        data = b""
+        while chunk := stream.recv(1 << 16):
+            data += chunk
+            head, found, body = data.partition(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            if found and length and len(body) >= int(length[1]):
+                return body
+    raise ConnectionError("the server closed a connection")
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which a share of all lies; NaN when there is none."""
+    if not values:
+        return float("nan")
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

@@ -1,0 +1,122 @@
+"""One server behind a simulator and a tap: the server on one core, everything else on the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from load import Loop, get
+from tap import Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rivals import Server
+
+START_S = 20.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PORTS = re.compile(rb"127\.0\.0\.1:(\d+)")
+
+
+def pin() -> tuple[int, int]:
+    """Take this process to the last core; returns the server's and our own."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    return cores[0], cores[-1]
+
+
+class Rig:
+    """A running server, its simulator and the loop in which all clients are."""
+
+    def __init__(self, server: Server, process: subprocess.Popen[bytes], port: int, control: IO[str], loop: Loop, tap: Tap) -> None:
+        self.server = server
+        self.port = port
+        self.loop = loop
+        self.tap = tap
+        self._pid = process.pid
+        self._control = control
+
+    def control(self, command: str) -> str:
+        """The answer to a command to the simulator."""
+        self._control.write(command + "\n")
+        self._control.flush()
+        return self._control.readline().strip()
+
+    def cpu_s(self) -> float:
+        """Processor seconds that the server has used so far."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+    def memory(self) -> int:
+        """The server's resident octets."""
+        return int(Path(f"/proc/{self._pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+
+
+@contextmanager
+def running(server: Server, *, rate: float, cores: tuple[int, int]) -> Iterator[Rig]:
+    """A server that is connected to a fresh simulator with *rate* updates a second and symbol."""
+    with ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile())
+        simulate = [sys.executable, "-m", "ibactors", "simulate", "--port", "0", "--control-port", "0"]
+        options = ["--prices", "clock", "--rate", str(rate), "--extra-symbols", "200"]
+        simulator = stack.enter_context(_process([*simulate, *options], {}, cores[1], subprocess.PIPE))
+        assert simulator.stdout is not None  # noqa: S101
+        ports = next(_PORTS.findall(line) for line in simulator.stdout if b"TWS API" in line)
+        control = stack.enter_context(socket.create_connection(("127.0.0.1", int(ports[1])))).makefile("rw")
+        loop = Loop()
+        tap = Tap(loop, int(ports[0]))
+        port = _free_port()
+        command, environment = server.start(port, tap.port)
+        process = stack.enter_context(_process(command, environment, cores[0], log))
+        try:
+            _wait_until_ready(loop, port, process)
+            yield Rig(server, process, port, control, loop, tap)
+        except BaseException as error:
+            log.seek(0)
+            error.add_note(f"{server.title} printed: {log.read()[-2000:].decode(errors='replace')}")
+            raise
+
+
+@contextmanager
+def _process(command: list[str], environment: dict[str, str], core: int, output: object) -> Iterator[subprocess.Popen[bytes]]:
+    pinned = ["taskset", "--cpu-list", str(core), *command]
+    process = subprocess.Popen(pinned, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment})  # type: ignore[call-overload]  # noqa: S603
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(loop: Loop, port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        loop.run(0.1)
+        try:
+            stream = socket.create_connection(("127.0.0.1", port), timeout=1)
+        except OSError:
+            continue
+        stream.close()
+        # The server may need the gateway while it starts, so that the tap has to turn.
+        loop.run(0.5)
+        if b'"ib_connected":true' in get(port, "/health").replace(b" ", b""):
+            return
+    raise TimeoutError("the server did not start")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

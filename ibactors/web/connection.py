@@ -1,0 +1,165 @@
+"""One TCP connection: Hypercorn's HTTP/1 and HTTP/2 protocols over a trio stream.
+
+It stands in place of Hypercorn's `TCPServer`, for what a service with many streams and small answers needs done differently:
+
+- The head and the body of an HTTP/1 response leave in one write.
+- An idle connection is a deadline, not a task that each request stops and starts again.
+- A connection that is to be closed is closed, also when the task that answered is cancelled in this moment, as Quart-Trio's is. What the
+  client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
+- A write has a deadline, so that a client that takes nothing holds no task for ever.
+- Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`send_frames`).
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from socket import SHUT_WR
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, H11SendableEvent, Scope
+from hypercorn.utils import parse_socket_addr
+from wsproto.connection import ConnectionState as WebSocketState
+
+PATIENCE = 100.0
+"""Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
+LINGER = 2.0
+"""Seconds for which a closed connection is read on, so that the client gets the last answer."""
+_MAX_RECEIVE = 64 * 1024
+
+
+class Connection:
+    """One connection, from accept to close."""
+
+    def __init__(self, app: AppWrapper, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
+        self.heard_at = trio.current_time()
+        """When the client last sent anything."""
+        self._app = app
+        self._config = config
+        self._context = context
+        self._stream = stream
+        self._reading = trio.CancelScope()
+        self._sending = trio.Lock()
+        self._write_scope = trio.CancelScope()
+        self._last_write = float("inf")
+        self._idle = True
+        self._closing = False
+        self._protocol: ProtocolWrapper
+
+    async def serve(self) -> None:
+        """Serve until either side closes."""
+        socket = self._stream.socket
+        try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            server = parse_socket_addr(socket.family, socket.getsockname())
+            async with _Tasks(self) as tasks:
+                arguments = (self._app, self._config, self._context, tasks, ConnectionState({}), False, client, server, self._on_event)
+                self._protocol = ProtocolWrapper(*arguments, "http/1.1")
+                self._protocol.protocol = _Http1(*arguments)
+                await self._protocol.initiate()
+                self._set_idle(idle=True)
+                await self._read()
+        except OSError:
+            return  # it broke
+        finally:
+            socket.close()
+
+    def finish(self, by: float) -> None:
+        """Take no further request; a write still going on at *by*, in `trio.current_time()` seconds, fails."""
+        self._last_write = self._write_scope.deadline = by
+        if self._idle:
+            self._reading.cancel(reason="the service stops")
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole WebSocket frames; without effect once the closing handshake has begun."""
+        async with self._sending:
+            if self._websocket_is_open():
+                await self._write(frames)
+
+    def _websocket_is_open(self) -> bool:
+        http = self._protocol.protocol
+        websocket = http.stream if isinstance(http, H11Protocol) else None
+        return isinstance(websocket, WSStream) and websocket.connection.state is WebSocketState.OPEN
+
+    async def _read(self) -> None:
+        with self._reading, suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                data = await self._stream.receive_some(_MAX_RECEIVE)
+                self.heard_at = trio.current_time()
+                if not self._closing:
+                    await self._protocol.handle(RawData(data))
+                if not data:
+                    break
+        await self._protocol.handle(Closed())
+
+    async def _on_event(self, event: Event) -> None:
+        """What the protocol wants done."""
+        if isinstance(event, RawData):
+            async with self._sending:
+                await self._write(event.data)
+        elif isinstance(event, Updated):
+            self._set_idle(idle=event.idle)
+        elif isinstance(event, Closed):
+            self._close()
+
+    def _set_idle(self, *, idle: bool) -> None:
+        self._idle = idle
+        self._reading.deadline = trio.current_time() + self._config.keep_alive_timeout if idle else float("inf")
+
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._reading.deadline = trio.current_time() + LINGER
+            with suppress(OSError):
+                self._stream.socket.shutdown(SHUT_WR)
+
+    async def _write(self, data: bytes) -> None:
+        """Write all of it, whoever is cancelled meanwhile: half a frame would garble all that follows."""
+        deadline = min(trio.current_time() + PATIENCE, self._last_write)
+        with trio.CancelScope(deadline=deadline, shield=True) as self._write_scope:
+            try:
+                await self._stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._reading.cancel(reason="the client is gone")
+        if self._write_scope.cancelled_caught:
+            self._reading.cancel(reason="the client takes nothing")
+            self._stream.socket.close()
+
+
+class _Http1(H11Protocol):
+    """Hypercorn's HTTP/1, with the head of a response held back until its body comes."""
+
+    _held = b""
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        try:
+            data = self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        self._held += data
+        if self._held and not isinstance(event, h11.Response):
+            data, self._held = self._held, b""
+            await self.send(RawData(data))
+
+
+class _Tasks(TaskGroup):
+    """The tasks of one connection; the application finds the connection in the scope of a WebSocket over HTTP/1."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    async def spawn_app(
+        self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        if scope["type"] == "websocket" and scope["http_version"] == "1.1":
+            scope["extensions"]["ibactors.connection"] = self._connection  # type: ignore[assignment]
+        return await super().spawn_app(app, config, scope, send)

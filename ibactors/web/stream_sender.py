@@ -1,0 +1,184 @@
+"""The sending side of one client of /ws/stream: one place a symbol, and a task that writes what is new.
+
+A reader that is slow gets the newest quote and skips the rest, never delays anybody and never grows memory: a newer value takes the place
+of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients, through the
+`Connection` below ASGI; without one (HTTP/2) messages are sent the ASGI way.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import parse_qs
+
+import trio
+from hypercorn.typing import ASGISendCallable, WebsocketScope
+
+from ibactors.actors.channels import Newest
+from ibactors.actors.symbol import Failed
+from ibactors.encoded import Encoded, text_frame
+from ibactors.meters import Meters
+from ibactors.model import Instrument, Quote
+from ibactors.web.stream_messages import Message, MessageId
+
+CHUNK = 32 * 1024
+"""Octets that are written at once; what has a successor by then is left out of the next chunk."""
+PING = b"\x89\x00"
+PING_INTERVAL = 20.0
+"""Seconds between two pings; below the idle timeouts of proxies, 30 to 60 s."""
+DEAD_AFTER = 100.0
+"""Seconds without a word from a client, so without an answer to five pings, after which it is taken for gone."""
+
+
+class Wire(Protocol):
+    """What is used of the `Connection` below ASGI."""
+
+    heard_at: float
+    """When the client last sent anything, in `trio.current_time()` seconds."""
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole WebSocket frames."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Subscription:
+    """One symbol of one client."""
+
+    instrument: Instrument
+    id: MessageId
+    interval: float
+    """Seconds between two quotes, at least."""
+    next_due: float = 0.0
+    """Before this `trio.current_time()` no further quote is sent."""
+    listening: ExitStack = field(default_factory=ExitStack)
+    active: bool = True
+    """False once the client has unsubscribed."""
+
+
+_Message = Encoded[object]
+_Item = _Message | Failed | None
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What is written at once."""
+
+    messages: list[_Message] = field(default_factory=list)
+    size: int = 0
+    delayed: bool = False
+
+    def add(self, messages: Iterable[_Message], *, delayed: bool) -> None:
+        for message in messages:
+            self.messages.append(message)
+            self.size += len(message.frame)
+            self.delayed |= delayed
+
+
+class Sender:
+    """What is on its way to one client; *on_failed* says what to tell of a symbol that failed."""
+
+    def __init__(
+        self,
+        meters: Meters,
+        scope: WebsocketScope,
+        send: ASGISendCallable,
+        *,
+        on_failed: Callable[[Subscription, Failed], Sequence[Message]],
+    ) -> None:
+        self._meters = meters
+        self._send = send
+        self._on_failed = on_failed
+        self._wire: Wire | None = scope["extensions"].get("ibactors.connection")  # type: ignore[assignment]
+        self._batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
+        self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped)
+        self._held: dict[Subscription, _Message] = {}
+        self._answers = 0
+        self._next_ping = trio.current_time() + PING_INTERVAL
+        self.put = self._outbox.put
+        """Take a value of a key, usually a `Subscription`, in place of an unsent older one."""
+        self.taken = self._outbox.taken
+        """Wait until what is unsent now is being sent."""
+
+    def answer(self, message: Message) -> None:
+        """Take a message that no other replaces."""
+        self._answers += 1
+        self.put(self._answers, Encoded(message))
+
+    def forget(self, subscription: Subscription) -> None:
+        """Send nothing more of it."""
+        subscription.active = False
+        self._outbox.discard(subscription)
+        self._held.pop(subscription, None)
+
+    async def run(self) -> None:
+        """Send what comes, and pings; returns when the client does not answer them."""
+        while True:
+            chunk = _Chunk()
+            for key, item in (await self._next_items()).items():
+                # A write may take a while: what has a successor by now, such as `stale`, must not be shown any more.
+                if key in self._outbox:
+                    self._meters.skipped()
+                else:
+                    chunk.add(self._messages(key, item), delayed=isinstance(key, Subscription) and key.interval > 0)
+                if chunk.size > CHUNK:
+                    await self._write(chunk)
+                    chunk = _Chunk()
+            if chunk.messages:
+                await self._write(chunk)
+            if self._wire is not None and trio.current_time() >= self._next_ping and not await self._ping(self._wire):
+                return
+
+    async def _next_items(self) -> dict[Hashable, _Item]:
+        """What is new, or due after an interval; perhaps nothing, when a ping is due."""
+        due = min((subscription.next_due for subscription in self._held), default=self._next_ping)
+        items: dict[Hashable, _Item] = {}
+        with trio.move_on_at(min(due, self._next_ping)):
+            items = await self._outbox.take()
+        if self._held:
+            present = trio.current_time()
+            for subscription in [held for held in self._held if held.next_due <= present]:
+                items.setdefault(subscription, self._held.pop(subscription))
+        return items
+
+    def _messages(self, key: Hashable, item: _Item) -> Iterator[_Message]:
+        if not isinstance(key, Subscription):
+            if isinstance(item, Encoded):
+                yield item
+        elif not key.active:
+            return  # unsubscribed while the items were waiting
+        elif isinstance(item, Failed):
+            for message in self._on_failed(key, item):
+                yield Encoded(message)
+        elif item is not None and (not key.interval or self._is_due(key, item)):
+            yield item
+
+    def _is_due(self, subscription: Subscription, update: _Message) -> bool:
+        """Whether an update may go out now; if not, it is held until it may."""
+        self._held.pop(subscription, None)
+        if isinstance(update.value, Quote):
+            present = trio.current_time()
+            if present < subscription.next_due:
+                self._held[subscription] = update
+                return False
+            subscription.next_due = present + subscription.interval
+        return True
+
+    async def _write(self, chunk: _Chunk) -> None:
+        payloads = [message.json for message in chunk.messages]
+        if self._batch:
+            payloads = [b"[%b]" % b",".join(payloads)]
+        if self._wire is None:
+            for payload in payloads:
+                await self._send({"type": "websocket.send", "bytes": None, "text": payload.decode()})
+        elif self._batch:
+            await self._wire.send_frames(text_frame(payloads[0]))
+        else:
+            await self._wire.send_frames(b"".join([message.frame for message in chunk.messages]))
+        self._meters.streamed(chunk.messages, delayed=chunk.delayed)
+
+    async def _ping(self, wire: Wire) -> bool:
+        """Ping the client; tells whether there still is one."""
+        present = trio.current_time()
+        self._next_ping = present + PING_INTERVAL
+        await wire.send_frames(PING)
+        return present < wire.heard_at + DEAD_AFTER
