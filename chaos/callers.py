@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import quote as escaped
+from urllib.parse import urlencode
 
 import msgspec
 import trio
@@ -55,6 +56,7 @@ class Caller:
         self._gate = gate
         self.random = random.Random(seed)
         self.symbols = sorted(truth.symbols)
+        self.stocks = sorted(name for name, symbol in truth.symbols.items() if not symbol.fields)
 
     async def run(self, ask: "Callable[[Caller], tuple[str, list[str], float]]", pause_s: float) -> NoReturn:
         """Ask what `ask` chooses, again and again."""
@@ -63,6 +65,11 @@ class Caller:
             path, symbols, deadline_s = ask(self)
             await self.request(path, symbols, deadline_s)
             await trio.sleep(self.random.uniform(0.5, 1.5) * pause_s)
+
+    def path_of(self, name: str) -> str:
+        """Where a symbol's quote is."""
+        fields = self._truth.symbols[name].fields
+        return f"/market/quote/{name}{'?' + urlencode(fields) if fields else ''}"
 
     async def request(self, path: str, symbols: list[str], deadline_s: float) -> Response | None:
         """One request, judged: in time, with an expected status, with values that may be shown."""
@@ -115,8 +122,8 @@ class Caller:
             return True
         if status == _NO_SESSION and symbol is not None:
             truth.sign("503")
-        excused = symbol is not None and truth.excused(None if symbol == "(session)" else symbol, asked, truth.now)
-        if status not in _UNAVAILABLE or not excused:
+        excuses = truth.excuses(None if symbol == "(session)" else symbol, asked, truth.now) if symbol is not None else []
+        if not any(status in _UNAVAILABLE | excuse.statuses for excuse in excuses):
             answer = _ONE.decode(body) if body.startswith(b"{") else Message()
             truth.blame("unexpected answer", self.view.client, f"{symbol or path}: {status} {answer.code}: {answer.detail} ({path[:40]})")
         return False
@@ -165,11 +172,11 @@ class HealthWatch:
 
 def one_quote(caller: Caller) -> tuple[str, list[str], float]:
     name = caller.random.choice(caller.symbols)
-    return f"/market/quote/{name}", [name], QUOTE_DEADLINE_S
+    return caller.path_of(name), [name], QUOTE_DEADLINE_S
 
 
 def many_quotes(caller: Caller) -> tuple[str, list[str], float]:
-    names = caller.random.sample(caller.symbols, caller.random.randint(2, len(caller.symbols)))
+    names = caller.random.sample(caller.stocks, caller.random.randint(2, len(caller.stocks)))
     return f"/market/quotes?symbols={escaped(','.join(names))}", names, QUOTE_DEADLINE_S
 
 

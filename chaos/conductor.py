@@ -104,33 +104,42 @@ class Conductor:
         truth = self.truth
         begun = truth.now
         truth.still |= fault.still
-        broken = self._break(fault, begun)
+        breaks = self._breaks(fault, begun)
         for command in fault.begin:
             await self.control.do(command)
+        if fault.delayed:
+            truth.kinds.append((begun, truth.now, "delayed"))
         # A connection that is refused to begin with is an end without a beginning: only `hold_s` tells.
         await trio.sleep(fault.hold_s)
+        ending = truth.now
         for command in fault.end:
             await self.control.do(command)
+        if fault.delayed:
+            truth.kinds.append((ending, truth.now, "live"))
         truth.still -= fault.still
         truth.rested_until |= dict.fromkeys(fault.still, truth.now + ARRIVAL_MS)
-        if broken is not None:
-            broken.ended = truth.now
+        await trio.sleep(fault.linger_s)
+        for found in breaks:
+            found.ended = truth.now
 
-    def _break(self, fault: Fault, begun: float) -> Break | None:
-        if not fault.symbols:
-            return None
+    def _breaks(self, fault: Fault, begun: float) -> list[Break]:
+        """What a fault breaks, and what it may seem to break."""
         void_from = begun + fault.notice_s * 1000
         for other in self.truth.breaks:
             if other.fault == "mute" and other.ended >= begun:
                 # A gateway that says nothing cannot tell of a second fault either.
                 void_from = max(void_from, other.begun + SILENCE_NOTICE_S * 1000)
-        found = Break(fault=fault.name, symbols=fault.symbols, session=fault.session, begun=begun, void_from=void_from)
-        self.truth.breaks.append(found)
+        broken, suspected = (
+            Break(fault=fault.name, symbols=names, session=fault.session, begun=begun, void_from=void, statuses=fault.statuses)
+            for names, void in ((fault.symbols, void_from), (fault.suspects, float("inf")))
+        )
+        found = [x for x in (broken, suspected) if x.symbols]
+        self.truth.breaks += found
         return found
 
     async def _watch_notice(self, fault: Fault, measured: Measured, begun: float, epoch: int) -> None:
         """Time how a break shows outside, and blame whoever does not know in time; also after the fault has ended."""
-        if not fault.symbols:
+        if not fault.symbols and not fault.health:
             return
         truth = self.truth
         limit = max(fault.notice_s, HEALTH_S) * 1000
@@ -159,13 +168,19 @@ class Conductor:
         """Wait until everything is live again and blame what takes longer than it may; False when it never is."""
         truth = self.truth
         blamed = False
+        looked = truth.now
         while measured.live_s is None:
             now = (truth.now - ended) / 1000
             behind = self.note_recovery(measured, ended)
+            looked = truth.now
             if not behind and await self._rest_is_live(ended):
                 measured.live_s = (truth.now - ended) / 1000
                 if measured.live_s * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
-                    truth.blame("not live again", "probe", f"REST gave all symbols only {measured.live_s:.1f} s after its end")
+                    truth.blame(
+                        "not live again",
+                        "probe",
+                        f"REST gave all symbols only {measured.live_s:.1f} s after its end, asked {(looked - ended) / 1000:.1f} s after",
+                    )
             elif now * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
                 blamed = True
                 some = dict(list(behind.items())[:5])
@@ -189,7 +204,13 @@ class Conductor:
         return behind
 
     async def _rest_is_live(self, ended: float) -> bool:
-        """One batch of all symbols: each with a value from after the end."""
-        await self.probe.request("/market/quotes?symbols=" + ",".join(self.probe.symbols), self.probe.symbols, 10)
+        """One batch of all stocks, and the others one by one: each with a value from after the end."""
+        probe = self.probe
+        await probe.request("/market/quotes?symbols=" + ",".join(probe.stocks), probe.stocks, 10)
+        for name in sorted(set(probe.symbols) - set(probe.stocks)) if not self._late(probe.stocks, ended) else []:
+            await probe.request(probe.path_of(name), [name], 10)
+        return not self._late(probe.symbols, ended)
+
+    def _late(self, names: list[str], ended: float) -> list[str]:
         newest = self.probe.view.newest
-        return all(newest.get(name, 0.0) >= ended for name in self.probe.symbols if name not in self.truth.still)
+        return [name for name in names if name not in self.truth.still and newest.get(name, 0.0) < ended]

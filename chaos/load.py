@@ -13,7 +13,7 @@ import trio
 
 from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
 from chaos.conductor import Conductor
-from chaos.faults import BASE_RATE, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, Menu, drop_of
+from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, Menu, drop_of
 from chaos.processes import START_S, Control, Program, program
 from chaos.streams import Gate, Listener, make_listeners
 from chaos.truth import Break, Symbol, Truth, View
@@ -30,6 +30,7 @@ _STEADY = 4
 _LAG_WINDOW = 300
 _EXCERPT = 6
 _LAG_STEP_S = 0.02
+_OTHER_KINDS = frozenset({"CASH", "FUT", "OPT"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,14 +146,15 @@ def _environment(gateway_port: int, options: Options) -> dict[str, str]:
         "IBACTORS_PROBE_TIMEOUT_SECONDS": str(PROBE_TIMEOUT_S),
         "IBACTORS_CONNECT_TIMEOUT_SECONDS": str(CONNECT_TIMEOUT_S),
         "IBACTORS_QUOTE_TIMEOUT_SECONDS": str(QUOTE_TIMEOUT_S),
+        "IBACTORS_CLIENT_ID": str(CLIENT_IDS[0]),
+        "IBACTORS_CLIENT_IDS": str(len(CLIENT_IDS)),
         **options.settings,
     }
 
 
 async def _assemble(options: Options, simulator: Program, service: Program, control: Control, port: int) -> World:
     offset, instruments = await control.clock()
-    names = [f"S{number:03}" for number in range(1, options.symbols + 1)]
-    truth = Truth([Symbol(name=name, **instruments[name]) for name in names], offset_ms=offset)
+    truth = Truth(_choose(instruments, options.symbols), offset_ms=offset)
     truth.excerpt = lambda: list(service.tail)[-_EXCERPT:]
     gate = Gate()
     listeners = make_listeners(options.streams, truth, port, gate, options.seed)
@@ -178,6 +180,20 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         gate=gate,
         port=port,
     )
+
+
+def _choose(instruments: dict[str, dict[str, Any]], count: int) -> list[Symbol]:
+    """One instrument of each symbol that is no stock, from all farms there are, and as many made-up stocks as are wanted in all."""
+    found: dict[str, Symbol] = {}
+    for local_symbol, about in instruments.items():
+        if about["sec_type"] in _OTHER_KINDS:
+            found.setdefault(about["symbol"], _symbol(local_symbol, about))
+    stocks = (f"S{number:03}" for number in range(1, count - len(found) + 1))
+    return [*found.values(), *(_symbol(name, instruments[name]) for name in stocks)]
+
+
+def _symbol(local_symbol: str, about: dict[str, Any]) -> Symbol:
+    return Symbol(name=about["symbol"], local_symbol=local_symbol, **{key: value for key, value in about.items() if key != "symbol"})
 
 
 def _start(nursery: trio.Nursery, world: World) -> None:

@@ -15,6 +15,8 @@ _SMALL_BUFFER = 8 * 1024
 _BATCHING = 0.3
 _POLITE = 0.5
 """Shares of the clients that take batches, and that say goodbye."""
+_AGAIN_S = 1.0
+"""How long a client waits before it asks again for what was refused."""
 _DECODER = msgspec.json.Decoder(Message | list[Message])
 
 
@@ -59,6 +61,7 @@ class Listener:
         self._gate = gate
         self._random = random.Random(seed)
         self._batch = self._random.random() < _BATCHING
+        self._refused: set[str] = set()
 
     async def run(self) -> NoReturn:
         """Connect again and again."""
@@ -86,15 +89,16 @@ class Listener:
                 self.connected = False
                 self.view.wanted.clear()
                 self.view.told.clear()
+                self._refused.clear()
                 with trio.move_on_after(2, shield=True):
                     await stream.vanish()
 
     async def _talk(self, stream: StreamClient) -> None:
         names = sorted(self._truth.symbols)
         chosen = self._random.sample(names, self._random.randint(3, min(25, len(names))))
-        self.view.wanted = dict.fromkeys(chosen, self._truth.now)
-        await stream.send(msgspec.json.encode({"action": "subscribe", "symbols": chosen, "id": 1}).decode())
+        await self._subscribe(stream, chosen)
         self.connected = True
+        again_at = trio.current_time()
         leave_at = trio.current_time() + self._random.uniform(5, 20) if self.habit is Habit.FICKLE else float("inf")
         pause_at = trio.current_time() + self._random.uniform(2, 8)
         self._truth.checked["connections"] += 1
@@ -104,9 +108,22 @@ class Listener:
             with trio.move_on_after(1):
                 for text in await stream.receive():
                     self._take(text)
+            if self._refused and trio.current_time() > again_at:
+                await self._subscribe(stream, sorted(self._refused))
+                again_at = trio.current_time() + _AGAIN_S
             if self.habit is Habit.SLOW and trio.current_time() > pause_at and self._gate.is_open:
                 await self._pause()
                 pause_at = trio.current_time() + self._random.uniform(8, 14)
+
+    async def _subscribe(self, stream: StreamClient, names: list[str]) -> None:
+        self.view.wanted |= dict.fromkeys(names, self._truth.now)
+        self._refused.difference_update(names)
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(msgspec.json.encode(self._truth.symbols[name].fields).decode(), []).append(name)
+        for fields, members in groups.items():
+            command = {"action": "subscribe", "symbols": members, "id": 1, **msgspec.json.decode(fields)}
+            await stream.send(msgspec.json.encode(command).decode())
 
     async def _pause(self) -> None:
         self.view.wanted = dict.fromkeys(self.view.wanted, float("inf"))
@@ -131,8 +148,12 @@ class Listener:
 
     def _on_error(self, message: Message, received: float) -> None:
         self._truth.sign("error")
-        if not self._truth.excused(message.symbol, received - 2000, received):
+        if not self._truth.excuses(message.symbol, received - 2000, received):
             self._truth.blame("error for nothing", self.view.client, f"{message.symbol}: {message.code}: {message.message}")
+        if message.symbol in self.view.wanted:
+            # An error ends a subscription; this client asks again, as one would that wants the symbol.
+            del self.view.wanted[message.symbol]
+            self._refused.add(message.symbol)
 
     def behind(self, since: float) -> list[str]:
         """Subscribed symbols of which nothing has come that was sent after `since` and after the subscription, and should have."""
@@ -140,7 +161,9 @@ class Listener:
             return [] if self.habit is Habit.FICKLE else ["(not connected)"]
         grace = self._truth.now - RECOVERY_MS if self.habit is not Habit.PROMPT else float("inf")
         newest, still = self.view.newest, self._truth.still
-        return [name for name, wanted in self.view.wanted.items() if wanted < grace and name not in still and newest.get(name, 0.0) < since]
+        return sorted(self._refused) + [
+            name for name, wanted in self.view.wanted.items() if wanted < grace and name not in still and newest.get(name, 0.0) < since
+        ]
 
     def untold(self, begun: float, symbols: frozenset[str]) -> list[str]:
         """Symbols of which this client still holds a value from before a break and has not been told."""

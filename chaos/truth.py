@@ -35,6 +35,7 @@ class Message(msgspec.Struct, frozen=True):
     bid: float | None = None
     ask: float | None = None
     last: float | None = None
+    market_data_type: str = ""
     timestamp: str | None = None
     since: str | None = None
     connected: bool | None = None
@@ -49,12 +50,25 @@ class Message(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol:
-    """How an instrument's prices are read."""
+    """How an instrument is asked for, and how its prices are read."""
 
     name: str
+    """IB's symbol, which messages show: no two instruments of a run have the same."""
+    local_symbol: str
     number: int
     farm: str
     tick: float
+    sec_type: str
+    con_id: int
+    exchange: str
+    currency: str
+
+    @property
+    def fields(self) -> dict[str, str | int]:
+        """What a request says besides the symbol; nothing for a US stock."""
+        if self.sec_type == "STK":
+            return {}
+        return {"sec_type": self.sec_type, "exchange": self.exchange, "currency": self.currency, "con_id": self.con_id}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +80,10 @@ class Break:
     session: bool
     begun: float
     void_from: float
+    """Infinite where values may be unavailable, but are not void."""
     ended: float = float("inf")
+    statuses: frozenset[int] = frozenset()
+    """What REST may answer besides the usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +134,8 @@ class Truth:
         """Symbols that do not tick now although nothing is broken: halted, or set to a price."""
         self.rested_until: dict[str, float] = {}
         """Until then such a symbol may show a value that is older than its timestamp, as something else of it was news."""
+        self.kinds: list[tuple[float, float, str]] = [(0.0, 0.0, "live")]
+        """Changes between live and delayed data: when the command was sent, when it was done, what comes from then on."""
         self.newest: dict[str, int] = collections.defaultdict(int)
         """The newest bid of each symbol that any prompt client has seen."""
         self.checked = collections.Counter[str]()
@@ -155,12 +174,13 @@ class Truth:
         elif count == _EXAMPLES + 1:
             print(f"VIOLATION {found.at_s:8.2f} s  {rule}: more of this kind are only counted  [{found.faults or 'calm'}]", flush=True)
 
-    def excused(self, symbol: str | None, begun: float, ended: float) -> bool:
-        """Whether a symbol (None: the session) may have been unavailable at some time between."""
-        return any(
-            b.begun <= ended and b.ended + RECOVERY_MS + self.lag_ms >= begun and (symbol in b.symbols if symbol else b.session)
+    def excuses(self, symbol: str | None, begun: float, ended: float) -> list[Break]:
+        """Why a symbol (None: the session) may have been unavailable at some time between; empty if it may not."""
+        return [
+            b
             for b in self.breaks
-        )
+            if b.begun <= ended and b.ended + RECOVERY_MS + self.lag_ms >= begun and (symbol in b.symbols if symbol else b.session)
+        ]
 
     def void_before(self, symbol: str, at: float) -> float:
         """Values of a symbol that were sent before this must not be shown at `at`."""
@@ -171,7 +191,7 @@ class Truth:
         """Fold breaks that ended long ago into one time a symbol, so that a long run stays fast."""
         old = [b for b in self.breaks if b.ended < self.now - _REMEMBER_MS]
         for b in old:
-            for symbol in b.symbols:
+            for symbol in b.symbols if b.void_from < float("inf") else ():
                 self._floors[symbol] = max(b.begun, self._floors.get(symbol, 0.0))
         self.breaks = [b for b in self.breaks if b not in old]
 
@@ -190,7 +210,9 @@ class Truth:
         for side, bit in _SIDES:
             price: float | None = getattr(quote, side)
             if price is not None:
-                newest = max(newest, self._check_price(view, symbol, side, bit, price, received, void))
+                sent = self._check_price(view, symbol, side, bit, price, received, void)
+                self._check_kind(view, quote, f"{symbol.name} {side}", sent)
+                newest = max(newest, sent)
         self._check_age(view, quote, symbol, newest)
         view.newest[symbol.name] = max(newest, view.newest.get(symbol.name, 0))
         if view.prompt:
@@ -215,6 +237,12 @@ class Truth:
         view.seen[symbol.name, side] = max(sent, before)
         return sent
 
+    def _check_kind(self, view: View, quote: Message, what: str, sent: int) -> None:
+        asked, done, kind = next(change for change in reversed(self.kinds) if change[0] - FUTURE_MS <= sent)
+        if sent > done + FUTURE_MS and quote.market_data_type != kind:
+            since = f"{sent - asked:.0f} ms after data became {kind}"
+            self.blame("wrong kind", view.client, f"{what}, sent {since}, is shown as {quote.market_data_type}")
+
     def _check_age(self, view: View, quote: Message, symbol: Symbol, newest: int) -> None:
         if quote.timestamp is None or not newest or symbol.name in self.still or self.rested_until.get(symbol.name, 0.0) > self.now:
             return
@@ -231,7 +259,7 @@ class Truth:
         begun = max((b.begun for b in self.breaks if b.begun + FUTURE_MS <= since and name in b.symbols), default=0.0)
         view.void_before[name] = max(begun, view.void_before.get(name, 0.0))
         self.sign("stale")
-        if not self.excused(name, received - ARRIVAL_MS, received) and view.prompt:
+        if not self.excuses(name, received - ARRIVAL_MS, received) and view.prompt:
             self.blame("stale for nothing", view.client, f"{name}: {stale.code}: {stale.reason}")
 
     def sign(self, kind: str) -> None:

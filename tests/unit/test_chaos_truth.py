@@ -16,7 +16,22 @@ NUMBER = 7
 
 @pytest.fixture
 async def truth() -> Truth:
-    return Truth([Symbol(name="S001", number=NUMBER, farm="usfarm", tick=0.01)], offset_ms=20_000 - trio.current_time() * 1000)
+    return Truth(
+        [
+            Symbol(
+                name="S001",
+                local_symbol="S001",
+                number=NUMBER,
+                farm="usfarm",
+                tick=0.01,
+                sec_type="STK",
+                con_id=1,
+                exchange="SMART",
+                currency="USD",
+            )
+        ],
+        offset_ms=20_000 - trio.current_time() * 1000,
+    )
 
 
 @pytest.fixture
@@ -26,7 +41,7 @@ def view(truth: Truth) -> View:
 
 def quote(sent: float, *, number: int = NUMBER, symbol: str = "S001") -> Message:
     ticks = int(sent) * 1000 + 2 * number
-    return Message(type="quote", symbol=symbol, bid=ticks * 0.01, ask=(ticks + 1) * 0.01, last=ticks * 0.01)
+    return Message(type="quote", symbol=symbol, bid=ticks * 0.01, ask=(ticks + 1) * 0.01, last=ticks * 0.01, market_data_type="live")
 
 
 def broken(truth: Truth, *, notice_ms: float = 1000, ended: float = float("inf")) -> Break:
@@ -118,17 +133,17 @@ async def test_stale_without_a_break_is_blamed(truth: Truth, view: View) -> None
 
 async def test_old_value_with_a_fresh_timestamp_is_blamed(truth: Truth, view: View) -> None:
     old = quote(truth.now - 5000)
-    fresh = Message(type="quote", symbol="S001", bid=old.bid, timestamp=wall_now())
+    fresh = Message(type="quote", symbol="S001", bid=old.bid, market_data_type="live", timestamp=wall_now())
     truth.check_quote(view, fresh, truth.now)
     assert rules(truth) == {"wrong timestamp"}
 
 
 async def test_excuses_last_for_the_time_of_recovery(truth: Truth, autojump_clock: MockClock) -> None:
     broken(truth, ended=truth.now)
-    assert truth.excused("S001", truth.now, truth.now)
-    assert truth.excused(None, truth.now, truth.now)
+    assert truth.excuses("S001", truth.now, truth.now)
+    assert truth.excuses(None, truth.now, truth.now)
     await trio.sleep(5.1)
-    assert not truth.excused("S001", truth.now, truth.now)
+    assert not truth.excuses("S001", truth.now, truth.now)
 
 
 async def test_commands_without_recipe_are_named() -> None:

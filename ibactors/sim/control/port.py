@@ -102,11 +102,20 @@ def stats(server: Server) -> dict[str, object]:
 
 
 def clock(gateway: Gateway) -> str:
-    """What `clock` answers: milliseconds since the start, and each instrument's number in prices, farm and tick."""
+    """What `clock` answers: milliseconds since the start; of each instrument its number in prices, farm, tick and contract."""
     if gateway.clock is None:
         return "error: prices do not tell the time; start the simulator with --prices clock"
     instruments = {
-        i.local_symbol: {"number": gateway.clock.number(i), "farm": i.farm, "tick": float(i.min_tick)}
+        i.local_symbol: {
+            "number": gateway.clock.number(i),
+            "farm": i.farm,
+            "tick": float(i.min_tick),
+            "symbol": i.symbol,
+            "sec_type": i.sec_type,
+            "con_id": i.con_id,
+            "exchange": i.exchanges[0],
+            "currency": i.currency,
+        }
         for i in gateway.catalogue.by_con_id.values()
     }
     return json.dumps({"milliseconds": gateway.clock.milliseconds, "instruments": instruments})
