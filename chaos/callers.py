@@ -57,6 +57,7 @@ class Caller:
         self.random = random.Random(seed)
         self.symbols = sorted(truth.symbols)
         self.stocks = sorted(name for name, symbol in truth.symbols.items() if not symbol.fields)
+        self.others = sorted(set(self.symbols) - set(self.stocks))
 
     async def run(self, ask: "Callable[[Caller], tuple[str, list[str], float]]", pause_s: float) -> NoReturn:
         """Ask what `ask` chooses, again and again."""

@@ -46,7 +46,8 @@ class Conductor:
     listeners: list[Listener]
     menu: Menu
     chance: random.Random
-    probe: Caller
+    probes: list[Caller]
+    """The first asks for all stocks at once, each of the others for one symbol that is no stock."""
     measured: list[Measured] = field(default_factory=list)
 
     async def run(self, until_s: float) -> None:
@@ -204,13 +205,11 @@ class Conductor:
         return behind
 
     async def _rest_is_live(self, ended: float) -> bool:
-        """One batch of all stocks, and the others one by one: each with a value from after the end."""
-        probe = self.probe
-        await probe.request("/market/quotes?symbols=" + ",".join(probe.stocks), probe.stocks, 10)
-        for name in sorted(set(probe.symbols) - set(probe.stocks)) if not self._late(probe.stocks, ended) else []:
-            await probe.request(probe.path_of(name), [name], 10)
-        return not self._late(probe.symbols, ended)
-
-    def _late(self, names: list[str], ended: float) -> list[str]:
-        newest = self.probe.view.newest
-        return [name for name in names if name not in self.truth.still and newest.get(name, 0.0) < ended]
+        """All symbols asked for at the same time: each with a value from after the end."""
+        first, *others = self.probes
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(first.request, "/market/quotes?symbols=" + ",".join(first.stocks), first.stocks, 10)
+            for probe, name in zip(others, first.others, strict=True):
+                nursery.start_soon(probe.request, probe.path_of(name), [name], 10)
+        newest = {name: sent for probe in self.probes for name, sent in probe.view.newest.items()}
+        return all(newest.get(name, 0.0) >= ended for name in self.truth.symbols if name not in self.truth.still)

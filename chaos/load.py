@@ -166,7 +166,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         listeners=listeners,
         menu=Menu(await control.commands(), only=options.only),
         chance=random.Random(f"{options.seed}:faults"),
-        probe=Caller(View(client="probe"), truth, port, gate, f"{options.seed}:probe"),
+        probes=[_probe(name, truth, port, gate) for name in ("stocks", *(x.name for x in truth.symbols.values() if x.fields))],
     )
     return World(
         options=options,
@@ -180,6 +180,10 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         gate=gate,
         port=port,
     )
+
+
+def _probe(name: str, truth: Truth, port: int, gate: Gate) -> Caller:
+    return Caller(View(client=f"probe/{name}"), truth, port, gate, name)
 
 
 def _choose(instruments: dict[str, dict[str, Any]], count: int) -> list[Symbol]:

@@ -32,6 +32,9 @@ class PacketListener(Protocol):
     def packet_arrived(self) -> None:
         """Bytes arrived."""
 
+    def heard(self) -> None:
+        """A whole frame was among them: the gateway lives, and what it says is understood."""
+
     def packet_done(self) -> None:
         """All complete frames among them have been handled."""
 
@@ -85,6 +88,8 @@ class GatewayClient(Client):
             self.tally.received += 1
             self._on_frame(fields)
         self._data = buffer[start:]
+        if start:
+            self.inbox.heard()
         self.inbox.packet_done()
 
     def _on_frame(self, fields: list[str]) -> None:

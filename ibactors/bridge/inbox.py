@@ -64,7 +64,7 @@ class Inbox:
         self.reason = "The gateway closed the connection."
         self.reason_code: int | None = None
         self._arrived = time.time()
-        self._packet = trio.Event()
+        self._frame = trio.Event()
         self._touched: dict[int, Line] = {}
         self.connectivity = Connectivity()
         self.on_change: Callable[[Effect], None] = _ignore
@@ -74,9 +74,9 @@ class Inbox:
         self.on_abandoned: Callable[[int], None] = _ignore
         """Called with the id of a line that the gateway may hold although nobody listens to it any more."""
 
-    def next_packet(self) -> trio.Event:
-        """Set when the next network packet has arrived."""
-        return self._packet
+    def next_frame(self) -> trio.Event:
+        """Set when the next frame is complete. Bytes alone are no answer: a length that was misread would swallow all that follow."""
+        return self._frame
 
     def end_all(self, error: GatewayDisconnected) -> None:
         """End every open request; lines just stop, their actors hear of it as a change of the session."""
@@ -98,9 +98,11 @@ class Inbox:
 
     def packet_arrived(self) -> None:
         self._arrived = time.time()
+
+    def heard(self) -> None:
         self.heard_at = trio.current_time()
-        self._packet.set()
-        self._packet = trio.Event()
+        self._frame.set()
+        self._frame = trio.Event()
 
     def packet_done(self) -> None:
         touched, self._touched = self._touched, {}

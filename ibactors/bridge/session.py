@@ -215,7 +215,7 @@ async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings)
         if trio.current_time() < inbox.heard_at + settings.idle_before_probe:
             continue
         client.reqCurrentTime()
-        heard = inbox.next_packet()
+        heard = inbox.next_frame()
         with trio.move_on_after(settings.probe_deadline / 4):
             await heard.wait()
         if not heard.is_set():

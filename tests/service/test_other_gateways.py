@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.conftest import ErrorLog, running_service
-from tests.service.scripted import REAL, STARTUP, Script, scripted_gateway
+from tests.service.scripted import REAL, STARTUP, Script, running_script, scripted_gateway
 
 
 @pytest.mark.parametrize("version", [164, 173, 176, 178])
@@ -142,3 +142,24 @@ async def test_what_is_no_gateway_is_left_and_tried_again(garbage: bytes, error_
             assert (await service.get("/health"))["status"] == "degraded"
         nursery.cancel_scope.cancel(reason="the test is over")
     assert not error_log.take()
+
+
+async def test_a_frame_that_never_ends_is_silence() -> None:
+    """Bytes alone are no sign of life: after a length that was misread all that follows is swallowed, and old prices would stay."""
+    async with (
+        running_script(REAL) as scripted,
+        running_service(gateway_port=scripted.port, probe_idle=0.2, probe_timeout=0.4) as service,
+        trio.open_nursery() as nursery,
+    ):
+        await service.get("/market/quote/TSLA")
+
+        async def talk() -> None:
+            while True:
+                await scripted.push_bytes(b"1\x006\x00")
+                await trio.sleep(0.05)
+
+        await scripted.push_bytes((1_000_000).to_bytes(4, "big"))
+        nursery.start_soon(talk)
+        health = await service.until("/health", lambda response: not response.json()["ib_connected"], within=2)
+        assert "silent" in health.json()["reason"]
+        nursery.cancel_scope.cancel(reason="the test is over")
