@@ -9,7 +9,7 @@ from chaos.callers import Caller, HealthWatch
 from chaos.faults import SILENCE_NOTICE_S, Fault, Menu
 from chaos.processes import Control
 from chaos.streams import Listener
-from chaos.truth import ARRIVAL_MS, RECOVERY_MS, Break, Truth
+from chaos.truth import ARRIVAL_MS, RECOVERY_MS, Break, Kind, Truth
 
 GIVE_UP_S = 20.0
 HEALTH_S = 2.0
@@ -106,22 +106,23 @@ class Conductor:
         begun = truth.now
         truth.still |= fault.still
         breaks = self._breaks(fault, begun)
-        for command in fault.begin:
-            await self.control.do(command)
-        if fault.delayed:
-            truth.kinds.append((begun, truth.now, "delayed"))
+        await self._do(fault.begin, "delayed" if fault.delayed else None)
         # A connection that is refused to begin with is an end without a beginning: only `hold_s` tells.
         await trio.sleep(fault.hold_s)
-        ending = truth.now
-        for command in fault.end:
-            await self.control.do(command)
-        if fault.delayed:
-            truth.kinds.append((ending, truth.now, "live"))
+        await self._do(fault.end, "live" if fault.delayed else None)
         truth.still -= fault.still
         truth.rested_until |= dict.fromkeys(fault.still, truth.now + ARRIVAL_MS)
         await trio.sleep(fault.linger_s)
         for found in breaks:
             found.ended = truth.now
+
+    async def _do(self, commands: tuple[str, ...], kind: str | None) -> None:
+        changes = [Kind(name=kind, asked=self.truth.now)] if kind else []
+        self.truth.kinds += changes
+        for command in commands:
+            await self.control.do(command)
+        for change in changes:
+            change.done = self.truth.now
 
     def _breaks(self, fault: Fault, begun: float) -> list[Break]:
         """What a fault breaks, and what it may seem to break."""

@@ -86,6 +86,15 @@ class Break:
     """What REST may answer besides the usual."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Kind:
+    """A change between live and delayed data; what is sent between asking for it and its being done may be of either."""
+
+    name: str
+    asked: float
+    done: float = float("inf")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
     """Something that must not happen."""
@@ -134,8 +143,7 @@ class Truth:
         """Symbols that do not tick now although nothing is broken: halted, or set to a price."""
         self.rested_until: dict[str, float] = {}
         """Until then such a symbol may show a value that is older than its timestamp, as something else of it was news."""
-        self.kinds: list[tuple[float, float, str]] = [(0.0, 0.0, "live")]
-        """Changes between live and delayed data: when the command was sent, when it was done, what comes from then on."""
+        self.kinds = [Kind(name="live", asked=0.0, done=0.0)]
         self.newest: dict[str, int] = collections.defaultdict(int)
         """The newest bid of each symbol that any prompt client has seen."""
         self.checked = collections.Counter[str]()
@@ -240,9 +248,9 @@ class Truth:
         return sent
 
     def _check_kind(self, view: View, quote: Message, what: str, sent: int) -> None:
-        asked, done, kind = next(change for change in reversed(self.kinds) if change[0] - FUTURE_MS <= sent)
-        if sent > done + FUTURE_MS and quote.market_data_type != kind:
-            since = f"{sent - asked:.0f} ms after data became {kind}"
+        kind = next(x for x in reversed(self.kinds) if x.asked - FUTURE_MS <= sent)
+        if sent > kind.done + FUTURE_MS and quote.market_data_type != kind.name:
+            since = f"{sent - kind.asked:.0f} ms after data became {kind.name}"
             self.blame("wrong kind", view.client, f"{what}, sent {since}, is shown as {quote.market_data_type}")
 
     def _check_age(self, view: View, quote: Message, symbol: Symbol, newest: int) -> None:
