@@ -183,6 +183,12 @@ def _delivery(command: str) -> Recipe:
     return recipe
 
 
+def _drip(chance: random.Random, truth: Truth) -> Fault:
+    # So slow that everything comes late, what tells of a second fault too; a late value has no other mark of its age than the price.
+    hold = chance.uniform(1, 3)
+    return Fault(name="drip", begin=("drip on",), end=("drip off",), hold_s=hold, still=_all(truth), alone=True)
+
+
 def _connectivity(code: str, lost: str = "1100") -> Recipe:
     def recipe(chance: random.Random, truth: Truth) -> Fault:
         hold = chance.uniform(0.5, 5)
@@ -379,7 +385,7 @@ RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("half-open",): (_half_open,),
     ("split",): (_delivery("split"),),
     ("glue",): (_delivery("glue"),),
-    ("drip",): (_delivery("drip"),),
+    ("drip",): (_drip,),
     ("farm-down", "farm-up"): (_farm,),
     ("dead-farm", "late-cancel"): (_dead_farm,),
     ("error",): (
