@@ -30,7 +30,7 @@ UNREAD_LINES = 1000
 """Lines that wait for a reader."""
 READER_PATIENCE = 5.0
 """Seconds that the program has to wait for a reader when so many lines wait; then the oldest go until somebody reads again."""
-LOGGED_LINES = 200
+LOGGED_LINES = 1000
 """Lines of a child that are logged within LOG_PERIOD at most."""
 LOG_PERIOD = 10.0
 KILL_PATIENCE = 5.0
@@ -144,23 +144,27 @@ async def open_child(
         )
         send, lines = trio.open_memory_channel[str](UNREAD_LINES)
         child = Child(name, process, lines)
+        # What it says while it is being ended is read, too; a full pipe would stop it from ending.
+        reading = trio.CancelScope(shield=True)
         with lines:
             try:
-                nursery.start_soon(_read, child, process, send, secrets or Secrets(), name=f"child:{name}")
+                nursery.start_soon(_read, child, process, send, secrets or Secrets(), reading, name=f"child:{name}")
                 yield child
             finally:
                 with trio.move_on_after(grace + 2 * KILL_PATIENCE, shield=True):
                     await child.end(grace)
                 # Only a process that escaped a killed keeper can still hold the pipe open.
-                nursery.cancel_scope.deadline = trio.current_time() + LAST_LINES
+                reading.deadline = trio.current_time() + LAST_LINES
 
 
-async def _read(child: Child, process: trio.Process, send: trio.MemorySendChannel[str], secrets: Secrets) -> None:
+async def _read(
+    child: Child, process: trio.Process, send: trio.MemorySendChannel[str], secrets: Secrets, reading: trio.CancelScope
+) -> None:
     """Keep the pipe empty and hand on what comes, until all who could write are gone."""
     assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
     # A secret must not be cut in two before it is masked.
     cutter, log = LineCutter(LINE_LIMIT + secrets.longest), _ChildLog(child.name, secrets)
-    with send, child.lines.clone() as spare:
+    with reading, send, child.lines.clone() as spare:
         outlet = _Outlet(send, spare)
         while True:
             chunk = None
@@ -182,21 +186,19 @@ class _Outlet:
     def __init__(self, send: trio.MemorySendChannel[str], spare: trio.MemoryReceiveChannel[str]) -> None:
         self._send = send
         self._spare = spare
-        self._patience = READER_PATIENCE
+        self._read = True
 
     async def give(self, line: str) -> None:
         """Put *line* in the channel."""
-        try:
-            self._send.send_nowait(line)
-            self._patience = READER_PATIENCE
-            await trio.lowlevel.checkpoint()
-        except trio.WouldBlock:
-            with trio.move_on_after(self._patience) as waiting:
+        self._read = self._read or self._send.statistics().current_buffer_used < UNREAD_LINES
+        if self._read:
+            with trio.move_on_after(READER_PATIENCE) as waiting:
                 await self._send.send(line)
-            if waiting.cancelled_caught:
-                self._patience = 0.0
-                self._spare.receive_nowait()
-                self._send.send_nowait(line)
+            self._read = not waiting.cancelled_caught
+        if not self._read:
+            self._spare.receive_nowait()
+            self._send.send_nowait(line)
+            await trio.lowlevel.checkpoint()
 
 
 class LineCutter:

@@ -83,6 +83,18 @@ def test_a_login_that_works_shows_its_steps_and_no_failure() -> None:
     assert not any(finding.sign.failure for finding in steps)
 
 
+def test_a_clean_stop_is_no_login() -> None:
+    lines = (
+        f"{AT}CommandServer received command: STOP",
+        f"{AT}Closing command channel",
+        f"{AT}Login has completed: exiting via [File, Close] menu",
+        "IBC returned exit status 0",
+        "autorestart file not found: full authentication will be required",
+        "Gateway finished",
+    )
+    assert findings(*lines) == []
+
+
 def test_a_wrong_password_is_a_failure_before_the_launcher_starts_again() -> None:
     signs = [finding.sign for finding in findings(f"{AT}Login failed", f"{AT}Cold restart in progress", "IBC will cold-restart shortly")]
     assert signs == [Sign.BAD_CREDENTIALS, Sign.RESTARTING, Sign.RESTARTING]
