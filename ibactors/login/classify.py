@@ -83,16 +83,17 @@ class Classifier:
     """Reads the output of one launcher from its start."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self._rules = rules.rules
+        self._searches = [rule.pattern.search for rule in rules.rules]
         self._message: Finding | None = None
 
     def feed(self, line: str) -> Finding | None:
         """What *line* tells, if anything: a later line of a message is told with the whole message so far."""
-        if _IBC.search(line):
+        if _IBC.match(line):
             self._message = None
-        for rank, rule in enumerate(self._rules.rules):
-            match = rule.pattern.search(line)
-            if match:
+        for rank, search in enumerate(self._searches):
+            if match := search(line):
+                rule = self._rules[rank]
                 finding = Finding(sign=rule.sign, text=_text(line), rank=rank, rule=rule.name, wait_s=_wait(match))
                 if rule.message:
                     self._message = finding
