@@ -1,10 +1,12 @@
-"""The commands: demo, serve, simulate, health.
+"""The commands: demo, serve, simulate, health, tasks.
 
 Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
 """
 
 import argparse
+import faulthandler
 import http.client
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -12,7 +14,7 @@ from dataclasses import replace
 import structlog
 import trio
 
-from ibactors import __version__, logs
+from ibactors import __version__, logs, taskview
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
 from ibactors.service import run_demo, run_service, start_simulator, watch_signals
@@ -64,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--scenario", metavar="FILE", help="control commands and their times (default: none)")
     health = commands.add_parser("health", help="exit 0 when the local service is healthy")
     health.set_defaults(command=_health)
+    tasks = commands.add_parser("tasks", help="the task tree of a running service: which task waits where, and for how long")
+    taskview.add_arguments(tasks)
+    tasks.set_defaults(command=taskview.run)
     return parser
 
 
@@ -154,6 +159,8 @@ def _run(body: Callable[[trio.Event], Awaitable[None]]) -> int:
             await body(stop)
             nursery.cancel_scope.cancel(reason="the command is done")
 
+    # For an event loop that is blocked, where SIGUSR1 has to wait: the stacks of all threads, without locals, to stderr.
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
     try:
         trio.run(root)
     except ExceptionGroup as group:
