@@ -36,7 +36,7 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     render: list[Any] = (
         [_structured_exception, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_exception)]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=_write_exception)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

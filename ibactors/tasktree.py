@@ -98,7 +98,7 @@ def _scopes(task: trio.lowlevel.Task) -> list[Scope]:
     scopes = []
     while status is not None and status is not outside:
         scope = status._scope  # noqa: SLF001
-        deadline_in = scope.deadline - trio.current_time()
+        deadline_in = max(scope.deadline - trio.current_time(), 0.0)
         scopes.append(
             Scope(
                 deadline_in=round(deadline_in, 3) if deadline_in < float("inf") else None,

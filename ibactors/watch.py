@@ -121,7 +121,7 @@ class Watch(trio.abc.Instrument):
         if present < self._next_log:
             self._unlogged += 1
             return
-        log.warning("slow_step", task=step.task, seconds=step.seconds, unlogged_before=self._unlogged, **_places(step.stack))
+        log.warning("slow_step", task=step.task, seconds=step.seconds, **_places(step.stack), unlogged_before=self._unlogged)
         self._next_log, self._unlogged = present + _LOG_INTERVAL, 0
 
     # the watching thread's side

@@ -1,0 +1,76 @@
+"""The service with two bugs put in at its outermost edge, where the simulator can set them off: prices that the code cannot take.
+
+`python -m tests.incidents.faulty serve …` is `ibactors serve …` otherwise.
+"""
+
+import sys
+import time
+from functools import partial
+from typing import Any, NoReturn, cast
+
+import trio
+
+from ibactors import cli, service
+from ibactors.bridge.lines import LineListener
+from ibactors.bridge.session import Session, SessionSettings, run_session
+from ibactors.model import ContractInfo, Instrument, Quote
+
+CRASHES, STALLS = 666.0, 777.0
+"""Bid prices that set off the bugs."""
+STALL = 3.0
+"""Seconds."""
+
+
+class NotAQuote:
+    """What no code can handle."""
+
+
+class FaultyListener:
+    """Stands between a market-data line and its symbol actor."""
+
+    def __init__(self, listener: LineListener) -> None:
+        self._listener = listener
+        self.failed = listener.failed
+        self.interrupted = listener.interrupted
+        self.resumed = listener.resumed
+        self._last: float | None = None
+
+    def ticked(self, quote: Quote) -> None:
+        new, self._last = quote.bid != self._last, quote.bid
+        if new and quote.bid == CRASHES:
+            self._listener.ticked(cast("Quote", NotAQuote()))
+            return
+        if new and quote.bid == STALLS:
+            look_up_rating(quote.symbol)
+        self._listener.ticked(quote)
+
+
+def look_up_rating(_symbol: str) -> None:
+    """A blocking call where none may be."""
+    time.sleep(STALL)
+
+
+async def run_faulty_session(settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    """A session as ever, but for the listeners of its lines."""
+
+    class Status:
+        def started(self, session: Session) -> None:
+            opened = session.open_line
+            listening: dict[str, FaultyListener] = {}
+
+            def open_line(instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
+                # The price that caused the crash is still there when the next incarnation opens its line.
+                last = listening[instrument.name]._last if instrument.name in listening else None  # noqa: SLF001
+                faulty = listening[instrument.name] = FaultyListener(listener)
+                faulty._last = last  # noqa: SLF001
+                return opened(instrument, contract, faulty)
+
+            session.open_line = open_line  # type: ignore[method-assign]
+            task_status.started(session)
+
+    await run_session(settings, task_status=cast("Any", Status()))
+
+
+if __name__ == "__main__":
+    cli.run_service = partial(service.run_service, run=run_faulty_session)  # type: ignore[attr-defined]
+    cli.main(sys.argv[1:])

@@ -1,0 +1,74 @@
+"""Five incidents, as whoever is woken at night meets them. Each plays one and types the commands that docs/debugging.md shows."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+
+from tests.incidents.faulty import CRASHES, STALL, STALLS
+from tests.incidents.scene import SHOWN_URL, Scene, open_scene
+
+
+async def crash(scene: Scene) -> None:
+    """A symbol's actor crashes."""
+    await scene.quietly(f"curl -s {SHOWN_URL}/market/quote/TSLA")
+    await scene.simulator(f"set TSLA {CRASHES:g} {CRASHES + 1:g} {CRASHES:g}")
+    await scene.until("service.log", "actor_crashed")
+    await scene.type(f"curl -s '{SHOWN_URL}/debug/actors?format=text'", until="symbol:TSLA +running")
+    await scene.type(f"curl -s '{SHOWN_URL}/debug/actors/symbol:TSLA?format=text'")
+    await scene.type("grep actor_crashed service.log")
+    await scene.type(f"curl -s {SHOWN_URL}/metrics | grep ^ibactors_actor_restarts")
+
+
+async def mute(scene: Scene) -> None:
+    """The gateway keeps its socket open and says nothing."""
+    await scene.simulator("mute")
+    await scene.until("service.log", "phase=backing_off")
+    await scene.type(f"curl -s {SHOWN_URL}/health")
+    await scene.type("grep session_changed service.log")
+    await scene.type(f"curl -s {SHOWN_URL}/metrics | grep -E '^ibactors_session_(up|phase).* 1'")
+    await scene.simulator("unmute")
+    await scene.type("grep session_changed service.log | tail -1", until="phase=up")
+
+
+async def slow_client(scene: Scene) -> None:
+    """One WebSocket client does not read."""
+    await scene.simulator("rate 1000")
+    parts = urlsplit(scene.url)
+    await scene.start(scene.nursery, "tests.incidents.slow_client", str(parts.hostname), str(parts.port), output="slow.log")
+    await scene.type(f"curl -s {SHOWN_URL}/metrics | grep -E '^ibactors_(streams_open|slow_reader)'", until=r"skips_total [1-9]")
+    await trio.sleep(2)  # for a waiting time that can be seen
+    await scene.type(f"ibactors tasks --url {SHOWN_URL} | grep -A 4 'ws:/ws/stream'")
+    await scene.simulator("rate 5")
+
+
+async def blocked_loop(scene: Scene) -> None:
+    """Something blocks the event loop."""
+    await scene.quietly(f"curl -s {SHOWN_URL}/market/quote/TSLA")
+    await scene.simulator(f"set TSLA {STALLS:g} {STALLS + 1:g} {STALLS:g}")
+    await scene.type(f'curl -s -m 0.8 {SHOWN_URL}/health/live; echo "curl ended with $?"', until="ended with 28")
+    await scene.type("kill -USR2 $PID; sleep 0.2; grep -A 6 'Current thread' service.log", until="look_up_rating")
+    await scene.until("service.log", "slow_step")
+    await trio.sleep(STALL / 10)
+    await scene.type("grep loop_blocked service.log")
+    await scene.type(f"curl -s '{SHOWN_URL}/debug/loop?format=text'")
+
+
+INCIDENTS: dict[str, tuple[Callable[[Scene], Awaitable[None]], dict[str, str]]] = {
+    "crash": (crash, {}),
+    "mute": (mute, {"IBACTORS_PROBE_IDLE_SECONDS": "1"}),
+    "slow-client": (slow_client, {}),
+    "blocked-loop": (blocked_loop, {}),
+}
+"""By the name that docs/debugging.md marks their place with; with the settings of the service."""
+
+
+@asynccontextmanager
+async def played(name: str, folder: Path) -> AsyncIterator[Scene]:
+    """The incident was played; its processes still run inside the block."""
+    play, settings = INCIDENTS[name]
+    async with open_scene(folder, **settings) as scene:
+        await play(scene)
+        yield scene

@@ -1,0 +1,56 @@
+"""Five incidents with real processes: what the operator sees names the cause, and docs/debugging.md shows it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.incidents.__main__ import DOCUMENT, place_of
+from tests.incidents.incidents import INCIDENTS, played
+
+NAMED: dict[str, tuple[str, ...]] = {
+    "crash": (
+        r"symbol:TSLA +running .* 1 .*TypeError: Encoding objects of type NotAQuote is unsupported",
+        r"(?m)^TypeError: Encoding objects of type NotAQuote is unsupported\nwhile actor 'symbol:TSLA' handled Ticked\(",
+        r"actor_crashed .*actor=symbol:TSLA",
+        r'ibactors_actor_restarts_total\{kind="symbol"\} 1\.0',
+    ),
+    "mute": (
+        r'"status":"degraded".*"reason":"The gateway fell silent: no data for 1 s and no answer to a probe within 2 s\."',
+        r"phase=silent reason='The gateway is silent and has not answered a probe yet\.'",
+        r'ibactors_session_phase\{phase="backing_off"\} 1\.0',
+    ),
+    "slow-client": (
+        r"ibactors_slow_reader_skips_total [1-9]",
+        r"ws:/ws/stream#1 .* for [1-9]",
+    ),
+    "blocked-loop": (
+        r"curl ended with 28",
+        r'faulty\.py", line \d+ in look_up_rating',
+        r"loop_blocked .*where='look_up_rating \(faulty\.py:\d+\)'",
+        r"held it up for [23]\d\d\d\.\d ms(\n  .*)*FaultyListener\.ticked\n.* in look_up_rating",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+async def test_what_the_operator_sees_names_the_cause(name: str, tmp_path: Path):
+    async with played(name, tmp_path) as scene:
+        text = scene.text
+        for pattern in NAMED[name]:
+            assert re.search(pattern, text), f"{pattern}\nis not in\n{text}"
+        assert "DU1234567" not in text + scene.log
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_document_shows_an_output_that_names_the_cause(name: str):
+    found = place_of(name).search(DOCUMENT.read_text(encoding="utf-8"))
+    assert found is not None
+    for pattern in NAMED[name]:
+        assert re.search(pattern, found[0]), pattern
+
+
+async def test_crash_is_in_the_log_once(tmp_path: Path):
+    async with played("crash", tmp_path) as scene:
+        assert scene.log.count("actor_crashed") == 1
+        assert scene.log.count("Traceback (most recent call last)") == 1
