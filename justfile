@@ -42,6 +42,10 @@ faults:
 soak *args:
     python -m chaos soak "$@"
 
+# the incidents of docs/debugging.md, played again and written anew: [NAME…]
+incidents *args:
+    python -m tests.incidents "$@"
+
 # how much market data the simulator delivers on one core: [--clients 32] [--lines 100] [--rate 10] [--seconds 60] [--highest]
 bench-simulator *args:
     python benchmarks/simulator_load.py "$@"

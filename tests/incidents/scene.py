@@ -58,9 +58,10 @@ class Scene:
     async def until(self, output: str, pattern: str) -> re.Match[str]:
         """Wait for text in a process's output."""
         with trio.fail_after(DEADLINE):
-            while not (found := re.search(pattern, (self.folder / output).read_text())):
-                await trio.sleep(0.05)  # another process's file
-        return found
+            while True:
+                if found := re.search(pattern, (self.folder / output).read_text()):
+                    return found
+                await trio.sleep(0.05)
 
     async def simulator(self, command: str) -> None:
         """Send the simulator a control command, and tell of it."""
