@@ -188,3 +188,33 @@ async def test_secret_file_that_is_missing_is_one_clear_line(tmp_path: Path) -> 
     async with command("serve", IBACTORS_GATEWAY_HOST_FILE=missing) as process:
         assert await process.ended() == 2
         assert "IBACTORS_GATEWAY_HOST_FILE" in process.output
+
+
+async def test_tasks_prints_the_tree_of_a_running_service() -> None:
+    async with command("demo", "--port", "0") as demo:
+        url = (await demo.until(r"ibactors demo: (http://\S+)"))[1]
+        await demo.until("Stop with Ctrl-C")
+        port = url.rsplit(":", 1)[1]
+        async with command("tasks", PORT=port) as tasks:
+            assert await tasks.ended() == 0
+            assert re.search(r"─ actor:connection  Mailbox\.next \(kernel\.py:\d+\)  for \d+\.\d s", tasks.output)
+            assert "\x1b" not in tasks.output
+        async with command("tasks", "--url", url, "--color", "always") as tasks:
+            assert await tasks.ended() == 0
+            assert "\x1b[32mactor:connection\x1b[0m" in tasks.output
+        async with command("tasks", "--url", url, "--watch", "0.1") as tasks:
+            await tasks.until(r"(?s)(<init>.*){3}")
+            tasks.process.send_signal(signal.SIGINT)
+            assert await tasks.ended() == 0
+            assert "Traceback" not in tasks.output
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [("http://127.0.0.1:1", "Nothing answers at http://127.0.0.1:1"), ("ftp://x", "is no address"), ("127.0.0.1:x", "Nothing answers")],
+)
+async def test_tasks_of_nothing_is_one_clear_line(url: str, message: str) -> None:
+    async with command("tasks", "--url", url) as process:
+        assert await process.ended() == 1
+        assert message in process.output
+        assert len(process.output.splitlines()) == 1
