@@ -51,7 +51,7 @@ class Histogram:
             if below + count >= wanted:
                 low = BOUNDS[index - 1] if index else 0.0
                 high = min(BOUNDS[index] if index < len(BOUNDS) else self.highest, self.highest)
-                return low + (max(high, low) - low) * (wanted - below) / count
+                return min(low + (max(high, low) - low) * (wanted - below) / count, self.highest)
             below += count
         return self.highest
 

@@ -30,6 +30,8 @@ LAG_WINDOW = 60.0
 BLOCKED = 1.0
 """Seconds after which a step is told of while it still goes on."""
 _LOGGED_CALLS = 8
+_SHORTEST_NAP = 0.004
+"""Seconds that the watching thread leaves the loop alone, however low the limit."""
 _LOG_INTERVAL = 1.0
 """Seconds between two log lines about slow steps; those between are counted."""
 
@@ -139,7 +141,7 @@ class Watch(trio.abc.Instrument):
 
     def _look(self) -> None:
         told = 0.0
-        while not self._stop.wait(self.slow * 0.4):
+        while not self._stop.wait(max(self.slow * 0.4, _SHORTEST_NAP)):
             since, task = self._since, self._task
             running = perf_counter() - since
             if task is None or running < self.slow * 0.4:

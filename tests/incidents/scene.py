@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trio
 
-DEADLINE = 40.0
+DEADLINE = 90.0
 SHOWN_URL = "http://127.0.0.1:8000"
 _START = r"serving +.*url=(http://\S+)"
 _WIDEST = 220

@@ -26,6 +26,7 @@ ACCEPTED = [
     ("IBACTORS_MAX_STREAMS", "5", "max_streams", 5),
     ("IBACTORS_CLIENT_IDS", "4", "client_ids", 4),
     ("IBACTORS_STREAM_LINES", "0", "stream_lines", 0),
+    ("IBACTORS_SLOW_STEP_SECONDS", "0", "slow_step", 0.0),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
 ]
 REFUSED = [
@@ -40,6 +41,7 @@ REFUSED = [
     ("IBACTORS_LINE_IDLE_SECONDS", "nan"),
     ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "inf"),
     ("IBACTORS_MAX_STREAMS", "many"),
+    ("IBACTORS_SLOW_STEP_SECONDS", "-0.1"),
     ("IBACTORS_LOG_FORMAT", "xml"),
 ]
 
