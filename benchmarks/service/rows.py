@@ -106,12 +106,7 @@ def _saturate(rig: Rig, lengths: Lengths, path: str, name: str) -> Figures:
     rig.control("rate 10")
     figures = _stream(rig, clients=100, symbols=SYMBOLS[:100], seconds=lengths.stream, path=path)
     rig.control("rate 4")
-    return {
-        f"{name}_updates": figures["updates"],
-        f"{name}_p50": figures["p50"],
-        f"{name}_p99": figures["p99"],
-        f"{name}_load": figures["load"],
-    }
+    return {f"{name}_updates": figures["updates"], f"{name}_p50": figures["p50"], f"{name}_p99": figures["p99"], f"{name}_load": figures["load"]}
 
 
 def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
