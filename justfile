@@ -30,6 +30,11 @@ slow *args:
 interop *args:
     python tests/interop/run.py "$@"
 
+# coverage-guided fuzzing of the simulator's API port (in an environment of its own, .fuzz): [--seconds 60]
+fuzz *args:
+    sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
+    PYTHONPATH=.:tests/sim .fuzz/bin/python tests/fuzz/server.py "$@"
+
 # the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
 chaos *args:
     python -m chaos "$@"

@@ -3,10 +3,12 @@
 The simulator is a process pinned to the first core; the clients are raw sockets in this process, pinned to the
 second. All clients watch the same symbols, so each line must bring every client the same frames in the same
 order: a frame that one has and another has not is lost, and a different checksum is a different order. Counts
-are taken between two moments at which the market stands still, and compared with the simulator's own.
+are taken between two moments at which the market stands still: every frame that the simulator counted as sent
+must have arrived, and the updates that its market made are what the rate asked for.
 
-A rate is held when no frame is lost, all are in order, and the lines got 95 of 100 updates: a market that cannot
-keep up skips updates and loses none.
+A rate is held when no frame is lost, all are in order, and the market made 95 of 100 updates: one that cannot
+keep up skips updates and loses none. An update is one to a dozen frames a line, whatever fields it changed.
+"Waited" is how long the simulator was ready to run and its core was busy with other processes.
 """
 
 from __future__ import annotations
@@ -45,7 +47,6 @@ class Client:
     data: bytearray = field(default_factory=bytearray)
     counts: dict[bytes, int] = field(default_factory=dict)
     checksums: dict[bytes, int] = field(default_factory=dict)
-    updates: dict[bytes, int] = field(default_factory=dict)
     received: int = 0
 
     @classmethod
@@ -63,7 +64,7 @@ class Client:
 
     def begin(self) -> None:
         """Forget what came before the measurement."""
-        self.counts, self.checksums, self.updates, self.received = {}, {}, {}, 0
+        self.counts, self.checksums, self.received = {}, {}, 0
 
     def read(self) -> None:
         """Take what has arrived; ConnectionError when the simulator has closed."""
@@ -83,12 +84,9 @@ class Client:
 
     def _take(self, body: bytes) -> None:
         if body.startswith((b"1\x006\0", b"2\x006\0", b"45\x006\0", b"46\x006\0")):
-            head, _, line, rest = body.split(b"\0", 3)
+            _, _, line, rest = body.split(b"\0", 3)
             self.counts[line] = self.counts.get(line, 0) + 1
             self.checksums[line] = zlib.crc32(rest, self.checksums.get(line, 0))
-            # Every update has a bid size and no more than one.
-            if head == b"2" and rest.startswith(b"0\0"):
-                self.updates[line] = self.updates.get(line, 0) + 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +102,7 @@ class Result:
     unaccounted: int
     share: float
     server_cpu: float
+    server_waited: float
     client_cpu: float
 
     @property
@@ -116,7 +115,8 @@ class Result:
         return (
             f"{self.rate:6.1f}/s a line: {self.frames / self.seconds:9,.0f} frames/s {self.octets / self.seconds / 1e6:6.2f} MB/s  "
             f"lost {self.lost}  out of order {self.disordered}  unaccounted {self.unaccounted}  updates {self.share:6.1%}  "
-            f"CPU {self.server_cpu:4.0%} (clients {self.client_cpu:4.0%})  {'held' if self.held else 'NOT HELD'}"
+            f"CPU {self.server_cpu:4.0%}, waited {self.server_waited:4.0%} (clients {self.client_cpu:4.0%})  "
+            f"{'held' if self.held else 'NOT HELD'}"
         )
 
 
@@ -153,21 +153,21 @@ class Rig:
         """Let the market run at a rate for some seconds."""
         for client in self.clients:
             client.begin()
-        sent = self._sent()
+        sent, updates = self._counters()
         cpu, own = self._cpu(), time.process_time()
+        waited = self._waited()
         start = time.monotonic()
         self.control(f"rate {rate}")
         self._read_until(start + seconds)
         took = time.monotonic() - start
         cpu, own = self._cpu() - cpu, time.process_time() - own
+        waited = self._waited() - waited
         self.control(f"rate {STANDSTILL}")
         self.drain()
-        sent = self._sent() - sent
+        sent, updates = (after - before for after, before in zip(self._counters(), (sent, updates), strict=True))
         frames = sum(sum(c.counts.values()) for c in self.clients)
         lines = {line for c in self.clients for line in c.counts}
         most = {line: max(c.counts.get(line, 0) for c in self.clients) for line in lines}
-        # The first update comes within two intervals; by then the lines have been asked for.
-        expected = rate * took * sum(len(c.counts) for c in self.clients)
         return Result(
             rate=rate,
             seconds=took,
@@ -176,8 +176,9 @@ class Rig:
             lost=sum(most[line] - c.counts.get(line, 0) for c in self.clients for line in lines),
             disordered=sum(len({c.checksums.get(line) for c in self.clients}) > 1 for line in lines),
             unaccounted=abs(sent - frames),
-            share=sum(sum(c.updates.values()) for c in self.clients) / max(expected, 1),
+            share=updates / (rate * took * max(1, len(lines))),
             server_cpu=cpu / took,
+            server_waited=waited / took,
             client_cpu=own / took,
         )
 
@@ -201,8 +202,15 @@ class Rig:
                 read = True
         return read
 
-    def _sent(self) -> int:
-        return int(json.loads(self.control("stats"))["messages_out"])
+    def _counters(self) -> tuple[int, int]:
+        """Frames sent and updates made since the start."""
+        stats = json.loads(self.control("stats"))
+        return int(stats["messages_out"]), int(stats["updates"])
+
+    def _waited(self) -> float:
+        """Seconds for which the simulator was ready to run and did not."""
+        with open(f"/proc/{self.process.pid}/schedstat") as stat:  # noqa: PTH123
+            return int(stat.read().split()[1]) / 1e9
 
     def _cpu(self) -> float:
         with open(f"/proc/{self.process.pid}/stat") as stat:  # noqa: PTH123

@@ -200,3 +200,17 @@ class Bench:
             client.stream.socket.close()
         if self._control is not None:
             self._control.socket.close()
+
+
+async def assault(port: int, data: bytes) -> None:
+    """Send bytes, say that there are no more, and read to the end."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        try:
+            await stream.send_all(data)
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+        except trio.BrokenResourceError:
+            # A reset is as good an end as any.
+            return

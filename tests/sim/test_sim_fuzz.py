@@ -11,7 +11,8 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rawclient import Bench, contract, hello, market_data, pack
+from rawclient import Bench, assault, hello, pack
+from seeds import OPENING, REAL
 
 from ibactors.sim.connection import Connection
 from ibactors.sim.registry import REQUESTS
@@ -21,21 +22,6 @@ if TYPE_CHECKING:
 
 USUAL_EXAMPLES = 500
 EXAMPLES = int(os.environ.get("IBACTORS_FUZZ_EXAMPLES", USUAL_EXAMPLES))
-AAPL = contract("AAPL")
-REAL = [
-    market_data(5, AAPL),
-    pack(49, 1),
-    pack(61, 1),
-    pack(62, 1, 9, "All", "NetLiquidation"),
-    pack(6, 2, 1, "DU1234567"),
-    pack(9, 8, 7, *AAPL, 0, "", "", ""),
-    pack(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 0, ""),
-    pack(10, 5, 8, *AAPL, 5, 1, ""),
-    pack(97, 9, *AAPL, "Last", 0, 0),
-    pack(7, 3, 1, 0, "", "", "", "", "", ""),
-    pack(2, 2, 5),
-]
-OPENING = hello() + pack(71, 2, 99, "")
 FIELDS = st.one_of(st.sampled_from(["", "0", "-1", "nan", "1e400", "9" * 12, "AAPL", "\u00e9"]), st.text(max_size=12))
 ANY_REQUEST = st.builds(lambda n, fields: pack(n, *fields), st.sampled_from(sorted(REQUESTS)), st.lists(FIELDS, max_size=30))
 
@@ -59,20 +45,6 @@ STREAMS = st.one_of(
     st.lists(FRAMES, max_size=12).map(lambda frames: OPENING + b"".join(frames)),
     st.permutations([hello(), pack(71, 2, 99, ""), *REAL[:4]]).map(b"".join),
 )
-
-
-async def assault(port: int, data: bytes) -> None:
-    """Send bytes, say that there are no more, and read to the end."""
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    async with stream:
-        try:
-            await stream.send_all(data)
-            await stream.send_eof()
-            while await stream.receive_some():
-                pass
-        except trio.BrokenResourceError:
-            # A reset is as good an end as any.
-            return
 
 
 async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator, caplog: pytest.LogCaptureFixture):

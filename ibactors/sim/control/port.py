@@ -87,12 +87,13 @@ def usages() -> list[str]:
 
 
 def stats(server: Server) -> dict[str, object]:
-    """What `stats` prints: clients, lines by symbol, message counters, requests by kind."""
+    """What `stats` prints: clients, lines by symbol, changes of watched instruments, message counters, requests by kind."""
     gateway = server.gateway
     clients = [{"id": s.client_id, "version": s.version, "lines": len(s.lines)} for s in server.sessions()]
     return {
         "clients": clients,
         "lines": gateway.market.lines(),
+        "updates": gateway.market.updates,
         "messages_in": gateway.counters.received,
         "messages_out": gateway.counters.sent,
         "requests": dict(gateway.counters.requests),

@@ -41,7 +41,7 @@ class Watcher(Protocol):
 
 
 class Market:
-    """All prices. `silent` tells whether a fault keeps an instrument's ticks from the clients."""
+    """All prices. `silent` tells whether a fault keeps an instrument's ticks from the clients, `updates` counts changes."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Market:
         self.catalogue = catalogue
         self.rate = rate
         self.seed = seed
+        self.updates = 0
         self.began = now()
         self.keeps_hours = keeps_hours
         self._now = now
@@ -179,6 +180,7 @@ class Market:
         if not fields or not watchers or self._silent(instrument):
             return
         change = Change(self.walk(instrument), fields)
+        self.updates += 1
         for watcher in tuple(watchers):
             watcher.moved(change)
 
