@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ibactors.sim.gateway import MARKET_FARMS
+from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS
 from ibactors.sim.messages import connection as messages
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import (
@@ -170,12 +170,7 @@ class Connection:
 
     def _farms(self) -> list[tuple[int, str]]:
         """The notices about data farms that a client gets on connecting."""
-        down = self._gateway.faults.farms_down
-        notices = [
-            (2103, f"Market data farm connection is broken:{farm}") if farm in down else (2104, f"Market data farm connection is OK:{farm}")
-            for farm in MARKET_FARMS
-        ]
-        notices.append((2106, "HMDS data farm connection is OK:ushmds"))
+        notices = [self._gateway.farm_notice(farm) for farm in (*MARKET_FARMS, HISTORY_FARM)]
         notices.append((2107, "HMDS data farm connection is inactive but should be available upon demand.euhmds"))
         notices.append((2158, "Sec-def data farm connection is OK:secdefil"))
         return notices

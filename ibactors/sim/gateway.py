@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ibactors.sim.market.instruments import Instrument
 
 MARKET_FARMS = ("usfarm", "usfuture", "cashfarm", "usopt")
+HISTORY_FARM = "ushmds"
 _FASTEST_REFRESH_S = 0.5
 _SLOWEST_REFRESH_S = 180.0
 _UPDATES_PER_REFRESH = 12
@@ -134,6 +135,13 @@ class Gateway:
     def has_client(self, client_id: int) -> bool:
         """Whether a client id is in use, by a client or by one that never ended."""
         return client_id in self.faults.occupied or client_id in self.clients
+
+    def farm_notice(self, farm: str) -> tuple[int, str]:
+        """The code and the text that tell how a data farm is at the moment."""
+        broken, of_history = farm in self.faults.farms_down, farm == HISTORY_FARM
+        code = (2105 if broken else 2106) if of_history else (2103 if broken else 2104)
+        kind = "HMDS" if of_history else "Market"
+        return code, f"{kind} data farm connection is {'broken' if broken else 'OK'}:{farm}"
 
     def publish_bulletin(self, text: str) -> None:
         """Send a news bulletin to every client that subscribed to them."""

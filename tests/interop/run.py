@@ -61,7 +61,7 @@ async def run_all(clients: list[Client]) -> tuple[list[Verdict], list[Verdict]]:
     runs: list[Callable[[], Verdict]] = [partial(run_one, c, STEPS, None) for c in clients]
     for mode in ("split", "glue"):
         runs += [partial(run_one, c, fast, mode) for c in clients if c.relayed]
-    runs += [partial(run_broken, c) for c in clients if c.relayed]
+    runs += [partial(run_broken, c, name) for c in clients if c.relayed for name in broken.DEFECTS]
     homes = {c.home for c in clients}
     runs += [partial(run_snippet, *s) for s in snippets.snippets() if s[0] in homes]
     verdicts: list[Verdict | None] = [None] * len(runs)
@@ -105,14 +105,16 @@ def drive(client: Client, port: int, steps: tuple[Step, ...], *, step_limit_s: i
         return subprocess.CompletedProcess(command, 1, printed, f"it ran for more than {RUN_LIMIT_S} s")
 
 
-def run_broken(client: Client) -> Verdict:
-    """Drive a client against a simulator with known faults; the verdict is about the suite, which has to find them."""
-    steps = tuple(s for s in STEPS if s.name in ("reqMktData stock", "reqManagedAccts"))
-    with simulator(rate=4, log=[], program=(str(HERE / "broken.py"),)) as port:
+def run_broken(client: Client, name: str) -> Verdict:
+    """Drive a client against a simulator with a known defect; the verdict is about the suite, which has to find it."""
+    defect = broken.DEFECTS[name]
+    steps = tuple(s for s in STEPS if s.name == defect.step)
+    with simulator(rate=4, log=[], program=(str(HERE / "broken.py"), name)) as port:
         done = drive(client, port, steps, step_limit_s=3)
     found = judge(client.title, client.version, steps, done.stdout, done.stderr).faults
-    verdict = Verdict(f"{client.title} against a broken simulator")
-    verdict.faults = [f"the suite did not notice: {s}" for s in broken.SIGNS if not any(s in f for f in found)]
+    verdict = Verdict(f"{client.title} against a broken simulator: {name}")
+    if not any(sign in fault for sign in defect.signs for fault in found):
+        verdict.faults = [f"the suite did not notice; it found {found}"]
     return verdict
 
 

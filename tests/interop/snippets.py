@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from clients import CACHE
+from clients import CACHE, node
 from table import DOCUMENT
 from verdict import Verdict
 
@@ -25,7 +25,7 @@ def snippets() -> list[tuple[str, str, str]]:
 def run(home: str, language: str, text: str, port: int) -> Verdict:
     """The verdict on one example: it ends by itself, well, and prints something."""
     verdict = Verdict(f"the example for {home}")
-    program, suffix = ("node", ".js") if language == "javascript" else (str(CACHE / home / "bin" / "python"), ".py")
+    program, suffix = (node("bin/node"), ".js") if language == "javascript" else (str(CACHE / home / "bin" / "python"), ".py")
     if _PORT not in text:
         verdict.faults.append(f"it does not connect to port {_PORT}")
         return verdict

@@ -183,6 +183,12 @@ async def test_lines_stay_dead_after_a_dead_farm_until_they_are_requested_again(
     await client.find("1", "6", "5", "1")
 
 
+PAST = (
+    (20, *AAPL, 0, "", "1 hour", "1 D", 0, "BID", 1, 0, ""),
+    (87, *AAPL, 0, 1, "TRADES", 1),
+    (88, *AAPL, 0, 1, "1 day"),
+    (96, *AAPL, 0, "", "20261124-15:00:00", 5, "TRADES", 1, 0, ""),
+)
 STREAMS = {
     "99": (97, 7, *AAPL, "BidAsk", 0, 0),
     "13": (10, 5, 8, *AAPL, 5, 1, ""),
@@ -227,6 +233,19 @@ async def test_lost_data_ends_streams_too(bench: Bench, kind: str):
     assert kind not in {f[0] for f in await client.synchronise()}
     await client.send(*STREAMS[kind])
     await client.find(kind)
+
+
+async def test_broken_history_farm_answers_questions_about_the_past_with_162(bench: Bench):
+    client = await bench.client()
+    await bench.control("farm-down ushmds")
+    await client.find("4", "2", "-1", "2105", "HMDS data farm connection is broken:ushmds")
+    for request_id, request in enumerate(PAST, start=1):
+        await client.send(request[0], request_id, *request[1:])
+        assert (await client.error(request_id))[0] == 162
+    await bench.control("farm-up ushmds")
+    await client.find("4", "2", "-1", "2106")
+    await client.send(PAST[1][0], 9, *PAST[1][1:])
+    await client.find("88", "9")
 
 
 async def test_delayed_turns_running_lines_and_back(bench: Bench):

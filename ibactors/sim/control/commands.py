@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibactors.sim.gateway import HISTORY_FARM
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -71,7 +73,7 @@ def instruments_named(server: Server, name: str) -> list[Instrument]:
 
 def farm_named(server: Server, name: str) -> str:
     """The farm of that name; CommandError when there is none."""
-    farms = sorted({i.farm for i in server.gateway.catalogue.by_con_id.values()})
+    farms = sorted({HISTORY_FARM, *(i.farm for i in server.gateway.catalogue.by_con_id.values())})
     if name not in farms:
         raise CommandError(f"there is no farm {name!r}; there are {', '.join(farms)}")
     return name

@@ -41,21 +41,23 @@ def _lose_server(server: Server, _: list[str]) -> None:
 def _farm_down(server: Server, arguments: list[str]) -> None:
     name = farm_named(server, arguments[0])
     server.gateway.faults.farms_down.add(name)
-    server.gateway.announce(2103, f"Market data farm connection is broken:{name}")
+    server.gateway.announce(*server.gateway.farm_notice(name))
 
 
 def _farm_up(server: Server, arguments: list[str]) -> None:
     name = farm_named(server, arguments[0])
     server.gateway.faults.farms_down.discard(name)
-    server.gateway.announce(2104, f"Market data farm connection is OK:{name}")
+    server.gateway.announce(*server.gateway.farm_notice(name))
     _refresh(server, name)
 
 
 def _dead_farm(server: Server, arguments: list[str]) -> None:
     """Break a farm for a moment after which it has forgotten every line and stream."""
     name = farm_named(server, arguments[0])
-    server.gateway.announce(2103, f"Market data farm connection is broken:{name}")
-    server.gateway.announce(2104, f"Market data farm connection is OK:{name}")
+    server.gateway.faults.farms_down.add(name)
+    server.gateway.announce(*server.gateway.farm_notice(name))
+    server.gateway.faults.farms_down.discard(name)
+    server.gateway.announce(*server.gateway.farm_notice(name))
     for line in lines(server):
         if line.instrument.farm == name:
             line.die()

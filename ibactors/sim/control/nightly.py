@@ -12,7 +12,7 @@ import trio
 
 from ibactors.sim.control.commands import CommandError, number, table
 from ibactors.sim.control.connectivity import lose, restore
-from ibactors.sim.gateway import MARKET_FARMS
+from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS
 
 if TYPE_CHECKING:
     from ibactors.sim.server import Server
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 USUAL_S = 15.0
 _DAY_S = 86400
 _REPEATS = 5
-_HISTORY_FARM = "ushmds"
+_FARMS = (*MARKET_FARMS, HISTORY_FARM)
 
 
 def _nightly(server: Server, arguments: list[str]) -> None:
@@ -47,10 +47,9 @@ def _nightly(server: Server, arguments: list[str]) -> None:
 
 async def _lose(server: Server, seconds: float) -> None:
     gateway = server.gateway
-    for farm in MARKET_FARMS:
+    for farm in _FARMS:
         gateway.faults.farms_down.add(farm)
-        gateway.announce(2103, f"Market data farm connection is broken:{farm}")
-    gateway.announce(2105, f"HMDS data farm connection is broken:{_HISTORY_FARM}")
+        gateway.announce(*gateway.farm_notice(farm))
     for _ in range(_REPEATS):
         lose(server, [])
         await trio.sleep(seconds / _REPEATS)
@@ -59,11 +58,10 @@ async def _lose(server: Server, seconds: float) -> None:
 def _restore(server: Server) -> None:
     gateway = server.gateway
     # The lines come back once, with 1102, and not again with each farm.
-    gateway.faults.farms_down.difference_update(MARKET_FARMS)
+    gateway.faults.farms_down.difference_update(_FARMS)
     restore(server, [])
-    for farm in MARKET_FARMS:
-        gateway.announce(2104, f"Market data farm connection is OK:{farm}")
-    gateway.announce(2106, f"HMDS data farm connection is OK:{_HISTORY_FARM}")
+    for farm in _FARMS:
+        gateway.announce(*gateway.farm_notice(farm))
 
 
 COMMANDS = table(("nightly", "[SECONDS]", _nightly))

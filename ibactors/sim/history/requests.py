@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import trio
 
 from ibactors.sim.history.bars import KeptBars
+from ibactors.sim.history.farm import known_past
 from ibactors.sim.history.past import Bar, Past
 from ibactors.sim.history.query import MAX_BARS, SMALL_BAR_S, WHAT, BarQuery, QueryError, read_query, too_long
 from ibactors.sim.history.rows import bar_row
 from ibactors.sim.market.instruments import ContractSpec
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, invalid, unprocessable
-from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
     if ("history", request_id) in session.streams:
         unprocessable(session, request_id, "Duplicate ticker id")
         return
-    instrument = the_one(session, request_id, spec)
+    instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
     try:

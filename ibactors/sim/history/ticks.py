@@ -7,12 +7,12 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
+from ibactors.sim.history.farm import known_past
 from ibactors.sim.history.past import Past
 from ibactors.sim.market import hours
 from ibactors.sim.market.instruments import ContractSpec
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, invalid
-from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _head_timestamp(session: Session, fields: FieldReader) -> None:
     fields.skip(2)
     what = fields.text().upper()
     epoch = fields.integer(1) == 2
-    instrument = the_one(session, request_id, spec)
+    instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
     if (what == "TRADES" and not instrument.has_trades) or (what != "TRADES" and not instrument.has_book):
@@ -70,7 +70,7 @@ def _historical_ticks(session: Session, fields: FieldReader) -> None:
     fields.flag()
     start_text, end_text, count = fields.text(), fields.text(), fields.integer()
     what, regular = fields.text().upper(), fields.flag()
-    instrument = the_one(session, request_id, spec)
+    instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
     try:
@@ -147,7 +147,7 @@ def _histogram(session: Session, fields: FieldReader) -> None:
     spec = ContractSpec.read(fields)
     fields.flag()
     regular, period = fields.flag(), fields.text()
-    instrument = the_one(session, request_id, spec)
+    instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
     match = _PERIOD.match(period.strip())
