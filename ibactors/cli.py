@@ -1,4 +1,4 @@
-"""The commands: demo, serve, simulate, health, tasks.
+"""The commands: demo, serve, simulate, key, health, tasks.
 
 Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
 """
@@ -10,13 +10,16 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
 
 from ibactors import __version__, logs, taskview
+from ibactors.actors.channels import Topic
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
+from ibactors.keys import GRANTABLE, new_key
 from ibactors.service import run_demo, run_service, start_simulator, watch_signals
 from ibactors.sim import SimulatorOptions, read_scenario
 
@@ -64,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--hours", action="store_true", help="trade in each instrument's own hours only, not around the clock")
     simulate.add_argument("--extra-symbols", type=int, default=0, help="made-up stocks, S001 and so on (default: none)")
     simulate.add_argument("--scenario", metavar="FILE", help="control commands and their times (default: none)")
+    key = commands.add_parser("key", help="make an API key").add_subparsers(metavar="ACTION", required=True)
+    new = key.add_parser("new", help="print a new key, once, and the line for IBACTORS_API_KEYS")
+    new.set_defaults(command=_new_key)
+    new.add_argument("name", metavar="NAME", help="what the key is called in logs: letters, digits and ._-")
+    scopes = ", ".join(GRANTABLE)
+    new.add_argument(
+        "--scope", action="append", required=True, choices=[*GRANTABLE], metavar="SCOPE", help=f"one of {scopes}; may be repeated"
+    )
     health = commands.add_parser("health", help="exit 0 when the local service is healthy")
     health.set_defaults(command=_health)
     tasks = commands.add_parser("tasks", help="the task tree of a running service: which task waits where, and for how long")
@@ -86,21 +97,26 @@ def _settings_help() -> str:
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     settings = _with_port(settings, arguments)
 
-    async def body(stop: trio.Event) -> None:
-        await run_service(settings, stop=stop)
+    updates = Topic(settings)
 
-    return _run(body)
+    async def body(stop: trio.Event) -> None:
+        await run_service(settings, stop=stop, updates=updates)
+
+    return _run(body, updates)
 
 
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     settings = _with_port(settings, arguments)
 
+    updates = Topic(settings)
+
     async def body(stop: trio.Event) -> None:
         async with trio.open_nursery() as nursery:
-            url, ports = await nursery.start(lambda task_status: run_demo(settings, stop=stop, task_status=task_status), name="demo")
+            start = partial(run_demo, settings, stop=stop, updates=updates)
+            url, ports = await nursery.start(start, name="demo")
             _say(_DEMO_TEXT.format(url=url, ws=url.replace("http", "ws", 1), ports=ports))
 
-    return _run(body)
+    return _run(body, updates)
 
 
 def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
@@ -130,6 +146,18 @@ def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
     return _run(body)
 
 
+def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        key, line = new_key(arguments.name, arguments.scope)
+    except ValueError:
+        raise StartupError(
+            f"{arguments.name!r} is no name for a key; use up to 64 letters, digits, dots, dashes and underscores."
+        ) from None
+    _say(f"The key, shown this once; give it to {arguments.name}:\n\n  {key}\n")
+    _say(f"Its line for IBACTORS_API_KEYS, or for the file of IBACTORS_API_KEYS_FILE (then SIGHUP):\n\n  {line}")
+    return 0
+
+
 def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "", "::"} else settings.host  # noqa: S104  # compared, not bound
     connection = http.client.HTTPConnection(host, settings.port, timeout=HEALTH_DEADLINE)
@@ -149,13 +177,13 @@ def _with_port(settings: Settings, arguments: argparse.Namespace) -> Settings:
     return settings if arguments.port is None else replace(settings, port=arguments.port)
 
 
-def _run(body: Callable[[trio.Event], Awaitable[None]]) -> int:
-    """Run *body* until it returns; SIGTERM and Ctrl-C set the event that it is given."""
+def _run(body: Callable[[trio.Event], Awaitable[None]], updates: Topic[Settings] | None = None) -> int:
+    """Run *body* until it returns; SIGTERM and Ctrl-C set the event that it is given, SIGHUP publishes the settings as they are then."""
 
     async def root() -> None:
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
-            await nursery.start(watch_signals, stop, name="signals")
+            await nursery.start(watch_signals, stop, updates, name="signals")
             await body(stop)
             nursery.cancel_scope.cancel(reason="the command is done")
 

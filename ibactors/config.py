@@ -6,17 +6,22 @@ that names the variable and the accepted form.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 
 from ibactors.errors import StartupError
+from ibactors.keys import ApiKey, read_keys
+from ibactors.limits import Rate, read_rate
 from ibactors.model import MarketDataType
 
 T = TypeVar("T")
+Network = IPv4Network | IPv6Network
 
 
 def _number(text: str, kind: type[int] | type[float], low: float, high: float) -> float:
@@ -26,8 +31,9 @@ def _number(text: str, kind: type[int] | type[float], low: float, high: float) -
     return value
 
 
-def _setting(default: T, variable: str, form: str, read: Callable[[str], Any], meaning: str) -> T:
-    value: T = field(default=default, metadata={"variable": variable, "form": form, "read": read, "meaning": meaning})
+def _setting(default: T, variable: str, form: str, read: Callable[[str], Any], meaning: str, *, secret: bool = False) -> T:
+    metadata = {"variable": variable, "form": form, "read": read, "meaning": meaning, "secret": secret}
+    value: T = field(default=default, metadata=metadata)
     return value
 
 
@@ -46,6 +52,28 @@ def _choice(default: str, variable: str, choices: tuple[str, ...], meaning: str)
 
 def _text(default: str, variable: str, form: str, meaning: str) -> str:
     return _setting(default, variable, form, str, meaning)
+
+
+def _rate(default: Rate | None, variable: str, meaning: str) -> Rate | None:
+    return _setting(default, variable, "requests a second such as 50, with a burst as 50:200, or off", read_rate, meaning)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"null|https?://[^/\s@*]+", word) for word in _words(text)):
+        raise ValueError(text)
+    return tuple(word.lower() for word in _words(text))
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(map(ip_network, _words(text)))
+
+
+def _yes(text: str) -> bool:
+    return bool(("0", "1").index(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +130,68 @@ class Settings:
         60,
         "A task that holds up the event loop for longer is reported with its stack; 0 turns the watch off.",
     )
+    api_keys: tuple[ApiKey, ...] = _setting(
+        (),
+        "IBACTORS_API_KEYS",
+        "NAME:SCOPES:HASH for each key, as `ibactors key new` prints it",
+        read_keys,
+        "Who may use the service; without any, only programs on this machine. Read again on SIGHUP.",
+        secret=True,
+    )
+    allow_anonymous: bool = _setting(
+        False,  # noqa: FBT003  # the setting's default
+        "IBACTORS_ALLOW_ANONYMOUS",
+        "1 or 0",
+        _yes,
+        "1 serves on an address that others can reach although there are no keys.",
+    )
+    allowed_origins: tuple[str, ...] = _setting(
+        (),
+        "IBACTORS_ALLOWED_ORIGINS",
+        "origins such as https://desk.example, between commas",
+        _origins,
+        "Other web sites whose pages may use the service (CORS and WebSockets).",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "IBACTORS_ALLOWED_HOSTS",
+        "host names without ports, between commas",
+        lambda text: tuple(word.lower() for word in _words(text)),
+        "Names by which clients may address the service; any if not set, but only this machine's own on a loopback address.",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        (),
+        "IBACTORS_TRUSTED_PROXIES",
+        "addresses or networks such as 10.0.0.0/8, between commas",
+        _networks,
+        "Proxies whose X-Forwarded-For, -Proto and -Host are believed.",
+    )
+    rate_per_key: Rate | None = _rate(Rate(100.0, 200), "IBACTORS_RATE_PER_KEY", "How many requests one key may send.")
+    rate_per_address: Rate | None = _rate(
+        Rate(50.0, 100), "IBACTORS_RATE_PER_ADDRESS", "The same for each other machine that shows no valid key."
+    )
+    rate_on_loopback: Rate | None = _rate(None, "IBACTORS_RATE_ON_LOOPBACK", "The same for this machine's own programs.")
+    max_streams_per_key: int = _integer(
+        100, "IBACTORS_MAX_STREAMS_PER_KEY", 1, 100000, "WebSocket connections that one key may have open at once."
+    )
+    max_subscriptions_per_key: int = _integer(
+        1000, "IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", 1, 1000000, "Subscriptions that the WebSockets of one key may have, all together."
+    )
+    login_attempts: int = _integer(
+        5, "IBACTORS_LOGIN_ATTEMPTS", 1, 1000, "Logins that one key or address may try in 15 minutes; further ones answer 429."
+    )
     log_format: str = _choice("", "IBACTORS_LOG_FORMAT", ("console", "json"), "Console in a terminal and JSON elsewhere when not set.")
 
     demo: bool = field(default=False, metadata={})
     """Set by `ibactors demo`, not by the environment."""
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether only programs on this machine can reach the service."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def api_port(self) -> int:
@@ -126,7 +212,9 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         try:
             values[setting.name] = read(text.strip())
         except ValueError:
-            raise StartupError(f"{variable} is {text!r}, but must be {form}.") from None
+            # A secret is not shown: somebody may have put the key itself where its hash belongs.
+            found = "cannot be read, it" if setting.metadata["secret"] else f"is {text!r}, but"
+            raise StartupError(f"{variable} {found} must be {form}.") from None
     return Settings(**values)
 
 
@@ -147,12 +235,22 @@ def settings_table() -> list[tuple[str, str, str, str]]:
     return [
         (
             setting.metadata["variable"],
-            str(setting.default if setting.default is not None else ""),
+            _shown(setting.default),
             setting.metadata["form"],
             setting.metadata["meaning"],
         )
         for setting in _from_environment()
     ]
+
+
+def _shown(default: object) -> str:
+    match default:
+        case None | ():
+            return ""
+        case bool():
+            return str(int(default))
+        case _:
+            return str(default)
 
 
 def _from_environment() -> list[Field[Any]]:

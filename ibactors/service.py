@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn
 
 import structlog
@@ -18,17 +19,22 @@ from hypercorn.config import Config
 
 from ibactors import tasktree
 from ibactors.actors.account import AccountRef, account_builder
+from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.bridge.session import SessionSettings, run_session
-from ibactors.config import Settings
+from ibactors.config import Settings, read_settings
 from ibactors.errors import StartupError
 from ibactors.gateway import DemoGateway, ExternalGateway
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
 from ibactors.watch import open_watch, waiting_for
-from ibactors.web.app import MAX_BODY, create_app
+from ibactors.web.access import Access
+from ibactors.web.app import ROUTES, create_app
+from ibactors.web.bodies import MAX_BODY
+from ibactors.web.gate import Gate
+from ibactors.web.routes import RouteTable
 from ibactors.web.server import serve
 
 log = structlog.get_logger(__name__)
@@ -42,23 +48,49 @@ async def run_service(
     *,
     stop: trio.Event,
     run: RunSession = run_session,
+    updates: Topic[Settings] | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken."""
+    """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken, or open to strangers by mistake."""
+    check_exposure(settings)
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_actors(settings, supervisor, stop, run)
             system.watch = watch
-            await serve_web(system, listener, task_status=task_status)
+            with (updates or Topic(settings)).listening(partial(take_up, system)):
+                await serve_web(system, listener, task_status=task_status)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises StartupError when other machines could use the service without a key and nobody said that they may."""
+    if not (settings.loopback_only or settings.api_keys or settings.allow_anonymous):
+        raise StartupError(
+            f"IBACTORS_HOST is {settings.host!r}, which other machines can reach, but there are no API keys. Make one with "
+            "`ibactors key new NAME --scope read --scope stream` and put its line into IBACTORS_API_KEYS, "
+            "or set IBACTORS_ALLOW_ANONYMOUS=1 to let anybody in."
+        )
+
+
+def take_up(system: System, settings: Settings) -> None:
+    """Act on what may change while the service runs: the keys."""
+    if system.access.secured and not settings.api_keys:
+        log.error("keys_kept", reason="There are no keys in the settings any more; to serve without keys, start anew.")
+        return
+    revoked = system.access.replace_keys(settings.api_keys)
+    system.audit.keys_replaced(revoked, [key.name for key in settings.api_keys])
 
 
 async def run_demo(
-    settings: Settings, *, stop: trio.Event, task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    updates: Topic[Settings] | None = None,
+    task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve with an embedded simulator, which is reached over TCP exactly like a gateway; `started` gives URL and ports."""
     async with open_simulator(SimulatorOptions(port=0, control_port=0)) as ports, trio.open_nursery() as nursery:
         there = replace(settings, gateway_host="127.0.0.1", gateway_port=ports.port, demo=True)
-        url: str = await nursery.start(lambda task_status: run_service(there, stop=stop, task_status=task_status), name="service")
+        url: str = await nursery.start(partial(run_service, there, stop=stop, updates=updates), name="service")
         task_status.started((url, ports))
 
 
@@ -116,7 +148,14 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
     await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
     gateway = (DemoGateway if settings.demo else ExternalGateway)(connection, settings.account_type)
     return System(
-        settings=settings, supervisor=supervisor, connection=connection, account=account, market=market, gateway=gateway, stop=stop
+        settings=settings,
+        supervisor=supervisor,
+        connection=connection,
+        account=account,
+        market=market,
+        gateway=gateway,
+        access=Access(settings),
+        stop=stop,
     )
 
 
@@ -129,8 +168,9 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     config.websocket_max_message_size = MAX_BODY
     config.include_server_header = False
 
+    gate = Gate(create_app(system), RouteTable(ROUTES), system.access, system.settings, system.audit)
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve, create_app(system), config, listener, system.stop, name="web")
+        await nursery.start(serve, gate, config, listener, system.stop, name="web")
         system.phase = Phase.READY
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         log.info("serving", url=url)
@@ -159,13 +199,27 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def watch_signals(stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
-    """SIGTERM and SIGINT end the service, SIGUSR1 writes the task tree to the log."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as received:
+def _read_again(updates: Topic[Settings] | None) -> None:
+    try:
+        settings = read_settings()
+    except StartupError as exc:
+        log.error("settings_kept", reason=str(exc))  # noqa: TRY400  # one line; where it was raised says nothing
+        return
+    if updates is not None:
+        updates.publish(settings)
+
+
+async def watch_signals(
+    stop: trio.Event, updates: Topic[Settings] | None = None, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> NoReturn:
+    """SIGTERM and SIGINT end the service, SIGHUP publishes the settings read again, SIGUSR1 writes the task tree to the log."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1) as received:
         task_status.started()
         async for number in received:
             if number == signal.SIGUSR1:
                 log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
+            elif number == signal.SIGHUP:
+                _read_again(updates)
             else:
                 log.info("stopping", signal=signal.Signals(number).name)
                 stop.set()

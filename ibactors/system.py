@@ -15,6 +15,8 @@ from ibactors.config import Settings
 from ibactors.meters import Meters
 from ibactors.model import Credentials, LoginResult, LoginStatus
 from ibactors.watch import Watch
+from ibactors.web.access import Access
+from ibactors.web.audit import Audit
 
 
 class Phase(enum.StrEnum):
@@ -45,6 +47,8 @@ class System:
     account: AccountRef
     market: MarketRef
     gateway: Gateway
+    access: Access
+    audit: Audit = field(default_factory=Audit)
     stop: trio.Event
     """Set to end the service."""
     phase: Phase = Phase.STARTING

@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import httpx2 as httpx
@@ -15,6 +16,7 @@ import wsproto.utilities
 from trio_websocket import WebSocketConnection, connect_websocket_url
 
 from ibactors import logs
+from ibactors.actors.channels import Topic
 from ibactors.actors.connection import RunSession
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings
@@ -114,11 +116,12 @@ class Service:
         return response.json()
 
     @asynccontextmanager
-    async def stream(self, query: str = "") -> AsyncIterator["Stream"]:
+    async def stream(self, query: str = "", headers: Mapping[str, str] | None = None) -> AsyncIterator["Stream"]:
         """A WebSocket client."""
+        url = f"{self.url.replace('http', 'ws', 1)}/ws/stream{query}"
         try:
             async with trio.open_nursery() as nursery:
-                connection = await connect_websocket_url(nursery, f"{self.url.replace('http', 'ws', 1)}/ws/stream{query}")
+                connection = await connect_websocket_url(nursery, url, extra_headers=list((headers or {}).items()))
                 try:
                     yield Stream(connection)
                 finally:
@@ -183,7 +186,12 @@ async def running_gateway(options: SimulatorOptions | None = None) -> AsyncItera
 
 @asynccontextmanager
 async def running_service(
-    *, options: SimulatorOptions | None = None, run: RunSession = run_session, wait: bool = True, **settings: Any
+    *,
+    options: SimulatorOptions | None = None,
+    run: RunSession = run_session,
+    wait: bool = True,
+    updates: Topic[Settings] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service behind its own simulator; by default it is connected when the block begins."""
     async with AsyncExitStack() as stack:
@@ -191,7 +199,7 @@ async def running_service(
         nursery = await stack.enter_async_context(trio.open_nursery())
         stop = trio.Event()
         configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
-        url = await nursery.start(lambda task_status: run_service(configured, stop=stop, run=run, task_status=task_status))
+        url = await nursery.start(partial(run_service, configured, stop=stop, run=run, updates=updates))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=DEADLINE, limits=httpx.Limits(max_connections=1000)))
         service = Service(url=url, http=http, gateway=gateway, stop=stop)
         if wait:

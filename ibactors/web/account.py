@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, MailboxFull, UnknownAccount
+from ibactors.keys import Scope
 from ibactors.model import AccountBook, Figure, Position, whole
 from ibactors.web.operations import Call, Nothing, Operation
 
@@ -97,6 +98,7 @@ OPERATIONS = (
         handler=get_summary,
         summary="Account summary",
         tag="Account",
+        scope=Scope.READ,
         query=AccountQuery,
         body=Nothing,
         returns=Summary,
@@ -108,6 +110,7 @@ OPERATIONS = (
         handler=get_positions,
         summary="Positions, with market values where the gateway streams them",
         tag="Account",
+        scope=Scope.READ,
         query=AccountQuery,
         body=Nothing,
         returns=Positions,
@@ -119,6 +122,7 @@ OPERATIONS = (
         handler=get_balance,
         summary="Money figures as numbers, by currency",
         tag="Account",
+        scope=Scope.READ,
         query=AccountQuery,
         body=Nothing,
         returns=Balance,
@@ -130,6 +134,7 @@ OPERATIONS = (
         handler=get_accounts,
         summary="The accounts of this session",
         tag="Account",
+        scope=Scope.READ,
         query=Nothing,
         body=Nothing,
         returns=Accounts,

@@ -6,47 +6,49 @@ from typing import Any
 
 import structlog
 import trio
-from quart import Response, has_request_context, request
+from quart import Response, request
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import WebsocketMismatch
+from werkzeug.exceptions import HTTPException, NotFound
 
 from ibactors.errors import IbactorsError
+from ibactors.keys import Scope
 from ibactors.system import System
-from ibactors.web import account, debug, docs, health, login, market, ui
+from ibactors.web import account, debug, docs, health, login, market, tickets, ui
 from ibactors.web.front import STREAM, put_in_front
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
 from ibactors.web.problems import make_problem
+from ibactors.web.routes import WEBSOCKET, Route, RouteTable
 
 log = structlog.get_logger(__name__)
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *health.OPERATIONS,
     *login.OPERATIONS,
+    *tickets.OPERATIONS,
     *account.OPERATIONS,
     *market.OPERATIONS,
     *debug.OPERATIONS,
 )
 
-MAX_BODY = 64 * 1024
-
-_HTTP_CODES = {
-    404: ("not_found", "GET /docs lists what there is."),
-    405: ("method_not_allowed", "See the Allow header."),
-    413: ("request_too_large", f"A body may have {MAX_BODY} bytes."),
-}
+ROUTES: tuple[Route, ...] = (
+    *OPERATIONS,
+    *docs.ROUTES,
+    *ui.ROUTES,
+    Route(method="GET", path="/openapi.json", scope=Scope.OPEN),
+    Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
+)
 
 
 def create_app(system: System) -> QuartTrio:
-    """The application in front of *system*; it starts nothing of its own."""
+    """The application in front of *system*; it starts nothing of its own, and must stand behind a `Gate` with the table `ROUTES`."""
     app = QuartTrio("ibactors", static_folder=None)
     app.url_map.strict_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.url_map.merge_slashes = False
     for operation in OPERATIONS:
         view = _view(operation, system)
         app.add_url_rule(
-            operation.rule or operation.path.replace("{", "<").replace("}", ">"),
+            operation.pattern,
             operation.handler.__name__,
             ui.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
@@ -55,7 +57,7 @@ def create_app(system: System) -> QuartTrio:
     app.add_url_rule("/openapi.json", "openapi", _serve_document(document), methods=["GET"])
     docs.register_docs(app)
     ui.register_ui(app)
-    app.add_websocket(STREAM, "stream", _served_in_front)
+    check_routes(app, RouteTable(ROUTES))
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
@@ -63,9 +65,12 @@ def create_app(system: System) -> QuartTrio:
     return app
 
 
-async def _served_in_front() -> None:
-    """Never called; the route makes Quart tell clients that come without an upgrade what is there."""
-    raise AssertionError(f"{STREAM} is served in front of Quart")
+def check_routes(app: QuartTrio, table: RouteTable) -> None:
+    """Raises RuntimeError for a route of *app* that has no scope."""
+    for rule in app.url_map.iter_rules():
+        for method in {WEBSOCKET} if rule.websocket else (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            if (method, rule.rule) not in table:
+                raise RuntimeError(f"The route {method} {rule.rule} has no scope: add it to ROUTES in {__name__}.")
 
 
 def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Awaitable[Response]]:
@@ -103,17 +108,9 @@ async def _on_our_error(error: IbactorsError) -> Response:
 
 
 async def _on_http_error(error: HTTPException) -> Response:
-    if isinstance(error, WebsocketMismatch) and has_request_context():
-        problem = make_problem("upgrade_required", f"{request.path} is a WebSocket.", hint="Connect with a WebSocket client.")
-        response = problem_response(problem)
-        response.headers["Upgrade"] = "websocket"
-        return response
     status = error.code or 500
-    code, hint = _HTTP_CODES.get(status, ("bad_request", None))
-    response = problem_response(make_problem(code, error.description or error.name, hint=hint, status=status))
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return response
+    code = "not_found" if status == NotFound.code else "bad_request"
+    return problem_response(make_problem(code, error.description or error.name, status=status))
 
 
 async def _on_bug(error: Exception) -> Response:

@@ -11,6 +11,7 @@ from quart import request
 
 from ibactors import tasktree
 from ibactors.errors import IbactorsError
+from ibactors.keys import Scope
 from ibactors.logs import masked
 from ibactors.metrics import exposition
 from ibactors.watch import waiting_for
@@ -85,7 +86,7 @@ async def get_actor(call: Call[FormatQuery, Nothing]) -> Answer | Problem:
 def _no_such_actor(name: str, names: list[str]) -> Problem:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     hint = f"There are: {'; '.join(names[:_MOST_NAMES])}{more}. A symbol's actor ends when nobody wants it any more."
-    return make_problem("not_found", f"There is no actor {name[:_LONGEST_NAME]!r}.", hint=hint)
+    return make_problem("actor_not_found", f"There is no actor {name[:_LONGEST_NAME]!r}.", hint=hint)
 
 
 async def get_tasks(call: Call[TasksQuery, Nothing]) -> Answer:
@@ -111,7 +112,7 @@ async def get_metrics(call: Call[Nothing, Nothing]) -> Answer:
 class NoSuchActor(IbactorsError):
     """No actor of this name runs."""
 
-    code = "not_found"
+    code = "actor_not_found"
 
 
 OPERATIONS = (
@@ -121,6 +122,7 @@ OPERATIONS = (
         handler=get_actors,
         summary="All actors: state, restarts, mailboxes, last errors",
         tag="Debug",
+        scope=Scope.ADMIN,
         query=FormatQuery,
         body=Nothing,
         returns=ActorsReport,
@@ -132,6 +134,7 @@ OPERATIONS = (
         handler=get_actor,
         summary="One actor: last crash with its traceback, handling times by kind of message",
         tag="Debug",
+        scope=Scope.ADMIN,
         query=FormatQuery,
         body=Nothing,
         returns=ActorDetail,
@@ -143,6 +146,7 @@ OPERATIONS = (
         handler=get_tasks,
         summary="The tree of trio tasks: where each waits, for how long, within which cancel scopes",
         tag="Debug",
+        scope=Scope.ADMIN,
         query=TasksQuery,
         body=Nothing,
         media_type="text/plain",
@@ -154,6 +158,7 @@ OPERATIONS = (
         handler=get_loop,
         summary="The event loop: lag, and the steps that held it up, with their stacks",
         tag="Debug",
+        scope=Scope.ADMIN,
         query=FormatQuery,
         body=Nothing,
         returns=LoopReport,
@@ -164,6 +169,7 @@ OPERATIONS = (
         handler=get_metrics,
         summary="Metrics for Prometheus",
         tag="Debug",
+        scope=Scope.ADMIN,
         query=Nothing,
         body=Nothing,
         media_type="text/plain",

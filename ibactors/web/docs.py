@@ -6,6 +6,9 @@ from pathlib import Path
 
 from quart import Quart, Response, send_from_directory
 
+from ibactors.keys import Scope
+from ibactors.web.routes import Route
+
 _SWAGGER = "flask_openapi_swagger", "templates/swagger"
 _REDOC = "flask_openapi_redoc", "templates/redoc"
 
@@ -28,31 +31,43 @@ _SWAGGER_PAGE = _PAGE.format(
     head='<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">',
     body="""<div id="swagger-ui"></div>
 <script src="/docs/assets/js/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null});
-</script>""",
+<script src="/docs/start.js"></script>""",
+)
+_SWAGGER_START = (
+    'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null});\n'
 )
 
 _REDOC_PAGE = _PAGE.format(
     head="",
     body="""<div id="redoc"></div>
-<script type="module">
-import {init} from "/redoc/assets/js/redoc.standalone.js";
+<script type="module" src="/redoc/start.js"></script>""",
+)
+_REDOC_START = """import {init} from "/redoc/assets/js/redoc.standalone.js";
 init("/openapi.json", {}, document.getElementById("redoc"));
-</script>""",
+"""
+
+# Documentation is the same for everybody and holds no data, so that a visitor without a key can read how to get one.
+ROUTES = tuple(
+    Route(method="GET", path=f"{page}{path}", rule=f"{page}{rule}", scope=Scope.OPEN)
+    for page in ("/docs", "/redoc")
+    for path, rule in (("", ""), ("/start.js", "/start.js"), ("/assets/{filename}", "/assets/<path:filename>"))
 )
 
 
 def register_docs(app: Quart) -> None:
-    """Add /docs and /redoc and their assets."""
-    for path, page, (package, folder) in (("/docs", _SWAGGER_PAGE, _SWAGGER), ("/redoc", _REDOC_PAGE, _REDOC)):
-        app.add_url_rule(path, f"page:{path}", _serve_page(page), methods=["GET"])
+    """Add /docs and /redoc, their scripts and their assets. The scripts are files, as the content security policy runs no others."""
+    for path, page, start, (package, folder) in (
+        ("/docs", _SWAGGER_PAGE, _SWAGGER_START, _SWAGGER),
+        ("/redoc", _REDOC_PAGE, _REDOC_START, _REDOC),
+    ):
+        app.add_url_rule(path, f"page:{path}", _serve_text(page, "text/html"), methods=["GET"])
+        app.add_url_rule(f"{path}/start.js", f"start:{path}", _serve_text(start, "text/javascript"), methods=["GET"])
         app.add_url_rule(f"{path}/assets/<path:filename>", f"assets:{path}", _serve_assets(_folder(package, folder)), methods=["GET"])
 
 
-def _serve_page(page: str) -> Callable[[], Awaitable[Response]]:
+def _serve_text(text: str, kind: str) -> Callable[[], Awaitable[Response]]:
     async def serve() -> Response:
-        return Response(page, content_type="text/html; charset=utf-8")
+        return Response(text, content_type=f"{kind}; charset=utf-8")
 
     return serve
 

@@ -6,6 +6,7 @@ import msgspec
 
 from ibactors import __version__
 from ibactors.errors import GatewayDisconnected
+from ibactors.keys import Scope
 from ibactors.model import SessionPhase, SessionStatus, now
 from ibactors.system import Phase
 from ibactors.web.operations import Call, Nothing, Operation
@@ -101,7 +102,15 @@ class NotReady(GatewayDisconnected):
 
 OPERATIONS = (
     Operation(
-        method="GET", path="/", handler=get_root, summary="What answers here", tag="Health", query=Nothing, body=Nothing, returns=Root
+        method="GET",
+        path="/",
+        handler=get_root,
+        summary="What answers here",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Root,
     ),
     Operation(
         method="GET",
@@ -109,12 +118,21 @@ OPERATIONS = (
         handler=get_health,
         summary="Health of the service and of its session with the gateway",
         tag="Health",
+        scope=Scope.OPEN,
         query=Nothing,
         body=Nothing,
         returns=Health,
     ),
     Operation(
-        method="GET", path="/health/live", handler=get_live, summary="Liveness", tag="Health", query=Nothing, body=Nothing, returns=Live
+        method="GET",
+        path="/health/live",
+        handler=get_live,
+        summary="Liveness",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Live,
     ),
     Operation(
         method="GET",
@@ -122,6 +140,7 @@ OPERATIONS = (
         handler=get_ready,
         summary="Readiness: 503 while starting or stopping",
         tag="Health",
+        scope=Scope.OPEN,
         query=Nothing,
         body=Nothing,
         returns=Ready,
@@ -133,6 +152,7 @@ OPERATIONS = (
         handler=get_gateway,
         summary="503 unless the API session is up and answering",
         tag="Health",
+        scope=Scope.READ,
         query=Nothing,
         body=Nothing,
         returns=GatewayHealth,

@@ -1,6 +1,7 @@
 """Logging the gateway in, and where its login is."""
 
 from ibactors.errors import BadCredentials, GatewayNotManaged, GatewayTimeout
+from ibactors.keys import Scope
 from ibactors.model import Credentials, LoginResult, LoginStatus
 from ibactors.web.operations import Call, Nothing, Operation, UnsupportedMediaType
 
@@ -20,6 +21,7 @@ OPERATIONS = (
         handler=post_login,
         summary="Log the gateway in with IB credentials",
         tag="Login",
+        scope=Scope.LOGIN,
         query=Nothing,
         body=Credentials,
         returns=LoginResult,
@@ -31,6 +33,7 @@ OPERATIONS = (
         handler=get_login_status,
         summary="Where the gateway's login is",
         tag="Login",
+        scope=Scope.LOGIN,
         query=Nothing,
         body=Nothing,
         returns=LoginStatus,

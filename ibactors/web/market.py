@@ -20,6 +20,7 @@ from ibactors.errors import (
     NoFreeLine,
     NoMarketData,
 )
+from ibactors.keys import Scope
 from ibactors.model import Instrument, Quote, SecType, whole
 from ibactors.system import System
 from ibactors.web.operations import Answer, Call, Nothing, Operation, encode, validated
@@ -141,6 +142,7 @@ OPERATIONS = (
         handler=get_quote,
         summary="The newest quote of one instrument",
         tag="Market data",
+        scope=Scope.READ,
         query=InstrumentQuery,
         body=Nothing,
         returns=Quote,
@@ -156,6 +158,7 @@ OPERATIONS = (
         handler=get_quotes,
         summary="The newest quotes of several instruments",
         tag="Market data",
+        scope=Scope.READ,
         query=QuotesQuery,
         body=Nothing,
         returns=Quotes,

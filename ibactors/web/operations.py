@@ -11,6 +11,7 @@ from quart import Response, request
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.system import System
 from ibactors.web.problems import Problem, headers_of, problem_of
+from ibactors.web.routes import Route
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -43,12 +44,9 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation(Generic[Q, B]):
+class Operation(Route, Generic[Q, B]):
     """One method of one path. `problems` are the errors that it may answer, besides those that any operation may."""
 
-    method: str
-    path: str
-    """With parameters in braces, as in OpenAPI."""
     handler: Callable[[Call[Q, B]], Awaitable[object]]
     summary: str
     tag: str
@@ -59,8 +57,6 @@ class Operation(Generic[Q, B]):
     media_type: str = "application/json"
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
-    rule: str = ""
-    """The path as Quart matches it, where a parameter may have slashes in it."""
 
     async def __call__(self, system: System, path: dict[str, str]) -> Response:
         """Validate, handle, encode."""
@@ -132,8 +128,9 @@ def _respond(result: object) -> Response:
 
 
 def problem_response(problem: Problem) -> Response:
-    """The response that carries a problem document."""
-    return Response(_encoder.encode(problem), status=problem.status, headers=headers_of(problem))
+    """The response that carries a problem document, with the request's id."""
+    named = msgspec.structs.replace(problem, request_id=request.scope["state"]["request_id"])
+    return Response(_encoder.encode(named), status=problem.status, headers=headers_of(problem))
 
 
 def error_response(error: IbactorsError) -> Response:

@@ -10,7 +10,10 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, for people (`title`, `detail`, `hint`) and for programs (`code`, `ib_code`, `field`)."""
+    """What went wrong, for people (`title`, `detail`, `hint`) and for programs (`code`, `ib_code`, `field`).
+
+    `request_id` is what the log calls the request.
+    """
 
     type: str
     title: str
@@ -22,6 +25,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str | None = None
     actor: str | None = None
     candidates: list[dict[str, Any]] | None = None
+    request_id: str | None = None
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -35,6 +39,10 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: dict[str, Kind] = {
     "account_not_found": Kind(404, "Account not found"),
     "actor_down": Kind(503, "A part of the service is restarting", 1),
+    "api_key_in_url": Kind(400, "API key in the URL"),
+    "api_key_invalid": Kind(401, "API key not valid"),
+    "api_key_required": Kind(401, "API key required"),
+    "actor_not_found": Kind(404, "Actor not found"),
     "actor_timeout": Kind(504, "A part of the service did not answer"),
     "bad_credentials": Kind(401, "Wrong credentials"),
     "competing_session": Kind(409, "Another session has the market data"),
@@ -46,6 +54,7 @@ KINDS: dict[str, Kind] = {
     "gateway_error": Kind(502, "The gateway refused"),
     "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
     "gateway_timeout": Kind(504, "The gateway did not answer"),
+    "host_not_allowed": Kind(403, "Host not allowed"),
     "internal_error": Kind(500, "Internal error"),
     "invalid_request": Kind(422, "Invalid request"),
     "market_data_not_subscribed": Kind(403, "Market data not subscribed"),
@@ -54,9 +63,16 @@ KINDS: dict[str, Kind] = {
     "no_market_data": Kind(504, "No market data"),
     "not_found": Kind(404, "Not found"),
     "not_ready": Kind(503, "Not ready", 1),
+    "origin_not_allowed": Kind(403, "Origin not allowed"),
     "overloaded": Kind(503, "Overloaded", 1),
     "program_not_found": Kind(503, "A program is not installed"),
+    "rate_limited": Kind(429, "Too many requests", 1),
+    "request_timeout": Kind(408, "Request timeout"),
     "request_too_large": Kind(413, "Request too large"),
+    "scope_missing": Kind(403, "Not allowed with this key"),
+    "ticket_invalid": Kind(401, "Ticket not valid"),
+    "too_many_attempts": Kind(429, "Too many logins", 60),
+    "too_many_subscriptions": Kind(429, "Too many subscriptions", 1),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
     "upgrade_required": Kind(426, "Upgrade required"),
     "bad_request": Kind(400, "Bad request"),

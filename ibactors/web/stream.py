@@ -17,6 +17,7 @@ from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.model import Instrument, SessionStatus, now
 from ibactors.system import System
+from ibactors.web.access import Caller
 from ibactors.web.market import instrument_of
 from ibactors.web.operations import validated
 from ibactors.web.stream_messages import (
@@ -62,6 +63,7 @@ class _Client:
         self._system = system
         self._receive = receive
         self._send = send
+        self._caller: Caller = scope["state"]["caller"]  # the gate put it there
         self._subscriptions: dict[Instrument, Subscription] = {}
         self._sender = Sender(system.meters, scope, send, on_failed=self._drop)
 
@@ -137,6 +139,7 @@ class _Client:
         for symbol in symbols_of(command):
             instrument = instrument_of(symbol, command)
             try:
+                self._caller.check_subscriptions(len(opened))
                 opened[instrument] = await self._system.market.open(instrument, stream=True)
             except IbactorsError as exc:
                 self._sender.answer(error_message(exc, symbol=instrument.symbol, message_id=command.id))
@@ -151,6 +154,7 @@ class _Client:
         if instrument in self._subscriptions:
             self._stop_listening(self._subscriptions[instrument])
         subscription = Subscription(instrument=instrument, id=command.id, interval=command.interval_ms / 1000)
+        subscription.listening.enter_context(self._caller.subscribed())
         newest = subscription.listening.enter_context(ref.updates.listening(partial(self._sender.put, subscription)))
         self._subscriptions[instrument] = subscription
         return subscription, newest

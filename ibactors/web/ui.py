@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound
 
+from ibactors.keys import Scope
+from ibactors.web.routes import Route
+
 INDEX = "index.html"
+
+ROUTES = tuple(Route(method="GET", path=path, scope=Scope.OPEN) for path in ("/ui", "/ui/{filename}"))
 
 HEADERS = {
     "Cache-Control": "no-cache",

@@ -6,7 +6,7 @@ import trio
 from tests.conftest import DEADLINE, Service
 
 UPGRADE = (
-    b"GET /ws/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /ws/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
@@ -33,15 +33,16 @@ HOSTILE = {
     "close with one byte": UPGRADE + frame(8, b"\x01"),
     "close and go on": UPGRADE + frame(8, b"\x03\xe8") + frame(1, b'{"action":"ping"}') * 50,
     "half a frame": UPGRADE + frame(1, b'{"action":"ping"}')[:7],
+    "another host": UPGRADE.replace(b"localhost", b"rebound.example") + frame(1, b'{"action":"ping"}'),
     "wrong version": UPGRADE.replace(b"Version: 13", b"Version: 99"),
     "no key": UPGRADE.replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b""),
     "random bytes": bytes(range(256)) * 40,
     "no HTTP": b"hello\r\n\r\n",
     "endless header": b"GET / HTTP/1.1\r\nX: " + b"a" * 200_000,
-    "bad content length": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: nope\r\n\r\n{}",
-    "body that never comes": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
-    "bad chunk": b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "two requests at once": b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
+    "bad content length": b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: nope\r\n\r\n{}",
+    "body that never comes": b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{",
+    "bad chunk": b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "two requests at once": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
     "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00" * 50,
 }
 

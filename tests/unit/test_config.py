@@ -1,12 +1,17 @@
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
+from ibactors.keys import read_keys
+from ibactors.limits import Rate
 from ibactors.model import MarketDataType
 
 NOWHERE = Path("/nonexistent/.env")
+
+PHONE = f"phone:read+stream:{'0a' * 32}"
 
 ACCEPTED = [
     ("IBACTORS_HOST", "0.0.0.0", "host", "0.0.0.0"),
@@ -27,6 +32,17 @@ ACCEPTED = [
     ("IBACTORS_CLIENT_IDS", "4", "client_ids", 4),
     ("IBACTORS_STREAM_LINES", "0", "stream_lines", 0),
     ("IBACTORS_SLOW_STEP_SECONDS", "0", "slow_step", 0.0),
+    ("IBACTORS_API_KEYS", PHONE, "api_keys", read_keys(PHONE)),
+    ("IBACTORS_ALLOW_ANONYMOUS", "1", "allow_anonymous", True),
+    ("IBACTORS_ALLOWED_ORIGINS", "https://desk.example, null", "allowed_origins", ("https://desk.example", "null")),
+    ("IBACTORS_ALLOWED_HOSTS", "Desk.example", "allowed_hosts", ("desk.example",)),
+    ("IBACTORS_TRUSTED_PROXIES", "10.0.0.0/8 ::1", "trusted_proxies", (ip_network("10.0.0.0/8"), ip_network("::1"))),
+    ("IBACTORS_RATE_PER_KEY", "5", "rate_per_key", Rate(5.0, 10)),
+    ("IBACTORS_RATE_PER_ADDRESS", "0.5:7", "rate_per_address", Rate(0.5, 7)),
+    ("IBACTORS_RATE_ON_LOOPBACK", "3", "rate_on_loopback", Rate(3.0, 6)),
+    ("IBACTORS_MAX_STREAMS_PER_KEY", "2", "max_streams_per_key", 2),
+    ("IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", "3", "max_subscriptions_per_key", 3),
+    ("IBACTORS_LOGIN_ATTEMPTS", "1", "login_attempts", 1),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
 ]
 REFUSED = [
@@ -42,6 +58,14 @@ REFUSED = [
     ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "inf"),
     ("IBACTORS_MAX_STREAMS", "many"),
     ("IBACTORS_SLOW_STEP_SECONDS", "-0.1"),
+    ("IBACTORS_ALLOW_ANONYMOUS", "yes"),
+    ("IBACTORS_ALLOWED_ORIGINS", "desk.example"),
+    ("IBACTORS_ALLOWED_ORIGINS", "https://*.example"),
+    ("IBACTORS_TRUSTED_PROXIES", "proxy"),
+    ("IBACTORS_TRUSTED_PROXIES", "10.0.0.1/8"),
+    ("IBACTORS_RATE_PER_KEY", "0"),
+    ("IBACTORS_RATE_PER_KEY", "5:0"),
+    ("IBACTORS_RATE_PER_ADDRESS", "-1"),
     ("IBACTORS_LOG_FORMAT", "xml"),
 ]
 
@@ -70,6 +94,16 @@ def test_bad_value_names_variable_value_and_accepted_form(variable: str, text: s
     with pytest.raises(StartupError) as caught:
         read_settings({variable: text}, dotenv=NOWHERE)
     assert str(caught.value) == f"{variable} is {text!r}, but must be {form}."
+
+
+def test_rate_may_be_switched_off():
+    assert read_settings({"IBACTORS_RATE_PER_KEY": "OFF"}, dotenv=NOWHERE).rate_per_key is None
+
+
+def test_key_in_place_of_its_hash_is_refused_and_not_repeated():
+    with pytest.raises(StartupError, match=r"^IBACTORS_API_KEYS cannot be read") as caught:
+        read_settings({"IBACTORS_API_KEYS": "phone:read:ibk_secret"}, dotenv=NOWHERE)
+    assert "ibk_secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "  "])

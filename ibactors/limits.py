@@ -1,0 +1,111 @@
+"""How often is too often: rates with bursts, and attempts in a window. Nothing here waits, and nothing grows without bound."""
+
+import math
+import re
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+MOST_CALLERS = 10_000
+"""Callers that a limit remembers; beyond, the one seen longest ago is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many a second on average, `burst` of them at once."""
+
+    per_second: float
+    burst: int
+
+    def __str__(self) -> str:
+        return f"{self.per_second:g}:{self.burst}"
+
+
+def read_rate(text: str) -> Rate | None:
+    """`50` (a second, twice as many at once), `50:200` (200 at once) or `off`. Raises ValueError."""
+    if text.lower() == "off":
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?", text)
+    if found is None:
+        raise ValueError(text)
+    per_second = float(found[1])
+    rate = Rate(per_second, int(found[2]) if found[2] else max(1, math.ceil(2 * per_second)))
+    if rate.per_second <= 0 or rate.burst < 1:
+        raise ValueError(text)
+    return rate
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a limit says to one more request."""
+
+    allowed: bool
+    limit: int
+    """Requests that may come at once."""
+    remaining: int
+    """How many of them may come now."""
+    reset: int
+    """Whole seconds until all of them may, and at least 1 where none may now."""
+    retry_after: int
+    """Whole seconds until the next may; 0 when that is now."""
+
+
+class RateLimit:
+    """One rate for each caller, by the generic cell rate algorithm: a caller is one number, the time at which it is back to nothing."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._burst = rate.burst
+        self._interval = 1.0 / rate.per_second
+        self._until: OrderedDict[Hashable, float] = OrderedDict()
+
+    def take(self, caller: Hashable, present: float) -> Verdict:
+        """Count one request of *caller* at the time *present*, in seconds. A refused one is not counted."""
+        until = max(self._until.get(caller, present), present)
+        room = int((present - until) / self._interval + self._burst + 1e-9)
+        allowed = room >= 1
+        if allowed:
+            until += self._interval
+            self._until[caller] = until
+            self._until.move_to_end(caller)
+            if len(self._until) > MOST_CALLERS:
+                self._until.popitem(last=False)
+        return Verdict(
+            allowed=allowed,
+            limit=self._burst,
+            remaining=room - 1 if allowed else 0,
+            reset=math.ceil(until - present),
+            retry_after=0 if allowed else max(1, math.ceil(until - present - (self._burst - 1) * self._interval)),
+        )
+
+
+class Attempts:
+    """At most `most` attempts in any `window` seconds for each caller."""
+
+    def __init__(self, most: int, window: float) -> None:
+        self._most = most
+        self._window = window
+        self._made: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    def wait(self, caller: Hashable, present: float) -> int:
+        """Whole seconds until *caller* may make another attempt; 0 when that is now."""
+        made = self._made.get(caller)
+        if made is None:
+            return 0
+        while made and made[0] <= present - self._window:
+            made.popleft()
+        if not made:
+            del self._made[caller]
+        return 0 if len(made) < self._most else max(1, math.ceil(made[0] + self._window - present))
+
+    def add(self, caller: Hashable, present: float) -> None:
+        """Count one attempt."""
+        self._made.setdefault(caller, deque()).append(present)
+        self._made.move_to_end(caller)
+        if len(self._made) > MOST_CALLERS:
+            self._made.popitem(last=False)
+
+    def take_back(self, caller: Hashable) -> None:
+        """The newest attempt was none after all."""
+        made = self._made.get(caller)
+        if made:
+            made.pop()

@@ -1,0 +1,85 @@
+"""Every route with every kind of key."""
+
+import pytest
+from quart_trio import QuartTrio
+
+from ibactors.keys import Scope
+from ibactors.web.app import ROUTES, check_routes
+from ibactors.web.routes import WEBSOCKET, Route, RouteTable
+from tests.conftest import Service
+from tests.service.keyed import KEYS, WRONG, bearer, exchange, keyed_service, upgrade
+
+CREDENTIALS = {"username": "demo", "password": "demo", "account_type": "paper"}
+ADMITTED = {
+    "/market/quote/{symbol}": ("/market/quote/AAPL", None, 200),
+    "/market/quotes": ("/market/quotes?symbols=AAPL", None, 200),
+    "/auth/login": ("/auth/login", CREDENTIALS, 409),
+    "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
+    "/debug/actors/{name}": ("/debug/actors/market", None, 200),
+    "/ui/{filename}": ("/ui/index.html", None, 200),
+    "/redoc/assets/{filename}": ("/redoc/assets/js/redoc.standalone.js", None, 200),
+}
+"""For routes that need more than their path, or that do not answer 200: target, body, and status for who may."""
+
+
+async def status(service: Service, route: Route, key: str | None) -> int:
+    headers = bearer(key) if key else {}
+    target, body, _ = ADMITTED.get(route.path, (route.path, None, 200))
+    if route.method == WEBSOCKET:
+        return await upgrade(service, target, **headers)
+    return (await service.http.request(route.method, target, json=body, headers=headers)).status_code
+
+
+def expected(route: Route, key: str | None) -> int:
+    admitted = 101 if route.method == WEBSOCKET else ADMITTED.get(route.path, (0, 0, 200))[2]
+    if route.scope is Scope.OPEN or key == route.scope:
+        return admitted
+    if key is None:
+        # A WebSocket may bring its key in the first message.
+        return 101 if route.method == WEBSOCKET else 401
+    return 403 if key in KEYS else 401
+
+
+async def test_every_route_answers_every_key_as_its_scope_says() -> None:
+    async with keyed_service() as service:
+        for key in (None, WRONG, *KEYS):
+            answers = {(route.method, route.path): await status(service, route, key) for route in ROUTES}
+            assert answers == {(route.method, route.path): expected(route, key) for route in ROUTES}, key
+
+
+async def test_no_spelling_of_a_path_leads_around_the_gate() -> None:
+    paths = (
+        "/debug/actors/",
+        "//debug/actors",
+        "/debug//actors",
+        "/debug/actors?x=1",
+        "/debug%2Factors",
+        "/Debug/actors",
+        "/x/../debug/actors",
+    )
+    async with keyed_service() as service:
+        for path in paths:
+            for target in (path, f"http://localhost{path}", f"HTTP://LOCALHOST{path}"):
+                answer = await exchange(service, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                assert int(answer.split()[1]) in {401, 404}, target
+        for target in ("*", "debug/actors", "?x", "localhost:80", "ftp://localhost/debug/actors"):
+            answer = await exchange(service, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert int(answer.split()[1]) == 400, target
+
+
+def test_route_without_a_scope_does_not_start() -> None:
+    app = QuartTrio("test", static_folder=None)
+
+    @app.get("/account/<account>/orders")
+    async def orders(account: str) -> str:
+        return account
+
+    table = [Route(method="GET", path="/account/{account}/orders", scope=Scope.TRADE)]
+    check_routes(app, RouteTable(table))
+    with pytest.raises(RuntimeError, match="GET /account/<account>/orders has no scope"):
+        check_routes(app, RouteTable(ROUTES))
+
+
+def test_operation_without_a_scope_is_no_operation() -> None:
+    with pytest.raises(TypeError, match="scope"):
+        Route(method="GET", path="/new")  # type: ignore[call-arg]
