@@ -65,9 +65,9 @@ def warm_quotes(rig: Rig, lengths: Lengths) -> Figures:
         clients = [HttpClient(rig.loop, rig.port, path, again=True) for _ in range(connections)]
         rig.loop.run(0.3)
         before = [len(client.took) for client in clients]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), rig.cpu_s()
         rig.loop.run(lengths.http)
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, rig.cpu_s() - cpu
         took = [value * _MS for client, skip in zip(clients, before, strict=True) for value in client.took[skip:]]
         for client in clients:
             client.close()
@@ -75,6 +75,7 @@ def warm_quotes(rig: Rig, lengths: Lengths) -> Figures:
             f"warm{connections}_rps": len(took) / seconds,
             f"warm{connections}_p50": percentile(took, 0.5),
             f"warm{connections}_p99": percentile(took, 0.99),
+            f"warm{connections}_cpu": cpu / len(took) * 1e6,
         }
     return figures
 
@@ -83,7 +84,7 @@ def moderate(rig: Rig, lengths: Lengths) -> Figures:
     """Tick to client at 50 symbols, 4 updates a second each, 10 clients."""
     rig.control("rate 4")
     figures = _stream(rig, clients=10, symbols=SYMBOLS[:50], seconds=lengths.stream)
-    return {"moderate_p50": figures["p50"], "moderate_p99": figures["p99"]}
+    return {"moderate_p50": figures["p50"], "moderate_p99": figures["p99"], "moderate_cpu_update": figures["cpu_update"]}
 
 
 def many_symbols(rig: Rig, lengths: Lengths) -> Figures:
@@ -106,7 +107,7 @@ def _saturate(rig: Rig, lengths: Lengths, path: str, name: str) -> Figures:
     rig.control("rate 10")
     figures = _stream(rig, clients=100, symbols=SYMBOLS[:100], seconds=lengths.stream, path=path)
     rig.control("rate 4")
-    return {f"{name}_updates": figures["updates"], f"{name}_p50": figures["p50"], f"{name}_p99": figures["p99"], f"{name}_load": figures["load"]}
+    return {f"{name}_{figure}": figures[figure] for figure in ("updates", "p50", "p99", "cpu", "cpu_update", "load")}
 
 
 def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
@@ -202,6 +203,7 @@ def _sample(rig: Rig, clients: Iterable[StreamClient], seconds: float) -> Figure
         "p50": percentile(ages, 0.5),
         "p99": percentile(ages, 0.99),
         "cpu": cpu * 100,
+        "cpu_update": cpu * took / max(sum(client.updates for client in clients), 1) * 1e6,
         "load": (time.process_time() - own) / took * 100,
     }
 

@@ -69,15 +69,17 @@ class Tap:
         """Read from `way.source`; write to it what waits in the other direction."""
         try:
             if events & selectors.EVENT_WRITE:
-                del other.waiting[: way.source.send(other.waiting)]
+                _send(way.source, other.waiting)
             if events & selectors.EVENT_READ:
-                data = way.source.recv(1 << 16)
+                try:
+                    data = way.source.recv(1 << 16)
+                except BlockingIOError:
+                    return
                 if not data:
                     raise ConnectionError
                 self._note(way, data)
                 way.waiting += data
-                with suppress(BlockingIOError):
-                    del way.waiting[: way.target.send(way.waiting)]
+                _send(way.target, way.waiting)
         except OSError:
             self._hang_up(way)
             return
@@ -128,6 +130,12 @@ class Tap:
         if not missing:
             del self._missing[line]
             self.complete_at[self._symbols[line]] = now
+
+
+def _send(target: socket.socket, waiting: bytearray) -> None:
+    """Send what the socket takes now."""
+    with suppress(BlockingIOError):
+        del waiting[: target.send(waiting)]
 
 
 def _interest(way: _Way, other: _Way) -> int:

@@ -19,6 +19,7 @@ RECONNECT_S = 1.0
 ib = IB()
 tickers: dict[str, Ticker] = {}
 queues: dict[str, set[asyncio.Queue]] = {}
+subscribing: dict[str, asyncio.Lock] = {}
 
 
 def number(value):
@@ -82,13 +83,14 @@ async def reconnect():
 
 
 async def subscribe(symbol):
-    ticker = tickers.get(symbol)
-    if ticker is None:
-        contracts = await ib.qualifyContractsAsync(Stock(symbol, "SMART", "USD"))
-        if not contracts or contracts[0] is None:
-            raise HTTPException(404, f"unknown symbol {symbol}")
-        ticker = tickers[symbol] = ib.reqMktData(contracts[0])
-    return ticker
+    if symbol not in tickers:
+        async with subscribing.setdefault(symbol, asyncio.Lock()):
+            if symbol not in tickers:
+                contracts = await ib.qualifyContractsAsync(Stock(symbol, "SMART", "USD"))
+                if not contracts or contracts[0] is None:
+                    raise HTTPException(404, f"unknown symbol {symbol}")
+                tickers[symbol] = ib.reqMktData(contracts[0])
+    return tickers[symbol]
 
 
 @asynccontextmanager
