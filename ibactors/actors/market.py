@@ -49,6 +49,8 @@ class MarketRef(Ref[MarketMessage]):
 
     def __init__(self) -> None:
         super().__init__("market")
+        self.symbols: dict[Instrument, SymbolRef] = {}
+        """The running symbols; kept by the actor, may be read at any time without asking."""
 
     async def open(self, instrument: Instrument, *, stream: bool) -> SymbolRef:
         """The symbol's address; starts its actor if there is none. Raises NoFreeLine, sooner for a request than for a *stream*."""
@@ -57,11 +59,19 @@ class MarketRef(Ref[MarketMessage]):
 
     async def quote(self, instrument: Instrument) -> Encoded[Quote]:
         """The newest quote; see `SymbolRef.quote` for what it raises."""
+        newest = self.newest(instrument)
+        if newest is not None:
+            return newest
         try:
             return await (await self.open(instrument, stream=False)).quote()
         except ActorDown:
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
             return await (await self.open(instrument, stream=False)).quote()
+
+    def newest(self, instrument: Instrument) -> Encoded[Quote] | None:
+        """The newest quote, if there is one in memory that may be shown."""
+        ref = self.symbols.get(instrument)
+        return None if ref is None else ref.newest
 
     def retire(self, ref: SymbolRef) -> None:
         """Ask for a symbol to be stopped; it is not, if somebody wants it by then."""
@@ -90,10 +100,11 @@ class MarketActor(Actor[MarketMessage]):
         self._connection = connection
         self._supervisor = supervisor
         self._settings = settings
-        self._symbols: dict[Instrument, SymbolRef] = {}
+        self._symbols = ref.symbols
 
     async def run(self, mailbox: Mailbox[MarketMessage]) -> None:
-        self._symbols = {ref.instrument: ref for ref in self._supervisor if isinstance(ref, SymbolRef)}
+        self._symbols.clear()
+        self._symbols.update({ref.instrument: ref for ref in self._supervisor if isinstance(ref, SymbolRef)})
         await self.serve(mailbox)
 
     async def handle(self, msg: MarketMessage) -> None:
@@ -122,7 +133,7 @@ class MarketActor(Actor[MarketMessage]):
             if not idle:
                 return None
             self._stop(max(idle, key=SymbolRef.idle_for), "evicted")
-        ref = SymbolRef(msg.instrument, patience=self._settings.quote_patience)
+        ref = SymbolRef(msg.instrument, self._connection.sessions, patience=self._settings.quote_patience)
         self._symbols[msg.instrument] = ref
         await self._supervisor.start(ref, self._builder(ref), SYMBOL_POLICY)
         return ref

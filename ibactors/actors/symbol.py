@@ -100,15 +100,27 @@ SymbolMessage = GetQuote | SessionChanged | Ticked | LineFailed | Interrupted | 
 class SymbolRef(Ref[SymbolMessage]):
     """A symbol, as the market actor and the web layer see it."""
 
-    def __init__(self, instrument: Instrument, *, patience: float) -> None:
+    def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, patience: float) -> None:
         super().__init__(f"symbol:{instrument.name}")
         self.instrument = instrument
+        self.shown: tuple[int, Encoded[Quote]] | None = None
+        """The quote that a request would be answered with at once, and the epoch it belongs to; for the actor and its feed to set."""
+        self._sessions = sessions
         self.updates: Topic[Update | None] = Topic(None)
         """Every change, and its newest value; outlives a crash of the actor."""
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains a wait that was in vain."""
         self._patience = patience
         self._last_used = trio.current_time()
+
+    @property
+    def newest(self) -> Encoded[Quote] | None:
+        """The newest quote, if there is one that may be shown."""
+        session = self._sessions.value
+        if self.shown is None or not session.up or self.shown[0] != session.epoch:
+            return None
+        self.touch()
+        return self.shown[1]
 
     async def quote(self) -> Encoded[Quote]:
         """The newest quote; waits for the first one, up to the service's quote timeout.
@@ -145,10 +157,12 @@ class Feed:
         self._ref.tell_newest("ticked", Ticked(feed=self, quote=quote))
 
     def failed(self, error: IbactorsError) -> None:
+        self._ref.shown = None
         self._ref.tell_newest("failed", LineFailed(feed=self, error=error))
 
     def interrupted(self, error: IbactorsError) -> None:
-        # A quote that waits is from before the break.
+        # What is shown, and a quote that waits, are from before the break.
+        self._ref.shown = None
         self._ref.tell_newest("ticked", Interrupted(feed=self, error=error))
 
     def resumed(self) -> None:

@@ -93,6 +93,7 @@ class SymbolActor(Actor[SymbolMessage]):
             try:
                 await self.serve(mailbox)
             finally:
+                self._me.shown = None
                 self._connection.close_line(self._me.name)
                 if self._quote is not None:
                     self._go_stale("actor_down", "The symbol's actor stopped.")
@@ -130,6 +131,7 @@ class SymbolActor(Actor[SymbolMessage]):
                     await self._open()
             case FirstSetDue():
                 self._first_set_over = True
+                self._show()
                 self._answer_waiting()
             case _:
                 assert_never(msg)
@@ -184,9 +186,15 @@ class SymbolActor(Actor[SymbolMessage]):
             self.after(FIRST_SET_WAIT, FirstSetDue(feed=feed))
         self._problem = self._me.advisory = None
         self._quote = Encoded(quote)
+        self._show()
         self._me.updates.publish(self._quote)
         if self._waiting:
             self._answer_waiting()
+
+    def _show(self) -> None:
+        """Let requests have the quote at once, if it is complete or as complete as it will be for now."""
+        if self._quote is not None and (self._first_set_over or self._quote.value.complete):
+            self._me.shown = (self._epoch, self._quote)
 
     def _on_line_error(self, error: IbactorsError) -> None:
         if error.ib_code in ADVISORY:
@@ -225,7 +233,7 @@ class SymbolActor(Actor[SymbolMessage]):
     def _lose(self, error: IbactorsError | None) -> None:
         """Throw away what is known; *error* is why, or None when a new line is about to be opened. The next tick ends it."""
         had_quote = self._quote is not None
-        self._quote = None
+        self._quote = self._me.shown = None
         self._first_set_over = False
         self._problem = error
         if error is None:
@@ -238,7 +246,7 @@ class SymbolActor(Actor[SymbolMessage]):
     def _fail(self, error: IbactorsError) -> None:
         log.info("symbol_failed", symbol=self._me.instrument.name, code=error.code, ib_code=error.ib_code)
         self._problem = error
-        self._quote = None
+        self._quote = self._me.shown = None
         self._refuse_waiting(error)
         self._me.updates.publish(Failed(error=error))
         self.after(FAILED_LINGER, Forget())

@@ -14,7 +14,7 @@ from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
 from ibactors.system import System
 from ibactors.web import account, debug, docs, health, login, market, tickets, ui
-from ibactors.web.front import STREAM, put_in_front
+from ibactors.web.front import STREAM, Front
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
 from ibactors.web.problems import make_problem
@@ -61,7 +61,7 @@ def create_app(system: System) -> QuartTrio:
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
-    app.asgi_app = put_in_front(app.asgi_app, system)  # type: ignore[assignment,method-assign]  # Quart's way to add ASGI middleware
+    app.asgi_app = Front(app.asgi_app, system, OPERATIONS)  # type: ignore[method-assign]  # Quart's way to add ASGI middleware
     return app
 
 

@@ -61,6 +61,10 @@ async def get_root(call: Call[Nothing, Nothing]) -> Root:
 
 
 async def get_health(call: Call[Nothing, Nothing]) -> Health:
+    return present_health(call)
+
+
+def present_health(call: Call[Nothing, Nothing]) -> Health:
     session = call.system.connection.sessions.value
     return Health(
         status="healthy" if session.phase is SessionPhase.UP else "degraded",
@@ -116,6 +120,7 @@ OPERATIONS = (
         method="GET",
         path="/health",
         handler=get_health,
+        at_once=present_health,
         summary="Health of the service and of its session with the gateway",
         tag="Health",
         scope=Scope.OPEN,

@@ -114,6 +114,14 @@ async def get_quote(call: Call[InstrumentQuery, Nothing]) -> Answer:
     return Answer(body=encoded.json)
 
 
+def newest_quote(call: Call[InstrumentQuery, Nothing]) -> Answer | None:
+    encoded = call.system.market.newest(instrument_of(call.path["symbol"], call.query))
+    if encoded is None:
+        return None
+    call.system.meters.quoted(encoded)
+    return Answer(body=encoded.json)
+
+
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
     symbols = [symbol.strip() for symbol in call.query.symbols.split(",")]
     if len(symbols) > MAX_SYMBOLS:
@@ -140,6 +148,7 @@ OPERATIONS = (
         method="GET",
         path="/market/quote/{symbol}",
         handler=get_quote,
+        at_once=newest_quote,
         summary="The newest quote of one instrument",
         tag="Market data",
         scope=Scope.READ,

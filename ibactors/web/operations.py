@@ -1,7 +1,7 @@
 """The table of operations: each REST route is one `Operation`, from which routing, validation and the OpenAPI document all follow."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +48,8 @@ class Operation(Route, Generic[Q, B]):
     """One method of one path. `problems` are the errors that it may answer, besides those that any operation may."""
 
     handler: Callable[[Call[Q, B]], Awaitable[object]]
+    at_once: Callable[[Call[Q, B]], object | None] | None = None
+    """For what is asked for often: the same answer from memory without waiting, or None if that cannot be."""
     summary: str
     tag: str
     query: type[Q]
@@ -66,10 +68,16 @@ class Operation(Route, Generic[Q, B]):
     def _read_query(self) -> Q:
         if self.query is Nothing:
             return self.query()
-        for name, values in request.args.lists():
-            if len(values) > 1:
-                raise InvalidRequest(f"The parameter {name!r} is given {len(values)} times.", field=name)
-        return validated(self.query, lambda: msgspec.convert(request.args.to_dict(), self.query, strict=False))
+        return self.query_of(request.args.items(multi=True))
+
+    def query_of(self, parameters: Iterable[tuple[str, str]]) -> Q:
+        """The query, validated. Raises InvalidRequest."""
+        given: dict[str, str] = {}
+        for name, value in parameters:
+            if name in given:
+                raise InvalidRequest(f"The parameter {name!r} is given more than once.", field=name)
+            given[name] = value
+        return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False))
 
     async def _read_body(self) -> B:
         if self.body is Nothing:
@@ -117,14 +125,16 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
+def answer_of(result: object) -> Answer:
+    """What a handler returned, as a response other than a problem."""
+    return result if isinstance(result, Answer) else Answer(body=encode(result))
+
+
 def _respond(result: object) -> Response:
-    match result:
-        case Answer():
-            return Response(result.body, status=result.status, content_type=result.content_type)
-        case Problem():
-            return problem_response(result)
-        case _:
-            return Response(_encoder.encode(result), content_type="application/json")
+    if isinstance(result, Problem):
+        return problem_response(result)
+    answer = answer_of(result)
+    return Response(answer.body, status=answer.status, content_type=answer.content_type)
 
 
 def problem_response(problem: Problem) -> Response:

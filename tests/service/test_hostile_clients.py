@@ -3,7 +3,8 @@
 import pytest
 import trio
 
-from tests.conftest import DEADLINE, Service
+from ibactors.sim import SimulatorOptions
+from tests.conftest import DEADLINE, Service, running_service
 
 UPGRADE = (
     b"GET /ws/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -82,3 +83,28 @@ async def test_upgrade_is_refused_elsewhere(service: Service) -> None:
     await hit(service, UPGRADE.replace(b"/ws/stream", b"/health"), half_close=False)
     await hit(service, UPGRADE.replace(b"/ws/stream", b"/nowhere"), half_close=False)
     assert (await service.get("/health"))["status"] == "healthy"
+
+
+@pytest.mark.parametrize("path", ["/health", "/accounts", "/nowhere"])
+async def test_connection_is_closed_when_the_client_asks_for_it(service: Service, path: str) -> None:
+    """Also below Quart-Trio, which cancels the task that answers before Hypercorn has closed."""
+    stream = await trio.open_tcp_stream("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    async with stream:
+        await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        with trio.fail_after(DEADLINE / 4):
+            async for data in stream:
+                answer += data
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert answer.count(b"\r\n\r\n") == 1
+
+
+async def test_client_that_reads_nothing_does_not_hold_up_the_stop() -> None:
+    with trio.socket.socket() as unread:
+        unread.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
+        async with running_service(options=SimulatorOptions(rate=500)) as service:
+            await unread.connect(("127.0.0.1", int(service.url.rsplit(":", 1)[1])))
+            await unread.send(UPGRADE + frame(1, b'{"action":"subscribe","symbols":["AAPL","MSFT","TSLA","SPY","QQQ"]}'))
+            await service.until("/metrics", lambda response: "\nibactors_slow_reader_skips_total 0.0\n" not in response.text, within=30)
+            leaving = trio.current_time()
+        assert trio.current_time() - leaving < DEADLINE
