@@ -104,7 +104,9 @@ async def test_client_that_reads_nothing_does_not_hold_up_the_stop() -> None:
         unread.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
         async with running_service(options=SimulatorOptions(rate=500)) as service:
             await unread.connect(("127.0.0.1", int(service.url.rsplit(":", 1)[1])))
-            await unread.send(UPGRADE + frame(1, b'{"action":"subscribe","symbols":["AAPL","MSFT","TSLA","SPY","QQQ"]}'))
+            await unread.send(UPGRADE)
+            assert await unread.recv(len(b"HTTP/1.1 101")) == b"HTTP/1.1 101"
+            await unread.send(frame(1, b'{"action":"subscribe","symbols":["AAPL","MSFT","TSLA","SPY","QQQ"]}'))
             await service.until("/metrics", lambda response: "\nibactors_slow_reader_skips_total 0.0\n" not in response.text, within=30)
             leaving = trio.current_time()
         assert trio.current_time() - leaving < DEADLINE

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 import trio
 from hypercorn.typing import WebsocketScope
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded, text_frame
@@ -17,14 +17,12 @@ from ibactors.model import Instrument, MarketDataType, Quote, Stale, now
 from ibactors.web.stream_messages import Pong, error_message
 from ibactors.web.stream_sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
-
 
 class FakeWire:
     """Takes frames; while it is `stuck`, a write does not return."""
 
-    def __init__(self) -> None:
-        self.heard_at = trio.current_time()
+    def __init__(self, clock: MockClock) -> None:
+        self.heard_at = clock.current_time()
         self.writes: list[bytes] = []
         self.stuck: trio.Event | None = None
 
@@ -92,8 +90,8 @@ def test_frames_have_the_length_that_their_head_says(length: int) -> None:
     assert messages_of(text_frame(payload) * 2) == [json.loads(payload)] * 2
 
 
-async def test_all_that_is_new_leaves_in_one_write() -> None:
-    wire = FakeWire()
+async def test_all_that_is_new_leaves_in_one_write(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
     for symbol in ("A", "B", "C"):
         sender.put(subscription(symbol), quote(1.0, symbol))
@@ -106,8 +104,8 @@ async def test_all_that_is_new_leaves_in_one_write() -> None:
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_batch_is_one_array_in_one_frame() -> None:
-    wire = FakeWire()
+async def test_batch_is_one_array_in_one_frame(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire, b"batch=1")
     for symbol in ("A", "B"):
         sender.put(subscription(symbol), quote(1.0, symbol))
@@ -119,8 +117,8 @@ async def test_batch_is_one_array_in_one_frame() -> None:
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successor() -> None:
-    wire = FakeWire()
+async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successor(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
     many = [subscription(f"S{number}") for number in range(CHUNK // 200)]
     wire.stuck = trio.Event()
@@ -144,8 +142,8 @@ async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successo
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_interval_holds_quotes_but_not_what_ends_them() -> None:
-    wire = FakeWire()
+async def test_interval_holds_quotes_but_not_what_ends_them(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
     slow = subscription(interval=5.0)
     async with trio.open_nursery() as nursery:
@@ -164,8 +162,8 @@ async def test_interval_holds_quotes_but_not_what_ends_them() -> None:
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_nothing_of_an_unsubscribed_symbol_is_sent() -> None:
-    wire = FakeWire()
+async def test_nothing_of_an_unsubscribed_symbol_is_sent(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
     kept, dropped = subscription("KEPT"), subscription("DROPPED")
     sender.put(kept, quote(1.0, "KEPT"))
@@ -178,8 +176,8 @@ async def test_nothing_of_an_unsubscribed_symbol_is_sent() -> None:
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_failure_is_told_in_place_of_the_value() -> None:
-    wire = FakeWire()
+async def test_failure_is_told_in_place_of_the_value(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     sender = sender_on(wire, on_failed=lambda one, failed: [error_message(failed.error, symbol=one.instrument.symbol)])
     sender.put(subscription(), Failed(error=ContractNotFound("no such contract")))
     async with trio.open_nursery() as nursery:
@@ -189,8 +187,8 @@ async def test_failure_is_told_in_place_of_the_value() -> None:
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_client_that_answers_pings_is_kept() -> None:
-    wire = FakeWire()
+async def test_client_that_answers_pings_is_kept(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     with trio.move_on_after(10 * DEAD_AFTER):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sender_on(wire).run)
@@ -201,8 +199,8 @@ async def test_client_that_answers_pings_is_kept() -> None:
     assert len(wire.writes) == pytest.approx(10 * DEAD_AFTER / PING_INTERVAL, abs=1)
 
 
-async def test_client_that_answers_no_ping_is_given_up() -> None:
-    wire = FakeWire()
+async def test_client_that_answers_no_ping_is_given_up(autojump_clock: MockClock) -> None:
+    wire = FakeWire(autojump_clock)
     started = trio.current_time()
     await sender_on(wire).run()
     assert DEAD_AFTER <= trio.current_time() - started <= DEAD_AFTER + PING_INTERVAL
