@@ -7,9 +7,11 @@ of while it lasts (`loop_blocked`), by the thread.
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
 from typing import NoReturn
@@ -45,6 +47,8 @@ class SlowStep(Value, frozen=True, kw_only=True):
     task: str
     at: str
     seconds: float
+    cpu: float | None
+    """Share of the time in which it computed: low for a blocking call, and on a machine that has no processor to spare. None like `stack`."""
     stack: tuple[Frame, ...]
 
 
@@ -62,7 +66,7 @@ class Watch(trio.abc.Instrument):
         self._stepped: dict[trio.lowlevel.Task, float] = {}
         self._task: trio.lowlevel.Task | None = None
         self._since = float("inf")
-        self._sample: tuple[float, tuple[Frame, ...]] = (0.0, ())
+        self._look = _Look()
         self._begun = perf_counter()
         self._loop_thread = threading.get_ident()
         self._stop = threading.Event()
@@ -111,19 +115,21 @@ class Watch(trio.abc.Instrument):
 
     def _report(self, present: float) -> None:
         """The step that began at `_since` took long."""
-        sampled, stack = self._sample
+        seconds, look = present - self._since, self._look
+        seen = look.step == self._since
         step = SlowStep(
             task=self._task.name if self._task else "?",
             at=now(),
-            seconds=round(present - self._since, 4),
-            stack=stack if sampled == self._since else (),
+            seconds=round(seconds, 4),
+            cpu=round(min((time.thread_time() - look.cpu) / (seconds - look.first), 1.0), 2) if seen else None,
+            stack=look.stack if seen else (),
         )
         self.slow_steps += 1
         self.slowest.append(step)
         if present < self._next_log:
             self._unlogged += 1
             return
-        log.warning("slow_step", task=step.task, seconds=step.seconds, **_places(step.stack), unlogged_before=self._unlogged)
+        log.warning("slow_step", task=step.task, seconds=step.seconds, cpu=step.cpu, **_places(step.stack), unlogged_before=self._unlogged)
         self._next_log, self._unlogged = present + _LOG_INTERVAL, 0
 
     # the watching thread's side
@@ -131,7 +137,7 @@ class Watch(trio.abc.Instrument):
     @contextmanager
     def thread(self) -> Iterator[None]:
         """The watching thread runs inside the block."""
-        thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        thread = threading.Thread(target=self._keep_looking, name="watch", daemon=True)
         thread.start()
         try:
             yield
@@ -139,20 +145,36 @@ class Watch(trio.abc.Instrument):
             self._stop.set()
             thread.join()
 
-    def _look(self) -> None:
+    def _keep_looking(self) -> None:
         told = 0.0
+        clock = time.pthread_getcpuclockid(self._loop_thread)
         while not self._stop.wait(max(self.slow * 0.4, _SHORTEST_NAP)):
-            since, task = self._since, self._task
+            since, task, before = self._since, self._task, self._look
             running = perf_counter() - since
-            if task is None or running < self.slow * 0.4:
+            again = before.step == since
+            # Again when it has lasted twice as long: the last look is then neither at its beginning nor at its very end.
+            if task is None or running < (2 * before.last if again else self.slow * 0.4):
                 continue
             stack = frames_of(_calls_of_step(sys._current_frames().get(self._loop_thread)))  # noqa: SLF001  # documented, and meant for this
+            first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))
             if self._since != since:
                 continue  # another step by now
-            self._sample = since, stack
+            self._look = _Look(step=since, first=first, last=running, cpu=cpu, stack=stack)
             if running > BLOCKED and told != since:
                 told = since
                 log.warning("loop_blocked", task=task.name, seconds=round(running, 2), **_places(stack))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What the watching thread saw of a step, which is named by when it began; *first* and *last* in seconds from then on."""
+
+    step: float = 0.0
+    first: float = 0.0
+    last: float = 0.0
+    cpu: float = 0.0
+    """The loop's processor time at the first look."""
+    stack: tuple[Frame, ...] = ()
 
 
 def _places(stack: tuple[Frame, ...]) -> dict[str, object]:

@@ -42,7 +42,7 @@ class Rig:
         self.port = port
         self.loop = loop
         self.tap = tap
-        self._pid = process.pid
+        self.pid = process.pid
         self._control = control
 
     def control(self, command: str) -> str:
@@ -53,12 +53,12 @@ class Rig:
 
     def cpu_s(self) -> float:
         """Processor seconds that the server has used so far."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
     def memory(self) -> int:
         """The server's resident octets."""
-        return int(Path(f"/proc/{self._pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+        return int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
 @contextmanager

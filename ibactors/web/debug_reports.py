@@ -203,9 +203,13 @@ def actor_text(actor: ActorDetail) -> str:
     return "\n".join([*facts, *told]) + "\n"
 
 
+def _computed(cpu: float | None) -> str:
+    return "" if cpu is None else f", computing {cpu:.0%} of the time"
+
+
 def loop_text(loop: LoopReport) -> str:
     """How the event loop does, and the stacks of its slow steps."""
     lines = [heading(loop)]
     for step in loop.last_slow_steps:
-        lines += ["", f"{step.at}  {step.task} held it up for {_ms(step.seconds)}", *frame_lines(step.stack)]
+        lines += ["", f"{step.at}  {step.task} held it up for {_ms(step.seconds)}{_computed(step.cpu)}", *frame_lines(step.stack)]
     return "\n".join(lines) + "\n"

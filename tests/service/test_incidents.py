@@ -28,7 +28,7 @@ NAMED: dict[str, tuple[str, ...]] = {
         r"curl ended with 28",
         r'faulty\.py", line \d+ in look_up_rating',
         r"loop_blocked .*where='look_up_rating \(faulty\.py:\d+\)'",
-        r"held it up for [23]\d\d\d\.\d ms(\n  .*)*FaultyListener\.ticked\n.* in look_up_rating",
+        r"held it up for [23]\d\d\d\.\d ms, computing \d+% of the time(\n  .*)*FaultyListener\.ticked\n.* in look_up_rating",
     ),
 }
 

@@ -44,6 +44,8 @@ async def test_blocking_call_is_reported_with_task_duration_and_stack():
     assert step.task == "ws:/ws/stream#7"
     assert 0.2 <= step.seconds < 2
     assert [frame.function for frame in step.stack] == ["blocking", "hold_up"]
+    assert step.cpu is not None
+    assert step.cpu < 0.2
     assert watched.slow_steps >= 1
 
 
@@ -51,6 +53,8 @@ async def test_computation_is_reported_like_a_blocking_call():
     watched = await run_watched("sums", computing, 0.2)
     step = max(watched.slowest, key=lambda step: step.seconds)
     assert (step.task, step.stack[-1].function) == ("sums", "computing")
+    assert step.cpu is not None
+    assert 0 < step.cpu <= 1
 
 
 async def test_step_just_over_the_limit_is_reported_with_its_stack():
