@@ -47,6 +47,10 @@ faults:
 soak *args:
     python -m chaos soak "$@"
 
+# what the watch, the meters and a scraper cost at saturation, on and off in turns in one process: [--pairs 30] [--seconds 4]
+bench-watching *args:
+    python benchmarks/service/watching.py "$@"
+
 # the incidents of docs/debugging.md, played again and written anew: [NAME…]
 incidents *args:
     python -m tests.incidents "$@"

@@ -48,7 +48,7 @@ class SlowStep(Value, frozen=True, kw_only=True):
     at: str
     seconds: float
     cpu: float | None
-    """Share of the time in which it computed: low for a blocking call, and on a machine that has no processor to spare. None like `stack`."""
+    """Share of the time in which it computed: low for a blocking call, and where processors are short. None without `stack`."""
     stack: tuple[Frame, ...]
 
 
@@ -153,7 +153,8 @@ class Watch(trio.abc.Instrument):
             running = perf_counter() - since
             again = before.step == since
             # Again when it has lasted twice as long: the last look is then neither at its beginning nor at its very end.
-            if task is None or running < (2 * before.last if again else self.slow * 0.4):
+            due = 2 * before.last if again else self.slow * 0.4
+            if task is None or running < (due if told == since else min(due, BLOCKED)):
                 continue
             stack = frames_of(_calls_of_step(sys._current_frames().get(self._loop_thread)))  # noqa: SLF001  # documented, and meant for this
             first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))

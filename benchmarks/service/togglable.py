@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from functools import partial
+from typing import Any
 
 import trio
 
@@ -37,13 +37,13 @@ async def _toggle() -> None:
             await anext(signals)
 
 
-async def run_service(settings: Settings, *, stop: trio.Event) -> None:
+async def run_service(settings: Settings, **named: Any) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_toggle)
-        await service.run_service(settings, stop=stop)
+        await service.run_service(settings, **named)
         nursery.cancel_scope.cancel(reason="the service stopped")
 
 
 if __name__ == "__main__":
-    cli.run_service = partial(run_service)  # type: ignore[assignment, attr-defined]
+    cli.run_service = run_service  # type: ignore[attr-defined]
     cli.main(sys.argv[1:])

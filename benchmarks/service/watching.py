@@ -94,9 +94,8 @@ def _compare(title: str, rig: Rig, done: Callable[[], int], pairs: int, seconds:
         costs.append(on[1] / off[1])
         absolute.append(off)
     print(f"{title}: {pairs} pairs of {seconds:g} s windows")
-    print(
-        f"  unwatched: {statistics.median(rate for rate, _ in absolute):.0f} a second, {_microseconds(absolute):.1f} us of processor time each"
-    )
+    rate, cost = (statistics.median(values) for values in zip(*absolute, strict=True))
+    print(f"  unwatched: {rate:.0f} a second, {cost * 1e6:.1f} us of processor time each")
     print(f"  watched:   throughput {_spread(rates)}, processor time each {_spread(costs)}", flush=True)
 
 
@@ -117,10 +116,6 @@ def _window(rig: Rig, done: Callable[[], int], seconds: float, *, watched: bool)
     rig.loop.run(seconds / 2)
     number, took = done() - before, time.perf_counter() - begun
     return number / took, (rig.cpu_s() - cpu) / max(number, 1)
-
-
-def _microseconds(windows: list[tuple[float, float]]) -> float:
-    return statistics.median(cost for _, cost in windows) * 1e6
 
 
 def _spread(ratios: list[float]) -> str:

@@ -47,10 +47,11 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
         return
     system.streams += 1
     system.streams_open += 1
-    trio.lowlevel.current_task().name = f"ws:/ws/stream#{system.streams}"
     client = _Client(system, scope, receive, send)
+    name = f"ws:/ws/stream#{system.streams}"
+    trio.lowlevel.current_task().name = f"{name} {client.who}"
     try:
-        await client.run()
+        await client.run(name)
     finally:
         system.streams_open -= 1
         client.unsubscribe_all()
@@ -61,20 +62,27 @@ class _Client:
 
     def __init__(self, system: System, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._system = system
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._caller: Caller = scope["state"]["caller"]  # the gate put it there
         self._subscriptions: dict[Instrument, Subscription] = {}
         self._sender = Sender(system.meters, scope, send, on_failed=self._drop)
 
-    async def run(self) -> None:
-        """Serve until the client leaves or the service stops."""
+    @property
+    def who(self) -> str:
+        """The client, for whoever looks for the one that is slow: its key's name and its address."""
+        host, port = self._scope["client"] or ("?", 0)
+        return f"{self._caller.name} at {host}:{port}"
+
+    async def run(self, name: str) -> None:
+        """Serve until the client leaves or the service stops; *name* is the task's."""
         async with trio.open_nursery() as nursery:
             with self._system.connection.sessions.listening(self._session_changed) as session:
                 if not session.up:
                     self._session_changed(session)
-                nursery.start_soon(self._close_on_stop, nursery.cancel_scope)
-                nursery.start_soon(self._send_all, nursery.cancel_scope)
+                nursery.start_soon(self._close_on_stop, nursery.cancel_scope, name=f"{name}/stop")
+                nursery.start_soon(self._send_all, nursery.cancel_scope, name=f"{name}/sender")
                 await self._read()
                 nursery.cancel_scope.cancel(reason="the client left")
 

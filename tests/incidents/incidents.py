@@ -40,7 +40,7 @@ async def slow_client(scene: Scene) -> None:
     await scene.start(scene.nursery, "tests.incidents.slow_client", str(parts.hostname), str(parts.port), output="slow.log")
     await scene.type(f"curl -s {SHOWN_URL}/metrics | grep -E '^ibactors_(streams_open|slow_reader)'", until=r"skips_total [1-9]")
     await trio.sleep(2)  # for a waiting time that can be seen
-    await scene.type(f"ibactors tasks --url {SHOWN_URL} | grep -A 4 'ws:/ws/stream'")
+    await scene.type(f"ibactors tasks --url {SHOWN_URL} | grep -A 2 'ws:/ws/stream'")
     await scene.simulator("rate 5")
 
 

@@ -22,7 +22,8 @@ NAMED: dict[str, tuple[str, ...]] = {
     ),
     "slow-client": (
         r"ibactors_slow_reader_skips_total [1-9]",
-        r"ws:/ws/stream#1 .* for [1-9]",
+        r"ws:/ws/stream#1 .* at 127\.0\.0\.1:\d+  ",
+        r"ws:/ws/stream#1/sender  Connection\._write .* for [1-9].*\[shielded, deadline in \d",
     ),
     "blocked-loop": (
         r"curl ended with 28",
