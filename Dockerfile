@@ -85,7 +85,9 @@ COPY --from=gateway-files /opt/ibc /opt/ibc
 COPY --from=gateway-files /opt/Jts /opt/Jts
 # Where the installer puts the Java that it brings; the gateway's own files name the place.
 COPY --from=gateway-files /usr/local/i4j_jres /usr/local/i4j_jres
-ENV IBACTORS_GATEWAY=managed
+ENV IBACTORS_GATEWAY=managed \
+    IBACTORS_GATEWAY_VERSION=${GATEWAY_VERSION} \
+    IBACTORS_STATE_PATH=/var/lib/ibactors
 USER 10001:10001
 # A login in progress is closed down with the gateway, which may take its time.
 STOPSIGNAL SIGTERM

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import httpx2 as httpx
+from mirror import RECORD, SIMULATOR_PORT
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
@@ -18,8 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 URL = "http://127.0.0.1:8000"
+USER, PASSWORD = "demo", "p\\a=s#s!w:ö € 😀"
+LOGIN = {"username": USER, "password": PASSWORD, "account_type": "paper"}
 SETTINGS = "/var/lib/ibactors"
+UID = 10001
+SCOPES = ("read", "stream", "login", "admin")
 STOP_S = 30.0
+COMMAND_S = 180
+CONTROL_PORT = SIMULATOR_PORT + 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,11 +37,27 @@ class Host:
     docker: list[str]
     compose: list[str]
     root: Path
-    home: Path
+    project: Path
+    key: str = ""
+    """With all scopes."""
 
     def run(self, *words: str) -> str:
         """A command of the engine; its output."""
         return _output([*self.docker, *words])
+
+    def prepare(self) -> None:
+        """A project folder with the compose file as it is, and secrets of its own."""
+        self.project.mkdir(exist_ok=True)
+        (self.project / "compose.yaml").write_bytes((self.root / "compose.yaml").read_bytes())
+        secrets = self.project / "secrets"
+        secrets.mkdir(exist_ok=True)
+        printed = self.run("run", "--rm", "ibactors:api", "key", "new", "test", *(f"--scope={scope}" for scope in SCOPES))
+        self.key, line = (found.strip() for found in printed.splitlines() if found.startswith("  "))
+        for name, text in {"api_keys": line, "ib_username": USER, "ib_password": PASSWORD}.items():
+            path = secrets / name
+            path.write_text(text, encoding="utf-8")
+            os.chown(path, UID, UID)
+            path.chmod(0o400)
 
     def up(self, profile: str, *, wait: bool = True, **environment: str) -> float:
         """Start a profile of the project's compose.yaml; the seconds until it is healthy."""
@@ -44,7 +68,7 @@ class Host:
 
     def container(self, service: str) -> str:
         """The container of a service."""
-        return f"{self.root.name}-{service}-1"
+        return f"{self.project.name}-{service}-1"
 
     def inspect(self, service: str, field: str) -> str:
         """One field of what the engine knows of a container."""
@@ -66,7 +90,7 @@ class Host:
             self.run("rm", "--force", "--volumes", name)
 
     def _compose(self, profile: str) -> list[str]:
-        return [*self.compose, "--project-directory", str(self.root), "--file", str(self.root / "compose.yaml"), "--profile", profile]
+        return [*self.compose, "--project-directory", str(self.project), "--profile", profile]
 
     def _environment(self) -> dict[str, str]:
         return os.environ | {"DOCKER_HOST": self.docker[-1]}
@@ -114,9 +138,67 @@ def a_killed_container_comes_back(host: Host) -> str:
 
 
 def without_keys_it_refuses_to_start(host: Host) -> None:
-    done = subprocess.run([*host.docker, "run", "--rm", "ibactors:api"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*host.docker, "run", "--rm", "ibactors:api"], capture_output=True, text=True, check=False, timeout=COMMAND_S)
     if done.returncode == 0 or "IBACTORS_API_KEYS" not in done.stderr or "Traceback" in done.stderr:
         raise AssertionError(f"status {done.returncode}, and: {done.stderr[-500:]}")
+
+
+def the_gateway_is_logged_in_at_start(host: Host) -> str:
+    seconds = host.up("gateway")
+    began = time.monotonic()
+    _simulate_behind(host, host.container("gateway"))
+    _wait_until(lambda: _phase(host) == "api_ready", 90, f"the login is still {_phase(host)!r}")
+    logged_in = time.monotonic() - began
+    _sees_quotes(**_bearer(host))
+    _expect(_attempts(host, "gateway"), [(USER, PASSWORD, "paper")])
+    _expect(host.inside("gateway", "id -u").strip(), str(UID))
+    _expect(_writable(host, "gateway"), {SETTINGS, "/tmp"})  # noqa: S108  # compared, not used
+    _expect(_open_ports(host, "gateway"), {8000})
+    _expect(httpx.get(f"{URL}/account/summary", timeout=10).status_code, 401)
+    return f"healthy after {seconds:.1f} s, logged in after {logged_in:.1f} s more"
+
+
+def a_stop_logs_the_gateway_out(host: Host) -> str:
+    the_gateway_is_logged_in_at_start(host)
+    began = time.monotonic()
+    host.run("stop", "--time", "60", host.container("gateway"))
+    seconds = time.monotonic() - began
+    _expect((host.inspect("gateway", ".State.ExitCode"), host.inspect("gateway", ".RestartCount")), ("0", "0"))
+    _expect(_simulator_clients(host), [])
+    if seconds > STOP_S:
+        raise AssertionError(f"it took {seconds:.0f} s to stop")
+    return f"exit 0 after {seconds:.1f} s"
+
+
+def a_killed_gateway_comes_back(host: Host) -> str:
+    the_gateway_is_logged_in_at_start(host)
+    host.inside("gateway", f"echo kept > {SETTINGS}/mark")
+    began = time.monotonic()
+    os.kill(int(host.inspect("gateway", ".State.Pid")), signal.SIGKILL)
+    _wait_until(lambda: host.inspect("gateway", ".RestartCount") == "1" and _answers(), 30, "it was not restarted")
+    # The simulator shared the network of the container that is gone.
+    host.run("rm", "--force", "simulator")
+    _simulate_behind(host, host.container("gateway"))
+    _wait_until(lambda: _phase(host) == "api_ready", 90, f"the login is still {_phase(host)!r}")
+    _sees_quotes(**_bearer(host))
+    _expect(host.inside("gateway", f"cat {SETTINGS}/mark").strip(), "kept")
+    return f"logged in again after {time.monotonic() - began:.1f} s"
+
+
+def a_login_over_http_reaches_the_gateway(host: Host) -> str:
+    options = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--publish", "127.0.0.1:8000:8000")
+    host.run("run", "--detach", "--name", "plain", *options, "--env", "IBACTORS_ALLOW_ANONYMOUS=1", "ibactors:gateway")
+    _simulate_behind(host, "plain")
+    _wait_until(_answers, 30, "nothing answers")
+    began = time.monotonic()
+    refused = httpx.post(f"{URL}/auth/login", json=LOGIN | {"username": "wrong"}, timeout=120)
+    _expect((refused.status_code, refused.json()["code"]), (401, "bad_credentials"))
+    accepted = httpx.post(f"{URL}/auth/login", json=LOGIN, timeout=120)
+    _expect((accepted.status_code, accepted.json().get("connected")), (200, True))
+    _sees_quotes()
+    log = _output([*host.docker, "logs", "plain"])
+    _expect(PASSWORD in log or PASSWORD in host.run("inspect", "plain"), False)  # noqa: FBT003  # the expected value
+    return f"a wrong and a good login took {time.monotonic() - began:.1f} s"
 
 
 CHECKS: tuple[Callable[[Host], str | None], ...] = (
@@ -125,6 +207,10 @@ CHECKS: tuple[Callable[[Host], str | None], ...] = (
     a_stop_is_clean,
     a_killed_container_comes_back,
     without_keys_it_refuses_to_start,
+    the_gateway_is_logged_in_at_start,
+    a_stop_logs_the_gateway_out,
+    a_killed_gateway_comes_back,
+    a_login_over_http_reaches_the_gateway,
 )
 
 
@@ -136,6 +222,42 @@ def _sees_quotes(**headers: str) -> None:
         stream.send(json.dumps({"action": "subscribe", "symbol": "AAPL"}))
         seen = [json.loads(stream.recv(10))["type"] for _ in range(3)]
     _expect("quote" in seen, True)  # noqa: FBT003  # the expected value
+
+
+def _simulate_behind(host: Host, container: str) -> None:
+    """The simulator, where the gateway's stand-in looks for it: in the same network, and out of reach for all others."""
+    ports = ("--port", str(SIMULATOR_PORT), "--control-port", str(CONTROL_PORT))
+    host.run("run", "--detach", "--name", "simulator", "--network", f"container:{container}", "ibactors:api", "simulate", *ports)
+
+
+def _simulator_clients(host: Host) -> list[object]:
+    script = (
+        "import json, socket; s = socket.create_connection(('127.0.0.1', %d), 5); s.sendall(b'stats\\n'); print(s.makefile().readline())"
+    )
+    answer = host.run("exec", "simulator", "python", "-c", script % CONTROL_PORT)
+    clients: list[object] = json.loads(answer[answer.index("{") :])["clients"]
+    return clients
+
+
+def _attempts(host: Host, service: str) -> list[tuple[str, str, str]]:
+    """What the gateway's stand-in was told, login by login."""
+    lines = [line.split() for line in host.inside(service, f"cat {RECORD}").splitlines()]
+    return [(user, bytes.fromhex(password).decode(), mode) for user, password, mode in lines]
+
+
+def _bearer(host: Host) -> dict[str, str]:
+    return {"Authorization": f"Bearer {host.key}"}
+
+
+def _phase(host: Host) -> str:
+    return str(httpx.get(f"{URL}/auth/status", headers=_bearer(host), timeout=5).json().get("phase"))
+
+
+def _answers() -> bool:
+    try:
+        return httpx.get(f"{URL}/health", timeout=2).status_code == HTTPStatus.OK
+    except httpx.HTTPError:
+        return False
 
 
 def _healthy() -> bool:
@@ -179,7 +301,7 @@ def _expect(found: object, wanted: object) -> None:
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_S)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)} failed: {done.stdout[-1000:]}{done.stderr[-2000:]}")
     return done.stdout + (done.stderr if command[-2:-1] == ["40"] else "")

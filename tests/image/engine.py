@@ -17,7 +17,7 @@ DOCKER = "/usr/bin/docker"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BASE_IMAGE = "ibactors-base:test"
 START_S = 30.0
-JAVA = {"/usr/bin/javac": "openjdk-17-jdk-headless", "/usr/lib/jvm/java-17-openjdk-amd64/lib/libawt_xawt.so": "openjdk-17-jre"}
+JAVA = {"/usr/lib/jvm/java-17-openjdk-amd64/bin/jlink": "openjdk-17-jdk-headless"}
 
 
 def install_packages() -> None:

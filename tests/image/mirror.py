@@ -19,7 +19,12 @@ from pathlib import Path
 import engine
 
 STANDIN = Path(__file__).parent.parent / "ibc" / "standin"
-JAVA_MODULES = "java.base,java.desktop,java.logging,java.naming,java.net.http,java.xml,jdk.unsupported"
+SIMULATOR_PORT = 14002
+"""Where the stand-in finds the simulator, once it is logged in."""
+RECORD = "/var/lib/ibactors/attempts"
+"""Where it writes down each login."""
+JAVA = Path("/usr/lib/jvm/java-17-openjdk-amd64/bin")
+JAVA_MODULES = "java.base,java.desktop,java.logging,java.prefs,java.xml,jdk.unsupported"
 JRE = Path("/usr/local/i4j_jres/standin/17")
 INSTALLER = """\
 #!/bin/sh
@@ -64,16 +69,17 @@ def build_installer(folder: Path) -> Path:
     jre = folder / "jre"
     if not jre.exists():
         subprocess.run(
-            ["jlink", "--add-modules", JAVA_MODULES, "--strip-debug", "--no-man-pages", "--no-header-files", "--output", jre], check=True
+            [JAVA / "jlink", "--add-modules", JAVA_MODULES, "--strip-debug", "--no-man-pages", "--no-header-files", "--output", jre], check=True
         )
     classes = folder / "classes"
-    subprocess.run(["javac", "-d", classes, *sorted(STANDIN.glob("**/*.java"))], check=True)
+    subprocess.run([JAVA / "javac", "--release", "17", "-d", classes, *sorted(STANDIN.glob("**/*.java"))], check=True)
     jar = folder / "standin.jar"
-    subprocess.run(["jar", "--create", "--file", jar, "-C", classes, "."], check=True)
+    subprocess.run([JAVA / "jar", "--create", "--file", jar, "-C", classes, "."], check=True)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
         tar.add(jar, "gateway/jars/standin.jar")
         tar.add(jre, str(JRE).lstrip("/"))
+        _add_text(tar, "gateway/standin.properties", f"simulator={SIMULATOR_PORT}\nrecord={RECORD}\n")
         _add_text(tar, "gateway/ibgateway.vmoptions", "-Xmx256m\n")
         _add_text(tar, "gateway/.install4j/inst_jre.cfg", f"{JRE}\n")
         _add_text(tar, "gateway/.install4j/i4jparams.conf", '<variable name="javaOptions" value="" />\n')

@@ -114,7 +114,8 @@ def check(home: Path, only: str) -> int:
     failed = []
     chosen = [step for step in CHECKS if only in step.__name__]
     with engine.running_engine(home, bridged=True) as docker:
-        host = Host(docker=docker, compose=[str(TOOLS / "bin" / "docker-compose")], root=ROOT, home=home)
+        host = Host(docker=docker, compose=[str(TOOLS / "bin" / "docker-compose")], root=ROOT, project=home / "project")
+        host.prepare()
         for step in chosen:
             began = time.monotonic()
             name = step.__name__.replace("_", " ")
