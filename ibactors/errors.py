@@ -106,6 +106,13 @@ class InvalidRequest(IbactorsError):
         """What would be accepted in its place; shown as the hint."""
 
 
+class TooManyStreams(IbactorsError):
+    """As many streams are open as the service allows."""
+
+    code = "too_many_streams"
+    hint = "Close one, or try again when another client has left; IBACTORS_MAX_STREAMS is the limit."
+
+
 class UnknownAccount(IbactorsError):
     """The account is not one of those that the gateway manages."""
 

@@ -25,10 +25,20 @@ class Caller:
     scopes: frozenset[Scope]
     key: ApiKey | None = None
     streams: set[trio.CancelScope] = field(default_factory=set)
-    """One for each open WebSocket; cancelling it closes the socket."""
+    """One for each open stream, WebSocket or events; cancelling it ends the stream."""
     subscriptions: int = 0
     """Of all its WebSockets together."""
     most_subscriptions: float = math.inf
+
+    @contextmanager
+    def streaming(self) -> Iterator[trio.CancelScope]:
+        """One stream lasts as long as the block, and no longer than the key is valid."""
+        with trio.CancelScope() as stream:
+            self.streams.add(stream)
+            try:
+                yield stream
+            finally:
+                self.streams.discard(stream)
 
     def check_subscriptions(self, beginning: int) -> None:
         """Raises TooManySubscriptions unless there is room for one more, besides those that are *beginning*."""

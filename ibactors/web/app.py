@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
 from ibactors.system import System
-from ibactors.web import account, debug, docs, health, login, market, tickets, ui
+from ibactors.web import account, debug, docs, events, health, login, market, tickets, ui
 from ibactors.web.front import STREAM, Front
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
@@ -28,6 +28,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *tickets.OPERATIONS,
     *account.OPERATIONS,
     *market.OPERATIONS,
+    *events.OPERATIONS,
     *debug.OPERATIONS,
 )
 

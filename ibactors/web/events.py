@@ -15,11 +15,14 @@ from quart import request
 
 from ibactors.actors.channels import Newest
 from ibactors.actors.symbol import Failed, SymbolRef, Update
+from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
+from ibactors.keys import Scope
 from ibactors.model import Quote, SessionStatus
 from ibactors.system import System
+from ibactors.web.access import Caller
 from ibactors.web.market import QuotesQuery, instruments_of
-from ibactors.web.operations import Answer, Call, Nothing, Operation, encode
+from ibactors.web.operations import Pieces, Call, Nothing, Operation, encode
 from ibactors.web.stream_messages import Message, StatusChange, error_message
 
 PING_S = 15.0
@@ -31,13 +34,18 @@ _PING = b": nothing new\n\n"
 _START = b"retry: 2000\n\n"
 
 
-async def get_events(call: Call[QuotesQuery, Nothing]) -> Answer:
+async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces:
     since = _since(request.headers.get("Last-Event-ID"))
-    system = call.system
+    system, caller = call.system, request.scope["state"]["caller"]
     if system.streams_open >= system.settings.max_streams:
         raise TooManyStreams(f"{system.streams_open} streams are open, which is as many as may be.")
-    refs = [await system.market.open(instrument, stream=True) for instrument in instruments_of(call.query)]
-    return Answer(body=Events(system, refs, since), content_type="text/event-stream", headers=_HEADERS)
+    if caller.key is not None and len(caller.streams) > system.settings.max_streams_per_key:
+        raise TooManyStreams(f"{caller.name!r} has {system.settings.max_streams_per_key} streams already.")
+    refs: list[SymbolRef] = []
+    for instrument in instruments_of(call.query):
+        caller.check_subscriptions(len(refs))
+        refs.append(await system.market.open(instrument, stream=True))
+    return Pieces(body=Events(system, caller, refs, since), content_type="text/event-stream", headers=_HEADERS)
 
 
 def _since(last_event_id: str | None) -> datetime | None:
@@ -53,8 +61,9 @@ def _since(last_event_id: str | None) -> datetime | None:
 class Events(AsyncIterator[bytes]):
     """What one client gets, as pieces of its response; `aclose` ends the listening."""
 
-    def __init__(self, system: System, refs: list[SymbolRef], since: datetime | None) -> None:
+    def __init__(self, system: System, caller: Caller, refs: list[SymbolRef], since: datetime | None) -> None:
         self._system = system
+        self._caller = caller
         self._refs = refs
         self._since = since
         self._pending: Newest[Hashable, Update | Message] = Newest()
@@ -92,6 +101,7 @@ class Events(AsyncIterator[bytes]):
         if not session.up:
             self._session_changed(session)
         for ref in self._refs:
+            self._listening.enter_context(self._caller.subscribed())
             newest = self._listening.enter_context(ref.updates.listening(partial(self._put, ref)))
             if not self._has_seen(newest):
                 self._put(ref, newest)
@@ -112,13 +122,12 @@ class Events(AsyncIterator[bytes]):
         self._pending.put("status", StatusChange.of(session))
 
     def _event(self, key: Hashable, item: Update | Message) -> bytes:
-        if isinstance(item, Failed):
-            assert isinstance(key, SymbolRef)
+        if isinstance(item, Failed) and isinstance(key, SymbolRef):
             self._left.discard(key)
             return _data(encode(error_message(item.error, symbol=key.instrument.symbol)))
-        if isinstance(item, Message):
-            return _data(encode(item))
-        return _data(item.json, item.value.timestamp if isinstance(item.value, Quote) else None)
+        if isinstance(item, Encoded):
+            return _data(item.json, item.value.timestamp if isinstance(item.value, Quote) else None)
+        return _data(encode(item))
 
 
 def _data(json: bytes, event_id: str | None = None) -> bytes:
@@ -132,13 +141,14 @@ OPERATIONS = (
         handler=get_events,
         summary="Live quotes as server-sent events",
         tag="Market data",
+        scope=Scope.STREAM,
         query=QuotesQuery,
         body=Nothing,
         media_type="text/event-stream",
         problems=(InvalidRequest, NoFreeLine, TooManyStreams, GatewayDisconnected),
         description=(
-            "For clients whose proxies cut WebSockets; the events carry the same JSON as the messages of `/ws/stream`. The id of an event is "
-            "the time of its quote: with it as `Last-Event-ID` a client that comes again gets what is newer."
+            "For clients whose proxies cut WebSockets; the events carry the same JSON as the messages of `/ws/stream`. The id of an event "
+            "is the time of its quote: with it as `Last-Event-ID` a client that comes again gets what is newer."
         ),
     ),
 )

@@ -6,6 +6,7 @@ whatever the application would make of it.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -100,7 +101,9 @@ class Gate:
             await refuse(visit, refusal, send)
         else:
             scope["state"].update(caller=visit.caller, request_id=visit.request_id)
-            await self._app(scope, receive, watched)
+            streams = place.methods[visit.method] is KeyScope.STREAM
+            with visit.caller.streaming() if visit.caller and streams else nullcontext():
+                await self._app(scope, receive, watched)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         visit = self._visit(scope, WEBSOCKET)

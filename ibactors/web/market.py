@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 import trio
 
+from ibactors.actors.symbol import Update
+from ibactors.encoded import Encoded
 from ibactors.errors import (
     ActorDown,
     CompetingSession,
@@ -83,6 +85,22 @@ class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fie
     symbols: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, description="Symbols, separated by commas; 100 at most.")]
 
 
+class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One quote, now or when there is another."""
+
+    wait: Annotated[float, msgspec.Meta(ge=0, le=60, description="Seconds to wait at most for another quote than `after`; 0 to 60.")] = 0.0
+    after: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"),
+                description="The `timestamp` of the last quote that you have, as it came.",
+            ),
+        ]
+        | None
+    ) = None
+
+
 class Quotes(msgspec.Struct, frozen=True):
     """One entry a symbol: a quote, or the problem that stands in its place."""
 
@@ -108,25 +126,57 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     )
 
 
-async def get_quote(call: Call[InstrumentQuery, Nothing]) -> Answer:
-    encoded = await call.system.market.quote(instrument_of(call.path["symbol"], call.query))
+async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
+    instrument = instrument_of(call.path["symbol"], call.query)
+    encoded = await call.system.market.quote(instrument)
+    if call.query.wait and encoded.value.timestamp == call.query.after:
+        encoded = await _next_quote(call.system, instrument, call.query)
     call.system.meters.quoted(encoded)
     return Answer(body=encoded.json)
 
 
-def newest_quote(call: Call[InstrumentQuery, Nothing]) -> Answer | None:
+def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
     encoded = call.system.market.newest(instrument_of(call.path["symbol"], call.query))
-    if encoded is None:
+    if encoded is None or (call.query.wait and encoded.value.timestamp == call.query.after):
         return None
     call.system.meters.quoted(encoded)
     return Answer(body=encoded.json)
 
 
-async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
-    symbols = [symbol.strip() for symbol in call.query.symbols.split(",")]
+async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery) -> Encoded[Quote]:
+    """What there is when something changed, when the time is up or when the service stops."""
+    changed = trio.Event()
+
+    def look(update: Update | None) -> None:
+        if not (isinstance(update, Encoded) and isinstance(update.value, Quote) and update.value.timestamp == query.after):
+            changed.set()
+
+    ref = await system.market.open(instrument, stream=False)
+    with ref.updates.listening(look) as newest:
+        look(newest)
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + query.wait
+            nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
+            await changed.wait()
+            nursery.cancel_scope.cancel(reason="there is something new")
+    return await system.market.quote(instrument)
+
+
+async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel(reason="the service stops")
+
+
+def instruments_of(query: QuotesQuery) -> list[Instrument]:
+    """The instruments of a list of symbols; raises InvalidRequest."""
+    symbols = [symbol.strip() for symbol in query.symbols.split(",")]
     if len(symbols) > MAX_SYMBOLS:
         raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
-    instruments = {instrument.symbol: instrument for instrument in (instrument_of(symbol, call.query) for symbol in symbols)}
+    return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
+
+
+async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
+    instruments = {instrument.symbol: instrument for instrument in instruments_of(call.query)}
     entries: dict[str, msgspec.Raw | Problem] = {}
     async with trio.open_nursery() as nursery:
         for symbol, instrument in instruments.items():
@@ -152,13 +202,15 @@ OPERATIONS = (
         summary="The newest quote of one instrument",
         tag="Market data",
         scope=Scope.READ,
-        query=InstrumentQuery,
+        query=QuoteQuery,
         body=Nothing,
         returns=Quote,
         problems=_PROBLEMS,
         description=(
             "The first request for an instrument opens a market-data line and waits for the first set of values; later ones are answered "
-            "from memory. `timestamp` is when the newest value arrived from the gateway."
+            "from memory. `timestamp` is when the newest value arrived from the gateway. With `after` and `wait` the answer comes when "
+            "there is another quote than the one of that timestamp, or when the time is up: live quotes for clients that can have neither "
+            "a WebSocket nor server-sent events."
         ),
     ),
     Operation(

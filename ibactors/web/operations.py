@@ -1,8 +1,8 @@
 """The table of operations: each REST route is one `Operation`, from which routing, validation and the OpenAPI document all follow."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -41,6 +41,15 @@ class Answer:
     body: str | bytes
     status: int = 200
     content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """A response whose body is sent as it comes into being."""
+
+    body: AsyncIterator[bytes]
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +142,10 @@ def answer_of(result: object) -> Answer:
 def _respond(result: object) -> Response:
     if isinstance(result, Problem):
         return problem_response(result)
+    if isinstance(result, Pieces):
+        response = Response(result.body, content_type=result.content_type, headers=result.headers)
+        response.timeout = None  # it ends when the client leaves or the service stops
+        return response
     answer = answer_of(result)
     return Response(answer.body, status=answer.status, content_type=answer.content_type)
 

@@ -73,6 +73,7 @@ KINDS: dict[str, Kind] = {
     "ticket_invalid": Kind(401, "Ticket not valid"),
     "too_many_attempts": Kind(429, "Too many logins", 60),
     "too_many_subscriptions": Kind(429, "Too many subscriptions", 1),
+    "too_many_streams": Kind(503, "Too many streams", 5),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
     "upgrade_required": Kind(426, "Upgrade required"),
     "bad_request": Kind(400, "Bad request"),

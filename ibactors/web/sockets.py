@@ -73,12 +73,8 @@ class Socket:
                 await self._accept()
             await self._close(TRY_AGAIN_LATER, f"{caller.name} has {most} WebSockets already")
             return
-        with trio.CancelScope() as serving:
-            caller.streams.add(serving)
-            try:
-                await app(scope, self._next, self._pass)
-            finally:
-                caller.streams.discard(serving)
+        with caller.streaming() as serving:
+            await app(scope, self._next, self._pass)
         if serving.cancelled_caught:
             await self._close(NOT_AUTHORISED, "the API key was revoked")
 

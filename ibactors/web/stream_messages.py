@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.model import SessionStatus
 from ibactors.web.market import MAX_SYMBOLS, InstrumentQuery, SymbolText
 from ibactors.web.problems import hint_of
 
@@ -64,6 +65,11 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     epoch: int
     since: str
     reason: str | None
+
+    @classmethod
+    def of(cls, session: SessionStatus) -> "StatusChange":
+        """What clients are told of a session."""
+        return cls(connected=session.up, phase=session.phase.value, epoch=session.epoch, since=session.since, reason=session.reason)
 
 
 class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):

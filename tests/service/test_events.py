@@ -1,0 +1,207 @@
+"""Live quotes without a WebSocket: server-sent events and the long poll."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import h11
+import pytest
+import trio
+
+from ibactors.sim import SimulatorOptions
+from tests.conftest import DEADLINE, Service, eventually, running_service
+
+
+class EventSource:
+    """Reads events as a browser does, from a connection of its own."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._http = h11.Connection(h11.CLIENT)
+        self._text = ""
+        self.last_id = ""
+
+    async def open(self, host: str, target: str, headers: dict[str, str]) -> h11.Response:
+        request = h11.Request(method="GET", target=target, headers=[("Host", host), *headers.items()])
+        await self._stream.send_all(self._http.send(request) + self._http.send(h11.EndOfMessage()))
+        response = await self._next_event()
+        assert isinstance(response, h11.Response)
+        return response
+
+    async def receive(self, within: float = DEADLINE) -> Any:
+        """The data of the next event."""
+        with trio.fail_after(within):
+            while True:
+                fields = dict(line.split(": ", 1) for line in (await self._next_block()).splitlines() if not line.startswith(":"))
+                self.last_id = fields.get("id", self.last_id)
+                if "data" in fields:
+                    return json.loads(fields["data"])
+
+    async def _next_block(self) -> str:
+        while "\n\n" not in self._text:
+            event = await self._next_event()
+            if not isinstance(event, h11.Data):
+                raise EOFError  # noqa: TRY004  # the stream ended
+            self._text += event.data.decode()
+        block, self._text = self._text.split("\n\n", 1)
+        return block
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._stream.receive_some())
+        return event  # type: ignore[return-value]
+
+    async def expect(self, kind: str, within: float = DEADLINE, **members: Any) -> Any:
+        with trio.fail_after(within):
+            while True:
+                message = await self.receive(within)
+                if message["type"] == kind and all(message.get(key) == value for key, value in members.items()):
+                    return message
+
+
+@asynccontextmanager
+async def events(service: Service, symbols: str, **headers: str) -> AsyncIterator[EventSource]:
+    host, port = service.url.removeprefix("http://").split(":")
+    async with await trio.open_tcp_stream(host, int(port)) as stream:
+        source = EventSource(stream)
+        response = await source.open(f"{host}:{port}", f"/market/stream?symbols={symbols}", headers)
+        found = {name.decode(): value.decode() for name, value in response.headers}
+        assert response.status_code == 200
+        assert found["content-type"].startswith("text/event-stream")
+        assert found["cache-control"] == "no-store"
+        yield source
+
+
+async def test_events_carry_every_symbols_quotes_as_the_websocket_does(service: Service) -> None:
+    async with events(service, "AAPL,MSFT") as source, service.stream() as stream:
+        await stream.send(action="subscribe", symbol="AAPL")
+        seen = await stream.expect("quote")
+        quote = await source.expect("quote", symbol="AAPL")
+        await source.expect("quote", symbol="MSFT")
+        assert quote.keys() == seen.keys()
+        assert source.last_id
+
+
+async def test_a_break_is_told_as_stale_and_new_quotes_come_by_themselves(service: Service) -> None:
+    async with events(service, "AAPL") as source:
+        await source.expect("quote")
+        await service.gateway.do("refuse 1")
+        await source.expect("stale", symbol="AAPL")
+        await source.expect("status", connected=True)
+        await source.expect("quote", symbol="AAPL")
+
+
+async def test_who_comes_again_is_sent_only_what_is_newer() -> None:
+    async with running_service(options=SimulatorOptions(rate=0.5)) as service:
+        async with events(service, "AAPL,MSFT") as source:
+            seen = [await source.receive(), await source.receive()]
+            last = source.last_id
+        assert {message["symbol"] for message in seen} == {"AAPL", "MSFT"}
+        await service.gateway.do("halt AAPL")
+        await service.gateway.do("halt MSFT")
+        await trio.sleep(1.2)  # what is younger than a second may have been overtaken, and is sent again
+        newest = await service.get("/market/quote/AAPL")
+        async with events(service, "AAPL", **{"Last-Event-ID": newest["timestamp"].replace("20", "21", 1)}) as source:
+            with pytest.raises(trio.TooSlowError):
+                await source.receive(within=0.5)
+        async with events(service, "AAPL", **{"Last-Event-ID": last}) as source:
+            assert (await source.expect("quote"))["symbol"] == "AAPL"
+
+
+async def test_an_unknown_symbol_is_an_event_and_ends_the_stream_when_it_was_the_only_one(service: Service) -> None:
+    async with events(service, "BADSYM,AAPL") as source:
+        await source.expect("error", symbol="BADSYM", code="contract_not_found")
+        await source.expect("quote", symbol="AAPL")
+    async with events(service, "BADSYM") as source:
+        await source.expect("error", symbol="BADSYM")
+        with pytest.raises(EOFError):
+            await source.receive()
+
+
+@pytest.mark.parametrize("query", ["", "?symbols=", "?symbols=A!B", "?symbols=AAPL&nonsense=1"])
+async def test_bad_parameters_are_problems(service: Service, query: str) -> None:
+    problem = await service.get(f"/market/stream{query}", status=422)
+    assert problem["code"] == "invalid_request"
+    assert problem["hint"]
+
+
+async def test_a_bad_event_id_is_a_problem(service: Service) -> None:
+    response = await service.http.get("/market/stream?symbols=AAPL", headers={"Last-Event-ID": "yesterday"})
+    assert response.status_code == 422
+    assert response.json()["field"] == "Last-Event-ID"
+
+
+async def test_a_client_that_leaves_is_forgotten() -> None:
+    async with running_service(line_idle_seconds=1.0, max_streams=1) as service:
+        async with events(service, "AAPL") as source:
+            await source.expect("quote")
+            problem = await service.get("/market/stream?symbols=MSFT", status=503)
+            assert problem["code"] == "too_many_streams"
+
+        async def no_lines() -> bool:
+            return not (await service.gateway.stats())["lines"]
+
+        await eventually(no_lines)
+        async with events(service, "MSFT") as source:
+            await source.expect("quote")
+
+
+async def test_events_end_when_the_service_stops() -> None:
+    async with running_service() as service, events(service, "AAPL") as source:
+        await source.expect("quote")
+        service.stop.set()
+        with pytest.raises(EOFError), trio.fail_after(2):
+            while True:
+                await source.receive()
+
+
+async def test_a_long_poll_answers_when_there_is_another_quote(service: Service) -> None:
+    first = await service.get("/market/quote/AAPL")
+    with trio.fail_after(5):
+        for _ in range(3):
+            then = await service.get(f"/market/quote/AAPL?wait=30&after={first['timestamp']}")
+            assert then["timestamp"] > first["timestamp"]
+            first = then
+
+
+async def test_a_long_poll_without_news_answers_with_what_there_is_when_its_time_is_up(service: Service) -> None:
+    await service.get("/market/quote/AAPL")
+    await service.gateway.do("halt AAPL")
+    before = (await service.get("/market/quote/AAPL"))["timestamp"]
+    with trio.move_on_after(1):
+        while (then := (await service.get(f"/market/quote/AAPL?wait=0.3&after={before}"))["timestamp"]) != before:
+            before = then
+    began = trio.current_time()
+    assert (await service.get(f"/market/quote/AAPL?wait=0.5&after={before}"))["timestamp"] == before
+    assert trio.current_time() - began >= 0.5
+
+
+async def test_a_long_poll_ends_at_once_with_a_break_and_with_the_service() -> None:
+    async with running_service() as service:
+        await service.gateway.do("halt AAPL")
+        quote = await service.get("/market/quote/AAPL")
+        while True:
+            response = await service.http.get(f"/market/quote/AAPL?wait=0.5&after={quote['timestamp']}")
+            if response.json()["timestamp"] == quote["timestamp"]:
+                break
+            quote = response.json()
+
+        async def poll() -> None:
+            response = await service.http.get(f"/market/quote/AAPL?wait=60&after={quote['timestamp']}", timeout=30)
+            answers.append(response.status_code)
+
+        answers: list[int] = []
+        with trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(poll)
+                await trio.sleep(0.2)
+                await service.gateway.do("refuse 30")
+        assert answers == [503]
+
+
+@pytest.mark.parametrize("query", ["wait=61", "wait=-1", "wait=x", "after=now"])
+async def test_a_bad_long_poll_is_a_problem(service: Service, query: str) -> None:
+    problem = await service.get(f"/market/quote/AAPL?{query}", status=422)
+    assert problem["field"] == query.partition("=")[0]
+    assert problem["hint"]
