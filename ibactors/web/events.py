@@ -22,7 +22,7 @@ from ibactors.model import Quote, SessionStatus
 from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import QuotesQuery, instruments_of
-from ibactors.web.operations import Pieces, Call, Nothing, Operation, encode
+from ibactors.web.operations import Call, Nothing, Operation, Pieces, encode
 from ibactors.web.stream_messages import Message, StatusChange, error_message
 
 PING_S = 15.0

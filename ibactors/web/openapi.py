@@ -28,6 +28,8 @@ def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in table:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components)
+    for operation in table:  # a query is told by its parameters
+        components.pop(operation.query.__name__, None)
     return {
         "openapi": "3.1.0",
         "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -62,7 +64,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
     if operation.query is Nothing:
         return []
-    schema = components.pop(operation.query.__name__, None) or msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]
+    schema = components[operation.query.__name__]
     required = schema.get("required", ())
     return [
         {

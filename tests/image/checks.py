@@ -186,7 +186,7 @@ def a_killed_gateway_comes_back(host: Host) -> str:
 
 
 def a_login_over_http_reaches_the_gateway(host: Host) -> str:
-    options = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--publish", "127.0.0.1:8000:8000")
+    options = ("--read-only", "--tmpfs=/tmp", "--cap-drop", "ALL", "--publish", "127.0.0.1:8000:8000")
     host.run("run", "--detach", "--name", "plain", *options, "--env", "IBACTORS_ALLOW_ANONYMOUS=1", "ibactors:gateway")
     _simulate_behind(host, "plain")
     _wait_until(_answers, 30, "nothing answers")

@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"/usr/sbin/dockerd": "docker.io", "/usr/sbin/iptables": "iptables", "/usr/bin/mmdebstrap": "mmdebstrap", "/usr/bin/shellcheck": "shellcheck"}
+PACKAGES = {
+    "/usr/sbin/dockerd": "docker.io",
+    "/usr/sbin/iptables": "iptables",
+    "/usr/bin/mmdebstrap": "mmdebstrap",
+    "/usr/bin/shellcheck": "shellcheck",
+}
 DOCKER = "/usr/bin/docker"
 """Debian's client: it has BuildKit built in."""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -34,9 +39,9 @@ def _install(packages: dict[str, str]) -> None:
     """Debian's packages, as far as their files are missing."""
     missing = [package for path, package in packages.items() if not Path(path).exists()]
     if missing:
-        quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], **quiet)
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
+            environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 @contextmanager
@@ -72,7 +77,6 @@ def _wait_for(socket: Path, engine: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.2)
 
 
-
 def base_tar(cache: Path) -> Path:
     """A stand-in for python:3.x-slim made from Debian's packages; kept in *cache*, as it takes most of a minute."""
     tar = cache / "base.tar"
@@ -93,5 +97,7 @@ def base_tar(cache: Path) -> Path:
 
 def import_base(docker: list[str], tar: Path) -> None:
     """The machine's certificates belong to the base image alone: pip inside a build needs them here, and nowhere else."""
-    environment = f"ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}"
+    environment = (
+        f"ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}"
+    )
     subprocess.run([*docker, "import", "--change", environment, tar, BASE_IMAGE], check=True, stdout=subprocess.DEVNULL)

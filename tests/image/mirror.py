@@ -69,7 +69,8 @@ def build_installer(folder: Path) -> Path:
     jre = folder / "jre"
     if not jre.exists():
         subprocess.run(
-            [JAVA / "jlink", "--add-modules", JAVA_MODULES, "--strip-debug", "--no-man-pages", "--no-header-files", "--output", jre], check=True
+            [JAVA / "jlink", "--add-modules", JAVA_MODULES, "--strip-debug", "--no-man-pages", "--no-header-files", "--output", jre],
+            check=True,
         )
     classes = folder / "classes"
     subprocess.run([JAVA / "javac", "--release", "17", "-d", classes, *sorted(STANDIN.glob("**/*.java"))], check=True)

@@ -9,8 +9,12 @@ import h11
 import pytest
 import trio
 
+from ibactors.actors.channels import Topic
+from ibactors.config import Settings
+from ibactors.keys import read_keys
 from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, Service, eventually, running_service
+from tests.service.keyed import LINES, bearer, keyed_service, settings_with
 
 
 class EventSource:
@@ -205,3 +209,15 @@ async def test_a_bad_long_poll_is_a_problem(service: Service, query: str) -> Non
     problem = await service.get(f"/market/quote/AAPL?{query}", status=422)
     assert problem["field"] == query.partition("=")[0]
     assert problem["hint"]
+
+
+async def test_a_revoked_key_ends_its_events_and_a_key_has_so_many_streams() -> None:
+    updates = Topic(Settings(api_keys=read_keys("\n".join(LINES.values()))))
+    async with keyed_service(updates=updates, max_streams_per_key=1) as service, events(service, "AAPL", **bearer("stream")) as source:
+        await source.expect("quote")
+        response = await service.http.get("/market/stream?symbols=MSFT", headers=bearer("stream"))
+        assert (response.status_code, response.json()["code"]) == (503, "too_many_streams")
+        updates.publish(settings_with(updates, "read"))
+        with pytest.raises((EOFError, h11.RemoteProtocolError)):
+            while True:
+                await source.receive()

@@ -12,6 +12,7 @@ from tests.service.keyed import KEYS, WRONG, bearer, exchange, keyed_service, up
 CREDENTIALS = {"username": "demo", "password": "demo", "account_type": "paper"}
 ADMITTED = {
     "/market/quote/{symbol}": ("/market/quote/AAPL", None, 200),
+    "/market/stream": ("/market/stream", None, 422),
     "/market/quotes": ("/market/quotes?symbols=AAPL", None, 200),
     "/auth/login": ("/auth/login", CREDENTIALS, 409),
     "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
