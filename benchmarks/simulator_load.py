@@ -8,7 +8,8 @@ must have arrived, and the updates that its market made are what the rate asked 
 
 A rate is held when no frame is lost, all are in order, and the market made 95 of 100 updates: one that cannot
 keep up skips updates and loses none. An update is one to a dozen frames a line, whatever fields it changed.
-"Waited" is how long the simulator was ready to run and its core was busy with other processes.
+"Waited" is how long the simulator was ready to run and its core was busy with other processes. The last line is the
+wire's own limit: what the same clients take from a process that only sends frames which were made before.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import json
+import multiprocessing
 import os
 import selectors
 import socket
@@ -218,6 +220,43 @@ class Rig:
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def send_forever(listener: socket.socket, core: int, clients: int, lines: int) -> None:
+    """Accept the clients and send each the same frames again and again; ends when they hang up."""
+    os.sched_setaffinity(0, {core})
+    data = b""
+    for n in range(lines):
+        data += pack(1, 6, n, 1, "201.35", 300, 1) + pack(2, 6, n, 0, 300) + pack(1, 6, n, 2, "201.36", 500, 1) + pack(2, 6, n, 3, 500)
+    connections = [listener.accept()[0] for _ in range(clients)]
+    try:
+        while True:
+            for connection in connections:
+                connection.sendall(data)
+    except ConnectionError:
+        return
+
+
+def measure_wire(core: int, clients: int, lines: int, seconds: float) -> str:
+    """What the clients take when nothing has to be computed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = multiprocessing.get_context("fork").Process(target=send_forever, args=(listener, core, clients, lines), daemon=True)
+        sender.start()
+        readers = [Client(socket.create_connection(listener.getsockname())) for _ in range(clients)]
+    selector = selectors.DefaultSelector()
+    for reader in readers:
+        selector.register(reader.connection, selectors.EVENT_READ, reader)
+    start, own = time.monotonic(), time.process_time()
+    while time.monotonic() - start < seconds:
+        for key, _ in selector.select():
+            key.data.read()
+    took, own = time.monotonic() - start, time.process_time() - own
+    for reader in readers:
+        reader.connection.close()
+    sender.join(10)
+    frames = sum(sum(r.counts.values()) for r in readers)
+    octets = sum(r.received for r in readers)
+    return f"the wire alone: {frames / took:9,.0f} frames/s {octets / took / 1e6:6.2f} MB/s (clients {own / took:4.0%})"
+
+
 def main() -> int:
     """Measure at one rate, or look for the highest one that is held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -228,6 +267,7 @@ def main() -> int:
     parser.add_argument("--highest", action="store_true", help="go on from --rate to the highest rate that is held")
     options = parser.parse_args()
     print(f"{options.clients} clients, {options.lines} lines each, {options.seconds:g} s", flush=True)
+    core = min(os.sched_getaffinity(0))
     rig = Rig(options.clients, options.lines)
     try:
         result = rig.measure(options.rate, options.seconds)
@@ -238,6 +278,7 @@ def main() -> int:
             print(result, flush=True)
     finally:
         rig.close()
+    print(measure_wire(core, options.clients, options.lines, min(options.seconds, 10)), flush=True)
     return 0 if held else 1
 
 
