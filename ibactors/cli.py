@@ -55,12 +55,19 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
     for command in (demo, serve):
         command.add_argument("--port", type=_port, help="HTTP port (default: $PORT or 8000; 0 for any free one)")
-    simulate = commands.add_parser("simulate", help="the TWS server alone, for any TWS API client")
+    simulate = commands.add_parser(
+        "simulate",
+        help="the TWS server alone, for any TWS API client",
+        description="An IB Gateway without Interactive Brokers behind it, for testing clients of the TWS API; all data is made up.",
+        epilog="Connect any client to the API port as you would to a paper account. docs/simulator.md has examples for ib_async, ibapi and "
+        "@stoqey/ib, the control commands and the form of scenario files.",
+    )
     simulate.set_defaults(command=_simulate)
     defaults = SimulatorOptions()
     simulate.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
     simulate.add_argument("--port", type=_port, default=defaults.port, help="API port (default: %(default)s)")
     simulate.add_argument("--control-port", type=_port, help="port for control commands; send `help` there (default: none)")
+    simulate.add_argument("--accounts", default=",".join(defaults.accounts), help="names, with commas between (default: %(default)s)")
     simulate.add_argument("--rate", type=float, default=defaults.rate, help="updates per second and line (default: %(default)s)")
     simulate.add_argument("--seed", type=int, default=defaults.seed, help="seed of the simulated market (default: %(default)s)")
     simulate.add_argument("--prices", choices=("walk", "clock"), default="walk", help="prices that walk, or that tell when they were sent")
@@ -125,6 +132,7 @@ def _simulate(_settings: Settings, arguments: argparse.Namespace) -> int:
             host=arguments.host,
             port=arguments.port,
             control_port=arguments.control_port,
+            accounts=tuple(arguments.accounts.split(",")),
             rate=arguments.rate,
             seed=arguments.seed,
             clock_prices=arguments.prices == "clock",
