@@ -27,7 +27,7 @@ def text_frame(payload: bytes) -> bytes:
 class Encoded(Generic[T_co]):
     """A value, its JSON, and that as a message of a WebSocket."""
 
-    __slots__ = ("_arrived", "frame", "freshness", "json", "value")
+    __slots__ = ("arrived", "frame", "freshness", "json", "value")
 
     def __init__(self, value: T_co) -> None:
         # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
@@ -36,14 +36,8 @@ class Encoded(Generic[T_co]):
         self.frame = text_frame(self.json)
         self.freshness = _freshness(value)
         """The kind of market data, or `stale` for what stands in a quote's place; None for anything else."""
-        self._arrived: float | None = None
-
-    @property
-    def arrived(self) -> float:
+        self.arrived = datetime.fromisoformat(value.timestamp).timestamp() if isinstance(value, Quote) else math.inf
         """When the newest value of a quote arrived, in Unix time; infinity for anything else."""
-        if self._arrived is None:
-            self._arrived = datetime.fromisoformat(self.value.timestamp).timestamp() if isinstance(self.value, Quote) else math.inf
-        return self._arrived
 
 
 def _freshness(value: object) -> str | None:

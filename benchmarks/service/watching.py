@@ -75,7 +75,7 @@ def _stream(rig: Rig, pairs: int, seconds: float) -> None:
 
 
 def _rest(rig: Rig, pairs: int, seconds: float) -> None:
-    clients = [HttpClient(rig.loop, rig.port, rig.server.quote.format(symbol="AAPL"), again=True) for _ in range(16)]
+    clients = [HttpClient(rig.loop, rig.port, rig.server.quote.format(symbol=SYMBOLS[0]), again=True) for _ in range(16)]
 
     def answers() -> int:
         return sum(len(client.took) for client in clients)
