@@ -7,21 +7,30 @@ that names the variable and the accepted form.
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from string import Formatter
 from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 
-from ibactors.errors import StartupError
+from ibactors.errors import InvalidRequest, StartupError
 from ibactors.keys import ApiKey, read_keys
 from ibactors.limits import Rate, read_rate
+from ibactors.login.ini import check_credential
+from ibactors.login.model import AccountType
 from ibactors.model import MarketDataType
 
 T = TypeVar("T")
+S = TypeVar("S", bound=str)
 Network = IPv4Network | IPv6Network
+
+LAUNCHER_PLACES = frozenset({"ibc", "gateway", "version", "settings", "ini"})
+IBC_ARGUMENTS = "{version} -g --tws-path={gateway} --tws-settings-path={settings} --ibc-path={ibc} --ibc-ini={ini} --on2fatimeout=exit"
+DEFAULT_LAUNCHER = f"{{ibc}}/scripts/ibcstart.sh {IBC_ARGUMENTS}"
 
 
 def _number(text: str, kind: type[int] | type[float], low: float, high: float) -> float:
@@ -33,7 +42,7 @@ def _number(text: str, kind: type[int] | type[float], low: float, high: float) -
 
 def _setting(default: T, variable: str, form: str, read: Callable[[str], Any], meaning: str, *, secret: bool = False) -> T:
     metadata = {"variable": variable, "form": form, "read": read, "meaning": meaning, "secret": secret}
-    value: T = field(default=default, metadata=metadata)
+    value: T = field(default=default, repr=not secret, metadata=metadata)
     return value
 
 
@@ -46,8 +55,9 @@ def _seconds(default: float, variable: str, low: float, high: float, meaning: st
     return _setting(default, variable, form, lambda text: _number(text, float, low, high), meaning)
 
 
-def _choice(default: str, variable: str, choices: tuple[str, ...], meaning: str) -> str:
-    return _setting(default, variable, " or ".join(choices), lambda text: choices[choices.index(text.lower())], meaning)
+def _choice(default: S, variable: str, choices: tuple[S, ...], meaning: str) -> S:
+    words: list[str] = list(choices)
+    return _setting(default, variable, " or ".join(choices), lambda text: choices[words.index(text.lower())], meaning)
 
 
 def _text(default: str, variable: str, form: str, meaning: str) -> str:
@@ -76,6 +86,30 @@ def _yes(text: str) -> bool:
     return bool(("0", "1").index(text))
 
 
+def _password(variable: str, meaning: str) -> str:
+    return _setting("", variable, "a password", _password_text, meaning, secret=True)
+
+
+def _password_text(text: str) -> str:
+    check_credential("password", text)
+    return text
+
+
+def _clock_time(text: str) -> str:
+    if text.lower() == "off":
+        return ""
+    if not re.fullmatch(r"(0?[1-9]|1[0-2]):[0-5][0-9] [AP]M", text.upper()):
+        raise ValueError(text)
+    return text.upper()
+
+
+def _command_line(text: str) -> str:
+    words = shlex.split(text)
+    if not words or any(name not in LAUNCHER_PLACES for word in words for _, name, _, _ in Formatter().parse(word) if name is not None):
+        raise ValueError(text)
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, with their defaults."""
@@ -90,7 +124,9 @@ class Settings:
         lambda text: _number(text, int, 1, 65535),
         "Its API port; 4002 for paper and 4001 for live when not set.",
     )
-    account_type: str = _choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway is logged in to.")
+    account_type: AccountType = _choice(
+        "paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway logs in to."
+    )
     client_id: int = _integer(1, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs at the gateway.")
     client_ids: int = _integer(
         1, "IBACTORS_CLIENT_IDS", 1, 1000, "How many ids from IBACTORS_CLIENT_ID on may be tried when one is in use (error 326)."
@@ -182,8 +218,68 @@ class Settings:
     )
     log_format: str = _choice("", "IBACTORS_LOG_FORMAT", ("console", "json"), "Console in a terminal and JSON elsewhere when not set.")
 
-    demo: bool = field(default=False, metadata={})
-    """Set by `ibactors demo`, not by the environment."""
+    gateway: str = _choice(
+        "external",
+        "IBACTORS_GATEWAY",
+        ("external", "managed"),
+        "Who runs the gateway: somebody else, or ibactors, which then can log it in.",
+    )
+    ib_username: str = _text("", "IBACTORS_IB_USERNAME", "a user name at IB", "Log in as this user at the start; for a managed gateway.")
+    ib_password: str = _password("IBACTORS_IB_PASSWORD", "That user's password; better given as a file.")
+    launcher: str = _setting(
+        DEFAULT_LAUNCHER,
+        "IBACTORS_LAUNCHER",
+        "a command line with the places {ibc}, {gateway}, {version}, {settings} and {ini}",
+        _command_line,
+        "What starts the managed gateway.",
+    )
+    ibc_path: str = _text("/opt/ibc", "IBACTORS_IBC_PATH", "a folder", "Where IBC is installed.")
+    gateway_path: str = _text(
+        "/opt/Jts", "IBACTORS_GATEWAY_PATH", "a folder", "Where IB Gateway is installed; it has a folder `ibgateway`."
+    )
+    gateway_version: str = _text(
+        "", "IBACTORS_GATEWAY_VERSION", "digits such as 1037", "Which of the gateways there; the newest when not set."
+    )
+    state_path: str = _text(
+        "~/.local/state/ibactors", "IBACTORS_STATE_PATH", "a folder", "Where the managed gateway keeps its settings, one folder an account."
+    )
+    two_factor_device: str = _text("", "IBACTORS_TWO_FACTOR_DEVICE", "a name", "The device for the second factor, if the user has several.")
+    two_factor_timeout: float = _seconds(
+        180.0, "IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", 1, 600, "How long the second factor may wait for its approval."
+    )
+    login_timeout: float = _seconds(
+        120.0, "IBACTORS_LOGIN_TIMEOUT_SECONDS", 1, 3600, "How long each other step of a login may take: start, login, API."
+    )
+    existing_session: str = _choice(
+        "primary",
+        "IBACTORS_EXISTING_SESSION",
+        ("primary", "primaryoverride", "secondary"),
+        "What to do when the user is logged in elsewhere.",
+    )
+    auto_restart: str = _setting(
+        "11:45 PM",
+        "IBACTORS_AUTO_RESTART",
+        "a time such as 11:45 PM, or off",
+        _clock_time,
+        "When the gateway restarts itself each day without a new login; off: it logs off.",
+    )
+    read_only_api: str = _choice("yes", "IBACTORS_READ_ONLY_API", ("yes", "no"), "Whether the gateway refuses orders.")
+    command_port: int = _integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC takes the command to stop.")
+    stop_timeout: float = _seconds(20.0, "IBACTORS_STOP_TIMEOUT_SECONDS", 0.1, 300, "How long the gateway may take to log out and end.")
+    launcher_restart: float = _seconds(
+        5.0,
+        "IBACTORS_LAUNCHER_RESTART_SECONDS",
+        0.1,
+        3600,
+        "Pause before the first restart of a gateway that ended; later ones are longer.",
+    )
+    login_rules: str = _text("", "IBACTORS_LOGIN_RULES", "a TOML file", "Rules for the launcher's output that go before the built-in ones.")
+    display: str = _text(
+        "", "IBACTORS_DISPLAY", "a display such as :1, or none", "The X display of the gateway; its own Xvfb when not set."
+    )
+    vnc_password: str = _password("IBACTORS_VNC_PASSWORD", "Show the gateway's own display by VNC, with this password; no VNC when not set.")
+    vnc_port: int = _integer(5900, "IBACTORS_VNC_PORT", 1, 65535, "Port of the VNC server.")
+    vnc_host: str = _text("127.0.0.1", "IBACTORS_VNC_HOST", "an address", "Address of the VNC server.")
 
     @property
     def loopback_only(self) -> bool:
@@ -196,7 +292,11 @@ class Settings:
     @property
     def api_port(self) -> int:
         """The gateway's API port: as set, or IB's default for the account type."""
-        return self.gateway_port or (4001 if self.account_type == "live" else 4002)
+        return self.port_of(self.account_type)
+
+    def port_of(self, account_type: str) -> int:
+        """The API port of a gateway that is logged in to this kind of account."""
+        return self.gateway_port or (4001 if account_type == "live" else 4002)
 
 
 def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
@@ -210,11 +310,14 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
         if text is None or not text.strip():
             continue
         try:
-            values[setting.name] = read(text.strip())
+            # Blanks at the ends of a secret are no accident that may be put right: it would be another secret.
+            values[setting.name] = read(text.removesuffix("\n") if setting.metadata["secret"] else text.strip())
         except ValueError:
             # A secret is not shown: somebody may have put the key itself where its hash belongs.
             found = "cannot be read, it" if setting.metadata["secret"] else f"is {text!r}, but"
             raise StartupError(f"{variable} {found} must be {form}.") from None
+        except InvalidRequest as exc:
+            raise StartupError(f"{variable}: {exc} {exc.remedy}".rstrip()) from None
     return Settings(**values)
 
 

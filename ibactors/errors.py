@@ -124,6 +124,62 @@ class BadCredentials(IbactorsError):
     """The user name or the password is wrong."""
 
     code = "bad_credentials"
+    hint = "It was sent once and will not be sent again; IB locks a user after several wrong passwords."
+
+
+class PasswordExpired(IbactorsError):
+    """IB wants a new password before it lets the user in."""
+
+    code = "password_expired"
+    hint = "Set a new password in IB's Client Portal, then log in with it."
+
+
+class TwoFactorExpired(IbactorsError):
+    """Nobody approved the second factor in time, or its device is not known."""
+
+    code = "two_factor_expired"
+    hint = "Log in again and approve the notification of IBKR Mobile in time."
+
+
+class TooManyAttempts(IbactorsError):
+    """IB refuses logins of this user for a while; it is not asked again before."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, extra={"retry_after": retry_after})
+
+
+class LoginInProgress(IbactorsError):
+    """Another login is running; there is one at a time."""
+
+    code = "login_in_progress"
+    hint = "GET /auth/status tells where it is; POST /auth/logout ends it."
+
+
+class LoginCancelled(IbactorsError):
+    """The login was ended by a logout or by the end of the service."""
+
+    code = "login_cancelled"
+
+
+class ExistingSession(IbactorsError):
+    """The user is logged in elsewhere, and that session stays."""
+
+    code = "existing_session"
+    hint = "Log out of TWS, the mobile app or the other gateway, then log in again."
+
+
+class LauncherMissing(IbactorsError):
+    """A program that the gateway needs is not installed, or not where the settings say."""
+
+    code = "launcher_missing"
+
+
+class LauncherFailed(IbactorsError):
+    """The gateway's program ended, or refused to work, before the login was done."""
+
+    code = "launcher_failed"
 
 
 class GatewayNotManaged(IbactorsError):

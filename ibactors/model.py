@@ -7,7 +7,6 @@ IB's own markers for "no value" (-1 with size 0, DBL_MAX, NaN) never get this fa
 import enum
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Literal
 
 import msgspec
 
@@ -216,6 +215,8 @@ class SessionPhase(enum.StrEnum):
     LOST = "lost"
     """The gateway answers but has lost IB: there is no data (1100, 2110)."""
     BACKING_OFF = "backing_off"
+    LOGGED_OUT = "logged_out"
+    """Nobody is logged in at the gateway that this service manages; the reason says what is needed or being waited for."""
     STOPPED = "stopped"
 
 
@@ -234,32 +235,3 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     def up(self) -> bool:
         """True while requests can be sent and data can come."""
         return self.phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
-
-
-class Credentials(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A login at IB. The password is never shown: not in logs, tracebacks or reprs."""
-
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=whole(r"[^\x00-\x1f\x7f]+"))]
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=whole(r"[^\x00-\x1f\x7f]+"))]
-    account_type: Literal["paper", "live"]
-
-    def __repr__(self) -> str:
-        return f"Credentials(account_type={self.account_type!r})"
-
-
-class LoginResult(Value, frozen=True, kw_only=True):
-    """The answer to a login that worked."""
-
-    success: bool = True
-    message: str
-    account_type: str
-    connected: bool
-
-
-class LoginStatus(Value, frozen=True, kw_only=True):
-    """Where the gateway's login is."""
-
-    phase: str
-    account_type: str
-    since: str
-    detail: str

@@ -1,16 +1,16 @@
 """Start and stop of the service: the root nursery, in order, on one screen.
 
 Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SIGINT or when `stop` is set: WebSockets are closed with
-1001 and the web server ends, then the actors with the API session, then the simulator.
+1001 and the web server ends, then the actors with the API session and the gateway, if it is ours, then the simulator.
 """
 
 import logging
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import structlog
@@ -21,12 +21,18 @@ from ibactors import tasktree
 from ibactors.actors.account import AccountRef, account_builder
 from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
+from ibactors.actors.gateway import GatewayMessage, GatewayRef
+from ibactors.actors.gateway_external import ExternalGatewayActor
+from ibactors.actors.gateway_managed import gateway_builder
+from ibactors.actors.kernel import Build
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.bridge.session import SessionSettings, run_session
 from ibactors.config import Settings, read_settings
-from ibactors.errors import StartupError
-from ibactors.gateway import DemoGateway, ExternalGateway
+from ibactors.errors import IbactorsError, StartupError
+from ibactors.login.classify import load_rules
+from ibactors.login.model import LoginRequest
+from ibactors.login.rehearsal import rehearsal
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
 from ibactors.watch import open_watch, waiting_for
@@ -41,6 +47,8 @@ log = structlog.get_logger(__name__)
 
 GRACE = 3.0
 """Seconds that requests in flight have when the service stops."""
+DEMO_PATIENCE = 5.0
+"""Seconds that the demo's first login may take before HTTP begins all the same."""
 
 
 async def run_service(
@@ -49,14 +57,21 @@ async def run_service(
     stop: trio.Event,
     run: RunSession = run_session,
     updates: Topic[Settings] | None = None,
+    login_wait: float = 0.0,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken, or open to strangers by mistake."""
+    """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken, or open to strangers by mistake.
+
+    If the settings have credentials they are sent once, and HTTP begins *login_wait* seconds later, or as soon as the login is over.
+    """
     check_exposure(settings)
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_actors(settings, supervisor, stop, run)
             system.watch = watch
+            if settings.ib_username:
+                with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
+                    await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
             with (updates or Topic(settings)).listening(partial(take_up, system)):
                 await serve_web(system, listener, task_status=task_status)
 
@@ -87,11 +102,13 @@ async def run_demo(
     updates: Topic[Settings] | None = None,
     task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve with an embedded simulator, which is reached over TCP exactly like a gateway; `started` gives URL and ports."""
-    async with open_simulator(SimulatorOptions(port=0, control_port=0)) as ports, trio.open_nursery() as nursery:
-        there = replace(settings, gateway_host="127.0.0.1", gateway_port=ports.port, demo=True)
-        url: str = await nursery.start(partial(run_service, there, stop=stop, updates=updates), name="service")
-        task_status.started((url, ports))
+    """Serve with an embedded simulator behind a stand-in for the gateway's program; `started` gives URL and ports."""
+    async with open_simulator(SimulatorOptions(port=0, control_port=0)) as ports:
+        with rehearsal(settings, behind=ports.port) as there:
+            async with trio.open_nursery() as nursery:
+                service = partial(run_service, there, stop=stop, updates=updates, login_wait=DEMO_PATIENCE)
+                url: str = await nursery.start(service, name="service")
+                task_status.started((url, ports))
 
 
 @asynccontextmanager
@@ -124,8 +141,8 @@ def _os_error(exc: Exception) -> OSError | None:
 
 
 async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession) -> System:
-    """Start connection, account and market; they work from here on, whether or not a gateway is there."""
-    connection, account, market = ConnectionRef(), AccountRef(), MarketRef()
+    """Start gateway, connection, account and market; they work from here on, whether or not a gateway is there."""
+    connection, account, market, gateway = ConnectionRef(), AccountRef(), MarketRef(), GatewayRef(settings.account_type)
     session = SessionSettings(
         host=settings.gateway_host,
         port=settings.api_port,
@@ -143,10 +160,11 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         idle_seconds=settings.line_idle_seconds,
         quote_patience=settings.quote_timeout,
     )
+    # First, as it says where there is something to connect to.
+    await supervisor.start(gateway, _gateway_builder(gateway, connection, settings))
     await supervisor.start(connection, connection_builder(connection, session, run, client_ids=settings.client_ids))
     await supervisor.start(account, account_builder(account, connection))
     await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
-    gateway = (DemoGateway if settings.demo else ExternalGateway)(connection, settings.account_type)
     return System(
         settings=settings,
         supervisor=supervisor,
@@ -157,6 +175,17 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         access=Access(settings),
         stop=stop,
     )
+
+
+def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage]:
+    if bool(settings.ib_username) != bool(settings.ib_password):
+        raise StartupError("IBACTORS_IB_USERNAME and IBACTORS_IB_PASSWORD belong together; set both or neither.")
+    if settings.gateway == "external":
+        if settings.ib_username:
+            raise StartupError("IBACTORS_IB_USERNAME needs IBACTORS_GATEWAY=managed; somebody else's gateway cannot be logged in from here.")
+        return lambda: ExternalGatewayActor(gateway, connection, settings)
+    rules = load_rules(Path(settings.login_rules) if settings.login_rules else None)
+    return gateway_builder(gateway, connection, settings, rules)
 
 
 async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:

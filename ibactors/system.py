@@ -3,17 +3,16 @@
 import enum
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import trio
 
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.gateway import GatewayRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.supervisor import Supervisor
 from ibactors.config import Settings
 from ibactors.meters import Meters
-from ibactors.model import Credentials, LoginResult, LoginStatus
 from ibactors.watch import Watch
 from ibactors.web.access import Access
 from ibactors.web.audit import Audit
@@ -27,16 +26,6 @@ class Phase(enum.StrEnum):
     STOPPING = "stopping"
 
 
-class Gateway(Protocol):
-    """Whoever can log the gateway in, or say why nobody can."""
-
-    async def login(self, credentials: Credentials) -> LoginResult:
-        """Log in; raises BadCredentials, GatewayNotManaged, GatewayTimeout."""
-
-    def status(self) -> LoginStatus:
-        """Where the login is."""
-
-
 @dataclass(slots=True, kw_only=True)
 class System:
     """Addresses of the actors, and the process's own state."""
@@ -46,7 +35,7 @@ class System:
     connection: ConnectionRef
     account: AccountRef
     market: MarketRef
-    gateway: Gateway
+    gateway: GatewayRef
     access: Access
     audit: Audit = field(default_factory=Audit)
     stop: trio.Event

@@ -194,19 +194,26 @@ async def running_service(
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service behind its own simulator; by default it is connected when the block begins."""
+    async with running_gateway(options) as gateway:
+        async with serving(Settings(port=0, **{"gateway_port": gateway.ports.port, **settings}), gateway, run, updates) as service:
+            if wait:
+                await service.until("/health", lambda response: response.json()["ib_connected"])
+                with trio.move_on_after(1):
+                    await service.until("/health", lambda response: response.json()["status"] == "healthy")
+            yield service
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, gateway: Gateway, run: RunSession = run_session, updates: Topic[Settings] | None = None
+) -> AsyncIterator[Service]:
+    """A service with these settings; stopped as by a signal when the block ends."""
     async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(running_gateway(options))
         nursery = await stack.enter_async_context(trio.open_nursery())
         stop = trio.Event()
-        configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
-        url = await nursery.start(partial(run_service, configured, stop=stop, run=run, updates=updates))
+        url = await nursery.start(partial(run_service, settings, stop=stop, run=run, updates=updates))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=DEADLINE, limits=httpx.Limits(max_connections=1000)))
-        service = Service(url=url, http=http, gateway=gateway, stop=stop)
-        if wait:
-            await service.until("/health", lambda response: response.json()["ib_connected"])
-            with trio.move_on_after(1):
-                await service.until("/health", lambda response: response.json()["status"] == "healthy")
-        yield service
+        yield Service(url=url, http=http, gateway=gateway, stop=stop)
         stop.set()
 
 

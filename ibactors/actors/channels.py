@@ -41,6 +41,22 @@ class Topic(Generic[T]):
         for listener in tuple(self._listeners.values()):
             listener(value)
 
+    async def until(self, fits: Callable[[T], bool]) -> T:
+        """The newest value if it fits, else the first one published that does; no value is missed, however short-lived."""
+        found: list[T] = []
+        event = trio.Event()
+
+        def look(value: T) -> None:
+            if not found and fits(value):
+                found.append(value)
+                event.set()
+
+        with self.listening(look) as newest:
+            look(newest)
+            if not found:
+                await event.wait()
+        return found[0]
+
     @contextmanager
     def listening(self, listener: Callable[[T], None]) -> Iterator[T]:
         """Call *listener* with each value published inside the block; it must neither wait nor raise. Yields the newest value."""

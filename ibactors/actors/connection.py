@@ -71,6 +71,16 @@ class WatchAccounts:
     listener: AccountListener
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to connect, as whoever logs the gateway in says."""
+
+    port: int | None = None
+    """None: the port of the settings."""
+    closed: str | None = None
+    """Why there is nothing to connect to; None when there is."""
+
+
 _WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
 ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts | Synced
@@ -87,6 +97,8 @@ class ConnectionRef(Ref[ConnectionMessage]):
         """The state of the session; its value may be read at any time without asking."""
         self.tally = GatewayTally()
         """Traffic with the gateway since the service started."""
+        self.target: Topic[Target] = Topic(Target())
+        """Each value published here ends the session and begins another one; it is on the ref so that a crash does not lose it."""
         self.session: Session | None = None
         """The live session; set and used by the actor, read by others only through the properties below."""
 
@@ -160,6 +172,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
         self._backoff = backoff
         self._synced = False
         self._lines: dict[str, int] = {}
+        self._aim = trio.CancelScope()
 
     async def run(self, mailbox: Mailbox[ConnectionMessage]) -> None:
         self.nursery.start_soon(self._keep_session, name="actor:connection/session")
@@ -213,14 +226,24 @@ class ConnectionActor(Actor[ConnectionMessage]):
             session.close_line(line_id)
 
     async def _keep_session(self) -> NoReturn:
+        with self._me.target.listening(lambda _: self._aim.cancel(reason="there is another gateway to connect to")):
+            while True:
+                target = self._me.target.value
+                with trio.CancelScope() as self._aim:
+                    if target.closed is not None:
+                        self._session_over(SessionPhase.LOGGED_OUT, target.closed)
+                        await trio.sleep_forever()
+                    self._session_over(SessionPhase.CONNECTING, "Connecting to the gateway.")
+                    await self._connect_forever(target)
+
+    async def _connect_forever(self, target: Target) -> NoReturn:
         failures = 0
-        self._publish(SessionPhase.CONNECTING, "Connecting to the gateway.")
         while True:
             up = False
             lost: IbactorsError | None = None
             try:
                 async with trio.open_nursery() as nursery:
-                    session: Session = await nursery.start(self._run_session, self._settings_now(), name="session")
+                    session: Session = await nursery.start(self._run_session, self._settings_for(target), name="session")
                     up, self._taken = True, 0
                     self._session_up(session)
             except* GatewayDisconnected as group:
@@ -231,10 +254,10 @@ class ConnectionActor(Actor[ConnectionMessage]):
             self._session_over(SessionPhase.BACKING_OFF, str(lost))
             await trio.sleep(self._backoff.delay(failures))
 
-    def _settings_now(self) -> SessionSettings:
+    def _settings_for(self, target: Target) -> SessionSettings:
         """With the client id to try: a dead predecessor may hold ours for a moment, so that the next one is taken only after a while."""
         step = self._taken // TRIES_PER_CLIENT_ID % self._client_ids
-        return replace(self._settings, client_id=self._settings.client_id + step)
+        return replace(self._settings, port=target.port or self._settings.port, client_id=self._settings.client_id + step)
 
     def _session_up(self, session: Session) -> None:
         self._me.session = session

@@ -18,6 +18,7 @@ from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
 from ibactors.keys import Scope
+from ibactors.login.model import LoginStatus
 from ibactors.model import Quote, SessionStatus
 from ibactors.system import System
 from ibactors.web.access import Caller
@@ -97,9 +98,10 @@ class Events(AsyncIterator[bytes]):
     def _listen(self) -> None:
         self._system.streams_open += 1
         self._listening.callback(self._count_down)
-        session = self._listening.enter_context(self._system.connection.sessions.listening(self._session_changed))
+        self._listening.enter_context(self._system.gateway.logins.listening(self._status_changed))
+        session = self._listening.enter_context(self._system.connection.sessions.listening(self._status_changed))
         if not session.up:
-            self._session_changed(session)
+            self._status_changed(session)
         for ref in self._refs:
             self._listening.enter_context(self._caller.subscribed())
             newest = self._listening.enter_context(ref.updates.listening(partial(self._put, ref)))
@@ -118,8 +120,8 @@ class Events(AsyncIterator[bytes]):
         if update is not None:
             self._pending.put(ref, update)
 
-    def _session_changed(self, session: SessionStatus) -> None:
-        self._pending.put("status", StatusChange.of(session))
+    def _status_changed(self, _change: SessionStatus | LoginStatus) -> None:
+        self._pending.put("status", StatusChange.of(self._system.connection.sessions.value, self._system.gateway.logins.value))
 
     def _event(self, key: Hashable, item: Update | Message) -> bytes:
         if isinstance(item, Failed) and isinstance(key, SymbolRef):

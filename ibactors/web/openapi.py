@@ -22,7 +22,7 @@ _DESCRIPTION = (
 def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
     """The whole document as JSON-ready objects."""
     table = list(operations)
-    types = [kind for operation in table for kind in (operation.returns, operation.body, operation.query) if kind not in {None, Nothing}]
+    types = [kind for operation in table for kind in _types(operation) if kind not in {None, Nothing}]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -39,13 +39,17 @@ def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
     }
 
 
+def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
+    return (operation.returns, operation.accepted, operation.body, operation.query)
+
+
 def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation, components)],
-        "responses": {"200": _success(operation, by_type), **_problems(operation)},
+        "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation)},
     }
     if operation.description:
         described["description"] = operation.description
@@ -81,6 +85,18 @@ def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]
 def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
     schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
     return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}}}
+
+
+def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
+    if operation.accepted is None:
+        return {}
+    return {
+        "202": {
+            "description": "It goes on.",
+            "headers": {"Location": {"description": "Where to see how it goes on.", "schema": {"type": "string"}}},
+            "content": {"application/json": {"schema": by_type[id(operation.accepted)]}},
+        }
+    }
 
 
 def _problems(operation: Operation[Any, Any]) -> dict[str, Any]:

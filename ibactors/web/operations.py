@@ -41,6 +41,7 @@ class Answer:
     body: str | bytes
     status: int = 200
     content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ class Operation(Route, Generic[Q, B]):
     body: type[B]
     returns: Any = None
     """The type of a 200, or None where it is not JSON."""
+    accepted: Any = None
+    """The type of a 202, for what may go on after the answer; its header Location says where to look."""
     media_type: str = "application/json"
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
@@ -147,7 +150,7 @@ def _respond(result: object) -> Response:
         response.timeout = None  # it ends when the client leaves or the service stops
         return response
     answer = answer_of(result)
-    return Response(answer.body, status=answer.status, content_type=answer.content_type)
+    return Response(answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers)
 
 
 def problem_response(problem: Problem) -> Response:

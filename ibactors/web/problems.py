@@ -26,6 +26,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actor: str | None = None
     candidates: list[dict[str, Any]] | None = None
     request_id: str | None = None
+    retry_after: int | None = None
+    """Seconds, as in the header Retry-After."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ KINDS: dict[str, Kind] = {
     "contract_not_found": Kind(404, "Contract not found"),
     "display_failed": Kind(503, "The gateway's display did not start"),
     "gateway_command_failed": Kind(502, "The gateway's command server refused"),
+    "existing_session": Kind(409, "The user is logged in elsewhere"),
     "gateway_disconnected": Kind(503, "No session with the gateway", 1),
     "gateway_error": Kind(502, "The gateway refused"),
     "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
@@ -57,6 +60,10 @@ KINDS: dict[str, Kind] = {
     "host_not_allowed": Kind(403, "Host not allowed"),
     "internal_error": Kind(500, "Internal error"),
     "invalid_request": Kind(422, "Invalid request"),
+    "launcher_failed": Kind(502, "The gateway's program failed"),
+    "launcher_missing": Kind(503, "A program is missing"),
+    "login_cancelled": Kind(409, "The login was ended"),
+    "login_in_progress": Kind(409, "Another login is running"),
     "market_data_not_subscribed": Kind(403, "Market data not subscribed"),
     "method_not_allowed": Kind(405, "Method not allowed"),
     "no_free_line": Kind(429, "No free market-data line", 5),
@@ -66,6 +73,7 @@ KINDS: dict[str, Kind] = {
     "origin_not_allowed": Kind(403, "Origin not allowed"),
     "overloaded": Kind(503, "Overloaded", 1),
     "program_not_found": Kind(503, "A program is not installed"),
+    "password_expired": Kind(401, "The password has expired"),
     "rate_limited": Kind(429, "Too many requests", 1),
     "request_timeout": Kind(408, "Request timeout"),
     "request_too_large": Kind(413, "Request too large"),
@@ -74,6 +82,7 @@ KINDS: dict[str, Kind] = {
     "too_many_attempts": Kind(429, "Too many logins", 60),
     "too_many_subscriptions": Kind(429, "Too many subscriptions", 1),
     "too_many_streams": Kind(503, "Too many streams", 5),
+    "two_factor_expired": Kind(401, "The second factor was not approved"),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
     "upgrade_required": Kind(426, "Upgrade required"),
     "bad_request": Kind(400, "Bad request"),
@@ -82,7 +91,7 @@ KINDS: dict[str, Kind] = {
 
 def problem_of(error: IbactorsError) -> Problem:
     """The document for one of our exceptions."""
-    known = {key: error.extra[key] for key in ("field", "actor", "candidates") if key in error.extra}
+    known = {key: error.extra[key] for key in ("field", "actor", "candidates", "retry_after") if key in error.extra}
     status = 502 if isinstance(error, ActorDown) and error.started else None
     return make_problem(error.code, str(error), hint=hint_of(error), ib_code=error.ib_code, status=status, **known)
 
@@ -102,7 +111,7 @@ def make_problem(code: str, detail: str, *, status: int | None = None, **members
 
 def headers_of(problem: Problem) -> dict[str, str]:
     """Content type and, where trying again makes sense, when."""
-    retry_after = KINDS[problem.code].retry_after
+    retry_after = problem.retry_after or KINDS[problem.code].retry_after
     headers = {"Content-Type": MEDIA_TYPE}
     if retry_after is not None and problem.status in {429, 503}:
         headers["Retry-After"] = str(retry_after)

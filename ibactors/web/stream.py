@@ -15,6 +15,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketSco
 from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.login.model import LoginStatus
 from ibactors.model import Instrument, SessionStatus, now
 from ibactors.system import System
 from ibactors.web.access import Caller
@@ -78,9 +79,13 @@ class _Client:
     async def run(self, name: str) -> None:
         """Serve until the client leaves or the service stops; *name* is the task's."""
         async with trio.open_nursery() as nursery:
-            with self._system.connection.sessions.listening(self._session_changed) as session:
+            system = self._system
+            with (
+                system.gateway.logins.listening(self._status_changed),
+                system.connection.sessions.listening(self._status_changed) as session,
+            ):
                 if not session.up:
-                    self._session_changed(session)
+                    self._status_changed(session)
                 nursery.start_soon(self._close_on_stop, nursery.cancel_scope, name=f"{name}/stop")
                 nursery.start_soon(self._send_all, nursery.cancel_scope, name=f"{name}/sender")
                 await self._read()
@@ -105,10 +110,9 @@ class _Client:
     async def _close(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
-    def _session_changed(self, session: SessionStatus) -> None:
-        status = StatusChange(
-            connected=session.up, phase=session.phase.value, epoch=session.epoch, since=session.since, reason=session.reason
-        )
+    def _status_changed(self, _change: SessionStatus | LoginStatus) -> None:
+        """Both in one message, the newest of each."""
+        status = StatusChange.of(self._system.connection.sessions.value, self._system.gateway.logins.value)
         self._sender.put("status", Encoded(status))
 
     # reading

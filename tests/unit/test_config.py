@@ -44,7 +44,28 @@ ACCEPTED = [
     ("IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", "3", "max_subscriptions_per_key", 3),
     ("IBACTORS_LOGIN_ATTEMPTS", "1", "login_attempts", 1),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
+    ("IBACTORS_GATEWAY", "Managed", "gateway", "managed"),
+    ("IBACTORS_IB_USERNAME", "edemo", "ib_username", "edemo"),
+    ("IBACTORS_LAUNCHER", "start --ini={ini}", "launcher", "start --ini={ini}"),
+    ("IBACTORS_IBC_PATH", "/ibc", "ibc_path", "/ibc"),
+    ("IBACTORS_GATEWAY_PATH", "/Jts", "gateway_path", "/Jts"),
+    ("IBACTORS_GATEWAY_VERSION", "1037", "gateway_version", "1037"),
+    ("IBACTORS_STATE_PATH", "/state", "state_path", "/state"),
+    ("IBACTORS_TWO_FACTOR_DEVICE", "IB Key", "two_factor_device", "IB Key"),
+    ("IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", "90", "two_factor_timeout", 90.0),
+    ("IBACTORS_LOGIN_TIMEOUT_SECONDS", "90", "login_timeout", 90.0),
+    ("IBACTORS_EXISTING_SESSION", "Secondary", "existing_session", "secondary"),
+    ("IBACTORS_AUTO_RESTART", "9:05 am", "auto_restart", "9:05 AM"),
+    ("IBACTORS_READ_ONLY_API", "no", "read_only_api", "no"),
+    ("IBACTORS_COMMAND_PORT", "7463", "command_port", 7463),
+    ("IBACTORS_STOP_TIMEOUT_SECONDS", "3", "stop_timeout", 3.0),
+    ("IBACTORS_LAUNCHER_RESTART_SECONDS", "3", "launcher_restart", 3.0),
+    ("IBACTORS_LOGIN_RULES", "rules.toml", "login_rules", "rules.toml"),
+    ("IBACTORS_DISPLAY", ":1", "display", ":1"),
+    ("IBACTORS_VNC_PORT", "5901", "vnc_port", 5901),
+    ("IBACTORS_VNC_HOST", "0.0.0.0", "vnc_host", "0.0.0.0"),
 ]
+SECRETS = [("IBACTORS_IB_PASSWORD", "ib_password"), ("IBACTORS_VNC_PASSWORD", "vnc_password")]
 REFUSED = [
     ("PORT", "65536"),
     ("PORT", "http"),
@@ -67,6 +88,11 @@ REFUSED = [
     ("IBACTORS_RATE_PER_KEY", "5:0"),
     ("IBACTORS_RATE_PER_ADDRESS", "-1"),
     ("IBACTORS_LOG_FORMAT", "xml"),
+    ("IBACTORS_GATEWAY", "mine"),
+    ("IBACTORS_LAUNCHER", "start {password}"),
+    ("IBACTORS_LAUNCHER", "start 'unfinished"),
+    ("IBACTORS_AUTO_RESTART", "23:45"),
+    ("IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", "0"),
 ]
 
 
@@ -85,7 +111,30 @@ def test_variable_sets_its_field_and_no_other(variable: str, text: str, name: st
 
 
 def test_every_setting_is_tried_above():
-    assert {row[0] for row in ACCEPTED} == {row[0] for row in settings_table()}
+    assert {row[0] for row in ACCEPTED + SECRETS} == {row[0] for row in settings_table()}
+
+
+@pytest.mark.parametrize(("variable", "name"), SECRETS)
+def test_secret_is_taken_as_it_is_and_never_shown(tmp_path: Path, variable: str, name: str):
+    odd = "\\=#! é€😀\" '"
+    assert getattr(read_settings({variable: odd}, dotenv=NOWHERE), name) == odd
+    file = tmp_path / "secret"
+    file.write_text(f"{odd}\n", encoding="utf-8")
+    settings = read_settings({f"{variable}_FILE": str(file)}, dotenv=NOWHERE)
+    assert getattr(settings, name) == odd
+    assert odd not in repr(settings)
+
+
+@pytest.mark.parametrize("text", [" hunter2", "hunter2 ", "hunter\t2", "hunter2\n\n"])
+@pytest.mark.parametrize("variable", [row[0] for row in SECRETS])
+def test_secret_that_cannot_work_is_refused_without_showing_it(variable: str, text: str):
+    with pytest.raises(StartupError, match=f"^{variable}: ") as caught:
+        read_settings({variable: text}, dotenv=NOWHERE)
+    assert "hunter" not in str(caught.value)
+
+
+def test_auto_restart_can_be_switched_off():
+    assert read_settings({"IBACTORS_AUTO_RESTART": "off"}, dotenv=NOWHERE).auto_restart == ""
 
 
 @pytest.mark.parametrize(("variable", "text"), REFUSED)
@@ -156,10 +205,6 @@ def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkey
 @pytest.mark.parametrize(("account_type", "port", "expected"), [("paper", None, 4002), ("live", None, 4001), ("live", 7496, 7496)])
 def test_api_port_follows_the_account_type_unless_set(account_type: str, port: int | None, expected: int):
     assert Settings(account_type=account_type, gateway_port=port).api_port == expected
-
-
-def test_demo_cannot_be_switched_on_by_the_environment():
-    assert not read_settings({"IBACTORS_DEMO": "1", "DEMO": "1", "demo": "1"}, dotenv=NOWHERE).demo
 
 
 def test_table_shows_each_variable_once_with_form_and_meaning():

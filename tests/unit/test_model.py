@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ibactors.encoded import Encoded
-from ibactors.model import Credentials, Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
+from ibactors.login.model import Credentials, LoginRequest
+from ibactors.model import Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -25,9 +26,10 @@ def test_present_time_has_the_same_form():
     assert RFC3339.fullmatch(now())
 
 
-@given(st.text(min_size=6), st.text(min_size=6))
-def test_credentials_show_neither_user_name_nor_password(username: str, password: str):
-    credentials = Credentials(username=f"<{username}", password=f"<{password}", account_type="paper")
+@pytest.mark.parametrize("kind", [Credentials, LoginRequest])
+@given(username=st.text(min_size=6), password=st.text(min_size=6))
+def test_credentials_show_neither_user_name_nor_password(kind: type[Credentials], username: str, password: str):
+    credentials = kind(username=f"<{username}", password=f"<{password}", account_type="paper")
     for shown in (repr(credentials), str(credentials), f"{credentials}", repr([credentials]), repr({"login": credentials})):
         assert credentials.username not in shown
         assert credentials.password not in shown

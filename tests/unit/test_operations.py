@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from ibactors.errors import InvalidRequest
-from ibactors.model import Credentials
+from ibactors.login.model import LoginRequest
 from ibactors.web.operations import encode, validated
 
 
@@ -66,7 +66,7 @@ def test_deep_nesting_is_refused_like_any_other_nonsense():
     ],
 )
 def test_refusal_never_repeats_a_password(text: str):
-    error = refused(text, Credentials)
+    error = refused(text, LoginRequest)
     assert "hunter2" not in str(error)
     assert 'user"' not in str(error)
     assert error.__cause__ is None
@@ -81,4 +81,4 @@ def test_json_has_null_for_what_is_no_number_and_plain_decimals():
 
 
 def test_line_break_at_the_end_of_a_password_is_refused():
-    refused('{"username":"user","password":"hunter2\\n","account_type":"paper"}', Credentials)
+    refused('{"username":"user","password":"hunter2\\n","account_type":"paper"}', LoginRequest)

@@ -1,0 +1,108 @@
+"""Logging the gateway in: the messages, the address that the rest of the service uses, and which error each end of a login is.
+
+Two actors answer here: `gateway_managed.py` runs the gateway's program itself, `gateway_external.py` stands for somebody else's. Both
+publish each change on `GatewayRef.logins` and tell the connection actor where to connect.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from ibactors.actors.channels import Topic
+from ibactors.actors.kernel import Ask, Ref
+from ibactors.errors import (
+    BadCredentials,
+    ExistingSession,
+    GatewayTimeout,
+    IbactorsError,
+    LauncherFailed,
+    LauncherMissing,
+    LoginCancelled,
+    PasswordExpired,
+    TooManyAttempts,
+    TwoFactorExpired,
+)
+from ibactors.login.model import AccountType, LoginPhase, LoginRequest, LoginStatus
+from ibactors.model import now
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LogIn(Ask[int]):
+    """Begin a login; answered with its number as soon as it has begun."""
+
+    request: LoginRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LogOut(Ask[None]):
+    """End the session with IB, or the login that is running."""
+
+
+GatewayMessage = LogIn | LogOut
+
+_ERRORS: dict[LoginPhase, type[IbactorsError]] = {
+    LoginPhase.BAD_CREDENTIALS: BadCredentials,
+    LoginPhase.EXISTING_SESSION: ExistingSession,
+    LoginPhase.LAUNCHER_FAILED: LauncherFailed,
+    LoginPhase.LAUNCHER_MISSING: LauncherMissing,
+    LoginPhase.PASSWORD_EXPIRED: PasswordExpired,
+    LoginPhase.TIMEOUT: GatewayTimeout,
+    LoginPhase.TWO_FACTOR_EXPIRED: TwoFactorExpired,
+    LoginPhase.IDLE: LoginCancelled,
+}
+_OVER = frozenset({LoginPhase.API_READY, LoginPhase.IDLE})
+
+
+class GatewayRef(Ref[GatewayMessage]):
+    """The gateway's login, as the web layer sees it."""
+
+    def __init__(self, account_type: AccountType) -> None:
+        super().__init__("gateway")
+        status = LoginStatus(phase=LoginPhase.IDLE, account_type=account_type, since=now(), detail="The service is starting.")
+        self.logins: Topic[LoginStatus] = Topic(status)
+        """Where the login is; its value may be read at any time without asking."""
+
+    async def login(self, request: LoginRequest, *, wait: float) -> LoginStatus:
+        """Log in, and wait up to *wait* seconds for the API; the status tells whether it is ready or the login still runs.
+
+        The login goes on when the caller stops waiting. Raises what ended the login (BadCredentials, TwoFactorExpired, …), or why none was
+        begun: LoginInProgress, TooManyAttempts, InvalidRequest, GatewayNotManaged, or an ActorError.
+        """
+        msg = LogIn(request=request)
+        attempt = await self.ask(msg, msg.reply)
+        status = self.logins.value
+        with trio.move_on_after(wait):
+            status = await self.logins.until(lambda status: status.attempt != attempt or status.phase.failed or status.phase in _OVER)
+        if status.attempt != attempt:
+            raise LoginCancelled("Another login took the place of this one.")
+        if status.phase in _ERRORS or status.phase is LoginPhase.LOCKED_OUT:
+            raise error_of(status)
+        return status
+
+    async def logout(self, *, wait: float) -> LoginStatus:
+        """Log out, and wait up to *wait* seconds until the gateway has ended. Raises GatewayNotManaged or an ActorError."""
+        msg = LogOut()
+        await self.ask(msg, msg.reply)
+        with trio.move_on_after(wait):
+            return await self.logins.until(lambda status: status.phase is not LoginPhase.STOPPING)
+        return self.logins.value
+
+    def show(self, status: LoginStatus) -> None:
+        """Publish a change and log it; for the actors."""
+        old = self.logins.value
+        if (old.phase, old.detail, old.attempt, old.notice) != (status.phase, status.detail, status.attempt, status.notice):
+            level = logging.WARNING if status.phase.failed else logging.INFO
+            log.log(level, "login_changed", phase=status.phase.value, detail=status.detail, attempt=status.attempt)
+            self.logins.publish(status)
+
+
+def error_of(status: LoginStatus) -> IbactorsError:
+    """The error that a failed login is."""
+    if status.phase is LoginPhase.LOCKED_OUT:
+        return TooManyAttempts(status.detail, retry_after=math.ceil(status.retry_in or 1))
+    return _ERRORS[status.phase](status.detail)
