@@ -182,7 +182,9 @@ def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: S
         raise StartupError("IBACTORS_IB_USERNAME and IBACTORS_IB_PASSWORD belong together; set both or neither.")
     if settings.gateway == "external":
         if settings.ib_username:
-            raise StartupError("IBACTORS_IB_USERNAME needs IBACTORS_GATEWAY=managed; somebody else's gateway cannot be logged in from here.")
+            raise StartupError(
+                "IBACTORS_IB_USERNAME needs IBACTORS_GATEWAY=managed; somebody else's gateway cannot be logged in from here."
+            )
         return lambda: ExternalGatewayActor(gateway, connection, settings)
     rules = load_rules(Path(settings.login_rules) if settings.login_rules else None)
     return gateway_builder(gateway, connection, settings, rules)

@@ -194,13 +194,15 @@ async def running_service(
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service behind its own simulator; by default it is connected when the block begins."""
-    async with running_gateway(options) as gateway:
-        async with serving(Settings(port=0, **{"gateway_port": gateway.ports.port, **settings}), gateway, run, updates) as service:
-            if wait:
-                await service.until("/health", lambda response: response.json()["ib_connected"])
-                with trio.move_on_after(1):
-                    await service.until("/health", lambda response: response.json()["status"] == "healthy")
-            yield service
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(running_gateway(options))
+        configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
+        service = await stack.enter_async_context(serving(configured, gateway, run, updates))
+        if wait:
+            await service.until("/health", lambda response: response.json()["ib_connected"])
+            with trio.move_on_after(1):
+                await service.until("/health", lambda response: response.json()["status"] == "healthy")
+        yield service
 
 
 @asynccontextmanager

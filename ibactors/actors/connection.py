@@ -226,15 +226,25 @@ class ConnectionActor(Actor[ConnectionMessage]):
             session.close_line(line_id)
 
     async def _keep_session(self) -> NoReturn:
-        with self._me.target.listening(lambda _: self._aim.cancel(reason="there is another gateway to connect to")):
+        with self._me.target.listening(self._retarget):
             while True:
                 target = self._me.target.value
+                self._announce(target)
                 with trio.CancelScope() as self._aim:
                     if target.closed is not None:
-                        self._session_over(SessionPhase.LOGGED_OUT, target.closed)
                         await trio.sleep_forever()
-                    self._session_over(SessionPhase.CONNECTING, "Connecting to the gateway.")
                     await self._connect_forever(target)
+
+    def _retarget(self, target: Target) -> None:
+        """At once, so that nothing of the session before is shown any more."""
+        self._aim.cancel(reason="there is another gateway to connect to, or none")
+        self._announce(target)
+
+    def _announce(self, target: Target) -> None:
+        if target.closed is not None:
+            self._session_over(SessionPhase.LOGGED_OUT, target.closed)
+        else:
+            self._session_over(SessionPhase.CONNECTING, "Connecting to the gateway.")
 
     async def _connect_forever(self, target: Target) -> NoReturn:
         failures = 0
@@ -244,6 +254,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
             try:
                 async with trio.open_nursery() as nursery:
                     session: Session = await nursery.start(self._run_session, self._settings_for(target), name="session")
+                    await trio.lowlevel.checkpoint_if_cancelled()  # what came up too late is not announced
                     up, self._taken = True, 0
                     self._session_up(session)
             except* GatewayDisconnected as group:

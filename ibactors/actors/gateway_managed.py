@@ -113,8 +113,8 @@ class GatewayActor(Actor[GatewayMessage]):
             self._show(LoginPhase.IDLE, LOGIN_NEEDED)
             return
         self._login.done = True
-        self._show(LoginPhase.STOPPING, "The gateway logs out.")
         self._login.scope.cancel(reason="a client logged out")
+        self._show(LoginPhase.STOPPING, "The gateway logs out.")
 
     async def _keep(self, login: _Login, before: _Login | None) -> None:
         """From the end of the login before to the end of this one."""

@@ -11,12 +11,12 @@ from ibactors.errors import LauncherFailed, LauncherMissing
 from ibactors.login.children import ProgramNotFound
 from ibactors.login.classify import Classifier, Finding, Rules
 from ibactors.login.display import DisplayFailed
-from ibactors.login.launcher import TERM_PATIENCE, Launcher, open_launcher
+from ibactors.login.launcher import COMMAND_PATIENCE, Launcher, open_launcher
 from ibactors.login.model import Credentials, LoginPhase
 from ibactors.login.progress import Ending, Progress, ending_of
 
-STOP_MARGIN = 10.0
-"""Seconds on top of what the steps of a stop may take, after which it is given up."""
+STOP_LIMIT = 2.0
+"""By this factor of the time for it, and some seconds, a stop is given up."""
 LAST_WORDS = 2.0
 """Seconds in which a killed program's remaining output is read for what it says of the failure."""
 
@@ -34,7 +34,7 @@ async def attend(settings: Settings, rules: Rules, credentials: Credentials, pro
             try:
                 ending = await _watch(launcher, rules, progress, changed)
             finally:
-                with trio.move_on_after(settings.stop_timeout + TERM_PATIENCE + STOP_MARGIN, shield=True):
+                with trio.move_on_after(settings.stop_timeout * STOP_LIMIT + COMMAND_PATIENCE, shield=True):
                     await launcher.stop(logged_in=progress.phase.logged_in)
     except* (LauncherMissing, ProgramNotFound) as group:
         ending = Ending(phase=LoginPhase.LAUNCHER_MISSING, detail=_text(group))

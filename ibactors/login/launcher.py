@@ -22,8 +22,8 @@ from ibactors.login.model import Credentials
 
 log = structlog.get_logger(__name__)
 
-TERM_PATIENCE = 5.0
-"""Seconds between SIGTERM and SIGKILL."""
+TERM_SHARE = 0.25
+"""Of the time that the gateway may take to stop: what it has between SIGTERM and SIGKILL."""
 COMMAND_PATIENCE = 5.0
 STALE_AFTER = 24 * 3600.0
 """Seconds after which a file that should save a login is too old to do so, and may block the gateway instead."""
@@ -49,7 +49,7 @@ class Launcher:
                 with trio.move_on_after(self._settings.stop_timeout):
                     await self.child.wait()
             self.child.terminate()
-            with trio.move_on_after(TERM_PATIENCE):
+            with trio.move_on_after(self._settings.stop_timeout * TERM_SHARE):
                 await self.child.wait()
         self.child.kill()
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ibactors.login.classify import Finding, Sign
 from ibactors.login.model import LoginPhase
 
-TWO_FACTOR_GRACE = 15.0
-"""Seconds after the second factor's own time in which the gateway may say itself that it is over."""
+TWO_FACTOR_GRACE = 1.1
+"""The second factor's time, by this factor, is over for good; before, the gateway may say so itself."""
 UNKNOWN_WAIT = 600.0
 """Seconds to wait after too many attempts when IB does not say how long."""
 
@@ -61,7 +61,7 @@ class Progress:
 
     def __init__(self, *, step_limit: float, two_factor_limit: float, now: float) -> None:
         self._step_limit = step_limit
-        self._two_factor_limit = two_factor_limit + TWO_FACTOR_GRACE
+        self._two_factor_limit = two_factor_limit * TWO_FACTOR_GRACE
         self._attempted = False
         self.phase = LoginPhase.STARTING
         self.detail = "The gateway's program is starting."

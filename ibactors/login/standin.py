@@ -19,6 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+RESTART = 0.5
+"""Seconds from a failed login to the next one; IBC with a real gateway needs a second or two."""
+ATTEMPTS = "attempts"
+"""A file in the settings folder with one line, the user's name, for each time that credentials were sent."""
 LIVES_SHORT = 1.0
 """Paces for which the gateway of `crash` lives after its login."""
 
@@ -55,7 +59,8 @@ class Standin:
             self._attempt(user)
             play(self)
             self._say("Cold restart in progress")
-            self._pause(0.2)
+            if self._stop.wait(RESTART):
+                self._exit(0)
 
     # what the users stand for
 
@@ -139,6 +144,17 @@ class Standin:
         """The gateway's program ends a while after each good login."""
         self._log_in(lives=LIVES_SHORT)
 
+    def once(self) -> None:
+        """The first login works and its gateway ends soon; then the password is wrong."""
+        if self._logins() == 1:
+            self._log_in(lives=LIVES_SHORT)
+        self.wrong()
+
+    def leaky(self) -> None:
+        """Prints the password, as a gateway may that shows it in a dialog's text."""
+        self._say(f"text of dialog: {self._ini['IbPassword']}")
+        self._log_in()
+
     def stubborn(self) -> None:
         """Ignores SIGTERM and the command to stop."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -146,7 +162,7 @@ class Standin:
 
     def talkative(self) -> None:
         """Ten megabytes of output before the login."""
-        self._print("x" * 99 + "\n", times=100_000)
+        self._print("x" * 9_999 + "\n", times=1000)
         self._log_in()
 
     def unfinished(self) -> None:
@@ -165,10 +181,13 @@ class Standin:
         (stop or self._stop).wait(limit)
         self._exit(0 if self._stop.is_set() else 1)
 
+    def _logins(self) -> int:
+        return len((self._settings / ATTEMPTS).read_text(encoding="utf-8").splitlines())
+
     def _attempt(self, user: str) -> None:
         self._attempts += 1
-        with (self._settings / "attempts").open("a", encoding="utf-8") as file:
-            file.write(f"{os.getpid()} {user}\n")
+        with (self._settings / ATTEMPTS).open("a", encoding="utf-8") as file:
+            file.write(f"{user}\n")
         self._say(f"Login attempt: {self._attempts}")
         self._say("Click button: Log In")
 
@@ -181,6 +200,7 @@ class Standin:
                     file.write("OK Shutting down: STOP command\n" if command == "STOP" else "ERROR Command invalid\n")
                     file.flush()
                     if command == "STOP":
+                        self._say("Shutting down: STOP command")
                         self._stop.set()
 
     def _say(self, text: str) -> None:

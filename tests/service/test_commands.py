@@ -69,6 +69,9 @@ async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
         await demo.until("Stop with Ctrl-C")
         async with httpx.AsyncClient(base_url=url) as client:
             assert (await client.get("/market/quote/AAPL")).json()["bid"] > 0
+            body = {"username": "demo", "password": "demo", "account_type": "paper"}
+            login = await client.post("/auth/login", json=body)
+            assert (login.status_code, login.json()["success"], login.json()["connected"]) == (200, True, True)
         port = url.rsplit(":", 1)[1]
         async with command("health", PORT=port) as health:
             assert await health.ended() == 0

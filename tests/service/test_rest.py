@@ -229,20 +229,6 @@ async def test_login_at_somebody_elses_gateway_says_what_to_do(service: Service)
     assert status["account_type"] == "paper"
 
 
-async def test_demo_login_knows_one_user() -> None:
-    async with running_service(demo=True) as service:
-        good = await service.http.post("/auth/login", json={"username": "demo", "password": "demo", "account_type": "paper"})
-        assert good.json() == {
-            "success": True,
-            "message": "Successfully connected to paper account",
-            "account_type": "paper",
-            "connected": True,
-        }
-        bad = await service.http.post("/auth/login", json={"username": "demo", "password": "wrong", "account_type": "paper"})
-        assert bad.status_code == 401
-        assert bad.json()["code"] == "bad_credentials"
-
-
 async def test_json_never_has_nan(service: Service) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

@@ -1,0 +1,127 @@
+"""The state machine of a login, without any process."""
+
+import pytest
+
+from ibactors.login.classify import Finding, Sign
+from ibactors.login.model import LoginPhase
+from ibactors.login.progress import Ending, Progress
+
+
+def progress() -> Progress:
+    return Progress(step_limit=100, two_factor_limit=180, now=0)
+
+
+def saw(login: Progress, *signs: Sign, now: float = 0) -> Ending | None:
+    ending = None
+    for sign in signs:
+        ending = login.saw(Finding(sign=sign, text="its text", rank=1, rule=""), now)
+    return ending
+
+
+def test_login_goes_through_its_phases():
+    login = progress()
+    phases = [login.phase]
+    for sign in (Sign.STARTED, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, Sign.LOGGED_IN):
+        assert saw(login, sign) is None
+        phases.append(login.phase)
+    login.session_changed(up=True, reason=None)
+    assert [*phases, login.phase] == ["starting", "starting", "logging_in", "two_factor_pending", "logged_in", "api_ready"]
+    assert login.deadline == float("inf")
+
+
+@pytest.mark.parametrize("sign", [sign for sign in Sign if sign.failure])
+def test_every_failure_is_an_end_at_any_time(sign: Sign):
+    for before in ([], [Sign.ATTEMPT], [Sign.ATTEMPT, Sign.LOGGED_IN]):
+        ending = saw(progress(), *before, sign)
+        assert ending is not None
+        assert ending.phase.failed
+        assert (ending.wait is not None) == (sign is Sign.LOCKED_OUT)
+        assert progress().exited(sign, 7).phase is ending.phase
+
+
+@pytest.mark.parametrize("sign", [sign for sign in Sign if not sign.failure])
+def test_no_other_sign_is_one(sign: Sign):
+    assert saw(progress(), sign) is None
+    assert saw(progress(), Sign.ATTEMPT, Sign.LOGGED_IN, sign) is None
+
+
+@pytest.mark.parametrize("sign", [Sign.ATTEMPT, Sign.RESTARTING])
+def test_credentials_that_are_about_to_be_sent_again_are_an_end(sign: Sign):
+    ending = saw(progress(), Sign.ATTEMPT, sign)
+    assert ending is not None
+    assert ending.phase is LoginPhase.LAUNCHER_FAILED
+
+
+def test_attempts_before_and_after_a_good_login_are_two_logins():
+    assert saw(progress(), Sign.ATTEMPT, Sign.LOGGED_IN, Sign.RESTARTING, Sign.STARTED, Sign.ATTEMPT) is None
+
+
+def test_restart_with_the_old_login_needs_no_sign_but_the_session():
+    login = progress()
+    saw(login, Sign.RESTARTING)
+    assert login.phase is LoginPhase.LOGGED_IN
+    login.session_changed(up=True, reason=None)
+    assert login.phase is LoginPhase.API_READY
+
+
+def test_session_counts_only_while_logged_in():
+    login = progress()
+    saw(login, Sign.ATTEMPT)
+    login.session_changed(up=True, reason=None)
+    assert login.phase is LoginPhase.LOGGING_IN
+
+
+def test_lost_session_is_no_lost_login():
+    login = progress()
+    saw(login, Sign.ATTEMPT, Sign.LOGGED_IN)
+    login.session_changed(up=True, reason=None)
+    login.session_changed(up=False, reason="the reason")
+    assert login.phase is LoginPhase.LOGGED_IN
+    assert "the reason" in login.detail
+    assert login.expired(1e9) is None
+
+
+@pytest.mark.parametrize(
+    ("signs", "limit", "end"),
+    [
+        ([], 100, LoginPhase.TIMEOUT),
+        ([Sign.ATTEMPT], 150, LoginPhase.TIMEOUT),
+        ([Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, Sign.TWO_FACTOR_PENDING], 50 + 198.1, LoginPhase.TWO_FACTOR_EXPIRED),
+        ([Sign.ATTEMPT, Sign.LOGGED_IN], 150, LoginPhase.TIMEOUT),
+    ],
+)
+def test_each_phase_has_its_time(signs: list[Sign], limit: float, end: LoginPhase):
+    login = progress()
+    saw(login, *signs, now=50)
+    assert login.expired(limit - 1) is None
+    ending = login.expired(limit)
+    assert ending is not None
+    assert (ending.phase, ending.harmless) == (end, False)
+
+
+def test_second_factor_asked_for_again_gets_no_more_time():
+    login = progress()
+    saw(login, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, now=0)
+    saw(login, Sign.TWO_FACTOR_PENDING, now=100)
+    assert login.deadline == pytest.approx(198)
+
+
+@pytest.mark.parametrize(
+    ("signs", "harmless"),
+    [
+        ([], True),
+        ([Sign.ATTEMPT], False),
+        ([Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING], False),
+        ([Sign.ATTEMPT, Sign.LOGGED_IN], True),
+    ],
+)
+def test_exit_is_harmless_unless_credentials_are_on_their_way(signs: list[Sign], *, harmless: bool):
+    login = progress()
+    saw(login, *signs)
+    assert login.exited(Sign.LAUNCHER_FAILED, 3).harmless is harmless
+
+
+def test_ib_being_away_says_nothing_against_the_credentials():
+    ending = saw(progress(), Sign.ATTEMPT, Sign.NO_CONNECTION)
+    assert ending is not None
+    assert ending.harmless
