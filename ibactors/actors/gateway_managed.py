@@ -91,7 +91,10 @@ class GatewayActor(Actor[GatewayMessage]):
         self._login = login = _Login(credentials=credentials, attempt=status.attempt + 1)
         if request.username is not None:
             forget_restart(settings_folder(self._settings, credentials))
-        self._show(LoginPhase.STARTING, "The old session is being stopped." if present else "The gateway's program is starting.")
+        self._show(
+            LoginPhase.STARTING,
+            "The old session is being stopped." if present and not present.gone.is_set() else "The gateway's program is starting.",
+        )
         self.nursery.start_soon(self._keep, login, present, name=f"actor:gateway/login {login.attempt}")
         return login.attempt
 

@@ -38,7 +38,7 @@ async def test_document_names_the_problems_of_a_quote(service: Service) -> None:
 
 
 async def test_document_has_no_example_of_a_password(service: Service) -> None:
-    credentials = (await service.get("/openapi.json"))["components"]["schemas"]["Credentials"]
+    credentials = (await service.get("/openapi.json"))["components"]["schemas"]["LoginRequest"]
     assert "example" not in str(credentials["properties"]["password"])
 
 

@@ -44,6 +44,7 @@ ACCEPTED = [
     ("IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", "3", "max_subscriptions_per_key", 3),
     ("IBACTORS_LOGIN_ATTEMPTS", "1", "login_attempts", 1),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
+    ("IBACTORS_SLOW_STEP_SECONDS", "0.5", "slow_step", 0.5),
     ("IBACTORS_GATEWAY", "Managed", "gateway", "managed"),
     ("IBACTORS_IB_USERNAME", "edemo", "ib_username", "edemo"),
     ("IBACTORS_LAUNCHER", "start --ini={ini}", "launcher", "start --ini={ini}"),
