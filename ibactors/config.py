@@ -277,7 +277,7 @@ class Settings:
     display: str = _text(
         "", "IBACTORS_DISPLAY", "a display such as :1, or none", "The X display of the gateway; its own Xvfb when not set."
     )
-    vnc_password: str = _password("IBACTORS_VNC_PASSWORD", "Show the gateway's own display by VNC, with this password; no VNC when not set.")
+    vnc_password: str = _password("IBACTORS_VNC_PASSWORD", "Show the gateway's own Xvfb by VNC, whose passwords have 8 characters at most.")
     vnc_port: int = _integer(5900, "IBACTORS_VNC_PORT", 1, 65535, "Port of the VNC server.")
     vnc_host: str = _text("127.0.0.1", "IBACTORS_VNC_HOST", "an address", "Address of the VNC server.")
 

@@ -103,9 +103,3 @@ class Attempts:
         self._made.move_to_end(caller)
         if len(self._made) > MOST_CALLERS:
             self._made.popitem(last=False)
-
-    def take_back(self, caller: Hashable) -> None:
-        """The newest attempt was none after all."""
-        made = self._made.get(caller)
-        if made:
-            made.pop()

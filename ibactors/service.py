@@ -199,7 +199,14 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     config.websocket_max_message_size = MAX_BODY
     config.include_server_header = False
 
-    gate = Gate(create_app(system), RouteTable(ROUTES), system.access, system.settings, system.audit)
+    gate = Gate(
+        create_app(system),
+        RouteTable(ROUTES),
+        system.access,
+        system.settings,
+        system.audit,
+        logins_begun=lambda: system.gateway.logins.value.attempt,
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, gate, config, listener, system.stop, name="web")
         system.phase = Phase.READY

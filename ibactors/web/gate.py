@@ -5,8 +5,8 @@ requests that may be answered, with their `Caller` in the ASGI scope's state. Wh
 whatever the application would make of it.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -33,7 +33,7 @@ from ibactors.web.refusals import (
     Refused,
     ScopeMissing,
     TicketInvalid,
-    TooManyAttempts,
+    TooManyLogins,
     UpgradeRequired,
 )
 from ibactors.web.routes import WEBSOCKET, Place, RouteTable
@@ -61,7 +61,15 @@ class Gate:
     """An ASGI application in front of another; `visitor` is who a request without a key comes from, by default who *access* says."""
 
     def __init__(
-        self, app: App, routes: RouteTable, access: Access, settings: Settings, audit: Audit, *, visitor: Caller | None = None
+        self,
+        app: App,
+        routes: RouteTable,
+        access: Access,
+        settings: Settings,
+        audit: Audit,
+        *,
+        logins_begun: Callable[[], int],
+        visitor: Caller | None = None,
     ) -> None:
         self._app = app
         self._routes = routes
@@ -77,6 +85,7 @@ class Gate:
         self._by_key = settings.rate_per_key and RateLimit(settings.rate_per_key)
         self._by_address = settings.rate_per_address and RateLimit(settings.rate_per_address)
         self._on_loopback = settings.rate_on_loopback and RateLimit(settings.rate_on_loopback)
+        self._logins_begun = logins_begun
         self._logins = Attempts(settings.login_attempts, LOGIN_WINDOW)
         self._ids = request_ids()
 
@@ -102,7 +111,7 @@ class Gate:
         else:
             scope["state"].update(caller=visit.caller, request_id=visit.request_id)
             streams = place.methods[visit.method] is KeyScope.STREAM
-            with visit.caller.streaming() if visit.caller and streams else nullcontext():
+            with visit.caller.streaming() if visit.caller and streams else nullcontext(), self._counting_logins(visit, place):
                 await self._app(scope, receive, watched)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -225,29 +234,32 @@ class Gate:
         return place
 
     def _watch(self, visit: Visit, place: Place, send: ASGISendCallable) -> ASGISendCallable:
-        """Count logins, and write down what is audited, when its answer is known. Raises TooManyAttempts."""
+        """Write down what is audited when its answer is known. Raises TooManyLogins."""
         wanted = place.methods[visit.method]
         if wanted not in AUDITED:
             return send
-        login = place.pattern == LOGIN and visit.method == "POST"
-        attempts, tried_by = self._logins, visit.caller.name if visit.caller and visit.caller.key else network_of(visit.sender.address)
-        if login:
-            wait = attempts.wait(tried_by, trio.current_time())
+        if _is_login(visit, place):
+            wait = self._logins.wait(_who(visit), trio.current_time())
             if wait:
-                raise TooManyAttempts(
-                    f"More than {self._settings.login_attempts} logins in 15 minutes.", headers={"Retry-After": str(wait)}
-                )
-            attempts.add(tried_by, trio.current_time())
+                raise TooManyLogins(f"More than {self._settings.login_attempts} logins in 15 minutes.", headers={"Retry-After": str(wait)})
 
         async def watched(event: ASGISendEvent) -> None:
             if event["type"] == "http.response.start":
-                status = event["status"]
-                self._audit.acted(wanted, visit.caller_name, visit.sender.address, visit.method, visit.path, status)
-                if login and status in NO_ATTEMPT:
-                    attempts.take_back(tried_by)
+                visit.status = event["status"]
+                self._audit.acted(wanted, visit.caller_name, visit.sender.address, visit.method, visit.path, visit.status)
             await send(event)
 
         return watched
+
+    @contextmanager
+    def _counting_logins(self, visit: Visit, place: Place) -> Iterator[None]:
+        """Count a login that was begun; as one runs at a time, the others that come meanwhile are refused and do not count."""
+        before = self._logins_begun()
+        try:
+            yield
+        finally:
+            if _is_login(visit, place) and visit.status not in NO_ATTEMPT and self._logins_begun() > before:
+                self._logins.add(_who(visit), trio.current_time())
 
     async def _answer_options(self, visit: Visit, place: Place, send: ASGISendCallable) -> None:
         """What may be done here; needs no key, as a browser that asks for a page's sake sends none."""
@@ -277,3 +289,12 @@ class Gate:
 def _check_grant(caller: Caller, wanted: KeyScope) -> None:
     if wanted not in caller.scopes:
         raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
+
+
+def _is_login(visit: Visit, place: Place) -> bool:
+    return place.pattern == LOGIN and visit.method == "POST"
+
+
+def _who(visit: Visit) -> str:
+    """Whose logins are counted together: those of a key, else those of a network."""
+    return visit.caller.name if visit.caller and visit.caller.key else network_of(visit.sender.address)

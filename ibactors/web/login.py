@@ -108,6 +108,7 @@ OPERATIONS = (
         handler=post_logout,
         summary="End the gateway's session with IB, or the login that is running",
         tag="Login",
+        scope=Scope.LOGIN,
         query=WaitQuery,
         body=Nothing,
         returns=LoginStatus,

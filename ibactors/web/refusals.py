@@ -89,10 +89,10 @@ class RateLimited(Refused):
     hint = "Send fewer requests a second; /ws/stream brings quotes without asking."
 
 
-class TooManyAttempts(Refused):
+class TooManyLogins(Refused):
     """Too many logins."""
 
-    code = "too_many_attempts"
+    code = "too_many_logins"
     hint = "Wait; repeated logins with wrong credentials lock the account at IB."
 
 

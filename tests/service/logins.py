@@ -150,7 +150,7 @@ async def managed_service(*, pace: float = 0.05, **settings: Any) -> AsyncIterat
     async with AsyncExitStack() as stack:
         logs = stack.enter_context(watched_log())
         gateway: Gateway = await stack.enter_async_context(running_gateway())
-        nobody = {"ib_username": "", "ib_password": ""}
+        nobody = {"ib_username": "", "ib_password": "", "login_attempts": 1000}
         there = stack.enter_context(rehearsal(Settings(port=0), behind=gateway.ports.port, pace=pace, **{**nobody, **settings}))
         service = await stack.enter_async_context(serving(there, gateway))
         managed = ManagedService(**vars(service), settings=there, logs=logs)

@@ -122,6 +122,19 @@ async def test_of_fifty_logins_at_once_one_runs() -> None:
         assert service.attempts == ["slow"]
 
 
+async def test_only_logins_that_were_begun_count_for_the_limit() -> None:
+    async with managed_service(login_attempts=2) as service:
+        await service.login("demo", "demo")
+        for _ in range(3):
+            await service.login("demo", "demo")
+            await service.login("demo", " ", status=422)
+        await service.login("wrong", status=401)
+        refused = await service.try_login("wrong")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_logins")
+        assert int(refused.headers["Retry-After"]) > 800
+        assert service.attempts == ["demo", "wrong"]
+
+
 async def test_login_goes_on_when_its_client_leaves() -> None:
     async with managed_service(pace=0.2) as service:
         with trio.move_on_after(0.2) as gone:

@@ -15,6 +15,7 @@ ADMITTED = {
     "/market/stream": ("/market/stream", None, 422),
     "/market/quotes": ("/market/quotes?symbols=AAPL", None, 200),
     "/auth/login": ("/auth/login", CREDENTIALS, 409),
+    "/auth/logout": ("/auth/logout", None, 409),
     "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
     "/debug/actors/{name}": ("/debug/actors/market", None, 200),
     "/ui/{filename}": ("/ui/index.html", None, 200),
