@@ -200,6 +200,37 @@ class AccountBook(Value, frozen=True, kw_only=True):
     """By tag and currency; ledger tags come once for each currency and once for BASE."""
     positions: tuple[Position, ...]
 
+    @property
+    def base_currency(self) -> str | None:
+        """The currency that the summary is in."""
+        return next((currency for tag, currency in self.figures if tag == "NetLiquidation"), None)
+
+    @property
+    def summary(self) -> dict[str, Figure]:
+        """The figures in the base currency, by tag. IB's ledger tags come once for each currency; they make up the balance instead."""
+        base = self.base_currency
+        ledger = {tag for tag, currency in self.figures if currency == "BASE"} - {"AccruedCash"}
+        return {tag: figure for (tag, currency), figure in self.figures.items() if currency in {"", base} and tag not in ledger}
+
+
+class AccountState(Value, frozen=True, kw_only=True, tag_field="type", tag="account"):
+    """Summary and positions of one account, as they are now."""
+
+    account: str
+    account_summary: dict[str, Figure]
+    positions: tuple[Position, ...]
+    timestamp: str
+
+
+class AccountStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
+    """An account's data stopped; what was shown before must not be taken for current."""
+
+    channel: Literal["account"] = "account"
+    account: str
+    code: str
+    reason: str
+    since: str
+
 
 class SessionPhase(enum.StrEnum):
     """Where the API session with the gateway is."""

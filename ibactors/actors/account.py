@@ -2,6 +2,8 @@
 
 It subscribes once a session and answers from memory. Before the first complete set of a session is in, a request waits for it; while there
 is no session it is refused, so that figures from before a break are never shown as current.
+
+WebSocket clients listen to `AccountRef.states`: the whole state of each account with every change, and `AccountStale` on a break.
 """
 
 from collections.abc import Callable, Hashable
@@ -11,10 +13,12 @@ from typing import ClassVar, Literal, assert_never
 import msgspec
 import trio
 
+from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
-from ibactors.model import AccountBook, Figure, PortfolioItem, Position, SessionStatus
+from ibactors.model import AccountBook, AccountStale, AccountState, Figure, PortfolioItem, Position, SessionStatus, now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +59,29 @@ class Complete:
     what: str
 
 
-AccountMessage = GetBook | SessionChanged | Seen
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Time to tell listeners what has changed."""
+
+
+AccountMessage = GetBook | SessionChanged | Seen | Publish
+
+PUBLISH_WAIT = 0.1
+"""Seconds for which changes are collected before listeners hear of them: the gateway sends a figure or a position at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStates:
+    """What is known of each account, as text for all who listen."""
+
+    epoch: int
+    """The session that it belongs to; 0 when it is stale."""
+    by_account: dict[str, Encoded[AccountState] | Encoded[AccountStale]]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there is nothing that may be taken for current."""
+        return self.epoch == 0
 
 
 class AccountRef(Ref[AccountMessage]):
@@ -66,6 +92,8 @@ class AccountRef(Ref[AccountMessage]):
 
     def __init__(self) -> None:
         super().__init__("account")
+        self.states = Topic(AccountStates(epoch=0, by_account={}))
+        """Every change, and the present state; outlives a crash of the actor."""
 
     async def book(self, account: str | None, *, needs: Literal["summary", "positions"]) -> AccountBook:
         """What is known of *account*, or of the first one; waits until the session's first full set of *needs* is in.
@@ -118,11 +146,15 @@ class AccountActor(Actor[AccountMessage]):
         self._positions: dict[tuple[str, int], Position] = {}
         self._portfolio: dict[tuple[str, int], PortfolioItem] = {}
         self._waiting: list[GetBook] = []
+        self._publishing = False
 
     async def run(self, mailbox: Mailbox[AccountMessage]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
-            await self.serve(mailbox)
+            try:
+                await self.serve(mailbox)
+            finally:
+                self._go_stale("actor_down", "The account's actor stopped.")
 
     async def handle(self, msg: AccountMessage) -> None:
         match msg:
@@ -133,6 +165,10 @@ class AccountActor(Actor[AccountMessage]):
             case Seen():
                 if msg.feed is self._feed:
                     self._on_item(msg.item)
+                    self._publish_later()
+            case Publish():
+                self._publishing = False
+                self._publish()
             case _:
                 assert_never(msg)
 
@@ -147,6 +183,7 @@ class AccountActor(Actor[AccountMessage]):
         self._positions.clear()
         self._portfolio.clear()
         self._feed = None
+        self._go_stale("gateway_disconnected", session.reason or "The session was replaced.")
         if session.up:
             self._epoch = self.ref.status.epoch = session.epoch
             self._feed = _Feed(self._me)
@@ -167,11 +204,38 @@ class AccountActor(Actor[AccountMessage]):
                 self._portfolio[item.account, item.con_id] = item
             case Complete(what=what):
                 self._complete.add(what)
-                if self._complete >= {"summary", "positions"}:
+                if self._is_complete:
                     self._connection.synced(self._epoch)
                 self._answer_waiting()
             case _:
                 assert_never(item)
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._complete >= {"summary", "positions"}
+
+    def _publish_later(self) -> None:
+        if self._is_complete and not self._publishing:
+            self._publishing = True
+            self.after(PUBLISH_WAIT if self._epoch == self._me.states.value.epoch else 0.0, Publish())
+
+    def _publish(self) -> None:
+        session = self._connection.sessions.value
+        if session.up and session.epoch == self._epoch and self._is_complete:
+            states = {account: Encoded(self._state(session, account)) for account in session.accounts}
+            self._me.states.publish(AccountStates(epoch=self._epoch, by_account=dict(states)))
+
+    def _state(self, session: SessionStatus, account: str) -> AccountState:
+        book = self._book(session, account)
+        return AccountState(account=account, account_summary=book.summary, positions=book.positions, timestamp=now())
+
+    def _go_stale(self, code: str, reason: str) -> None:
+        states = self._me.states.value
+        if not states.is_stale:
+            stale = {
+                account: Encoded(AccountStale(account=account, code=code, reason=reason, since=now())) for account in states.by_account
+            }
+            self._me.states.publish(AccountStates(epoch=0, by_account=dict(stale)))
 
     def _answer_or_wait(self, msg: GetBook) -> None:
         reply: Reply[AccountBook] = msg.reply

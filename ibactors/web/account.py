@@ -7,7 +7,7 @@ import msgspec
 
 from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, MailboxFull, UnknownAccount
 from ibactors.keys import Scope
-from ibactors.model import AccountBook, Figure, Position, whole
+from ibactors.model import Figure, Position, whole
 from ibactors.web.operations import Call, Nothing, Operation
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, MailboxFull, GatewayTimeout)
@@ -51,10 +51,7 @@ class Accounts(msgspec.Struct, frozen=True):
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
     book = await call.system.account.book(call.query.account, needs="summary")
-    base = _base_currency(book)
-    # IB's ledger tags come once for each currency; they make up the balance, not the summary.
-    ledger = {tag for tag, currency in book.figures if currency == "BASE"} - {"AccruedCash"}
-    return Summary({tag: figure for (tag, currency), figure in book.figures.items() if currency in {"", base} and tag not in ledger})
+    return Summary(book.summary)
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
@@ -69,7 +66,7 @@ async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
         amount = _amount(figure.value)
         if currency and amount is not None:
             balance.setdefault(currency, {})[tag] = amount
-    return Balance(account=book.account, base_currency=_base_currency(book), balance=balance)
+    return Balance(account=book.account, base_currency=book.base_currency, balance=balance)
 
 
 async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
@@ -77,10 +74,6 @@ async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return Accounts(session.accounts)
-
-
-def _base_currency(book: AccountBook) -> str | None:
-    return next((currency for tag, currency in book.figures if tag == "NetLiquidation"), None)
 
 
 def _amount(text: str) -> Decimal | None:

@@ -21,11 +21,13 @@ from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import instrument_of
 from ibactors.web.operations import validated
+from ibactors.web.stream_account import AccountChannel
 from ibactors.web.stream_messages import (
     Authenticated,
     Command,
     Listing,
     Message,
+    MessageId,
     Pong,
     StatusChange,
     Subscribed,
@@ -68,7 +70,8 @@ class _Client:
         self._send = send
         self._caller: Caller = scope["state"]["caller"]  # the gate put it there
         self._subscriptions: dict[Instrument, Subscription] = {}
-        self._sender = Sender(system.meters, scope, send, on_failed=self._drop)
+        self._sender = Sender(system.meters, scope, send)
+        self._account = AccountChannel(system, self._caller, self._sender)
 
     @property
     def who(self) -> str:
@@ -96,6 +99,7 @@ class _Client:
         for subscription in self._subscriptions.values():
             subscription.listening.close()
         self._subscriptions.clear()
+        self._account.close()
 
     async def _close_on_stop(self, scope: trio.CancelScope) -> None:
         await self._system.stop.wait()
@@ -140,13 +144,16 @@ class _Client:
             case "unsubscribe":
                 self._unsubscribe(command)
             case "list":
-                self._sender.answer(Listing(symbols=self._symbols(), id=command.id))
+                self._sender.answer(Listing(symbols=self._symbols(), channels=self._channels(), id=command.id))
             case "ping":
                 self._sender.answer(Pong(timestamp=now(), id=command.id))
             case "auth":
                 self._sender.answer(Authenticated(id=command.id))
 
     async def _subscribe(self, command: Command) -> None:
+        if command.channel is not None:
+            self._open_account(command)
+            return
         opened: dict[Instrument, SymbolRef] = {}
         for symbol in symbols_of(command):
             instrument = instrument_of(symbol, command)
@@ -157,39 +164,54 @@ class _Client:
                 self._sender.answer(error_message(exc, symbol=instrument.symbol, message_id=command.id))
         newest = [self._start_listening(instrument, ref, command) for instrument, ref in opened.items()]
         if opened:
-            self._sender.answer(Subscribed(symbols=self._symbols(), id=command.id))
+            self._sender.answer(Subscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
         for subscription, update in newest:
             if update is not None:
                 self._sender.put(subscription, update)
 
     def _start_listening(self, instrument: Instrument, ref: SymbolRef, command: Command) -> tuple[Subscription, Update | None]:
         if instrument in self._subscriptions:
-            self._stop_listening(self._subscriptions[instrument])
-        subscription = Subscription(instrument=instrument, id=command.id, interval=command.interval_ms / 1000)
+            self._stop_listening(instrument)
+        on_failed = partial(self._drop, instrument, command.id)
+        subscription = Subscription(interval=command.interval_ms / 1000, on_failed=on_failed)
         subscription.listening.enter_context(self._caller.subscribed())
         newest = subscription.listening.enter_context(ref.updates.listening(partial(self._sender.put, subscription)))
         self._subscriptions[instrument] = subscription
         return subscription, newest
 
+    def _open_account(self, command: Command) -> None:
+        try:
+            self._account.check(command)
+        except IbactorsError as exc:
+            self._sender.answer(error_message(exc, message_id=command.id))
+            return
+        self._sender.answer(Subscribed(symbols=self._symbols(), channels=["account"], id=command.id))
+        self._account.open(command)
+
     def _unsubscribe(self, command: Command) -> None:
-        wanted = [instrument_of(symbol, command) for symbol in symbols_of(command)]
+        if command.channel is not None:
+            self._account.close()
+        wanted = [] if command.channel else [instrument_of(symbol, command) for symbol in symbols_of(command)]
         for instrument in wanted:
             exact = instrument in self._subscriptions
-            for known, subscription in list(self._subscriptions.items()):
+            for known in list(self._subscriptions):
                 if known == instrument or (not exact and known.symbol == instrument.symbol):
-                    self._stop_listening(subscription)
-        self._sender.answer(Unsubscribed(symbols=self._symbols(), id=command.id))
+                    self._stop_listening(known)
+        self._sender.answer(Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
 
-    def _stop_listening(self, subscription: Subscription) -> None:
-        del self._subscriptions[subscription.instrument]
+    def _stop_listening(self, instrument: Instrument) -> None:
+        subscription = self._subscriptions.pop(instrument)
         subscription.listening.close()
         self._sender.forget(subscription)
 
-    def _drop(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
+    def _drop(self, instrument: Instrument, message_id: MessageId, failed: Failed) -> Sequence[Message]:
         """What to say of a symbol that failed; it is subscribed no more."""
-        self._stop_listening(subscription)
-        error = error_message(failed.error, symbol=subscription.instrument.symbol, message_id=subscription.id)
-        return error, Unsubscribed(symbols=self._symbols(), id=subscription.id)
+        self._stop_listening(instrument)
+        error = error_message(failed.error, symbol=instrument.symbol, message_id=message_id)
+        return error, Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=message_id)
 
     def _symbols(self) -> list[str]:
         return [instrument.symbol for instrument in self._subscriptions]
+
+    def _channels(self) -> list[str] | msgspec.UnsetType:
+        return ["account"] if self._account.is_open else msgspec.UNSET

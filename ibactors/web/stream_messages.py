@@ -7,6 +7,7 @@ import msgspec
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.login.model import LoginStatus
 from ibactors.model import SessionStatus
+from ibactors.web.account import AccountName
 from ibactors.web.market import MAX_SYMBOLS, InstrumentQuery, SymbolText
 from ibactors.web.problems import hint_of
 
@@ -19,6 +20,8 @@ class Command(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=
     action: Literal["subscribe", "unsubscribe", "list", "ping", "auth"]
     symbol: SymbolText | None = None
     symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+    channel: Annotated[Literal["account"], msgspec.Meta(description="account: summary and positions, in place of symbols.")] | None = None
+    account: AccountName | None = None
     id: Annotated[str, msgspec.Meta(max_length=200)] | int | None = None
     interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
     api_key: str | None = None
@@ -28,6 +31,7 @@ class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     """A subscription was accepted; `symbols` is the full list."""
 
     symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
 
@@ -35,6 +39,7 @@ class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """A subscription ended; `symbols` is what is left."""
 
     symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
 
@@ -42,6 +47,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """The present subscriptions."""
 
     symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
 
@@ -97,9 +103,10 @@ Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusCha
 
 
 def symbols_of(command: Command) -> list[str]:
+    """The symbols that a command names. Raises InvalidRequest when there is none."""
     symbols = [*([command.symbol] if command.symbol else []), *(command.symbols or [])]
     if not symbols:
-        raise InvalidRequest(f"The action {command.action!r} needs 'symbol' or 'symbols'.", field="symbol")
+        raise InvalidRequest(f"The action {command.action!r} needs 'symbol', 'symbols' or 'channel'.", field="symbol")
     return list(dict.fromkeys(symbols))
 
 

@@ -18,8 +18,8 @@ from ibactors.actors.channels import Newest
 from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded, text_frame
 from ibactors.meters import Meters
-from ibactors.model import Instrument, Quote
-from ibactors.web.stream_messages import Message, MessageId
+from ibactors.model import AccountStale, Stale
+from ibactors.web.stream_messages import Message
 
 CHUNK = 32 * 1024
 """Octets that are written at once; what has a successor by then is left out of the next chunk."""
@@ -42,17 +42,17 @@ class Wire(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Subscription:
-    """One symbol of one client."""
+    """One symbol, or one account, of one client."""
 
-    instrument: Instrument
-    id: MessageId
     interval: float
-    """Seconds between two quotes, at least."""
+    """Seconds between two values, at least."""
     next_due: float = 0.0
-    """Before this `trio.current_time()` no further quote is sent."""
+    """Before this `trio.current_time()` no further value is sent."""
     listening: ExitStack = field(default_factory=ExitStack)
     active: bool = True
     """False once the client has unsubscribed."""
+    on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
+    """Called when it is over; says what to tell the client."""
 
 
 _Message = Encoded[object]
@@ -75,19 +75,11 @@ class _Chunk:
 
 
 class Sender:
-    """What is on its way to one client; *on_failed* says what to tell of a symbol that failed."""
+    """What is on its way to one client."""
 
-    def __init__(
-        self,
-        meters: Meters,
-        scope: WebsocketScope,
-        send: ASGISendCallable,
-        *,
-        on_failed: Callable[[Subscription, Failed], Sequence[Message]],
-    ) -> None:
+    def __init__(self, meters: Meters, scope: WebsocketScope, send: ASGISendCallable) -> None:
         self._meters = meters
         self._send = send
-        self._on_failed = on_failed
         self._wire: Wire | None = scope["extensions"].get("ibactors.connection")  # type: ignore[assignment]
         self._batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
         self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped)
@@ -147,7 +139,7 @@ class Sender:
         elif not key.active:
             return  # unsubscribed while the items were waiting
         elif isinstance(item, Failed):
-            for message in self._on_failed(key, item):
+            for message in key.on_failed(item):
                 yield Encoded(message)
         elif item is not None and (not key.interval or self._is_due(key, item)):
             yield item
@@ -155,12 +147,13 @@ class Sender:
     def _is_due(self, subscription: Subscription, update: _Message) -> bool:
         """Whether an update may go out now; if not, it is held until it may."""
         self._held.pop(subscription, None)
-        if isinstance(update.value, Quote):
-            present = trio.current_time()
-            if present < subscription.next_due:
-                self._held[subscription] = update
-                return False
-            subscription.next_due = present + subscription.interval
+        if isinstance(update.value, Stale | AccountStale):
+            return True
+        present = trio.current_time()
+        if present < subscription.next_due:
+            self._held[subscription] = update
+            return False
+        subscription.next_due = present + subscription.interval
         return True
 
     async def _write(self, chunk: _Chunk) -> None:

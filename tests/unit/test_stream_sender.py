@@ -1,7 +1,6 @@
 """The sending side of a stream, on trio's clock, over a wire that is an object."""
 
 import json
-from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -13,7 +12,7 @@ from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded, text_frame
 from ibactors.errors import ContractNotFound
 from ibactors.meters import Meters
-from ibactors.model import Instrument, MarketDataType, Quote, Stale, now
+from ibactors.model import MarketDataType, Quote, Stale, now
 from ibactors.web.stream_messages import Pong, error_message
 from ibactors.web.stream_sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
 
@@ -52,17 +51,13 @@ def messages_of(frames: bytes) -> list[Any]:
     return found
 
 
-def sender_on(wire: FakeWire, query: bytes = b"", on_failed: Callable[[Subscription, Failed], Any] = lambda *_: ()) -> Sender:
+def sender_on(wire: FakeWire, query: bytes = b"") -> Sender:
     scope = cast("WebsocketScope", {"extensions": {"ibactors.connection": wire}, "query_string": query})
 
     async def send(_message: object) -> None:
         raise AssertionError("there is a wire")
 
-    return Sender(Meters(), scope, send, on_failed=on_failed)
-
-
-def subscription(symbol: str = "AAPL", interval: float = 0.0) -> Subscription:
-    return Subscription(instrument=Instrument(symbol=symbol), id=None, interval=interval)
+    return Sender(Meters(), scope, send)
 
 
 def quote(bid: float, symbol: str = "AAPL") -> Encoded[Quote]:
@@ -94,7 +89,7 @@ async def test_all_that_is_new_leaves_in_one_write(autojump_clock: MockClock) ->
     wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
     for symbol in ("A", "B", "C"):
-        sender.put(subscription(symbol), quote(1.0, symbol))
+        sender.put(Subscription(interval=0.0), quote(1.0, symbol))
     sender.answer(Pong(timestamp=now()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
@@ -108,7 +103,7 @@ async def test_batch_is_one_array_in_one_frame(autojump_clock: MockClock) -> Non
     wire = FakeWire(autojump_clock)
     sender = sender_on(wire, b"batch=1")
     for symbol in ("A", "B"):
-        sender.put(subscription(symbol), quote(1.0, symbol))
+        sender.put(Subscription(interval=0.0), quote(1.0, symbol))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
         await wait_all_tasks_blocked()
@@ -120,19 +115,19 @@ async def test_batch_is_one_array_in_one_frame(autojump_clock: MockClock) -> Non
 async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successor(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
-    many = [subscription(f"S{number}") for number in range(CHUNK // 200)]
+    many = {f"S{number}": Subscription(interval=0.0) for number in range(CHUNK // 200)}
     wire.stuck = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
-        for one in many:
-            sender.put(one, quote(1.0, one.instrument.symbol))
+        for symbol, one in many.items():
+            sender.put(one, quote(1.0, symbol))
         await wait_all_tasks_blocked()
         sent = len(wire.messages)
         assert sent < len(many)
         for bid in (2.0, 3.0):
-            for one in many:
-                sender.put(one, quote(bid, one.instrument.symbol))
-        sender.put(many[-1], stale())
+            for symbol, one in many.items():
+                sender.put(one, quote(bid, symbol))
+        sender.put(one, stale())
         wire.stuck.set()
         await wait_all_tasks_blocked()
         after = wire.messages[sent:]
@@ -145,7 +140,7 @@ async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successo
 async def test_interval_holds_quotes_but_not_what_ends_them(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
-    slow = subscription(interval=5.0)
+    slow = Subscription(interval=5.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
         for bid in (1.0, 2.0, 3.0):
@@ -165,7 +160,7 @@ async def test_interval_holds_quotes_but_not_what_ends_them(autojump_clock: Mock
 async def test_nothing_of_an_unsubscribed_symbol_is_sent(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
     sender = sender_on(wire)
-    kept, dropped = subscription("KEPT"), subscription("DROPPED")
+    kept, dropped = Subscription(interval=0.0), Subscription(interval=0.0)
     sender.put(kept, quote(1.0, "KEPT"))
     sender.put(dropped, quote(1.0, "DROPPED"))
     sender.forget(dropped)
@@ -178,8 +173,9 @@ async def test_nothing_of_an_unsubscribed_symbol_is_sent(autojump_clock: MockClo
 
 async def test_failure_is_told_in_place_of_the_value(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
-    sender = sender_on(wire, on_failed=lambda one, failed: [error_message(failed.error, symbol=one.instrument.symbol)])
-    sender.put(subscription(), Failed(error=ContractNotFound("no such contract")))
+    sender = sender_on(wire)
+    failing = Subscription(interval=0.0, on_failed=lambda failed: [error_message(failed.error)])
+    sender.put(failing, Failed(error=ContractNotFound("no such contract")))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
         await wait_all_tasks_blocked()
