@@ -14,6 +14,7 @@ from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
 from ibactors.system import System
 from ibactors.web import account, debug, docs, events, health, login, market, tickets, ui
+from ibactors.web.asyncapi import build_asyncapi
 from ibactors.web.front import STREAM, Front
 from ibactors.web.openapi import build_document
 from ibactors.web.operations import Operation, encode, error_response, problem_response
@@ -37,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
     *docs.ROUTES,
     *ui.ROUTES,
     Route(method="GET", path="/openapi.json", scope=Scope.OPEN),
+    Route(method="GET", path="/asyncapi.json", scope=Scope.OPEN),
     Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
 )
 
@@ -56,6 +58,7 @@ def create_app(system: System) -> QuartTrio:
         )
     document = encode(build_document(OPERATIONS))
     app.add_url_rule("/openapi.json", "openapi", _serve_document(document), methods=["GET"])
+    app.add_url_rule("/asyncapi.json", "asyncapi", _serve_document(encode(build_asyncapi())), methods=["GET"])
     docs.register_docs(app)
     ui.register_ui(app)
     check_routes(app, RouteTable(ROUTES))

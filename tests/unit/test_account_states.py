@@ -10,7 +10,7 @@ from ibactors.actors.account import PUBLISH_WAIT, AccountRef, AccountStates, acc
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.supervisor import open_supervisor
 from ibactors.bridge.inbox import AccountListener
-from ibactors.model import AccountState, Figure, Position, SessionPhase, SessionStatus, now
+from ibactors.model import Figure, Position, SessionPhase, SessionStatus, now
 
 ACCOUNT = "DU1"
 
