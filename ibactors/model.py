@@ -7,6 +7,7 @@ IB's own markers for "no value" (-1 with size 0, DBL_MAX, NaN) never get this fa
 import enum
 import time
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 
