@@ -127,7 +127,7 @@ def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
     fresh_after = math.nan
     while time.perf_counter() - begun < _PATIENCE_S:
         rig.loop.run(0.02)
-        if slow.ages and slow.ages[-1] < 0.1:  # noqa: PLR2004
+        if slow.ages and slow.ages[-1] < 0.1:
             fresh_after = time.perf_counter() - begun
             break
     old = sum(age > 1 for age in slow.ages)

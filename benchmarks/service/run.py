@@ -1,6 +1,6 @@
 """ibactors against what users would pick instead: one machine, one simulator, one load generator, interleaved repeats.
 
-    python benchmarks/service/run.py [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
+python benchmarks/service/run.py [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ibactors.sim.wire.frames import FieldReader
 
 NO_DEFINITION = "No security definition has been found for the request"
+_UNKNOWN_ID = "Can't find EId with tickerId:{id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +31,16 @@ def invalid(session: Session, request_id: int, cause: str) -> None:
 def unprocessable(session: Session, request_id: int, cause: str) -> None:
     """Answer 322: the request is acceptable and cannot be carried out."""
     session.error(request_id, 322, f"Error processing request.-'bQ' : cause - {cause}")
+
+
+def cancel_of(kind: str, name: str, *, code: int = 300, text: str = _UNKNOWN_ID, versioned: bool = True) -> Request:
+    """The request that ends a stream of a kind; `code` and `text` answer an id that has none."""
+
+    def cancel(session: Session, fields: FieldReader) -> None:
+        if versioned:
+            fields.version()
+        request_id = fields.identifier()
+        if not session.end_stream(kind, request_id):
+            session.error(request_id, code, text.format(id=request_id))
+
+    return Request(name=name, handle=cancel)

@@ -14,7 +14,7 @@ from ibactors.sim.history.rows import bar_row, shares
 from ibactors.sim.market.instruments import ContractSpec, Fate
 from ibactors.sim.messages import history as past_messages
 from ibactors.sim.messages import market as messages
-from ibactors.sim.request import Request, invalid, unprocessable
+from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
 
 if TYPE_CHECKING:
@@ -202,14 +202,7 @@ def _real_time_bars(session: Session, fields: FieldReader) -> None:
         session.start(bars.run, name=f"sim:client {session.client_id} bars")
 
 
-def _cancel(session: Session, fields: FieldReader) -> None:
-    fields.version()
-    request_id = fields.identifier()
-    if not session.end_stream("bars", request_id):
-        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
-
-
 REQUESTS: Mapping[int, Request] = {
     50: Request(name="reqRealTimeBars", handle=_real_time_bars),
-    51: Request(name="cancelRealTimeBars", handle=_cancel),
+    51: cancel_of("bars", "cancelRealTimeBars"),
 }

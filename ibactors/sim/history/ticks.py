@@ -12,7 +12,7 @@ from ibactors.sim.history.past import Past
 from ibactors.sim.market import hours
 from ibactors.sim.market.instruments import ContractSpec
 from ibactors.sim.messages import history as encode
-from ibactors.sim.request import Request, invalid
+from ibactors.sim.request import Request, cancel_of, invalid
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
 
 if TYPE_CHECKING:
@@ -165,20 +165,11 @@ def _histogram(session: Session, fields: FieldReader) -> None:
     session.send(encode.histogram(request_id, sorted(sizes.items(), key=lambda row: float(row[0]))))
 
 
-def _ended_already(name: str) -> Request:
-    """A cancel of what is answered at once: there is never anything left to cancel."""
-
-    def refuse(session: Session, fields: FieldReader) -> None:
-        request_id = fields.identifier()
-        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
-
-    return Request(name=name, handle=refuse)
-
-
 REQUESTS: Mapping[int, Request] = {
     87: Request(name="reqHeadTimeStamp", handle=_head_timestamp),
     88: Request(name="reqHistogramData", handle=_histogram),
-    89: _ended_already("cancelHistogramData"),
-    90: _ended_already("cancelHeadTimeStamp"),
+    # These are answered at once: there is never anything left to cancel.
+    89: cancel_of("histogram", "cancelHistogramData", versioned=False),
+    90: cancel_of("head timestamp", "cancelHeadTimeStamp", versioned=False),
     96: Request(name="reqHistoricalTicks", handle=_historical_ticks),
 }

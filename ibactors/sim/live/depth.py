@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ibactors.sim.market.instruments import ContractSpec, Fate
 from ibactors.sim.market.ticks import size_for
 from ibactors.sim.messages import market as messages
-from ibactors.sim.request import Request, invalid, unprocessable
+from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
 
 if TYPE_CHECKING:
@@ -126,14 +126,7 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         book.begin()
 
 
-def _cancel(session: Session, fields: FieldReader) -> None:
-    fields.version()
-    request_id = fields.identifier()
-    if not session.end_stream(_KIND, request_id):
-        session.error(request_id, 310, f"Can't find the subscribed market depth with tickerId:{request_id}")
-
-
 REQUESTS: Mapping[int, Request] = {
     10: Request(name="reqMktDepth", handle=_subscribe),
-    11: Request(name="cancelMktDepth", handle=_cancel),
+    11: cancel_of(_KIND, "cancelMktDepth", code=310, text="Can't find the subscribed market depth with tickerId:{id}"),
 }

@@ -10,7 +10,7 @@ from ibactors.sim.market.instruments import ContractSpec, Fate
 from ibactors.sim.market.ticks import size_for
 from ibactors.sim.market.walk import Field
 from ibactors.sim.messages import market as messages
-from ibactors.sim.request import Request, unprocessable
+from ibactors.sim.request import Request, cancel_of, unprocessable
 from ibactors.sim.requests.contracts import the_one
 
 if TYPE_CHECKING:
@@ -116,13 +116,7 @@ def _has(instrument: Instrument, of: Of) -> bool:
     return instrument.has_volume if of in (Of.LAST, Of.ALL_LAST) else instrument.has_book
 
 
-def _cancel(session: Session, fields: FieldReader) -> None:
-    request_id = fields.identifier()
-    if not session.end_stream(_KIND, request_id):
-        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
-
-
 REQUESTS: Mapping[int, Request] = {
     97: Request(name="reqTickByTickData", handle=_subscribe),
-    98: Request(name="cancelTickByTickData", handle=_cancel),
+    98: cancel_of(_KIND, "cancelTickByTickData", versioned=False),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
-from ibactors.sim.request import Request, invalid, unprocessable
+from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
 from ibactors.sim.wire.frames import frame
 
 if TYPE_CHECKING:
@@ -107,13 +107,6 @@ def _between(lowest: float, price: float, highest: float) -> bool:
     return (lowest > 1e300 or lowest <= price) and price <= highest
 
 
-def _cancel(session: Session, fields: FieldReader) -> None:
-    fields.version()
-    request_id = fields.identifier()
-    if not session.end_stream(_KIND, request_id):
-        session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
-
-
 def _parameters(session: Session, _: FieldReader) -> None:
     session.send(frame(19, 1, _XML))
 
@@ -138,6 +131,6 @@ _XML = _xml()
 
 REQUESTS: Mapping[int, Request] = {
     22: Request(name="reqScannerSubscription", handle=_subscribe),
-    23: Request(name="cancelScannerSubscription", handle=_cancel),
+    23: cancel_of(_KIND, "cancelScannerSubscription"),
     24: Request(name="reqScannerParameters", handle=_parameters),
 }

@@ -10,6 +10,8 @@ import inspect
 import logging
 import sys
 
+import steps_ib_async_history  # noqa: F401 - its steps join the others
+import steps_ib_async_orders  # noqa: F401
 from report import STEP_LIMIT_S, Complaints, Report, arguments, say
 from steps_ib_async import STEPS, Driven
 

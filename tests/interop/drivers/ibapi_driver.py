@@ -11,6 +11,9 @@ import time
 
 import ibapi.decoder
 import steps_ibapi
+import steps_ibapi_history  # noqa: F401 - its steps join the others
+import steps_ibapi_lines  # noqa: F401 - its steps join the others
+import steps_ibapi_orders  # noqa: F401 - its steps join the others
 from ibapi.client import EClient
 from ibapi.wrapper import EWrapper
 from report import PACE_S, Complaints, Report, arguments, say

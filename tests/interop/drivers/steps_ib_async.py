@@ -1,6 +1,6 @@
 """One function a step, in the words of ib_async; each may return what cancels the subscription again."""
 
-# ruff: noqa: ANN001, ANN002, ANN003, ANN202 - the driven libraries are untyped here
+# ruff: noqa: ANN001, ANN002, ANN202 - the driven libraries are untyped here
 
 from __future__ import annotations
 
@@ -177,81 +177,6 @@ def line_refused(d):
     d.line(d.m.Stock("NOSUB", "SMART", "USD", conId=700000001))
 
 
-async def history(d, contract, *, duration="5 D", size="1 day", what="TRADES", epoch=False, keep=False):
-    return await d.ib.reqHistoricalDataAsync(
-        contract, "", duration, size, what, useRTH=True, formatDate=2 if epoch else 1, keepUpToDate=keep
-    )
-
-
-@step("reqHistoricalData days")
-async def history_days(d):
-    bars = await history(d, d.stock)
-    assert len(bars) == 5, bars
-    assert all(b.low <= min(b.open, b.close) and b.high >= max(b.open, b.close) and b.volume > 0 for b in bars), bars
-
-
-@step("reqHistoricalData minutes")
-async def history_minutes(d):
-    bars = await history(d, d.stock, duration="3600 S", size="5 mins", epoch=True)
-    assert len(bars) in (12, 13), len(bars)
-    assert [b.date for b in bars] == sorted({b.date for b in bars}), bars
-
-
-@step("reqHistoricalData midpoint")
-async def history_midpoint(d):
-    assert (await history(d, d.forex, duration="1 D", size="1 hour", what="MIDPOINT"))[0].volume == -1
-
-
-@step("reqHistoricalData updates")
-async def history_updates(d):
-    bars = await history(d, d.stock, duration="1 D", size="1 min", keep=True)
-    assert bars
-    return partial(d.ib.cancelHistoricalData, bars)
-
-
-@step("reqHistoricalData schedule")
-async def history_schedule(d):
-    assert (await d.ib.reqHistoricalScheduleAsync(d.stock, 5)).sessions
-
-
-@step("reqHistoricalData nothing")
-async def history_nothing(d):
-    assert not await history(d, d.forex)
-
-
-raw("cancelHistoricalData unknown", 99999)
-
-
-@step("reqHeadTimeStamp")
-async def head_timestamp(d):
-    assert (await d.ib.reqHeadTimeStampAsync(d.stock, "TRADES", useRTH=True, formatDate=1)).year == 1980
-
-
-def ticks(name, what):
-    async def run(d):
-        found = await d.ib.reqHistoricalTicksAsync(d.stock, "", "20260612 20:00:00 UTC", 50, what, useRth=True)
-        assert len(found) >= 50, found
-        assert [t.time for t in found] == sorted(t.time for t in found)
-
-    STEPS[name] = run
-
-
-ticks("reqHistoricalTicks last", "TRADES")
-ticks("reqHistoricalTicks quotes", "BID_ASK")
-ticks("reqHistoricalTicks midpoint", "MIDPOINT")
-
-
-@step("reqHistogramData")
-async def histogram(d):
-    assert await d.ib.reqHistogramDataAsync(d.stock, useRTH=True, period="3 days")
-
-
-@step("reqRealTimeBars")
-def real_time_bars(d):
-    bars = d.ib.reqRealTimeBars(d.stock, 5, "TRADES", useRTH=False)
-    return partial(d.ib.cancelRealTimeBars, bars)
-
-
 def tick_by_tick(name, contract, kind, before=0):
     def run(d):
         wanted = getattr(d, contract)
@@ -348,46 +273,3 @@ def scanner(d):
     wanted = d.m.ScannerSubscription(instrument="STK", locationCode="STK.US.MAJOR", scanCode="TOP_PERC_GAIN")
     rows = d.ib.reqScannerSubscription(wanted)
     return partial(d.ib.cancelScannerSubscription, rows)
-
-
-def bought(d, kind, price, **more):
-    order = d.m.LimitOrder("BUY", 100, price, **more) if kind == "LMT" else d.m.MarketOrder("BUY", 10)
-    return d.ib.placeOrder(d.stock, order)
-
-
-@step("placeOrder limit")
-def order_limit(d):
-    d.trade = bought(d, "LMT", 150, tif="DAY")
-
-
-@step("placeOrder modified")
-def order_modified(d):
-    d.trade.order.lmtPrice = 151
-    d.ib.placeOrder(d.stock, d.trade.order)
-
-
-@step("cancelOrder")
-def cancel_order(d):
-    d.ib.cancelOrder(d.trade.order)
-
-
-@step("placeOrder market")
-def order_market(d):
-    bought(d, "MKT", 0)
-
-
-@step("placeOrder bracket")
-def order_bracket(d):
-    for order in d.ib.bracketOrder("BUY", 100, limitPrice=150, takeProfitPrice=300, stopLossPrice=100):
-        d.ib.placeOrder(d.stock, order)
-
-
-@step("placeOrder what-if")
-async def order_what_if(d):
-    state = await d.ib.whatIfOrderAsync(d.stock, d.m.LimitOrder("BUY", 100, 150))
-    assert float(state.initMarginChange) > 0, state
-
-
-@step("placeOrder refused")
-def order_refused(d):
-    bought(d, "LMT", 150.005)
