@@ -76,7 +76,7 @@ class Connection:
 
     @property
     def _name(self) -> str:
-        return "before startApi" if self.session is None else str(self.session.client_id)
+        return "a connection before startApi" if self.session is None else f"api client {self.session.client_id}"
 
     async def run(self) -> None:
         """Serve the client until either side ends; nothing a client does gets out of here."""
@@ -86,7 +86,7 @@ class Connection:
                 await self._read(tasks)
                 tasks.cancel_scope.cancel(reason="the API client's session has ended")
         except* Exception:
-            logger.exception("api client %s ended by a bug of the simulator", self._name)
+            logger.exception("%s ended by a bug of the simulator", self._name)
         finally:
             self._forget()
 
@@ -97,20 +97,20 @@ class Connection:
             # Only a hang-up gets here.
             await self._close_politely()
         except (SessionEndedError, FrameError) as ended:
-            logger.info("api client %s ended: %s", self._name, ended)
+            logger.info("%s ended: %s", self._name, ended)
             await self._close_politely()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            logger.debug("api client %s lost its connection", self._name)
+            logger.debug("%s lost its connection", self._name)
 
     async def _write(self) -> None:
         try:
             await self._outbox.send_forever(self._stream, self._catch_up)
         except SlowClientError as slow:
-            logger.warning("api client %s is too slow: %s", self._name, slow)
+            logger.warning("%s is too slow: %s", self._name, slow)
             self.reset()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             # The reader notices the same and ends the session.
-            logger.debug("api client %s takes no more", self._name)
+            logger.debug("%s takes no more", self._name)
 
     async def _serve(self, tasks: trio.Nursery) -> None:
         await self._gateway.delivery.alive()
@@ -235,7 +235,7 @@ class Connection:
                 while await self._stream.receive_some(_RECEIVE_BYTES):
                     pass
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                logger.debug("api client %s was gone before the close", self._name)
+                logger.debug("%s was gone before the close", self._name)
 
     def _forget(self) -> None:
         session, self.session = self.session, None

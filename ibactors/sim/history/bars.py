@@ -101,6 +101,11 @@ class KeptBars:
             self._growing.bar = self._growing.fresh(self._start())
         self._session.gateway.market.watch(self.instrument, self)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the answer is out and updates follow it."""
+        return self._growing is not None
+
     def end(self) -> None:
         """Stop; harmless before the beginning."""
         self._session.gateway.market.unwatch(self.instrument, self)

@@ -104,13 +104,18 @@ class Chart:
     def __init__(self, session: Session, request_id: int, instrument: Instrument, query: BarQuery, *, what: str, epoch: bool) -> None:
         self._session = session
         self._request_id = request_id
-        self.instrument = instrument
+        self._instrument = instrument
         self._query = query
         self._what = what
         self._epoch = epoch
         self._past = Past(session.gateway.market, instrument, session.gateway.now())
         self._scope = trio.CancelScope()
         self.kept: KeptBars | None = None
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """What the updates are about; None for the answer, which another farm gives."""
+        return self._instrument if self.kept is not None and self.kept.has_begun else None
 
     def end(self) -> None:
         """Stop computing, or stop updating."""
@@ -123,7 +128,7 @@ class Chart:
         with self._scope:
             if self._what == "SCHEDULE":
                 self._send_schedule()
-            elif not _never(self.instrument, self._what):
+            elif not _never(self._instrument, self._what):
                 self._send_bars(await self._bars())
             else:
                 self._send_nothing()
@@ -132,7 +137,7 @@ class Chart:
 
     async def _bars(self) -> list[Bar]:
         bars: list[Bar] = []
-        for start, seconds in self._query.starts(self.instrument):
+        for start, seconds in self._query.starts(self._instrument):
             bars.append(self._past.bar(start, seconds, self._what))
             if len(bars) % _BARS_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
@@ -144,7 +149,7 @@ class Chart:
             return
         daily = self._query.daily
         rows = [bar_row(self._session, self._past, b, self._what, daily=daily, epoch=self._epoch) for b in bars]
-        zone, dialect = self.instrument.time_zone, self._session.gateway.dialect
+        zone, dialect = self._instrument.time_zone, self._session.gateway.dialect
         start, end = min(bars[0].start, self._query.end), self._query.end
         texts = moment(start, zone, dialect), moment(end, zone, dialect)
         self._session.send(encode.historical_data(self._request_id, *texts, rows))
@@ -152,18 +157,18 @@ class Chart:
             self.kept.begin(bars[-1])
 
     def _send_nothing(self) -> None:
-        i = self.instrument
+        i = self._instrument
         text = _NO_DATA.format(local=i.local_symbol, exchange=i.exchanges[0], what=self._what.capitalize())
         self._session.error(self._request_id, 162, text)
 
     def _send_schedule(self) -> None:
-        zone = self.instrument.time_zone
+        zone = self._instrument.time_zone
 
         def text(when: dt.datetime) -> str:
             # Local time with a dash, whatever the dialect; the zone is a field of its own.
             return moment(when, zone, Dialect.PLAIN).replace("  ", "-")
 
-        _, found = self._query.sessions(self.instrument)
+        _, found = self._query.sessions(self._instrument)
         rows = [(text(opens), text(closes), f"{day:%Y%m%d}") for day, (opens, closes) in found]
         self._session.send(encode.schedule(self._request_id, str(rows[0][0]), str(rows[-1][1]), zone, rows))
 
