@@ -35,6 +35,14 @@ fuzz *args:
     sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
     PYTHONPATH=.:tests/sim .fuzz/bin/python tests/fuzz/server.py "$@"
 
+# the live page in a real browser: Debian's Chromium, Playwright, axe-core (installs them the first time)
+browser *args:
+    python tests/browser/run.py test "$@"
+
+# the pictures in docs/images, taken from the demo
+screenshots:
+    python tests/browser/run.py screenshots
+
 # the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
 chaos *args:
     python -m chaos "$@"
@@ -60,7 +68,7 @@ bench-simulator *args:
     python benchmarks/simulator_load.py "$@"
 
 # everything CI runs
-ci: lint type test slow interop fuzz
+ci: lint type test slow interop fuzz browser
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:

@@ -218,7 +218,7 @@ def _say(text: str) -> None:
 
 
 _DEMO_TEXT = """\
-ibactors demo: {url}        docs: {url}/docs
+ibactors demo: {url}/ui        docs: {url}/docs
 The gateway behind it is simulated; control commands at 127.0.0.1:{ports.control_port} (send: help). Try:
 
   curl {url}/market/quote/AAPL

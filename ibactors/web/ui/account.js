@@ -92,7 +92,7 @@ export class Account {
     setText($("small", name), describe(position));
     setText(amount, number(quantity, Number.isInteger(quantity) ? 0 : 4));
     setText($("span", price), number(shown, digits));
-    setText($("small", price), condition ? condition.word : shown === null ? "no price" : "account's price");
+    setText($("small", price), condition ? condition.word : wordOf(shown, this.#positions.fresh));
     setText(cost, number(avgCost / multiplier, Math.max(2, digits)));
     setText(value, money(worth, currency, 2));
     setText($("span", profit), gain === null ? UNKNOWN : signed(gain));
@@ -117,6 +117,8 @@ export class Account {
     }
   }
 }
+
+const wordOf = (price, fresh) => (price === null ? "no price" : fresh ? "account's price" : "stale");
 
 // Stocks are routed by SMART, like the quotes of the visitor, and share their lines. Others need an exchange, which not every position names.
 const followable = ({ secType, exchange, position }) => position !== 0 && (secType === "STK" || exchange !== "");

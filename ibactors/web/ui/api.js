@@ -1,5 +1,7 @@
 // The REST API, with the visitor's key. Whatever goes wrong is a Problem, with words for people.
 
+import { sentences } from "./format.js";
+
 const BASE = new URL("..", import.meta.url);
 const PATIENCE_MS = 10_000;
 const STORED_KEY = "ibactors.key";
@@ -7,12 +9,13 @@ const STORED_KEY = "ibactors.key";
 export class Problem extends Error {
   // The members of a problem document (RFC 9457); status 0 means that ibactors did not answer.
   constructor({ status = 0, code = "unreachable", title, detail, hint = null, candidates = null }) {
-    super([detail ?? title, hint].filter(Boolean).join(" "));
-    Object.assign(this, { status, code, title, candidates });
+    super(sentences(detail ?? title, hint));
+    Object.assign(this, { status, code, candidates });
   }
 
-  get wantsKey() {
-    return this.status === 401;
+  // No key, or one that is not known or does not open this.
+  get denied() {
+    return this.status === 401 || this.status === 403;
   }
 }
 
@@ -37,9 +40,9 @@ export async function get(path, query = {}) {
   try {
     response = await fetch(address, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
-    throw new Problem({ title: "ibactors does not answer", detail: "ibactors does not answer." });
+    throw new Problem({ title: "ibactors does not answer." });
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
-  throw new Problem({ title: `ibactors answered ${response.status}`, ...body, status: response.status });
+  throw new Problem({ title: `ibactors answered with status ${response.status}.`, ...body, status: response.status });
 }

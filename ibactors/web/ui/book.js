@@ -1,5 +1,9 @@
 // The instruments that are shown, each with its newest quote and what can be said of it. Each is subscribed once, however often it is shown.
 
+import { sentences } from "./format.js";
+
+export const NO_SESSION = "There is no session with IB.";
+
 const INTERVAL_MS = 250;
 const HISTORY_MS = 120_000;
 const FIRST = "Waiting for the first price.";
@@ -25,6 +29,13 @@ class Line {
   constructor(instrument) {
     this.instrument = instrument;
     this.key = keyOf(instrument);
+    this.name = instrument.label ?? instrument.symbol;
+  }
+
+  // The members by which the service knows it.
+  get address() {
+    const { label, ...address } = this.instrument;
+    return address;
   }
 
   get price() {
@@ -61,11 +72,12 @@ class Line {
 export class Book extends EventTarget {
   #stream;
   #lines = new Map();
+  #connected = true; // to IB; if not, a new stream says so first
 
   constructor(stream) {
     super();
     this.#stream = stream;
-    stream.addEventListener("open", () => this.#subscribeAll());
+    stream.addEventListener("open", () => this.#begin());
     stream.addEventListener("lost", () => this.stopAll("The connection to ibactors is lost."));
     stream.addEventListener("message", ({ detail }) => this.#take(detail));
   }
@@ -86,7 +98,7 @@ export class Book extends EventTarget {
     line.users -= 1;
     if (line.users > 0) return;
     this.#lines.delete(line.key);
-    if (line.failure === null) this.#stream.send({ action: "unsubscribe", ...line.instrument });
+    if (line.failure === null) this.#stream.send({ action: "unsubscribe", ...line.address });
   }
 
   // Subscribe once more: on a new connection, or after an error.
@@ -112,22 +124,26 @@ export class Book extends EventTarget {
     return { current: true, word: halted ? "halted" : KINDS[kind], note: KIND_NOTES[kind] ?? "" };
   }
 
-  #subscribeAll() {
+  #begin() {
+    this.#connected = true;
     for (const line of this.#lines.values()) this.again(line);
   }
 
   #subscribe(line) {
-    this.#stream.send({ action: "subscribe", interval_ms: INTERVAL_MS, id: line.key, ...line.instrument });
+    this.#stream.send({ action: "subscribe", interval_ms: INTERVAL_MS, id: line.key, ...line.address });
   }
 
   #take(message) {
     const lines = [...this.#lines.values()];
+    if (message.type === "status") this.#connected = message.connected;
     if (message.type === "quote") {
       for (const line of lines.filter((line) => line.fits(message))) line.take(message);
     } else if (message.type === "stale") {
-      for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) line.stop(message.reason, message.since);
+      for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) {
+        line.stop(this.#connected ? sentences(message.reason) : NO_SESSION, message.since);
+      }
     } else if (message.type === "status" && !message.connected) {
-      for (const line of lines) line.stop(message.reason ?? "There is no session with IB.", message.since);
+      for (const line of lines) line.stop(NO_SESSION, message.since);
     } else if (message.type === "status") {
       for (const line of lines.filter((line) => line.failure !== null)) this.again(line);
     } else if (message.type === "error" && this.#lines.has(message.id)) {
@@ -140,7 +156,7 @@ export class Book extends EventTarget {
 
   #fail(line, { code, message, hint }) {
     line.stop(message);
-    line.failure = { code, text: [message, hint].filter(Boolean).join(" ") };
+    line.failure = { code, text: sentences(message, hint) };
     this.dispatchEvent(new CustomEvent("failed", { detail: line }));
   }
 }

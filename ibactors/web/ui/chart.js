@@ -47,7 +47,7 @@ export class Chart {
 
   #label(symbol, points, prices, digits) {
     if (Date.now() - this.#labelled < LABEL_MS) return;
-    this.#labelled = Date.now();
+    if (prices.length) this.#labelled = Date.now();
     const range = prices.length && `from ${number(Math.min(...prices), digits)} to ${number(Math.max(...prices), digits)}`;
     const text = prices.length ? `${symbol} since ${clock(points[0][0])}: ${range}` : `${symbol}: no prices received yet`;
     this.#svg.setAttribute("aria-label", text);

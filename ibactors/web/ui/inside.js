@@ -5,6 +5,8 @@ import { $, element, keyed, setText } from "./dom.js";
 import { clock, plural, span } from "./format.js";
 import { Poll } from "./poll.js";
 
+const MOST_NOTICES = 8;
+
 export class Inside {
   poll = new Poll("debug/actors", 4);
 
@@ -14,12 +16,11 @@ export class Inside {
 
   render() {
     const { value, problem } = this.poll;
-    const denied = problem?.status === 401 || problem?.status === 403;
-    frame($("#inside"), denied ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
-    if (denied || value === null) return;
+    frame($("#inside"), problem?.denied ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
+    if (problem?.denied || value === null) return;
     this.#renderLines(value);
     keyed($("#inside .tree"), branches(value.actors), ({ name }) => name, makeBranch, renderBranch);
-    const notices = [...(value.notices ?? [])].reverse();
+    const notices = value.notices.slice(-MOST_NOTICES).reverse();
     const make = () => element("li", {}, element("time"), element("b"), element("span"));
     keyed($("#inside .notices"), notices, ({ timestamp, code, text }) => `${timestamp} ${code} ${text}`, make, renderNotice);
   }
@@ -64,7 +65,7 @@ function makeActor() {
 function renderActor(node, { name, state, for_seconds: seconds, restarts, waiting, last_error: error }) {
   const [title, word, words, last] = node.children;
   node.dataset.state = state;
-  setText(title, name);
+  setText(title, name.replaceAll(",", ", "));
   setText(word, `${state} for ${span(seconds)}`);
   setText(words, [restarts ? plural(restarts, "restart") : null, waiting ? `${waiting} waiting` : null].filter(Boolean).join(", "));
   setText(last, error ? `Last error: ${error.split("\n")[0]}` : "");

@@ -1,18 +1,29 @@
 // Where the gateway's login is, and what a person can do about it.
 
 import { $, setClass, setText } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, sentences } from "./format.js";
 import { Poll } from "./poll.js";
 
-// By the phase of GET /auth/status: words, and what to do.
+// By the phase of GET /auth/status; its detail says the rest.
+const AGAIN = "Nothing is tried again by itself. Put it right, then log in with POST /auth/login.";
 const PHASES = {
-  api_ready: ["Logged in, the API answers.", ""],
-  disconnected: ["Not connected.", "The gateway is run by somebody else: log in at the gateway itself, and ibactors connects by itself."],
-  logged_out: ["Nobody is logged in.", "Send the user name and the password to POST /auth/login."],
+  idle: ["Nobody is logged in.", "Log in with POST /auth/login."],
   starting: ["The gateway is starting.", "Nothing to do; this takes a minute."],
   logging_in: ["Logging in.", "Nothing to do; this takes a minute."],
-  two_factor_pending: ["IB waits for the second factor.", "Confirm the login in the IBKR Mobile app, or enter the code that IB sent."],
-  failed: ["The login failed.", "Correct what is said below, then log in again with POST /auth/login."],
+  two_factor_pending: ["Waiting for the second factor.", "Approve the notification of IBKR Mobile on your phone."],
+  logged_in: ["Logged in; the API does not answer yet.", "Nothing to do."],
+  api_ready: ["Logged in, and the API answers.", ""],
+  restarting: ["The gateway restarts.", "Nothing to do; it logs in by itself."],
+  stopping: ["The gateway is being stopped.", ""],
+  disconnected: ["The gateway does not answer.", "Log in at the gateway itself; ibactors then connects by itself."],
+  bad_credentials: ["The login failed: user name or password.", AGAIN],
+  existing_session: ["The login failed: the user is logged in elsewhere.", AGAIN],
+  launcher_failed: ["The login failed: the gateway's program ended.", AGAIN],
+  launcher_missing: ["The gateway's program is not there.", AGAIN],
+  locked_out: ["IB takes no logins of this user for a while.", AGAIN],
+  password_expired: ["The login failed: the password has expired.", AGAIN],
+  timeout: ["The login took too long.", AGAIN],
+  two_factor_expired: ["The second factor was not approved in time.", AGAIN],
 };
 
 export class Login {
@@ -31,10 +42,9 @@ export class Login {
       setText($(".login-words", panel), problem?.message ?? "Loading…");
       return;
     }
-    const { phase, account_type: kind, since, detail } = value;
+    const { phase, account_type: kind, since, detail, notice } = value;
     const [words, hint] = PHASES[phase] ?? [`${phase.replaceAll("_", " ")}.`, ""];
-    panel.dataset.phase = phase;
     setText($(".login-words", panel), `${words} ${kind === "live" ? "Live" : "Paper"} account, since ${clock(since)}.`);
-    setText($(".login-hint", panel), [hint, phase === "api_ready" ? "" : detail].filter(Boolean).join(" "));
+    setText($(".login-hint", panel), sentences(phase === "api_ready" ? "" : detail, hint, notice));
   }
 }

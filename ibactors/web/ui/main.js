@@ -1,7 +1,7 @@
 // Puts the page together: one stream, one book of quotes, five panels, and when each is drawn and asked for anew.
 
 import { Account } from "./account.js";
-import { Book } from "./book.js";
+import { Book, NO_SESSION } from "./book.js";
 import { $, setText } from "./dom.js";
 import { Inside } from "./inside.js";
 import { KeyDialog } from "./keydialog.js";
@@ -12,7 +12,7 @@ import { Stream } from "./stream.js";
 
 const stream = new Stream();
 const book = new Book(stream);
-const session = new Session(stream, draw);
+const session = new Session(stream, follow);
 const account = new Account(book, draw);
 const login = new Login(draw);
 const inside = new Inside(draw);
@@ -39,7 +39,21 @@ function drawNow() {
 }
 
 function refresh() {
-  for (const poll of polls) poll.refresh();
+  for (const poll of [session.poll, login.poll, inside.poll, ...(following ? account.polls : [])]) poll.refresh();
+}
+
+// Account data is asked for only while there is a session to have it from.
+let following = null;
+
+function follow() {
+  if (session.up !== following) {
+    following = session.up;
+    for (const poll of account.polls) {
+      if (following) poll.refresh();
+      else poll.suspend(NO_SESSION);
+    }
+  }
+  draw();
 }
 
 // For screen readers: whether prices can be trusted, said when that changes, not with each price.
@@ -58,15 +72,15 @@ book.addEventListener("change", draw);
 book.addEventListener("failed", draw);
 for (const name of ["open", "lost", "trust"]) stream.addEventListener(name, draw);
 stream.addEventListener("open", refresh);
-stream.addEventListener("refused", () => dialog.wanted());
+stream.addEventListener("lost", () => {
+  if (stream.refused) dialog.wanted();
+});
 stream.addEventListener("message", ({ detail }) => {
-  if (detail.type !== "status") return;
-  if (!detail.connected) for (const poll of account.polls) poll.doubt(detail.reason ?? "There is no session with IB.");
-  refresh();
+  if (detail.type === "status") refresh();
 });
 for (const poll of polls) {
   poll.addEventListener("change", () => {
-    if (poll.problem?.wantsKey) dialog.wanted();
+    if (poll.problem?.status === 401) dialog.wanted();
   });
 }
 // A hidden page is drawn as unconfirmed before it is put away, so that it does not wake up with old prices looking live.

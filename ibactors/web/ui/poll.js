@@ -1,6 +1,6 @@
 // One endpoint of the REST API, read again and again while somebody looks.
 
-import { Problem, get } from "./api.js";
+import { Problem, get, key } from "./api.js";
 
 export class Poll extends EventTarget {
   value = null;
@@ -10,6 +10,7 @@ export class Poll extends EventTarget {
   #path;
   #query;
   #asking = 0;
+  #deniedKey; // an endpoint that denies a key is not asked again with the same
   #timer;
 
   constructor(path, seconds, query = () => ({})) {
@@ -28,14 +29,18 @@ export class Poll extends EventTarget {
     return this.problem === null && !document.hidden && Date.now() - this.#at < (this.#seconds + 5) * 1000;
   }
 
-  // The value is from before something that may have changed it.
-  doubt(reason) {
-    if (this.problem === null) this.problem = new Problem({ code: "outdated", title: reason, detail: reason });
+  // The value is outdated, and there is no use in asking until somebody calls refresh().
+  suspend(reason) {
+    clearTimeout(this.#timer);
+    this.#asking += 1;
+    this.problem = new Problem({ code: "suspended", title: reason });
     this.#changed();
   }
 
   async refresh() {
+    if (this.#deniedKey === key.get()) return;
     clearTimeout(this.#timer);
+    const used = key.get();
     const asking = ++this.#asking;
     let value = this.value;
     let problem = null;
@@ -48,6 +53,7 @@ export class Poll extends EventTarget {
     if (asking !== this.#asking) return; // a later question has been asked, and only its answer counts
     Object.assign(this, { value, problem });
     if (problem === null) this.#at = at;
+    this.#deniedKey = problem?.denied ? used : undefined;
     this.#timer = setTimeout(() => document.hidden || this.refresh(), this.#seconds * 1000);
     this.#changed();
   }

@@ -1,11 +1,12 @@
 // The cards of the quotes that the visitor chose, and the form that adds one.
 
-import { Problem, get } from "./api.js";
+import { get } from "./api.js";
 import { keyOf } from "./book.js";
 import { Chart } from "./chart.js";
 import { $, element, keyed, setClass, setHidden, setText } from "./dom.js";
-import { clock, compact, decimals, number, percent, signed } from "./format.js";
+import { UNKNOWN, clock, compact, decimals, number, percent, signed } from "./format.js";
 
+const MOST_CHOICES = 12;
 const STORED = "ibactors.quotes";
 const FIRST_VISIT = ["AAPL", "MSFT", "TSLA", "SPY"].map((symbol) => ({ symbol }));
 
@@ -65,20 +66,22 @@ export class Quotes {
   async #failed(line) {
     if (!this.#typed.has(line.key)) return;
     this.#remove(line);
-    this.#say(`${line.instrument.symbol}: ${line.failure.text}`);
-    if (line.failure.code === "contract_ambiguous") await this.#offer(line.instrument);
+    if (line.failure.code === "contract_ambiguous") await this.#offer(line);
+    else this.#say(`${line.name}: ${line.failure.text}`);
   }
 
-  async #offer({ symbol, ...rest }) {
-    const problem = await get(`market/quote/${encodeURIComponent(symbol)}`, rest).catch((error) => error);
-    if (!(problem instanceof Problem)) return;
-    const choices = (problem.candidates ?? []).slice(0, 12).map((candidate) => {
-      const { local_symbol: name, exchange, currency, expiry, long_name: words } = candidate;
-      const button = element("button", { type: "button", class: "quiet" }, [name, words, expiry, exchange, currency].filter(Boolean).join(" · "));
+  // Several contracts fit: the visitor chooses one.
+  async #offer({ name, address: { symbol, ...rest } }) {
+    this.#say(`${name} is the symbol of several contracts.`);
+    const answer = await get("market/quotes", { symbols: symbol, ...rest }).catch(() => null);
+    const choices = (answer?.quotes[symbol]?.candidates ?? []).slice(0, MOST_CHOICES).map((candidate) => {
+      const { local_symbol, exchange, currency, expiry, long_name } = candidate;
+      const words = [local_symbol, long_name, expiry, exchange, currency].filter(Boolean).join(" · ");
+      const button = element("button", { type: "button", class: "quiet" }, words);
       button.addEventListener("click", () => {
         this.#problem.replaceChildren();
         const { con_id, sec_type } = candidate;
-        this.#add({ symbol: candidate.symbol, sec_type, exchange, currency, con_id });
+        this.#add({ label: local_symbol, symbol: candidate.symbol, sec_type, exchange, currency, con_id });
       });
       return button;
     });
@@ -96,9 +99,8 @@ export class Quotes {
 
   #make(line) {
     const card = $("#card").content.firstElementChild.cloneNode(true);
-    const { symbol } = line.instrument;
-    setText($("h3", card), symbol);
-    $(".remove", card).setAttribute("aria-label", `Remove ${symbol}`);
+    setText($("h3", card), line.name);
+    $(".remove", card).setAttribute("aria-label", `Remove ${line.name}`);
     $(".remove", card).addEventListener("click", () => {
       this.#remove(line);
       $("#symbol").focus();
@@ -127,8 +129,8 @@ export class Quotes {
     setText($(".bid", card), sized(quote?.bid, quote?.bid_size, digits));
     setText($(".ask", card), sized(quote?.ask, quote?.ask_size, digits));
     setText($(".volume", card), compact(quote?.volume));
-    setText($(".day", card), `${number(quote?.low, digits)} – ${number(quote?.high, digits)}`);
-    this.#charts.get(card).draw(line.instrument.symbol, line.points, quote?.close ?? null, digits);
+    setText($(".day", card), quote === null ? UNKNOWN : `${number(quote?.low, digits)} – ${number(quote?.high, digits)}`);
+    this.#charts.get(card).draw(line.name, line.points, quote?.close ?? null, digits);
   }
 }
 

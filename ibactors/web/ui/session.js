@@ -1,7 +1,7 @@
 // The headline: is everything well, and if not, what is wrong and since when.
 
 import { $, setText } from "./dom.js";
-import { clock, span } from "./format.js";
+import { clock, sentences, span } from "./format.js";
 import { Poll } from "./poll.js";
 
 const UP = new Set(["syncing", "up", "silent", "farm_degraded"]);
@@ -27,6 +27,11 @@ export class Session {
     });
   }
 
+  // Whether there is a session with IB; null while nobody has said.
+  get up() {
+    return this.#known && UP.has(this.#known.phase);
+  }
+
   render() {
     const { tone, title, detail, since } = this.#words();
     $("#session").dataset.tone = tone;
@@ -37,7 +42,8 @@ export class Session {
   }
 
   #words() {
-    const { open, current } = this.#stream;
+    const { open, current, refused } = this.#stream;
+    if (refused) return { tone: "bad", title: "An API key is needed", detail: "Prices come when this page has one that is accepted." };
     if (!open && this.#known === null && !this.poll.problem) return { tone: "waiting", title: "Connecting to ibactors…", detail: "" };
     if (!open) {
       const answers = this.poll.problem === null || this.poll.problem.status > 0;
@@ -48,7 +54,7 @@ export class Session {
     if (this.#known === null) return { tone: "waiting", title: "Asking for the state…", detail: this.poll.problem?.message ?? "" };
     const { phase, reason, since } = this.#known;
     if (phase === "up") return { tone: "good", title: "Connected to IB", detail: "Everything works.", since };
-    if (UP.has(phase)) return { tone: "fair", title: "Connected to IB, but degraded", detail: reason ?? phase, since };
-    return { tone: "bad", title: "Not connected to IB", detail: `${reason ?? phase} ibactors tries again by itself.`, since };
+    if (UP.has(phase)) return { tone: "fair", title: "Connected to IB, but degraded", detail: sentences(reason ?? phase), since };
+    return { tone: "bad", title: "Not connected to IB", detail: sentences(reason ?? phase, "ibactors tries again by itself."), since };
   }
 }

@@ -17,9 +17,11 @@ export class Stream extends EventTarget {
   #socket = null;
   #opened = 0;
   #confirmed = 0; // Date.now() when the last ping that was answered had been sent
+  #doubted = 0; // answers to pings that are older prove nothing
   #failures = 0;
   #retry;
   #current = false;
+  #refused = false; // for want of a key that is accepted: no use in trying again by itself
 
   start() {
     setInterval(() => this.#tick(), 500);
@@ -35,6 +37,10 @@ export class Stream extends EventTarget {
     return this.#current;
   }
 
+  get refused() {
+    return this.#refused;
+  }
+
   get open() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -46,6 +52,7 @@ export class Stream extends EventTarget {
   connect() {
     clearTimeout(this.#retry);
     this.#abandon();
+    this.#refused = false;
     const socket = new WebSocket(streamAddress());
     this.#socket = socket;
     this.#opened = Date.now();
@@ -65,7 +72,7 @@ export class Stream extends EventTarget {
     this.#tick(); // first: after a sleep the queue may begin with what was true long ago
     for (const message of messages) {
       if (message.type === "pong" && typeof message.id === "number") {
-        this.#confirmed = message.id;
+        if (message.id >= this.#doubted) this.#confirmed = message.id;
         this.#failures = 0;
       } else {
         this.dispatchEvent(new CustomEvent("message", { detail: message }));
@@ -76,9 +83,9 @@ export class Stream extends EventTarget {
 
   #onClose(event) {
     this.#socket = null;
-    if (event.code === NOT_AUTHORISED) this.#tell("refused");
+    this.#refused = event.code === NOT_AUTHORISED;
     const pause = Math.min(FIRST_RETRY_MS * 1.6 ** this.#failures++, LAST_RETRY_MS) * (0.8 + 0.4 * Math.random());
-    this.#retry = setTimeout(() => this.connect(), pause);
+    if (!this.#refused) this.#retry = setTimeout(() => this.connect(), pause);
     this.#tell("lost");
     this.#tick();
   }
@@ -90,11 +97,12 @@ export class Stream extends EventTarget {
   // Nobody has seen the page for a while, or the network changed: what is shown must be proved again.
   #awake() {
     this.#confirmed = 0;
+    this.#doubted = Date.now();
     this.#tick();
     if (document.hidden) return;
     this.#opened = Date.now();
     if (this.open) this.#ping();
-    else if (this.#socket === null) this.connect();
+    else if (this.#socket === null && !this.#refused) this.connect();
   }
 
   #tick() {

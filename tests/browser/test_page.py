@@ -1,0 +1,292 @@
+"""What a visitor of the live page sees, in a real browser, with real faults behind it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import PHONE
+from demo import Demo
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import OpenPage
+
+UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE", "WebSocket connection to")
+
+
+@pytest.fixture(autouse=True)
+def quiet_market(demo: Demo) -> Iterator[None]:
+    """Whatever a test broke is mended."""
+    yield
+    for command in ("refuse 0", "delayed off", "competing off", "resume AAPL", "1102"):
+        demo.control(command)
+
+
+def card(page: Page, symbol: str) -> Any:
+    return page.locator(".card", has=page.locator("h3", has_text=re.compile(f"^{symbol}$")))
+
+
+def add(page: Page, symbol: str) -> None:
+    page.get_by_label("Symbol", exact=True).fill(symbol)
+    page.get_by_role("button", name="Add").click()
+
+
+def wait_for_another(page: Page, selector: str) -> None:
+    """Wait until an element's text is not what it is now."""
+    before = page.locator(selector).first.inner_text()
+    page.wait_for_function("([selector, before]) => document.querySelector(selector).innerText !== before", arg=[selector, before])
+
+
+def record_badges(page: Page) -> None:
+    """Write down every word that stands beside the first price, with its time."""
+    page.evaluate("""() => {
+        const badge = document.querySelector(".card .badge");
+        window.badges = [[performance.now(), badge.textContent]];
+        new MutationObserver(() => window.badges.push([performance.now(), badge.textContent]))
+            .observe(badge, {childList: true, characterData: true, subtree: true});
+    }""")
+
+
+def assert_shown_as_old(element: Any) -> None:
+    expect(element).to_have_css("text-decoration-line", "line-through")
+
+
+def test_quotes_move_and_draw_a_chart(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
+    for _ in range(3):
+        wait_for_another(page, ".card .value")
+    drawn = page.locator(".chart-line").first.get_attribute("d") or ""
+    assert len(re.findall("[HV]", drawn)) > 6
+    assert re.match(r"AAPL since \d\d:\d\d:\d\d: from [\d.]+ to [\d.]+", page.locator(".chart svg").first.get_attribute("aria-label") or "")
+    assert page.locator(".card .value").first.evaluate("node => getComputedStyle(node).textDecorationLine") == "none"
+
+
+def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
+    row = page.locator("#positions tbody tr", has_text="AAPL")
+    expect(row.locator("td").nth(1)).to_contain_text("live")
+    wait_for_another(page, "#positions tbody td:nth-child(3) span")
+    quantity, price, _, value = (float(re.sub("[^0-9.]", "", text.splitlines()[0])) for text in row.locator("td").all_inner_texts()[:4])
+    assert quantity * price == pytest.approx(value, abs=0.01)
+    expect(page.locator("#positions tbody tr", has_text="SPY").locator("td").first).to_have_text("\N{MINUS SIGN}30")
+    expect(page.locator("#account")).to_contain_text("Net liquidation")
+
+
+def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
+    expect(page.locator("#inside .tree")).to_contain_text("symbol (5)")
+    expect(page.locator("#lines-words")).to_have_text("5 of 100 market-data lines in use")
+    expect(page.locator(".notices li", has_text="2104").first).to_contain_text("Market data farm connection is OK")
+    expect(page.locator("#login")).to_contain_text("Paper account")
+
+
+@pytest.mark.parametrize("fault", ["drop", "refuse 3"])
+def test_lost_gateway_turns_prices_stale_within_two_seconds_and_they_come_back(page: Page, demo: Demo, fault: str) -> None:
+    record_badges(page)
+    begun = page.evaluate("performance.now()")
+    demo.control(fault)
+    page.wait_for_function("window.badges.some(([, word]) => word === 'stale')")
+    stale = page.evaluate("window.badges.find(([, word]) => word === 'stale')[0]") - begun
+    assert stale < 2000
+    if fault != "drop":
+        expect(page.get_by_role("heading", name="Not connected to IB")).to_be_visible()
+        expect(page.locator(".card.stale")).to_have_count(4)
+        assert_shown_as_old(page.locator(".card .value").first)
+        assert_shown_as_old(page.locator("#positions td span").first)
+        assert_shown_as_old(page.locator("#account dd").first)
+        expect(page.locator("#account .as-of")).to_contain_text("stale")
+        expect(page.locator(".card .note").first).to_contain_text("There is no session with IB. Shown is the price of")
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator("#account.stale")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
+    wait_for_another(page, ".card .value")
+
+
+def test_service_that_hangs_behind_an_open_socket_is_noticed(page: Page, demo: Demo) -> None:
+    demo.stop_answering()
+    try:
+        page.wait_for_selector(".card.stale", timeout=6000)
+        expect(page.locator(".card.stale")).to_have_count(4)
+        expect(page.locator("#session-title")).to_have_text("Checking the connection to ibactors…")
+        assert_shown_as_old(page.locator(".card .value").first)
+    finally:
+        demo.go_on()
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+
+
+def test_machine_that_wakes_from_sleep_does_not_show_old_prices_as_live(page: Page, demo: Demo) -> None:
+    """The browser's processes and the service stand still for a while; only the browser wakes."""
+    browser = page.context.browser
+    assert browser is not None
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    renderers = [process["id"] for process in processes if process["type"] == "renderer"]
+    demo.stop_answering()
+    for renderer in renderers:
+        os.kill(renderer, signal.SIGSTOP)
+    time.sleep(5)
+    for renderer in renderers:
+        os.kill(renderer, signal.SIGCONT)
+    try:
+        page.wait_for_selector(".card.stale", timeout=1000)
+        expect(page.locator(".card.stale")).to_have_count(4)
+    finally:
+        demo.go_on()
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+
+
+def test_page_that_is_put_away_is_marked_before_it_comes_back(page: Page) -> None:
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.locator(".card.stale").count() == 4  # at once: an animation frame would not come any more
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+
+
+def test_lost_service_is_told_and_found_again(open_page: OpenPage) -> None:
+    with Demo() as own:
+        page = open_page(f"{own.url}/ui", allowed=UNREACHABLE)
+        expect(page.locator(".card:not(.stale)")).to_have_count(4)
+        own.kill()
+        expect(page.get_by_role("heading", name="Connection to ibactors lost")).to_be_visible(timeout=2000)
+        expect(page.locator(".card.stale")).to_have_count(4)
+        expect(page.locator(".card .note").first).to_contain_text("The connection to ibactors is lost.")
+        own.start()
+        expect(page.locator(".card:not(.stale)")).to_have_count(4)
+        expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "words"),
+    [
+        ("badsym", "BADSYM: IB answered 200: No security definition has been found for the request. Check symbol"),
+        ("NOSUB", "NOSUB: IB answered 354: Requested market data is not subscribed."),
+        ("!!", "Expected `str` matching regex"),
+    ],
+)
+def test_symbol_without_data_is_explained_and_leaves_no_card(page: Page, symbol: str, words: str) -> None:
+    add(page, symbol)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.locator(".card")).to_have_count(4)
+
+
+def test_symbols_are_added_removed_and_remembered(page: Page) -> None:
+    add(page, "nvda")
+    expect(card(page, "NVDA").locator(".badge")).to_have_text("live")
+    add(page, "NVDA")
+    expect(page.get_by_role("alert")).to_have_text("NVDA is shown already.")
+    page.get_by_role("button", name="Remove TSLA").click()
+    expect(page.get_by_label("Symbol", exact=True)).to_be_focused()
+    page.reload()
+    expect(page.locator(".card h3")).to_have_text(["AAPL", "MSFT", "SPY", "NVDA"])
+    expect(page.locator("#positions tbody tr", has_text="TSLA").locator("small", has_text="live")).to_be_visible()
+
+
+def test_symbol_added_while_there_is_no_session_comes_later(page: Page, demo: Demo) -> None:
+    demo.control("refuse 3")
+    expect(page.get_by_role("heading", name="Not connected to IB")).to_be_visible()
+    add(page, "NVDA")
+    expect(card(page, "NVDA").locator(".badge")).not_to_have_text("live")
+    expect(card(page, "NVDA").locator(".badge")).to_have_text("live")
+
+
+def test_one_of_several_contracts_is_chosen(page: Page) -> None:
+    page.get_by_text("Not a US stock?").click()
+    page.get_by_label("Kind").select_option("Future")
+    page.get_by_label("Exchange").fill("CME")
+    add(page, "ES")
+    expect(page.get_by_role("alert")).to_contain_text("ES is the symbol of several contracts.")
+    page.get_by_role("button", name="ESH7").click()
+    expect(card(page, "ESH7").locator(".badge")).to_have_text("live")
+
+
+def test_symbol_without_ticks_says_that_it_waits(page: Page) -> None:
+    add(page, "QUIET")
+    expect(card(page, "QUIET").locator(".badge")).to_have_text("waiting")
+    expect(card(page, "QUIET").locator(".value")).to_have_text("\N{EN DASH}")
+
+
+def test_delayed_halted_and_competing_data_say_so_in_words(page: Page, demo: Demo) -> None:
+    badge, note = card(page, "AAPL").locator(".badge"), card(page, "AAPL").locator(".note")
+    demo.control("delayed on")
+    expect(badge).to_have_text("delayed")
+    expect(note).to_contain_text("Delayed by the exchange, usually 15 minutes.")
+    expect(page.locator("#positions tbody tr", has_text="AAPL").locator("td").nth(1)).to_contain_text("delayed")
+    demo.control("delayed off")
+    expect(badge).to_have_text("live")
+    demo.control("halt AAPL")
+    expect(badge).to_have_text("halted")
+    demo.control("resume AAPL")
+    demo.control("competing on")
+    expect(badge).to_have_text("stale")
+    expect(note).to_contain_text("No market data during competing live session.")
+    expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
+
+
+def test_lost_farm_is_named(page: Page, demo: Demo) -> None:
+    demo.control("farm-down usfarm")
+    expect(page.get_by_role("heading", name="Connected to IB, but degraded")).to_be_visible()
+    expect(page.locator("#session-detail")).to_contain_text("usfarm")
+    expect(page.locator(".card .note").first).to_contain_text("Market data farm connection is broken:usfarm")
+    demo.control("farm-up usfarm")
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+
+
+def test_screen_readers_are_told_of_changes_and_not_of_ticks(page: Page, demo: Demo) -> None:
+    assert page.locator(".card [aria-live], .card [role=status], .card [role=alert]").count() == 0
+    demo.control("refuse 2")
+    expect(page.locator("#announcer")).to_have_text("Prices on this page are not current.")
+    expect(page.locator("#announcer")).to_have_text("Prices are live again.")
+
+
+def test_everything_can_be_reached_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to quotes")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Symbol", exact=True)).to_be_focused()
+    page.keyboard.type("KO")
+    page.keyboard.press("Enter")
+    expect(card(page, "KO").locator(".badge")).to_have_text("live")
+
+
+def test_theme_is_chosen_and_remembered(page: Page) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    button = page.get_by_role("button", name="Theme")
+    button.click()
+    button.click()
+    expect(button).to_have_text("Theme: dark")
+    assert page.evaluate(colour) != light
+    page.reload()
+    expect(button).to_have_text("Theme: dark")
+
+
+def test_phone_needs_no_scrolling_sideways(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, viewport=PHONE, is_mobile=True, has_touch=True)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator("#positions tbody tr")).to_have_count(6)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert page.evaluate("(() => { const box = document.querySelector('.scroll'); return box.scrollWidth - box.clientWidth; })()") == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("state", ["live", "stale"])
+def test_axe_finds_nothing_serious(open_page: OpenPage, demo: Demo, axe: str, theme: str, size: str, state: str) -> None:
+    options: dict[str, Any] = {"viewport": PHONE, "is_mobile": True} if size == "phone" else {}
+    page = open_page(demo.url, color_scheme=theme, bypass_csp=True, **options)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator("#inside .tree li").first).to_be_visible()
+    if state == "stale":
+        demo.control("refuse 5")
+        add(page, "BADSYM")
+        expect(page.locator(".card.stale").first).to_be_visible()
+    page.evaluate(axe)
+    found = page.evaluate("axe.run().then(({violations}) => violations)")
+    told = [(one["id"], one["impact"], [node["html"][:150] for node in one["nodes"]]) for one in found]
+    assert [one for one in told if one[1] in ("serious", "critical")] == []
