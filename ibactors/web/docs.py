@@ -1,6 +1,7 @@
 """Swagger UI and ReDoc, from files that two installed packages carry: nothing is loaded from elsewhere."""
 
 import importlib.util
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ibactors.web.routes import Route
 
 _SWAGGER = "flask_openapi_swagger", "templates/swagger"
 _REDOC = "flask_openapi_redoc", "templates/redoc"
+_REDOC_SCRIPT = "js/redoc.standalone.js"
+CACHE_S = 86400
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -43,7 +46,7 @@ _REDOC_PAGE = _PAGE.format(
 <script type="module" src="/redoc/start.js"></script>""",
 )
 _REDOC_START = """import {init} from "/redoc/assets/js/redoc.standalone.js";
-init("/openapi.json", {}, document.getElementById("redoc"));
+init("/openapi.json", {disableTelemetry: true}, document.getElementById("redoc"));
 """
 
 # Documentation is the same for everybody and holds no data, so that a visitor without a key can read how to get one.
@@ -63,6 +66,19 @@ def register_docs(app: Quart) -> None:
         app.add_url_rule(path, f"page:{path}", _serve_text(page, "text/html"), methods=["GET"])
         app.add_url_rule(f"{path}/start.js", f"start:{path}", _serve_text(start, "text/javascript"), methods=["GET"])
         app.add_url_rule(f"{path}/assets/<path:filename>", f"assets:{path}", _serve_assets(_folder(package, folder)), methods=["GET"])
+    app.add_url_rule(f"/redoc/assets/{_REDOC_SCRIPT}", "redoc:script", _serve_redoc(), methods=["GET"])
+
+
+def _serve_redoc() -> Callable[[], Awaitable[Response]]:
+    """ReDoc without the logo that it loads from its maker's server; an image that is not there is left out."""
+    script = re.sub(rb"https://cdn\.redoc\.ly/[\w./-]+", b"data:,", (_folder(*_REDOC) / _REDOC_SCRIPT).read_bytes())
+
+    async def serve() -> Response:
+        response = Response(script, content_type="text/javascript; charset=utf-8")
+        response.cache_control.max_age = CACHE_S
+        return response
+
+    return serve
 
 
 def _serve_text(text: str, kind: str) -> Callable[[], Awaitable[Response]]:
@@ -74,7 +90,7 @@ def _serve_text(text: str, kind: str) -> Callable[[], Awaitable[Response]]:
 
 def _serve_assets(folder: Path) -> Callable[[str], Awaitable[Response]]:
     async def serve(filename: str) -> Response:
-        return await send_from_directory(folder, filename, cache_timeout=86400)
+        return await send_from_directory(folder, filename, cache_timeout=CACHE_S)
 
     return serve
 

@@ -3,8 +3,8 @@
     python tests/browser/run.py test [PYTEST ARGUMENT...]
     python tests/browser/run.py screenshots
 
-Chromium is Debian's and is installed with apt-get when it is missing; Playwright and pytest live in an environment of their own, `.browser/`,
-by a locked list of hashes, and axe-core comes from npm in the same way.
+Chromium is Debian's and is installed with apt-get when it is missing; Playwright and pytest live in an environment of their own,
+`.browser/`, by a locked list of hashes, and axe-core comes from npm in the same way.
 """
 
 from __future__ import annotations

@@ -60,3 +60,9 @@ async def test_pages_load_nothing_from_elsewhere(service: Service, path: str) ->
 async def test_assets_cannot_be_left(service: Service) -> None:
     for path in ("/docs/assets/../__init__.py", "/docs/assets/..%2f..%2f__init__.py", "/docs/assets/%2e%2e/%2e%2e/__init__.py"):
         assert (await service.http.get(path)).status_code == 404
+
+
+async def test_redoc_has_no_address_of_its_makers_servers_to_load_from(service: Service) -> None:
+    script = await service.http.get("/redoc/assets/js/redoc.standalone.js")
+    assert "cdn.redoc.ly" not in script.text
+    assert "disableTelemetry: true" in (await service.http.get("/redoc/start.js")).text
