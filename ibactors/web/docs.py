@@ -50,10 +50,13 @@ init("/openapi.json", {disableTelemetry: true}, document.getElementById("redoc")
 """
 
 # Documentation is the same for everybody and holds no data, so that a visitor without a key can read how to get one.
-ROUTES = tuple(
-    Route(method="GET", path=f"{page}{path}", rule=f"{page}{rule}", scope=Scope.OPEN)
-    for page in ("/docs", "/redoc")
-    for path, rule in (("", ""), ("/start.js", "/start.js"), ("/assets/{filename}", "/assets/<path:filename>"))
+ROUTES = (
+    *(
+        Route(method="GET", path=f"{page}{path}", rule=f"{page}{rule}", scope=Scope.OPEN)
+        for page in ("/docs", "/redoc")
+        for path, rule in (("", ""), ("/start.js", "/start.js"), ("/assets/{filename}", "/assets/<path:filename>"))
+    ),
+    Route(method="GET", path=f"/redoc/assets/{_REDOC_SCRIPT}", scope=Scope.OPEN),
 )
 
 

@@ -1,0 +1,77 @@
+"""The page in front of a service that asks for API keys."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from demo import Demo
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import OpenPage
+
+READER, ADMIN = "ibk_reader-of-the-browser-tests-0123456789abc", "ibk_admin-of-the-browser-tests-0123456789abcd"
+REFUSED = ("status of 401", "status of 403")
+"""A browser writes these on the console by itself."""
+
+
+def line(name: str, scopes: str, key: str) -> str:
+    return f"{name}:{scopes}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    keys = [line("reader", "read+stream", READER), line("admin", "read+stream+login+admin", ADMIN)]
+    with Demo(IBACTORS_API_KEYS=",".join(keys)) as running:
+        yield running
+
+
+def give(page: Page, key: str) -> None:
+    page.get_by_role("textbox", name="API key").fill(key)
+    page.get_by_role("button", name="Use key").click()
+
+
+def test_key_is_asked_for_and_opens_everything(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, allowed=REFUSED)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.get_by_role("dialog", name="This service asks for a key")).to_be_visible()
+    expect(page.get_by_role("heading", name="An API key is needed", include_hidden=True)).to_have_count(1)
+    give(page, ADMIN)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator("#account")).to_contain_text("Net liquidation")
+    expect(page.locator("#inside .tree")).to_contain_text("symbol (5)")
+    assert [url for url in asked if ADMIN in url] == []
+    page.reload()
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    assert page.evaluate("Object.values(localStorage).join()").find(ADMIN) == -1
+
+
+def test_wrong_key_is_told_and_may_be_replaced(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, allowed=REFUSED)
+    give(page, "ibk_wrong")
+    expect(page.locator("#key-reason")).to_have_text("It does not accept the key that was given.")
+    give(page, READER)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+
+
+def test_key_without_the_right_to_look_inside_opens_the_rest(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, allowed=REFUSED)
+    give(page, READER)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator("#inside")).to_contain_text("Your key does not open this panel")
+    expect(page.locator("#account")).to_contain_text("Net liquidation")
+
+
+def test_who_wants_to_give_no_key_is_not_asked_again(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, allowed=REFUSED)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Key", exact=True).click()
+    give(page, READER)
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
