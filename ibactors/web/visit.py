@@ -29,8 +29,8 @@ _DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestor
 _PAGE_POLICY = (
     b"content-security-policy",
     (
-        b"default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; "
-        b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        b"default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        b"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 )
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
