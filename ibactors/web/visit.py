@@ -29,7 +29,7 @@ _DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestor
 _PAGE_POLICY = (
     b"content-security-policy",
     (
-        b"default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        b"default-src 'self'; script-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
         b"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 )
