@@ -85,7 +85,7 @@ def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
     expect(page.locator("#login")).to_contain_text("Paper account")
 
 
-@pytest.mark.parametrize("fault", ["drop", "refuse 3"])
+@pytest.mark.parametrize("fault", ["drop", "refuse 8"])
 def test_lost_gateway_turns_prices_stale_within_two_seconds_and_they_come_back(page: Page, demo: Demo, fault: str) -> None:
     record_badges(page)
     begun = page.evaluate("performance.now()")
