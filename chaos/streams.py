@@ -89,6 +89,7 @@ class Listener:
                 self.connected = False
                 self.view.wanted.clear()
                 self.view.told.clear()
+                self.view.newest.clear()
                 self._refused.clear()
                 with trio.move_on_after(2, shield=True):
                     await stream.vanish()

@@ -119,6 +119,7 @@ class View:
     """Reads without pauses, so that times at this client are times at the service."""
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
     newest: dict[str, float] = field(default_factory=dict)
+    """When the newest value of a symbol was sent that came over the present connection."""
     told: dict[str, float] = field(default_factory=dict)
     """When the newest `stale` of a symbol came."""
     void_before: dict[str, float] = field(default_factory=dict)
