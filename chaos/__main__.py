@@ -1,6 +1,7 @@
 """`python -m chaos`: exit status 0 when nothing was found, 1 when something was, 2 when it could not run."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,8 @@ def main() -> None:
     if arguments.mode == "soak":
         options = soak_options(options)
     print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
+    # Whoever ends a run by SIGTERM wants its two programs ended, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(trio.run(_run, options, arguments))
 
 
@@ -98,8 +101,9 @@ async def _tell_progress(world: World) -> NoReturn:
         await trio.sleep(_PROGRESS_S)
         now = (truth.now - truth.started) / 1000
         doing = " + ".join(truth.active) or "calm"
+        allowed = truth.machine.allowance(truth.now)
         counts = f"{len(world.conductor.measured)} faults, {truth.checked['values']} values, {truth.checked['requests']} requests"
-        print(f"{now:7.1f} s  {counts}, {sum(truth.counts.values())} violations, lag {truth.lag_ms:.0f} ms; {doing}", flush=True)
+        print(f"{now:7.1f} s  {counts}, {sum(truth.counts.values())} violations, allowed {allowed:.0f} ms more; {doing}", flush=True)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ class Conductor:
             return
         truth = self.truth
         limit = max(fault.notice_s, HEALTH_S) * 1000
-        while truth.now < begun + limit + truth.lag_ms:
+        while truth.now < begun + limit + truth.machine.allowance(begun):
             self._note_notice(fault, measured, begun, epoch)
             if None not in (measured.sign_s, measured.told_s) and (measured.health_s is not None or not fault.health):
                 return
@@ -177,13 +177,13 @@ class Conductor:
             looked = truth.now
             if not behind and await self._rest_is_live(ended):
                 measured.live_s = (truth.now - ended) / 1000
-                if measured.live_s * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
+                if measured.live_s * 1000 > RECOVERY_MS + truth.machine.allowance(ended) and not blamed:
                     truth.blame(
                         "not live again",
                         "probe",
                         f"REST gave all symbols only {measured.live_s:.1f} s after its end, asked {(looked - ended) / 1000:.1f} s after",
                     )
-            elif now * 1000 > RECOVERY_MS + truth.lag_ms and not blamed:
+            elif now * 1000 > RECOVERY_MS + truth.machine.allowance(ended) and not blamed:
                 blamed = True
                 some = dict(list(behind.items())[:5])
                 truth.blame("not live again", f"{len(behind)} clients", f"{now:.1f} s after its end: {some}; health {self.health.state}")

@@ -1,6 +1,5 @@
 """One run: both processes, all clients, faults, and whether everything is as it was before."""
 
-import collections
 import json
 import random
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ import trio
 from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
 from chaos.conductor import Conductor
 from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, Menu, drop_of
+from chaos.machine import STEP_S, waited_ms
 from chaos.processes import START_S, Control, Program, program
 from chaos.streams import Gate, Listener, make_listeners
 from chaos.truth import Break, Symbol, Truth, View
@@ -27,9 +27,7 @@ _LONG_SETTLE_S = 24.0
 _SETTLE_LIMIT_S = 30.0
 _STEADY = 4
 """So often in a row, a second apart, counts must agree to be taken."""
-_LAG_WINDOW = 300
 _EXCERPT = 6
-_LAG_STEP_S = 0.02
 _OTHER_KINDS = frozenset({"CASH", "FUT", "OPT"})
 
 
@@ -201,7 +199,7 @@ def _symbol(local_symbol: str, about: dict[str, Any]) -> Symbol:
 
 
 def _start(nursery: trio.Nursery, world: World) -> None:
-    nursery.start_soon(_watch_lag, world.truth)
+    nursery.start_soon(_watch_machine, world)
     nursery.start_soon(_watch_programs, world)
     nursery.start_soon(world.health.run, world.gate)
     for listener in world.listeners:
@@ -209,15 +207,13 @@ def _start(nursery: trio.Nursery, world: World) -> None:
     start_callers(nursery, world.options.callers, world.truth, world.port, world.gate, world.options.seed)
 
 
-async def _watch_lag(truth: Truth) -> NoReturn:
-    """Note how late the harness itself is, so that the machine's own pauses are not blamed on the service."""
-    late = collections.deque[float](maxlen=_LAG_WINDOW)
+async def _watch_machine(world: World) -> NoReturn:
+    """Note how late the harness and the programs are for want of a processor."""
     while True:
-        due = trio.current_time() + _LAG_STEP_S
+        due = trio.current_time() + STEP_S
         await trio.sleep_until(due)
-        late.append((trio.current_time() - due) * 1000)
-        truth.lag_ms = max(late)
-        truth.worst_lag_ms = max(truth.worst_lag_ms, truth.lag_ms)
+        late = (trio.current_time() - due) * 1000
+        world.truth.machine.note(world.truth.now, late, sum(waited_ms(x.process.pid) for x in (world.simulator, world.service)))
 
 
 async def _watch_programs(world: World) -> NoReturn:

@@ -13,6 +13,8 @@ from datetime import datetime
 import msgspec
 import trio
 
+from chaos.machine import Machine
+
 SCALE = 1000
 """Ticks a millisecond in prices that tell the time."""
 RECOVERY_MS = 5000.0
@@ -149,9 +151,7 @@ class Truth:
         """The newest bid of each symbol that any prompt client has seen."""
         self.checked = collections.Counter[str]()
         self.signs: list[tuple[float, str]] = []
-        self.lag_ms = 0.0
-        """How late the harness itself runs, by the worst of the last second."""
-        self.worst_lag_ms = 0.0
+        self.machine = Machine()
         self._offset_ms = offset_ms
         self._wall_ms = time.time() * 1000 - self.now
         self.started = self.now
@@ -188,13 +188,16 @@ class Truth:
         return [
             b
             for b in self.breaks
-            if b.begun <= ended and b.ended + RECOVERY_MS + self.lag_ms >= begun and (symbol in b.symbols if symbol else b.session)
+            if b.begun <= ended
+            and b.ended + RECOVERY_MS + self.machine.allowance(b.ended) >= begun
+            and (symbol in b.symbols if symbol else b.session)
         ]
 
     def void_before(self, symbol: str, at: float) -> float:
         """Values of a symbol that were sent before this must not be shown at `at`."""
         floor = self._floors.get(symbol, 0.0)
-        return max((b.begun for b in self.breaks if b.void_from <= at and symbol in b.symbols), default=floor)
+        known = (b.begun for b in self.breaks if symbol in b.symbols and b.void_from + self.machine.allowance(b.begun) <= at)
+        return max(known, default=floor)
 
     def forget_old_breaks(self) -> None:
         """Fold breaks that ended long ago into one time a symbol, so that a long run stays fast."""
@@ -214,7 +217,7 @@ class Truth:
         if asked is not None:
             void = max(void, self.void_before(symbol.name, asked))
         elif view.prompt:
-            void = max(void, self.void_before(symbol.name, received - self.lag_ms))
+            void = max(void, self.void_before(symbol.name, received))
         newest = 0
         for side, bit in _SIDES:
             price: float | None = getattr(quote, side)
@@ -258,7 +261,7 @@ class Truth:
         if quote.timestamp is None or not newest or symbol.name in self.still or self.rested_until.get(symbol.name, 0.0) > self.now:
             return
         age = self.wall(quote.timestamp) - newest
-        if not -FUTURE_MS <= age <= ARRIVAL_MS + self.lag_ms:
+        if not -FUTURE_MS <= age <= ARRIVAL_MS + self.machine.allowance(newest):
             self.blame("wrong timestamp", view.client, f"{symbol.name}: newest value sent {age:.0f} ms before the time it is said to be of")
 
     def check_stale(self, view: View, stale: Message, received: float) -> None:
