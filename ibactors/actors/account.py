@@ -64,8 +64,17 @@ class Publish:
     """Time to tell listeners what has changed."""
 
 
-AccountMessage = GetBook | SessionChanged | Seen | Publish
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAgain:
+    """By now the first full set should be in."""
 
+    feed: "_Feed"
+
+
+AccountMessage = GetBook | SessionChanged | Seen | Publish | AskAgain
+
+ASK_AGAIN_WAIT = 10.0
+"""Seconds after which account data that is still incomplete is requested again: the gateway refused it (322) or threw it away (100)."""
 PUBLISH_WAIT = 0.1
 """Seconds for which changes are collected before listeners hear of them: the gateway sends a figure or a position at a time."""
 
@@ -169,6 +178,9 @@ class AccountActor(Actor[AccountMessage]):
             case Publish():
                 self._publishing = False
                 self._publish()
+            case AskAgain():
+                if msg.feed is self._feed and not self._is_complete:
+                    self._watch(msg.feed)
             case _:
                 assert_never(msg)
 
@@ -187,9 +199,17 @@ class AccountActor(Actor[AccountMessage]):
         if session.up:
             self._epoch = self.ref.status.epoch = session.epoch
             self._feed = _Feed(self._me)
-            self._connection.watch_accounts(self._feed)
+            self._watch(self._feed)
         else:
             self._answer_waiting()
+
+    def _watch(self, feed: _Feed) -> None:
+        self._connection.watch_accounts(feed)
+        self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._complete >= {"summary", "positions"}
 
     def _on_item(self, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
         match item:

@@ -259,6 +259,8 @@ class ConnectionActor(Actor[ConnectionMessage]):
                     self._session_up(session)
             except* GatewayDisconnected as group:
                 lost = next(exc for exc in group.exceptions if isinstance(exc, GatewayDisconnected))
+            # A session that broke because the service stops is not to be shown as one that is tried again.
+            await trio.lowlevel.checkpoint_if_cancelled()
             if lost is not None and lost.ib_code == CLIENT_ID_IN_USE:
                 self._taken += 1
             failures = 1 if up else failures + 1

@@ -7,6 +7,7 @@ so that a new one is a line in a table and not a branch in an actor.
 from ibactors.errors import (
     CompetingSession,
     ContractNotFound,
+    GatewayDisconnected,
     GatewayRefused,
     IbactorsError,
     InvalidRequest,
@@ -20,6 +21,8 @@ _CLASSES: dict[int, type[IbactorsError]] = {
     320: InvalidRequest,
     321: InvalidRequest,
     354: MarketDataNotSubscribed,
+    502: GatewayDisconnected,
+    504: GatewayDisconnected,
     10089: MarketDataNotSubscribed,
     10168: MarketDataNotSubscribed,
     10186: MarketDataNotSubscribed,

@@ -195,7 +195,9 @@ class Inbox:
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
         self._tally.noticed(code, text)
-        if request := self.requests.get(request_id):
+        if code == codes.TOO_FAST:
+            self._too_fast(text)
+        elif request := self.requests.get(request_id):
             if not codes.is_notice(code):
                 request.end(codes.to_error(code, text))
         elif line := self.lines.get(request_id):
@@ -210,9 +212,7 @@ class Inbox:
             self._notice(code, text)
 
     def _notice(self, code: int, text: str) -> None:
-        if code == codes.TOO_FAST:
-            self._too_fast(text)
-        elif code == SOCKET_RESET:
+        if code == SOCKET_RESET:
             self.reason = f"The gateway dropped the connection: {text.strip()} ({code})"
         before = self.connectivity.lost, self.connectivity.degraded
         effect, farm = self.connectivity.notice(code, text)
@@ -231,7 +231,8 @@ class Inbox:
             self.on_change(effect)
 
     def _too_fast(self, text: str) -> None:
-        """The gateway threw a message away and does not say which: everything that has no answer yet is asked again, by its owner."""
+        """The gateway threw a message away and need not say which: everything that has no answer yet is asked again, by its owner."""
+        log.warning("gateway_complains_of_pace", text=text.strip())
         self.on_pacing()
         for request in self.requests.values():
             request.end(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))

@@ -1,5 +1,6 @@
 """IB's own notices: which data they stop, and what brings it back."""
 
+import pytest
 import trio
 
 from tests.conftest import Service, Stream, eventually, running_service
@@ -185,3 +186,35 @@ async def test_streams_have_lines_that_requests_cannot_take() -> None:
             return len((await service.gateway.stats())["lines"]) == 10
 
         await eventually(ten_lines)
+
+
+@pytest.mark.parametrize("named", ["the request", "nothing"])
+async def test_complaint_about_the_pace_is_no_callers_problem(named: str) -> None:
+    """Some gateways name the request that they threw away; either way it is asked again."""
+    asked: list[str] = []
+
+    def drop_the_first(request: list[str]) -> list[list[str]]:
+        asked.append(request[2])
+        number = request[2] if named == "the request" else "-1"
+        complaint = [["4", "2", number, "100", "Max rate of messages per second has been exceeded.", ""]]
+        return complaint if len(asked) == 1 else REAL["9"](request)
+
+    async with scripted_gateway({**REAL, "9": drop_the_first}, version=178) as port, running_service(gateway_port=port) as service:
+        assert (await service.get("/market/quote/TSLA"))["last"] == 121.82
+
+
+async def test_account_data_that_was_refused_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Error 322: two summaries at a time. What stays incomplete would leave the session syncing for ever."""
+    monkeypatch.setattr("ibactors.actors.account.ASK_AGAIN_WAIT", 0.3)
+    asked: list[str] = []
+
+    def refuse_the_first(request: list[str]) -> list[list[str]]:
+        asked.append(request[2])
+        text = "Error processing request.-'bS' : cause - Maximum number of account summary requests exceeded"
+        return [["4", "2", request[2], "322", text, ""]] if len(asked) == 1 else REAL["62"](request)
+
+    script = {**REAL, "62": refuse_the_first}
+    async with scripted_gateway(script, version=178) as port, running_service(gateway_port=port) as service:
+        await service.until("/health", lambda response: response.json()["status"] == "healthy", within=3)
+        assert (await service.get("/account/summary"))["account_summary"]
+        assert len(asked) == 2

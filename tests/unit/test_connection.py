@@ -1,0 +1,192 @@
+# ruff: noqa: ARG001  # autojump_clock acts by being asked for
+"""The connection actor between its sessions, on trio's clock: what it says, what it refuses, and that it goes on."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, RunSession, connection_builder
+from ibactors.actors.supervisor import open_supervisor
+from ibactors.bridge.connectivity import Effect
+from ibactors.bridge.session import Session, SessionSettings
+from ibactors.errors import GatewayDisconnected
+from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus
+
+REFUSED = "Nothing listens at 127.0.0.1:4002: the gateway is down or not logged in."
+HOUR = 3600
+APPLE = Instrument(symbol="AAPL")
+CONTRACT = ContractInfo(
+    con_id=265598,
+    symbol="AAPL",
+    sec_type="STK",
+    exchange="SMART",
+    primary_exchange="NASDAQ",
+    currency="USD",
+    local_symbol="AAPL",
+    trading_class="NMS",
+    expiry="",
+    strike=0.0,
+    right="",
+    multiplier="",
+    min_tick=0.01,
+    long_name="APPLE INC",
+)
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    with capture_logs() as events:
+        yield events
+
+
+@asynccontextmanager
+async def connection(
+    run: RunSession, *, client_ids: int = 1, backoff: Backoff | None = None
+) -> AsyncIterator[tuple[ConnectionRef, list[SessionStatus]]]:
+    """The actor with sessions by *run*, and all that it publishes."""
+    ref = ConnectionRef()
+    told: list[SessionStatus] = []
+    async with open_supervisor() as supervisor:
+        with ref.sessions.listening(told.append):
+            await supervisor.start(ref, connection_builder(ref, SessionSettings(), run, client_ids=client_ids, backoff=backoff))
+            yield ref, told
+            assert ref.status.restarts == 0
+            supervisor.stop(ref, reason="the test is over")
+            await wait_all_tasks_blocked()
+
+
+class Gateway:
+    """Stands in for `run_session`: refuses, or is up for a while and then closes its socket."""
+
+    def __init__(self, up: Callable[[int], float] = lambda _: 0.0, reason: Callable[[int], tuple[str, int | None]] | None = None) -> None:
+        self.attempts: list[SessionSettings] = []
+        self.alive = True
+        self._up = up
+        self._reason = reason or (lambda _: (REFUSED, None))
+
+    async def __call__(self, settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+        self.attempts.append(settings)
+        seconds = self._up(len(self.attempts))
+        if seconds:
+            session: Any = Closing(self)
+            task_status.started(session)
+            await trio.sleep(seconds)
+        reason, code = self._reason(len(self.attempts))
+        raise GatewayDisconnected(reason, ib_code=code)
+
+
+class Closing:
+    """A session as far as the actor looks at it; whoever uses its socket after the loss crashes, as ib_async does."""
+
+    lost = silent = degraded = None
+    accounts = ("DU1",)
+    server_version = 178
+    lines = waiting = 0
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def alive(self) -> bool:
+        return self._gateway.alive
+
+    def on_change(self, listener: Callable[[Effect], None]) -> None:
+        pass
+
+    def open_line(self, *_: object) -> int:
+        return self._use_socket()
+
+    def close_line(self, _: int) -> None:
+        self._use_socket()
+
+    def watch_accounts(self, _: object) -> None:
+        self._use_socket()
+
+    async def find_contracts(self, _: Instrument) -> tuple[ContractInfo, ...]:
+        self._use_socket()
+        return (CONTRACT,)
+
+    def _use_socket(self) -> int:
+        if not self.alive:
+            raise ConnectionError("Not connected")
+        return 1
+
+
+async def test_a_weekend_of_refused_connections_is_one_change_and_one_line(autojump_clock: MockClock, logged: list[EventDict]) -> None:
+    gateway = Gateway()
+    # A ceiling above the usual one, so that the test is done sooner: what is told does not depend on it.
+    async with connection(gateway, backoff=Backoff(ceiling=30)) as (ref, told):
+        await trio.sleep(48 * HOUR)
+        assert ref.sessions.value.phase is SessionPhase.BACKING_OFF
+        assert ref.sessions.value.reason == REFUSED
+        assert len(gateway.attempts) > 48 * HOUR / 33
+        assert [status.phase for status in told] == [SessionPhase.CONNECTING, SessionPhase.BACKING_OFF]
+        assert [event["event"] for event in logged if event["event"].startswith("session")] == ["session_changed"] * 2
+
+
+async def test_the_port_is_found_at_most_a_second_and_a_tenth_after_its_return(autojump_clock: MockClock) -> None:
+    back_at = trio.current_time() + HOUR / 4
+    gateway = Gateway(up=lambda _: HOUR if trio.current_time() >= back_at else 0.0)
+    async with connection(gateway) as (ref, told):
+        await trio.sleep_until(back_at + 1.1)
+        assert ref.sessions.value.up
+        assert ref.sessions.value.epoch == 1
+        assert [status.phase for status in told][-1] is SessionPhase.SYNCING
+
+
+async def test_another_reason_is_a_change(autojump_clock: MockClock) -> None:
+    gateway = Gateway(reason=lambda attempt: (REFUSED if attempt < 100 else "The gateway did not start the API within 4 s.", None))
+    async with connection(gateway) as (_, told):
+        await trio.sleep(HOUR / 4)
+        assert len(told) == 3
+
+
+async def test_an_id_that_stays_in_use_is_left_for_the_next_and_all_of_them_again(autojump_clock: MockClock) -> None:
+    gateway = Gateway(reason=lambda _: ("The client id is already in use by another program (326)", 326))
+    async with connection(gateway, client_ids=2):
+        await trio.sleep(60)
+        ids = [settings.client_id for settings in gateway.attempts[: 3 * TRIES_PER_CLIENT_ID]]
+        assert ids == [1] * TRIES_PER_CLIENT_ID + [2] * TRIES_PER_CLIENT_ID + [1] * TRIES_PER_CLIENT_ID
+
+
+async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_nothing(autojump_clock: MockClock) -> None:
+    """The socket is gone, the session's end is not handled yet: whatever is asked now must not touch the socket."""
+    gateway = Gateway(up=lambda _: 10.0)
+    async with connection(gateway) as (ref, _):
+        await wait_all_tasks_blocked()
+        listener: Any = object()
+        await ref.open_line("owner", APPLE, CONTRACT, listener)
+        assert await ref.find_contracts(APPLE) == (CONTRACT,)
+        gateway.alive = False
+        with pytest.raises(GatewayDisconnected):
+            await ref.find_contracts(APPLE)
+        with pytest.raises(GatewayDisconnected):
+            await ref.open_line("other", APPLE, CONTRACT, listener)
+        ref.close_line("owner")
+        ref.watch_accounts(listener)
+        await wait_all_tasks_blocked()
+        assert ref.sessions.value.up, "the loss itself is still on its way"
+        gateway.alive = True
+        await trio.sleep(12)
+        assert ref.sessions.value.epoch == 2
+        assert await ref.find_contracts(APPLE) == (CONTRACT,)
+
+
+async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None:
+    """A session that breaks because the service stops must not show as one that is tried again."""
+
+    async def breaks_when_cancelled(settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise GatewayDisconnected("The session was closed.")
+
+    async with connection(breaks_when_cancelled) as (_, told):
+        await wait_all_tasks_blocked()
+    assert [status.phase for status in told] == [SessionPhase.CONNECTING, SessionPhase.STOPPED]
