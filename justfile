@@ -68,7 +68,7 @@ bench-simulator *args:
     python benchmarks/simulator_load.py "$@"
 
 # everything CI runs
-ci: lint type test slow interop fuzz browser
+ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop fuzz browser
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:
