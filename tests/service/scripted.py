@@ -82,6 +82,7 @@ class Scripted:
         self._version = version
         self._chunk = chunk
         self._streams: set[trio.SocketStream] = set()
+        self._turn = trio.Lock()
 
     async def push(self, *frames: Frame) -> None:
         """Send frames that nobody asked for."""
@@ -122,8 +123,9 @@ class Scripted:
                 await self._send(stream, b"".join(map(encode, answers)))
 
     async def _send(self, stream: trio.SocketStream, data: bytes) -> None:
-        for start in range(0, len(data), self._chunk):
-            await stream.send_all(data[start : start + self._chunk])
+        async with self._turn:
+            for start in range(0, len(data), self._chunk):
+                await stream.send_all(data[start : start + self._chunk])
 
 
 @asynccontextmanager
