@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import trio
 
 from chaos.callers import Caller, HealthWatch
-from chaos.faults import SILENCE_NOTICE_S, Fault, Menu
+from chaos.faults import SILENCE_NOTICE_S, Fault
+from chaos.menu import Menu
 from chaos.processes import Control
 from chaos.streams import Listener
 from chaos.truth import ARRIVAL_MS, RECOVERY_MS, Break, Kind, Truth

@@ -12,8 +12,9 @@ import trio
 
 from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
 from chaos.conductor import Conductor
-from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, Menu, drop_of
+from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, drop_of
 from chaos.machine import STEP_S, waited_ms
+from chaos.menu import Menu
 from chaos.processes import START_S, Control, Program, program
 from chaos.streams import Gate, Listener, make_listeners
 from chaos.truth import Break, Symbol, Truth, View

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chaos.faults import Menu
+from chaos.menu import Menu
 from chaos.truth import Break, Message, Symbol, Truth, View
 from ibactors.model import now as wall_now
 
