@@ -207,10 +207,6 @@ class AccountActor(Actor[AccountMessage]):
         self._connection.watch_accounts(feed)
         self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
 
-    @property
-    def _is_complete(self) -> bool:
-        return self._complete >= {"summary", "positions"}
-
     def _on_item(self, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
         match item:
             case TaggedFigure(tag=tag, figure=figure):
