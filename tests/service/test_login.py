@@ -288,7 +288,7 @@ async def test_killed_service_leaves_no_process_of_its_gateway() -> None:
         started = descendants(demo.process.pid)
         assert len(started) >= 2
         demo.process.send_signal(signal.SIGKILL)
-        await eventually(lambda: _all_gone(started), within=5)
+        await eventually(lambda: _all_gone(started))
 
 
 async def _all_gone(pids: set[int]) -> bool:
