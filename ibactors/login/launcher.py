@@ -80,7 +80,8 @@ async def open_launcher(settings: Settings, credentials: Credentials) -> AsyncIt
 def settings_folder(settings: Settings, credentials: Credentials) -> Path:
     """Where the gateway keeps its settings for this login; the name tells nothing, as it is in the program's command line."""
     name = sha256(f"{credentials.username}\n{credentials.account_type}".encode()).hexdigest()[:12]
-    return Path(settings.state_path).expanduser() / f"{credentials.account_type}-{name}"
+    state = os.path.expanduser(settings.state_path)  # noqa: PTH111  # Path's raises where there is no home
+    return Path(state) / f"{credentials.account_type}-{name}"
 
 
 def forget_restart(folder: Path, *, older_than: float = 0.0) -> None:

@@ -86,8 +86,7 @@ class Progress:
     def exited(self, sign: Sign, code: int) -> Ending:
         """The program ended by itself, with a status that *sign* explains."""
         phase, detail = _FAILURES[sign]
-        harmless = self.phase not in {LoginPhase.LOGGING_IN, LoginPhase.TWO_FACTOR_PENDING}
-        return Ending(phase=phase, detail=f"{detail} It ended with exit status {code}.", harmless=harmless)
+        return Ending(phase=phase, detail=f"{detail} It ended with exit status {code}.", harmless=self._harmless)
 
     def session_changed(self, up: bool, reason: str | None) -> None:  # noqa: FBT001  # it is the state itself, not an option
         """The API session came up or went away."""
@@ -102,7 +101,13 @@ class Progress:
             return None
         if self.phase is LoginPhase.TWO_FACTOR_PENDING:
             return Ending(phase=LoginPhase.TWO_FACTOR_EXPIRED, detail=_FAILURES[Sign.TWO_FACTOR_EXPIRED][1])
-        return Ending(phase=LoginPhase.TIMEOUT, detail=f"Nothing came within {self._step_limit:g} s after this: {self.detail}")
+        detail = f"Nothing came within {self._step_limit:g} s after this: {self.detail}"
+        return Ending(phase=LoginPhase.TIMEOUT, detail=detail, harmless=self._harmless)
+
+    @property
+    def _harmless(self) -> bool:
+        """No credentials are on their way, so that an end now says nothing about them."""
+        return self.phase not in {LoginPhase.LOGGING_IN, LoginPhase.TWO_FACTOR_PENDING}
 
     def _enter(self, phase: LoginPhase, detail: str, now: float) -> None:
         if phase is LoginPhase.LOGGED_IN:

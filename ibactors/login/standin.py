@@ -19,6 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+RESTARTED = "--restarted"
+"""An argument of its own: the login of the process before is remembered."""
 RESTART = 0.5
 """Seconds from a failed login to the next one; IBC with a real gateway needs a second or two."""
 ATTEMPTS = "attempts"
@@ -41,11 +43,12 @@ def _unescape(value: str) -> str:
 class Standin:
     """One run of the script, in which logins are repeated for ever."""
 
-    def __init__(self, ini: dict[str, str], settings: Path, behind: int, pace: float) -> None:
+    def __init__(self, ini: dict[str, str], settings: Path, behind: int, pace: float, *, restarted: bool) -> None:
         self._ini = ini
         self._settings = settings
         self._behind = behind
         self._pace = pace
+        self._restarted = restarted
         self._stop = threading.Event()
         self._attempts = 0
 
@@ -53,6 +56,12 @@ class Standin:
         """Play the user; the end is an exit status."""
         user, password = self._ini["IbLoginId"], self._ini["IbPassword"]
         threading.Thread(target=self._take_commands, daemon=True).start()
+        if self._restarted:
+            self._print("autorestart file found: authentication will not be required\n")
+            self._say("Re-starting session")
+            self._pause(1)
+            self._serve_api()
+            self._pause(float("inf"))
         self._say("Starting session: will exit if login dialog is not displayed within 60 seconds")
         play = PLAYS.get(user, Standin.demo if user == password == "demo" else Standin.wrong)  # the demo's
         while True:
@@ -144,6 +153,14 @@ class Standin:
         """The gateway's program ends a while after each good login."""
         self._log_in(lives=LIVES_SHORT)
 
+    def nightly(self) -> None:
+        """The gateway restarts itself a while after the login, which it remembers."""
+        self._say("Login has completed")
+        self._serve_api()
+        self._pause(LIVES_SHORT)
+        self._say("IBC will restart shortly")
+        os.execv(sys.executable, [*sys.orig_argv, RESTARTED])  # noqa: S606  # itself: its sockets close, its process stays
+
     def once(self) -> None:
         """The first login works and its gateway ends soon; then the password is wrong."""
         if self._logins() == 1:
@@ -175,11 +192,14 @@ class Standin:
     def _log_in(self, *, lives: float = float("inf"), stop: threading.Event | None = None) -> NoReturn:
         self._pause(0.1)
         self._say("Login has completed")
-        port = int(self._ini.get("OverrideTwsApiPort") or {"live": 4001}.get(self._ini["TradingMode"], 4002))
-        threading.Thread(target=serve, args=(port, self._behind), daemon=True).start()
+        self._serve_api()
         limit = None if lives == float("inf") else lives * self._pace
         (stop or self._stop).wait(limit)
         self._exit(0 if self._stop.is_set() else 1)
+
+    def _serve_api(self) -> None:
+        port = int(self._ini.get("OverrideTwsApiPort") or {"live": 4001}.get(self._ini["TradingMode"], 4002))
+        threading.Thread(target=serve, args=(port, self._behind), daemon=True).start()
 
     def _logins(self) -> int:
         return len((self._settings / ATTEMPTS).read_text(encoding="utf-8").splitlines())
@@ -273,9 +293,10 @@ def main() -> None:
         parser.add_argument(name, required=True)
     parser.add_argument("--behind", type=int, required=True)
     parser.add_argument("--pace", type=float, default=1.0)
+    parser.add_argument(RESTARTED, action="store_true")
     arguments = parser.parse_args()
     ini = read_properties(Path(arguments.ibc_ini).read_text(encoding="latin-1"))
-    Standin(ini, Path(arguments.tws_settings_path), arguments.behind, arguments.pace).run()
+    Standin(ini, Path(arguments.tws_settings_path), arguments.behind, arguments.pace, restarted=arguments.restarted).run()
 
 
 if __name__ == "__main__":

@@ -69,8 +69,7 @@ class ManagedService(Service):
     @property
     def attempts(self) -> list[str]:
         """The user of each time that credentials were sent, in no order between accounts."""
-        files = sorted(Path(self.settings.state_path).rglob(standin.ATTEMPTS))
-        return [user for file in files for user in file.read_text().splitlines()]
+        return attempts(self.settings.state_path)
 
     def listing(self) -> bytes:
         """Command lines and environments of what runs for this service's gateway, as any program may see them."""
@@ -83,6 +82,12 @@ class ManagedService(Service):
     def processes(self) -> dict[int, str]:
         """What runs for this service's gateway: process ids with their command lines."""
         return processes(self.settings.state_path)
+
+
+def attempts(state_path: str) -> list[str]:
+    """What the stand-ins have written down."""
+    files = sorted(Path(state_path).rglob(standin.ATTEMPTS))
+    return [user for file in files for user in file.read_text().splitlines()]
 
 
 def processes(trace: str) -> dict[int, str]:

@@ -159,6 +159,15 @@ async def test_gateway_that_ends_later_is_started_again_after_a_growing_pause() 
         assert service.attempts.count("crash") in {2, 3}
 
 
+async def test_gateway_that_restarts_itself_needs_no_new_login() -> None:
+    async with managed_service(pace=0.3) as service, service.stream() as stream:
+        await service.login("nightly")
+        await stream.expect("status", connected=False)
+        await stream.expect("status", connected=True, epoch=2)
+        assert (await service.until_phase("api_ready"))["attempt"] == 1
+        assert service.attempts == ["nightly"]
+
+
 async def test_restart_whose_login_fails_is_the_end() -> None:
     async with managed_service(pace=0.3, launcher_restart=0.1) as service:
         await service.login("once")
