@@ -7,6 +7,7 @@ import argparse
 import faulthandler
 import http.client
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -168,7 +169,7 @@ def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "", "::"} else settings.host  # noqa: S104  # compared, not bound
-    connection = http.client.HTTPConnection(host, settings.port, timeout=HEALTH_DEADLINE)
+    connection = _connection(host, settings)
     try:
         connection.request("GET", "/health")
         response = connection.getresponse()
@@ -179,6 +180,19 @@ def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
     finally:
         connection.close()
     return 0 if response.status == http.HTTPStatus.OK else 1
+
+
+def _connection(host: str, settings: Settings) -> http.client.HTTPConnection:
+    """To the local service; over TLS where it has a certificate, which is then the one to be shown."""
+    if not settings.tls_certificate:
+        return http.client.HTTPConnection(host, settings.port, timeout=HEALTH_DEADLINE)
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_certificate)
+    except OSError as exc:
+        raise StartupError(f"IBACTORS_TLS_CERTIFICATE {settings.tls_certificate!r} cannot be read: {exc}.") from None
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return http.client.HTTPSConnection(host, settings.port, timeout=HEALTH_DEADLINE, context=context)
 
 
 def _with_port(settings: Settings, arguments: argparse.Namespace) -> Settings:

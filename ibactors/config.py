@@ -213,6 +213,21 @@ class Settings:
     max_subscriptions_per_key: int = _integer(
         1000, "IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", 1, 1000000, "Subscriptions that the WebSockets of one key may have, all together."
     )
+    max_connections: int = _integer(
+        10000, "IBACTORS_MAX_CONNECTIONS", 1, 1000000, "Connections that may be open at once; fewer where the system allows fewer files."
+    )
+    max_connections_per_address: int = _integer(
+        256, "IBACTORS_MAX_CONNECTIONS_PER_ADDRESS", 1, 1000000, "The same for each other machine (so for a proxy as well)."
+    )
+    admin_port: int | None = _setting(
+        None,
+        "IBACTORS_ADMIN_PORT",
+        "a whole number from 0 to 65535",
+        lambda text: _number(text, int, 0, 65535),
+        "Port on 127.0.0.1 where /debug and /metrics need no key.",
+    )
+    tls_certificate: str = _text("", "IBACTORS_TLS_CERTIFICATE", "a path", "File with the certificate chain (PEM); read again on SIGHUP.")
+    tls_key: str = _text("", "IBACTORS_TLS_KEY", "a path", "File with its private key (PEM), if that is another one.")
     login_attempts: int = _integer(
         5, "IBACTORS_LOGIN_ATTEMPTS", 1, 1000, "Logins that one key or address may try in 15 minutes; further ones answer 429."
     )

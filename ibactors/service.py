@@ -30,18 +30,21 @@ from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.bridge.session import SessionSettings, run_session
 from ibactors.config import Settings, read_settings
 from ibactors.errors import IbactorsError, StartupError
+from ibactors.keys import Scope
 from ibactors.login.classify import load_rules
 from ibactors.login.model import LoginRequest
 from ibactors.login.rehearsal import rehearsal
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
 from ibactors.watch import open_watch, waiting_for
-from ibactors.web.access import Access
+from ibactors.web.access import Access, Caller
 from ibactors.web.app import ROUTES, create_app
 from ibactors.web.bodies import MAX_BODY
 from ibactors.web.gate import Gate
 from ibactors.web.routes import RouteTable
+from ibactors.web.seats import Seats
 from ibactors.web.server import serve
+from ibactors.web.tls import Certificate
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +68,12 @@ async def run_service(
     If the settings have credentials they are sent once, and HTTP begins *login_wait* seconds later, or as soon as the login is over.
     """
     check_exposure(settings)
+    certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_actors(settings, supervisor, stop, run)
             system.watch = watch
+            system.certificate = certificate
             if settings.ib_username:
                 with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
                     await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
@@ -87,7 +92,12 @@ def check_exposure(settings: Settings) -> None:
 
 
 def take_up(system: System, settings: Settings) -> None:
-    """Act on what may change while the service runs: the keys."""
+    """Act on what may change while the service runs: the certificate and the keys."""
+    if system.certificate is not None:
+        try:
+            system.certificate.load()
+        except StartupError as exc:
+            log.error("certificate_kept", reason=str(exc))  # noqa: TRY400  # one line; where it was raised says nothing
     if system.access.secured and not settings.api_keys:
         log.error("keys_kept", reason="There are no keys in the settings any more; to serve without keys, start anew.")
         return
@@ -199,18 +209,19 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     config.websocket_max_message_size = MAX_BODY
     config.include_server_header = False
 
-    gate = Gate(
-        create_app(system),
-        RouteTable(ROUTES),
-        system.access,
-        system.settings,
-        system.audit,
-        logins_begun=lambda: system.gateway.logins.value.attempt,
-    )
+    app, table = create_app(system), RouteTable(ROUTES)
+    gate = partial(Gate, app, table, system.access, system.settings, system.audit, logins_begun=lambda: system.gateway.logins.value.attempt)
+    seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve, gate, config, listener, system.stop, name="web")
+        start = partial(serve, config=config, stop=system.stop, seats=seats)
+        await nursery.start(partial(start, gate(), listener=listener, certificate=system.certificate), name="web")
+        if system.settings.admin_port is not None:
+            admin = bind("127.0.0.1", system.settings.admin_port)
+            visitor = Caller(name="admin port", scopes=frozenset({Scope.ADMIN}))
+            await nursery.start(partial(start, gate(visitor=visitor), listener=admin), name="admin")
+            log.info("serving_admin", url=f"http://127.0.0.1:{admin.getsockname()[1]}")
         system.phase = Phase.READY
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        url = f"http{'s' if system.certificate else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         log.info("serving", url=url)
         task_status.started(url)
         await system.stop.wait()

@@ -16,6 +16,7 @@ from ibactors.meters import Meters
 from ibactors.watch import Watch
 from ibactors.web.access import Access
 from ibactors.web.audit import Audit
+from ibactors.web.tls import Certificate
 
 
 class Phase(enum.StrEnum):
@@ -37,6 +38,8 @@ class System:
     market: MarketRef
     gateway: GatewayRef
     access: Access
+    certificate: Certificate | None = None
+    """None without TLS."""
     audit: Audit = field(default_factory=Audit)
     stop: trio.Event
     """Set to end the service."""

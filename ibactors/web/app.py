@@ -56,9 +56,8 @@ def create_app(system: System) -> QuartTrio:
             ui.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
         )
-    document = encode(build_document(OPERATIONS))
-    app.add_url_rule("/openapi.json", "openapi", _serve_document(document), methods=["GET"])
-    app.add_url_rule("/asyncapi.json", "asyncapi", _serve_document(encode(build_asyncapi())), methods=["GET"])
+    app.add_url_rule("/openapi.json", "openapi", _serve_document(system), methods=["GET"])
+    app.add_url_rule("/asyncapi.json", "asyncapi", _serve_bytes(encode(build_asyncapi())), methods=["GET"])
     docs.register_docs(app)
     ui.register_ui(app)
     check_routes(app, RouteTable(ROUTES))
@@ -100,9 +99,18 @@ def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Await
     return view
 
 
-def _serve_document(document: bytes) -> Callable[[], Awaitable[Response]]:
+def _serve_bytes(document: bytes) -> Callable[[], Awaitable[Response]]:
     async def serve() -> Response:
         return Response(document, content_type="application/json")
+
+    return serve
+
+
+def _serve_document(system: System) -> Callable[[], Awaitable[Response]]:
+    documents = {secured: encode(build_document(OPERATIONS, secured=secured)) for secured in (False, True)}
+
+    async def serve() -> Response:
+        return Response(documents[system.access.secured], content_type="application/json")
 
     return serve
 

@@ -1,4 +1,4 @@
-"""One TCP connection: Hypercorn's HTTP/1 and HTTP/2 protocols over a trio stream.
+"""One TCP connection: Hypercorn's HTTP/1 protocol over a trio stream, with TLS or without.
 
 It stands in place of Hypercorn's `TCPServer`, for what a service with many streams and small answers needs done differently:
 
@@ -8,8 +8,10 @@ It stands in place of Hypercorn's `TCPServer`, for what a service with many stre
   client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
 - A write has a deadline, so that a client that takes nothing holds no task for ever.
 - Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`send_frames`).
+- HTTP/2 is not spoken, and messages of WebSockets are not compressed: one small frame could unpack to a thousand times its size.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from socket import SHUT_WR
@@ -18,7 +20,6 @@ import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
@@ -29,6 +30,8 @@ from wsproto.connection import ConnectionState as WebSocketState
 
 PATIENCE = 100.0
 """Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
+HANDSHAKE_PATIENCE = 10.0
+"""Seconds in which a client must do its part of the TLS handshake."""
 LINGER = 2.0
 """Seconds for which a closed connection is read on, so that the client gets the last answer."""
 _MAX_RECEIVE = 64 * 1024
@@ -37,35 +40,39 @@ _MAX_RECEIVE = 64 * 1024
 class Connection:
     """One connection, from accept to close."""
 
-    def __init__(self, app: AppWrapper, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
+    def __init__(
+        self, app: AppWrapper, config: Config, context: WorkerContext, stream: trio.SocketStream, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.heard_at = trio.current_time()
         """When the client last sent anything."""
         self._app = app
         self._config = config
         self._context = context
-        self._stream = stream
+        self._socket = stream.socket
+        self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         self._reading = trio.CancelScope()
         self._sending = trio.Lock()
         self._write_scope = trio.CancelScope()
         self._last_write = float("inf")
         self._idle = True
         self._closing = False
-        self._protocol: ProtocolWrapper
+        self._protocol: _Http1
 
     async def serve(self) -> None:
         """Serve until either side closes."""
-        socket = self._stream.socket
+        socket = self._socket
         try:
+            secure = await self._handshake()
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
             async with _Tasks(self) as tasks:
-                arguments = (self._app, self._config, self._context, tasks, ConnectionState({}), False, client, server, self._on_event)
-                self._protocol = ProtocolWrapper(*arguments, "http/1.1")
-                self._protocol.protocol = _Http1(*arguments)
+                self._protocol = _Http1(
+                    self._app, self._config, self._context, tasks, ConnectionState({}), secure, client, server, self._on_event
+                )
                 await self._protocol.initiate()
                 self._set_idle(idle=True)
                 await self._read()
-        except OSError:
+        except (OSError, trio.BrokenResourceError):
             return  # it broke
         finally:
             socket.close()
@@ -83,9 +90,17 @@ class Connection:
                 await self._write(frames)
 
     def _websocket_is_open(self) -> bool:
-        http = self._protocol.protocol
-        websocket = http.stream if isinstance(http, H11Protocol) else None
+        websocket = self._protocol.stream
         return isinstance(websocket, WSStream) and websocket.connection.state is WebSocketState.OPEN
+
+    async def _handshake(self) -> bool:
+        """Agree on keys, where there is TLS; tells whether there is. Raises BrokenResourceError."""
+        if not isinstance(self._stream, trio.SSLStream):
+            return False
+        with trio.move_on_after(HANDSHAKE_PATIENCE):
+            await self._stream.do_handshake()
+            return True
+        raise trio.BrokenResourceError("the TLS handshake took too long")
 
     async def _read(self) -> None:
         with self._reading, suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -93,7 +108,7 @@ class Connection:
                 data = await self._stream.receive_some(_MAX_RECEIVE)
                 self.heard_at = trio.current_time()
                 if not self._closing:
-                    await self._protocol.handle(RawData(data))
+                    await self._protocol.handle(RawData(bytes(data)))
                 if not data:
                     break
         await self._protocol.handle(Closed())
@@ -117,7 +132,7 @@ class Connection:
             self._closing = True
             self._reading.deadline = trio.current_time() + LINGER
             with suppress(OSError):
-                self._stream.socket.shutdown(SHUT_WR)
+                self._socket.shutdown(SHUT_WR)
 
     async def _write(self, data: bytes) -> None:
         """Write all of it, whoever is cancelled meanwhile: half a frame would garble all that follows."""
@@ -129,13 +144,23 @@ class Connection:
                 self._reading.cancel(reason="the client is gone")
         if self._write_scope.cancelled_caught:
             self._reading.cancel(reason="the client takes nothing")
-            self._stream.socket.close()
+            self._socket.close()
 
 
 class _Http1(H11Protocol):
     """Hypercorn's HTTP/1, with the head of a response held back until its body comes."""
 
     _held = b""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Hypercorn would go over to HTTP/2 here, where the client asks for it; not to is always allowed."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        # Without the offer of the client, Hypercorn does not agree to compression.
+        kept = [header for header in request.headers if header[0] != b"sec-websocket-extensions"]
+        if len(kept) < len(request.headers):
+            request = h11.Request(method=request.method, target=request.target, headers=kept, http_version=request.http_version)
+        await super()._create_stream(request)
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         try:

@@ -126,6 +126,7 @@ OPERATIONS = (
         query=FormatQuery,
         body=Nothing,
         returns=ActorsReport,
+        also=("text/plain", "text/html"),
     ),
     Operation(
         method="GET",
@@ -138,6 +139,7 @@ OPERATIONS = (
         query=FormatQuery,
         body=Nothing,
         returns=ActorDetail,
+        also=("text/plain", "text/html"),
         problems=(NoSuchActor,),
     ),
     Operation(
@@ -150,6 +152,7 @@ OPERATIONS = (
         query=TasksQuery,
         body=Nothing,
         media_type="text/plain",
+        also=("application/json", "text/html"),
         description="Text, JSON or HTML, by the Accept header or `?format=`.",
     ),
     Operation(
@@ -162,11 +165,13 @@ OPERATIONS = (
         query=FormatQuery,
         body=Nothing,
         returns=LoopReport,
+        also=("text/plain", "text/html"),
     ),
     Operation(
         method="GET",
         path="/metrics",
         handler=get_metrics,
+        also=("application/openmetrics-text",),
         summary="Metrics for Prometheus",
         tag="Debug",
         scope=Scope.ADMIN,

@@ -44,11 +44,12 @@ _PROBLEMS = (
 )
 MAX_SYMBOLS = 100
 
+_SYMBOL = r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"
 # No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
 SymbolText = Annotated[
     str,
     msgspec.Meta(
-        pattern=whole(r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"),
+        pattern=whole(_SYMBOL),
         description="IB's symbol, such as AAPL: 1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first.",
     ),
 ]
@@ -82,7 +83,15 @@ class SymbolInPath(msgspec.Struct, frozen=True):
 class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Several symbols at once."""
 
-    symbols: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, description="Symbols, separated by commas; 100 at most.")]
+    symbols: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=4000,
+            description="Symbols, separated by commas; 100 at most.",
+            extra_json_schema={"pattern": f"^ *{_SYMBOL}(, *{_SYMBOL}){{0,{MAX_SYMBOLS - 1}}}$"},
+        ),
+    ]
 
 
 class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):

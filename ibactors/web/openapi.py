@@ -7,11 +7,18 @@ from typing import Any
 import msgspec
 
 from ibactors import __version__
+from ibactors.keys import Scope
 from ibactors.web.operations import Nothing, Operation
 from ibactors.web.problems import KINDS, MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
-_ALWAYS = ("internal_error",)
+_ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")
+_KEYED = ("api_key_required", "api_key_invalid", "api_key_in_url", "scope_missing")
+_WITH_BODY = ("invalid_request", "request_too_large", "request_timeout")
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer ibk_…`."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header of its own."},
+}
 _DESCRIPTION = (
     "Interactive Brokers behind REST and WebSocket. Prices are never shown as newer than they are: after a break requests answer 503 "
     "until data of the new session is in. Live quotes come from the WebSocket `/ws/stream`. Errors are RFC 9457 problem documents with a "
@@ -19,15 +26,16 @@ _DESCRIPTION = (
 )
 
 
-def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
-    """The whole document as JSON-ready objects."""
+def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) -> dict[str, Any]:
+    """The whole document as JSON-ready objects; *secured* tells whether the service asks for keys."""
     table = list(operations)
     types = [kind for operation in table for kind in _types(operation) if kind not in {None, Nothing}]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    _show_decimals_as_numbers(components)
     by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in table:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
     for operation in table:  # a query is told by its parameters
         components.pop(operation.query.__name__, None)
     return {
@@ -35,7 +43,7 @@ def build_document(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
         "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in table)],
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components} | ({"securitySchemes": _SECURITY_SCHEMES} if secured else {}),
     }
 
 
@@ -43,19 +51,36 @@ def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
     return (operation.returns, operation.accepted, operation.body, operation.query)
 
 
-def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any], *, secured: bool) -> dict[str, Any]:
+    keyed = secured and operation.scope is not Scope.OPEN
     described: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation, components)],
-        "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation)},
+        "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation, keyed=keyed)},
     }
+    if secured:
+        described["security"] = [{scheme: [operation.scope.value]} for scheme in _SECURITY_SCHEMES] if keyed else []
     if operation.description:
         described["description"] = operation.description
     if operation.body is not Nothing:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": by_type[id(operation.body)]}}}
     return described
+
+
+def _show_decimals_as_numbers(node: Any) -> None:
+    """Msgspec describes a Decimal as the text that it would write by default; here they are numbers (`operations.encode`)."""
+    match node:
+        case {"type": "string", "format": "decimal"}:
+            del node["format"]
+            node["type"] = "number"
+        case dict():
+            for child in node.values():
+                _show_decimals_as_numbers(child)
+        case list():
+            for child in node:
+                _show_decimals_as_numbers(child)
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -84,7 +109,7 @@ def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]
 
 def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
     schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
-    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}}}
+    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in operation.also}}
 
 
 def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
@@ -99,10 +124,12 @@ def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[s
     }
 
 
-def _problems(operation: Operation[Any, Any]) -> dict[str, Any]:
-    codes = [*(error.code for error in operation.problems), *_ALWAYS]
-    if Nothing not in {operation.query, operation.body} or operation.query is not Nothing or operation.body is not Nothing:
+def _problems(operation: Operation[Any, Any], *, keyed: bool) -> dict[str, Any]:
+    codes = [*(error.code for error in operation.problems), *_ALWAYS, *(_KEYED if keyed else ())]
+    if operation.query is not Nothing:
         codes.append("invalid_request")
+    if operation.body is not Nothing:
+        codes.extend(_WITH_BODY)
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(KINDS[code].status, []).append(code)

@@ -69,6 +69,8 @@ class Operation(Route, Generic[Q, B]):
     accepted: Any = None
     """The type of a 202, for what may go on after the answer; its header Location says where to look."""
     media_type: str = "application/json"
+    also: tuple[str, ...] = ()
+    """Further media types of a 200, by the Accept header or `?format=`."""
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
 

@@ -7,6 +7,7 @@ start or stop, so that there is no ASGI lifespan either.
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,16 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 
 from ibactors.actors.supervisor import summary
 from ibactors.web.connection import Connection
+from ibactors.web.seats import Seats
+from ibactors.web.tls import Certificate
+
+_TURNING_AWAY = 1.0
+"""Seconds that it may take to tell a client that there is no place for it."""
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+    b'{"type":"urn:ibactors:problem:too_many_connections","title":"Too many connections","status":503,'
+    b'"detail":"The service has as many connections as it can.","code":"too_many_connections"}'
+)
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +42,8 @@ async def serve(
     listener: socket.socket,
     stop: trio.Event,
     *,
+    seats: Seats,
+    certificate: Certificate | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on *listener*, which is closed in the end, until *stop*; then requests in flight have `config.graceful_timeout` seconds."""
@@ -39,7 +52,12 @@ async def serve(
     connections: set[Connection] = set()
 
     async def handle(stream: trio.SocketStream) -> None:
-        await _serve_connection(Connection(wrapped, config, context, stream), connections)
+        with seats.taken(_address(stream)) as seated:
+            if seated:
+                tls = certificate.context if certificate else None
+                await _serve_connection(Connection(wrapped, config, context, stream, tls), connections)
+            else:
+                await _turn_away(stream, plain=certificate is None)
 
     async with trio.open_nursery() as serving:
         async with trio.open_nursery() as accepting:
@@ -60,6 +78,20 @@ async def serve(
         for connection in connections:
             connection.finish(end)
         serving.cancel_scope.deadline = end
+
+
+def _address(stream: trio.SocketStream) -> str:
+    try:
+        return str(stream.socket.getpeername()[0])
+    except OSError:
+        return ""  # it is gone already
+
+
+async def _turn_away(stream: trio.SocketStream, *, plain: bool) -> None:
+    """Close at once; say why, where nothing has to be agreed on first."""
+    with stream.socket as socket, suppress(OSError), trio.move_on_after(_TURNING_AWAY):
+        if plain:
+            await socket.send(_FULL)
 
 
 async def _serve_connection(connection: Connection, connections: set[Connection]) -> None:
