@@ -14,6 +14,7 @@ from chaos.report import figures, table, totals, write_json, write_page
 from chaos.soak import soak, soak_options
 
 _PROGRESS_S = 5.0
+_MEMORY_S = 15.0
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ async def _run(options: Options, arguments: argparse.Namespace) -> int:
         minutes = (trio.current_time() - begun) / 60
         after = await world.settled(before, deserted=deserted)
         judge_resources(world.truth, before, after)
-        found = figures(world, before, after, minutes) | {"memory_by_hour": memory}
+        found = figures(world, before, after, minutes, memory)
     _tell(mode, found, options.logs)
     if arguments.report:
         command = f"soak --hours {arguments.hours:g} --speed {arguments.speed:g}" if deserted else f"chaos --minutes {arguments.minutes:g}"
@@ -75,12 +76,14 @@ async def _run(options: Options, arguments: argparse.Namespace) -> int:
     return 1 if found["violations"] else 0
 
 
-async def _misbehave(world: World, arguments: argparse.Namespace) -> list[tuple[float, float]]:
-    memory: list[tuple[float, float]] = []
+async def _misbehave(world: World, arguments: argparse.Namespace) -> list[float]:
+    """Returns the service's memory (MB), a sample every 15 s."""
+    memory: list[float] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_progress, world)
+        nursery.start_soon(_sample_memory, world, memory)
         if arguments.mode == "soak":
-            memory = await soak(world, arguments.hours, arguments.speed)
+            await soak(world, arguments.hours, arguments.speed)
         else:
             await world.conductor.run(trio.current_time() + arguments.minutes * 60)
         nursery.cancel_scope.cancel(reason="the faults are over")
@@ -93,6 +96,12 @@ def _tell(mode: str, found: dict[str, Any], logs: Path) -> None:
         print(f"{mode}: {kind['count']:6} x {kind['rule']}  [{kind['faults'] or 'calm'}]")
     write_json(logs / f"{mode}.json", found)
     print(f"{mode}: {found['violations']} violations, seed {found['seed']}; all figures in {logs}/{mode}.json", flush=True)
+
+
+async def _sample_memory(world: World, memory: list[float]) -> NoReturn:
+    while True:
+        memory.append(round(world.service.memory_mb, 1))
+        await trio.sleep(_MEMORY_S)
 
 
 async def _tell_progress(world: World) -> NoReturn:

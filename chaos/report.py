@@ -3,14 +3,17 @@
 import json
 import math
 import platform
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from chaos.conductor import Measured
 from chaos.load import Resources, World
 
+_PARTS = 6
 _COLUMNS = (("sign_s", "first sign"), ("told_s", "all told"), ("health_s", "/health"), ("first_s", "first value"), ("live_s", "all live"))
 
 
@@ -19,11 +22,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def figures(world: World, before: Resources, after: Resources, minutes: float) -> dict[str, Any]:
+def figures(world: World, before: Resources, after: Resources, minutes: float, memory: Sequence[float]) -> dict[str, Any]:
     """Everything that is worth keeping of a run."""
     truth = world.truth
     measured = world.conductor.measured
     return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": _commit(),
         "seed": world.options.seed,
         "minutes": round(minutes, 2),
         "streams": world.options.streams,
@@ -37,12 +42,19 @@ def figures(world: World, before: Resources, after: Resources, minutes: float) -
         "commands_without_recipe": world.conductor.menu.unknown,
         "after_warm_up": asdict(before),
         "at_the_end": asdict(after),
+        "memory_mb": list(memory),
         "violations": sum(truth.counts.values()),
         "kinds_of_violation": [
             {"rule": rule, "faults": faults, "count": count} for (rule, faults), count in sorted(truth.counts.items(), key=lambda x: -x[1])
         ],
         "examples": [asdict(violation) for violation in truth.violations],
     }
+
+
+def _commit() -> str:
+    """What is tested; empty outside of a repository."""
+    asked = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)  # noqa: S607
+    return asked.stdout.strip()
 
 
 def _groups(measured: Iterable[Measured]) -> dict[str, list[Measured]]:
@@ -83,7 +95,15 @@ def totals(found: dict[str, Any]) -> str:
     held = ", ".join(f"{name.replace('_', ' ')} {before[name]} → {after[name]}" for name in before)
     waited = f"simulator and service waited {found['programs_waited_s']:g} s for a processor"
     allowed = f"Limits were longer by {found['longest_allowance_ms']} ms at most in a second, as the machine was busy: {waited}."
-    return f"Checked: {', '.join(kinds)}; answers {statuses}.\n{allowed}\nHeld after warm-up → at the end: {held}."
+    memory = found["memory_mb"]
+    course = ", ".join(f"{memory[round(part * (len(memory) - 1) / _PARTS)]:g}" for part in range(_PARTS + 1)) if memory else ""
+    lines = [
+        f"Checked: {', '.join(kinds)}; answers {statuses}.",
+        allowed,
+        f"Held after warm-up → at the end: {held}.",
+        f"Memory in between, with all clients at work, in MB at equal distances: {course}.",
+    ]
+    return "\n".join(lines)
 
 
 def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> None:
@@ -96,7 +116,7 @@ def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> No
         raise ValueError(f"{path} has no {begin} and {end}")
     load = f"{found['streams']} streams, {found['callers']} REST clients, {found['symbols']} symbols"
     lines = [
-        f"`./dev {command}`: {found['minutes']:g} minutes, {load}; {found['machine']}.",
+        f"`./dev {command}` of {found['date']}, commit {found['commit']}: {found['minutes']:g} minutes, {load}; {found['machine']}.",
         "",
         table(found),
         "",
@@ -105,6 +125,7 @@ def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> No
         totals(found).replace("\n", "\n\n"),
         "",
         f"Violations: {found['violations']}.",
+        *(f"- {kind['count']} times: {kind['rule']} ({kind['faults'] or 'calm'})" for kind in found["kinds_of_violation"]),
     ]
     path.write_text(f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{tail}")
 

@@ -55,18 +55,15 @@ def _lasting(
     return Fault(name=name, begin=(begin,), end=ends, hold_s=hold_s, symbols=symbols, session=session, health=health)
 
 
-async def soak(world: World, hours: float, speed: float) -> list[tuple[float, float]]:
-    """Live through the hours; returns memory (MB) by the hour."""
+async def soak(world: World, hours: float, speed: float) -> None:
+    """Live through the hours."""
     hour_s = _SECONDS_AN_HOUR / speed
     begun = trio.current_time()
-    memory: list[tuple[float, float]] = []
     for number in range(int(hours // _HOURS_A_DAY) + 1):
         for at, fault in day(world.truth, hour_s):
             hour = number * _HOURS_A_DAY + at
             if hour >= hours:
                 break
             await trio.sleep_until(begun + hour * hour_s)
-            memory.append((round(hour, 2), round(world.service.memory_mb, 1)))
             await world.conductor.cause([fault])
     await trio.sleep_until(begun + hours * hour_s)
-    return memory
