@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from time import time
 
 from ibactors.encoded import Encoded
+from ibactors.login.model import LoginPhase, LoginStatus
 from ibactors.model import Quote, Value, now
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets of a duration, in seconds."""
 NOTICES = 50
 """How many of IB's errors and notices are kept to be shown."""
+
+
+_LOGIN_ENDS = tuple(phase for phase in LoginPhase if phase.failed or phase is LoginPhase.API_READY)
 
 
 class Histogram:
@@ -96,6 +100,9 @@ class Meters:
     """Time from a tick's arrival to its being written to one WebSocket client, for the oldest of the updates that leave in one write."""
     stream_received: int = 0
     stream_sent: int = 0
+    logins: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_LOGIN_ENDS, 0)))
+    """Logins by how they ended: `api_ready`, or the phase of a failure."""
+    _last_login: tuple[int, LoginPhase] | None = None
     skips: int = 0
     """Updates that a slow reader did not get, because a newer one of the symbol took their place."""
 
@@ -111,6 +118,13 @@ class Meters:
         """A quote was served by REST."""
         self.served["rest", quote.freshness or ""] += 1
         self.quote_age.add(time() - quote.arrived)
+
+    def login_changed(self, status: LoginStatus) -> None:
+        """Where the gateway's login is has changed. An end of a login counts once; somebody else's logins, which have no number, do not."""
+        end = status.attempt, status.phase
+        if status.attempt and status.phase in _LOGIN_ENDS and end != self._last_login:
+            self._last_login = end
+            self.logins[status.phase.value] += 1
 
     def skipped(self) -> None:
         """An update was not sent to a WebSocket client, because there is a newer one."""

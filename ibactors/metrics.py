@@ -129,6 +129,12 @@ _METRICS: tuple[_Value | _Durations, ...] = (
         ("code",),
         lambda system: [((str(code),), number) for code, number in sorted(system.connection.tally.errors.items())],
     ),
+    _Value(
+        "ibactors_logins_total",
+        "Logins of the gateway by outcome: api_ready, or the phase of a failure.",
+        ("outcome",),
+        lambda system: [((outcome,), number) for outcome, number in sorted(system.meters.logins.items())],
+    ),
     _Value("ibactors_streams_open", "WebSocket streams open now.", (), lambda system: _one(system.streams_open)),
     _Value("ibactors_streams_total", "WebSocket streams opened.", (), lambda system: _one(system.streams)),
     _Value(

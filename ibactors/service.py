@@ -74,10 +74,11 @@ async def run_service(
             system = await start_actors(settings, supervisor, stop, run)
             system.watch = watch
             system.certificate = certificate
-            if settings.ib_username:
-                with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
-                    await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
-            with (updates or Topic(settings)).listening(partial(take_up, system)):
+            keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
+            with keys_taken_up, system.gateway.logins.listening(system.meters.login_changed):
+                if settings.ib_username:
+                    with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
+                        await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
                 await serve_web(system, listener, task_status=task_status)
 
 

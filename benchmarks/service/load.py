@@ -86,6 +86,10 @@ class StreamClient:
         head = bytes([0x81, 0x80 | len(text)]) if len(text) < 126 else bytes([0x81, 0x80 | 126]) + struct.pack(">H", len(text))
         self._stream.sendall(head + _MASK + text)
 
+    def pong(self) -> None:
+        """Answer pings, asked or not: a server may close a stream that never says anything."""
+        self._stream.sendall(b"\x8a\x80" + _MASK)
+
     def pause(self) -> None:
         """Stop reading."""
         self._loop.remove(self._stream)

@@ -66,6 +66,8 @@ def _stream(rig: Rig, pairs: int, seconds: float) -> None:
     rig.control("rate 10")
 
     def updates() -> int:
+        for client in clients:
+            client.pong()
         return sum(client.updates for client in clients)
 
     _compare("WebSocket, 100 symbols x 10 a second x 100 clients", rig, updates, pairs, seconds)

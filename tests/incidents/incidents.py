@@ -1,14 +1,14 @@
 """Five incidents, as whoever is woken at night meets them. Each plays one and types the commands that docs/debugging.md shows."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import trio
 
 from tests.incidents.faulty import CRASHES, STALL, STALLS
-from tests.incidents.scene import SHOWN_URL, Scene, open_scene
+from tests.incidents.scene import SHOWN_URL, Scene, open_demo, open_scene
 
 
 async def crash(scene: Scene) -> None:
@@ -56,19 +56,33 @@ async def blocked_loop(scene: Scene) -> None:
     await scene.type(f"curl -s '{SHOWN_URL}/debug/loop?format=text'")
 
 
-INCIDENTS: dict[str, tuple[Callable[[Scene], Awaitable[None]], dict[str, str]]] = {
-    "crash": (crash, {}),
-    "mute": (mute, {"IBACTORS_PROBE_IDLE_SECONDS": "1"}),
-    "slow-client": (slow_client, {}),
-    "blocked-loop": (blocked_loop, {}),
+async def second_factor(scene: Scene) -> None:
+    """A login waits for its second factor, which nobody approves."""
+    body = '{"username":"twofactor-never","password":"any","account_type":"paper"}'
+    await scene.type(f"curl -s '{SHOWN_URL}/auth/login?wait=4' -H 'Content-Type: application/json' -d '{body}'")
+    await scene.type(f"curl -s {SHOWN_URL}/auth/status", until="two_factor_pending")
+    await scene.type(f"curl -s {SHOWN_URL}/health")
+    await scene.until("service.log", "phase=two_factor_expired")
+    await scene.type("grep login_changed service.log | tail -4")
+    await scene.type(f"curl -s {SHOWN_URL}/metrics | grep '^ibactors_logins.* [1-9]'")
+
+
+Stage = Callable[..., AbstractAsyncContextManager[Scene]]
+
+INCIDENTS: dict[str, tuple[Callable[[Scene], Awaitable[None]], Stage, dict[str, str]]] = {
+    "crash": (crash, open_scene, {}),
+    "mute": (mute, open_scene, {"IBACTORS_PROBE_IDLE_SECONDS": "1"}),
+    "slow-client": (slow_client, open_scene, {}),
+    "blocked-loop": (blocked_loop, open_scene, {}),
+    "second-factor": (second_factor, open_demo, {"IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS": "10"}),
 }
-"""By the name that docs/debugging.md marks their place with; with the settings of the service."""
+"""By the name that docs/debugging.md marks their place with; where they are played, and the settings of the service."""
 
 
 @asynccontextmanager
 async def played(name: str, folder: Path) -> AsyncIterator[Scene]:
     """The incident was played; its processes still run inside the block."""
-    play, settings = INCIDENTS[name]
-    async with open_scene(folder, **settings) as scene:
+    play, stage, settings = INCIDENTS[name]
+    async with stage(folder, **settings) as scene:
         await play(scene)
         yield scene

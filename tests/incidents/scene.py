@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -109,17 +109,38 @@ def _fitting(line: str) -> str:
 @asynccontextmanager
 async def open_scene(folder: Path, **environment: str) -> AsyncIterator[Scene]:
     """Simulator and service run inside the block; the service is connected."""
-    scene = Scene(folder)
-    async with AsyncExitStack() as stack:
-        nursery = await stack.enter_async_context(trio.open_nursery())
-        stack.callback(nursery.cancel_scope.cancel, reason="the incident is over")
+    async with _empty_scene(folder) as scene:
+        nursery = scene.nursery
         await scene.start(nursery, "ibactors", "simulate", "--port", "0", "--control-port", "0", output="simulator.log")
         found = await scene.until("simulator.log", r"TWS API at 127\.0\.0\.1:(\d+), control commands at 127\.0\.0\.1:(\d+)")
         scene.control_port = int(found[2])
         settings = {"IBACTORS_GATEWAY_PORT": found[1], "IBACTORS_LOG_FORMAT": "console", **environment}
         service = await scene.start(nursery, "tests.incidents.faulty", "serve", "--port", "0", output="service.log", **settings)
-        scene.pid = service.pid
-        scene.url = (await scene.until("service.log", _START))[1]
-        await scene.until("service.log", r"session_changed .*phase=up")
-        scene.nursery = nursery
+        await _wait_until_up(scene, service)
         yield scene
+
+
+@asynccontextmanager
+async def open_demo(folder: Path, **environment: str) -> AsyncIterator[Scene]:
+    """The demo, which manages its gateway, runs inside the block; the service is connected."""
+    async with _empty_scene(folder) as scene:
+        settings = {"IBACTORS_LOG_FORMAT": "console", **environment}
+        service = await scene.start(scene.nursery, "ibactors", "demo", "--port", "0", output="service.log", **settings)
+        await _wait_until_up(scene, service)
+        yield scene
+
+
+@asynccontextmanager
+async def _empty_scene(folder: Path) -> AsyncIterator[Scene]:
+    scene = Scene(folder)
+    async with trio.open_nursery() as scene.nursery:
+        try:
+            yield scene
+        finally:
+            scene.nursery.cancel_scope.cancel(reason="the incident is over")
+
+
+async def _wait_until_up(scene: Scene, service: trio.Process) -> None:
+    scene.pid = service.pid
+    scene.url = (await scene.until("service.log", _START))[1]
+    await scene.until("service.log", r"session_changed .*phase=up")

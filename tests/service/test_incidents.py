@@ -25,6 +25,12 @@ NAMED: dict[str, tuple[str, ...]] = {
         r"ws:/ws/stream#1 .* at 127\.0\.0\.1:\d+  ",
         r"ws:/ws/stream#1/sender  Connection\._write .* for [1-9].*\[shielded, deadline in \d",
     ),
+    "second-factor": (
+        r'"phase":"two_factor_pending"',
+        r"login_changed .*phase=two_factor_pending",
+        r"login_changed .*phase=two_factor_expired",
+        r'ibactors_logins_total\{outcome="two_factor_expired"\} 1\.0',
+    ),
     "blocked-loop": (
         r"curl ended with 28",
         r'faulty\.py", line \d+ in look_up_rating',
