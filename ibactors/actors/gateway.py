@@ -75,9 +75,10 @@ class GatewayRef(Ref[GatewayMessage]):
         """
         msg = LogIn(request=request)
         attempt = await self.ask(msg, msg.reply)
-        status = self.logins.value
-        with trio.move_on_after(wait):
+        with trio.move_on_after(wait) as waiting:
             status = await self.logins.until(lambda status: status.attempt != attempt or status.phase.failed or status.phase in _OVER)
+        if waiting.cancelled_caught:
+            status = self.logins.value
         if status.attempt != attempt:
             raise LoginCancelled("Another login took the place of this one.")
         if status.phase in _ERRORS or status.phase is LoginPhase.LOCKED_OUT:
