@@ -55,7 +55,7 @@ faults:
 soak *args:
     python -m chaos soak "$@"
 
-# what the watch, the meters and a scraper cost at saturation, on and off in turns in one process: [--pairs 30] [--seconds 4]
+# what the watch, the meters and a scraper cost at saturation, on and off in turns in one process: [--pairs 30] [--updates N] [--requests N]
 bench-watching *args:
     python benchmarks/service/watching.py "$@"
 
