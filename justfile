@@ -67,14 +67,22 @@ incidents *args:
 bench-simulator *args:
     python benchmarks/simulator_load.py "$@"
 
+# the images of the Dockerfile: ./build.sh stable|latest [--push] [--image NAME] [--target gateway|api]
+image *args:
+    ./build.sh "$@"
+
+# both images, built and run on a real Docker engine, and the linters of all that is deployed: [lint] [--only WORD]; as root
+image-test *args:
+    python tests/image/run.py "$@"
+
 # everything CI runs
-ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop fuzz browser
+ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop fuzz browser image-test
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:
     ruff check .
     ruff format --check .
-    git ls-files -z '*.py' | xargs -0 flake8-async --disable=ASYNC114,ASYNC124,ASYNC128,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
+    git ls-files -z '*.py' | xargs -0 -n 60 -P 2 flake8-async --disable=ASYNC114,ASYNC124,ASYNC128,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 
 # mypy --strict
 type:
