@@ -5,7 +5,6 @@ import secrets
 import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -35,37 +34,13 @@ class CommandFailed(IbactorsError):
     code = "gateway_command_failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Display:
-    """A running display."""
-
-    name: str
-    env: dict[str, str]
-    """What a program needs to draw on it."""
-    children: tuple[Child, ...]
-
-    async def wait(self) -> str:
-        """Return when one of its programs has ended: its name. Then the display is of no more use."""
-        ended: list[str] = []
-        async with trio.open_nursery() as nursery:
-
-            async def watch(child: Child) -> None:
-                await child.wait()
-                ended.append(child.name)
-                nursery.cancel_scope.cancel(reason=f"{child.name} ended")
-
-            for child in self.children:
-                nursery.start_soon(watch, child, name=f"watch:{child.name}")
-        return ended[0]
-
-
 @asynccontextmanager
 async def open_display(
     folder: Path, *, vnc_password: str = "", vnc_port: int = 5900, vnc_address: str = "127.0.0.1"
-) -> AsyncIterator[Display]:
+) -> AsyncIterator[dict[str, str]]:
     """An X display without hardware, for those who can read *folder*; with a password also a VNC server for it.
 
-    Raises ProgramNotFound, and DisplayFailed in a group.
+    Gives the variables that a program needs to draw on it. Raises ProgramNotFound, and DisplayFailed in a group.
     """
     for program in ("Xvfb", "x11vnc") if vnc_password else ("Xvfb",):
         find_program(program, environment())
@@ -80,13 +55,11 @@ async def open_display(
                 env=environment(),
             )
         )
-        name = f":{await _line(xvfb, '')}"
-        env = {"DISPLAY": name, "XAUTHORITY": str(authority)}
-        children = [xvfb]
+        env = {"DISPLAY": f":{await _line(xvfb, '')}", "XAUTHORITY": str(authority)}
         if vnc_password:
-            children.append(await stack.enter_async_context(_open_vnc(folder, env, vnc_password, vnc_port, vnc_address)))
-            await _line(children[-1], "PORT=")
-        yield Display(name=name, env=env, children=tuple(children))
+            vnc = await stack.enter_async_context(_open_vnc(folder, env, vnc_password, vnc_port, vnc_address))
+            await _line(vnc, "PORT=")
+        yield env
 
 
 @asynccontextmanager

@@ -84,7 +84,7 @@ def _children() -> list[int]:
     """Whose parent we are, by /proc/PID/stat; the name in it may hold blanks and parentheses, so count from behind."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, IndexError):  # it may end while it is read
             if int(entry.read_bytes().rpartition(b")")[2].split()[1]) == os.getpid():
                 found.append(int(entry.parent.name))
     return found

@@ -145,7 +145,6 @@ async def _open_screen(stack: AsyncExitStack, settings: Settings, folder: Path) 
         return {}
     if settings.display:
         return {name: os.environ[name] for name in ("XAUTHORITY",) if name in os.environ} | {"DISPLAY": settings.display}
-    display = await stack.enter_async_context(
+    return await stack.enter_async_context(
         open_display(folder, vnc_password=settings.vnc_password, vnc_port=settings.vnc_port, vnc_address=settings.vnc_host)
     )
-    return dict(display.env)

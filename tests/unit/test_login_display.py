@@ -1,6 +1,8 @@
 """The display's programs that are missing, and the client of IBC's command server. The display itself is tested by tests/ibc."""
 
 import functools
+import os
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 import trio
 
 from ibactors.login.children import ProgramNotFound
-from ibactors.login.display import CommandFailed, open_display, send_command
+from ibactors.login.display import CommandFailed, DisplayFailed, open_display, send_command
 
 
 @asynccontextmanager
@@ -64,6 +66,36 @@ async def test_a_command_server_that_is_silent_or_absent_keeps_nobody_waiting() 
             await send_command(port, "STOP", within=0.1)
     with pytest.raises(CommandFailed, match=r"cannot be reached"):
         await send_command(port, "STOP")
+
+
+def put_program(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of this name comes first in the path."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+async def test_a_display_that_does_not_start_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_program(tmp_path, "Xvfb", "echo no memory; exit 3", monkeypatch)
+    with pytest.RaisesGroup(pytest.RaisesExc(DisplayFailed, match="xvfb ended with status 3 before it was ready")):
+        async with open_display(tmp_path):
+            raise AssertionError("not reached")
+
+
+async def test_a_display_has_a_key_that_only_we_can_read_and_the_number_that_its_program_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_program(tmp_path, "Xvfb", 'echo warning; echo 42; echo "$@" > arguments; exec sleep 600', monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    authority = tmp_path / "xauthority"
+    async with open_display(tmp_path) as variables:
+        assert variables == {"DISPLAY": ":42", "XAUTHORITY": str(authority)}
+        assert stat.S_IMODE(authority.stat().st_mode) == 0o600
+        first = authority.read_bytes()
+        assert b"MIT-MAGIC-COOKIE-1" in first
+    async with open_display(tmp_path):
+        assert authority.read_bytes() != first
+    assert f"-auth {authority} -nolisten tcp" in (tmp_path / "arguments").read_text()
 
 
 @pytest.mark.parametrize(("present", "missing"), [((), "Xvfb"), (("Xvfb",), "x11vnc")])
