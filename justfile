@@ -20,7 +20,7 @@ simulate *args:
 
 # the test suite: unit tests, then real sockets and real clients
 test *args:
-    python -m pytest -n 4 --dist worksteal -m "not slow" "$@"
+    python -m pytest -n 4 --dist worksteal -m "not slow and not ibc" "$@"
 
 # the tests that take longer
 slow *args:
@@ -29,6 +29,10 @@ slow *args:
 # unchanged TWS API clients from their registries against the simulator (installs them into .interop the first time)
 interop *args:
     python tests/interop/run.py "$@"
+
+# the real IBC against our stand-in for IB Gateway (installs Java, Xvfb and IBC the first time): [--wrong 20]
+interop-ibc *args:
+    python tests/ibc/install.py -n 2 "$@"
 
 # coverage-guided fuzzing of the simulator's API port (in an environment of its own, .fuzz): [--seconds 60]
 fuzz *args:
@@ -76,7 +80,7 @@ image-test *args:
     python tests/image/run.py "$@"
 
 # everything CI runs
-ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop fuzz browser image-test
+ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz browser image-test
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:
