@@ -15,7 +15,7 @@ from ibactors.errors import InvalidRequest, StartupError
 from ibactors.login.ini import CONFIG, JTS, check_credential, merged, write_config, write_jts
 from ibactors.login.properties import escape
 
-READER = Path(__file__).parent.parent / "ibc" / "ReadProperties.java"
+READER = Path(__file__).with_name("ReadProperties.java")
 ODD = ["\\", "=", "#", "!", ":", "é", "€", "😀", " p\\a=s#s!é€😀:x", "#lead", "!bang", "a b", "\\u0041", "%s${x}", "\"'`", "\ud800"]
 
 texts = st.text(st.characters(blacklist_categories=["Cc"]), max_size=30)
@@ -43,10 +43,13 @@ def _unescape(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def java() -> Iterator[subprocess.Popen[str]]:
+def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     if not shutil.which("javac"):
-        pytest.skip("there is no Java here; ./dev interop-ibc installs one and runs this test, too")
-    with subprocess.Popen(["java", str(READER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603, S607
+        pytest.skip("there is no Java here; ./dev interop-ibc installs one")
+    classes = tmp_path_factory.mktemp("classes")
+    subprocess.run(["javac", "-d", str(classes), str(READER)], check=True)  # noqa: S603, S607
+    command = ["java", "-cp", str(classes), READER.stem]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         yield process
         assert process.stdin
         process.stdin.close()
