@@ -116,7 +116,7 @@ class Standin:
     def twofactor(self) -> None:
         """The second factor is approved."""
         self._say("Second Factor Authentication initiated")
-        self._pause(2)
+        self._pause(5)
         self._log_in()
 
     def twofactor_never(self) -> None:
@@ -163,7 +163,7 @@ class Standin:
 
     def once(self) -> None:
         """The first login works and its gateway ends soon; then the password is wrong."""
-        if self._logins() == 1:
+        if len((self._settings / ATTEMPTS).read_text(encoding="utf-8").splitlines()) == 1:
             self._log_in(lives=LIVES_SHORT)
         self.wrong()
 
@@ -179,7 +179,7 @@ class Standin:
 
     def talkative(self) -> None:
         """Ten megabytes of output before the login."""
-        self._print("x" * 9_999 + "\n", times=1000)
+        self._print(("x" * 9_999 + "\n") * 1000)
         self._log_in()
 
     def unfinished(self) -> None:
@@ -200,9 +200,6 @@ class Standin:
     def _serve_api(self) -> None:
         port = int(self._ini.get("OverrideTwsApiPort") or {"live": 4001}.get(self._ini["TradingMode"], 4002))
         threading.Thread(target=serve, args=(port, self._behind), daemon=True).start()
-
-    def _logins(self) -> int:
-        return len((self._settings / ATTEMPTS).read_text(encoding="utf-8").splitlines())
 
     def _attempt(self, user: str) -> None:
         self._attempts += 1
@@ -229,9 +226,8 @@ class Standin:
     def _line(self, text: str) -> str:
         return f"{datetime.now():%Y-%m-%d %H:%M:%S:000} IBC: {text}"  # noqa: DTZ005  # IBC prints local time
 
-    def _print(self, text: str, times: int = 1) -> None:
-        for _ in range(times):
-            sys.stdout.write(text)
+    def _print(self, text: str) -> None:
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def _pause(self, paces: float) -> None:

@@ -1,7 +1,7 @@
 """A service that manages its gateway, which is the stand-in with a simulator behind it; leaves no process and shows no password."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import httpx2 as httpx
 from ibactors.config import Settings
 from ibactors.login import standin
 from ibactors.login.rehearsal import rehearsal
+from ibactors.web.app import ROUTES
 from tests.conftest import Gateway, Service, eventually, running_gateway, serving
 
 PASSWORD = 'S3cret-\\=#!:é€😀"pass'
@@ -21,6 +22,8 @@ FORMS = tuple(
 )
 """The password and its pieces, as they may be written."""
 PATIENCE = 20
+SHOWN = ("/auth/status", "/debug/actors", "/debug/tasks", "/health")
+EVERYTHING = tuple(route.path for route in ROUTES if route.method == "GET" and "{" not in route.path and route.path != "/market/stream")
 
 
 class Logs(logging.Handler):
@@ -60,6 +63,12 @@ class ManagedService(Service):
         response = await self.http.post(f"/auth/login?wait={wait}", json=body, timeout=PATIENCE + 10)
         assert_clean(response.content)
         return response
+
+    async def check_what_it_shows(self, paths: Iterable[str] = SHOWN) -> None:
+        """What can be read here, and what other programs can see of the gateway's, is without the password."""
+        for path in paths:
+            assert_clean((await self.http.get(path)).content)
+        assert_clean(self.listing())
 
     async def until_phase(self, phase: str) -> Any:
         """Where the login is, as soon as it is in this phase."""
@@ -160,9 +169,7 @@ async def managed_service(*, pace: float = 0.05, **settings: Any) -> AsyncIterat
         service = await stack.enter_async_context(serving(there, gateway))
         managed = ManagedService(**vars(service), settings=there, logs=logs)
         yield managed
-        for path in ("/debug/actors", "/debug/tasks", "/health", "/auth/status", "/openapi.json"):
-            assert_clean((await managed.http.get(path)).content)
-        assert_clean(managed.listing())
+        await managed.check_what_it_shows()
         service.stop.set()
         await eventually(lambda: _none_left(managed), within=PATIENCE)
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.conftest import eventually, running_gateway
-from tests.service.logins import PASSWORD, alive, descendants, managed_service
+from tests.service.logins import EVERYTHING, PASSWORD, alive, descendants, managed_service
 from tests.service.test_commands import command
 
 FAILURES = [
@@ -213,6 +213,7 @@ async def test_logout_ends_a_login_that_runs() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log_in)
             await service.until_phase("logging_in")
+            await service.check_what_it_shows(EVERYTHING)
             assert (await service.http.post("/auth/logout")).json()["phase"] == "idle"
         assert (answers[0].status_code, answers[0].json()["code"]) == (409, "login_cancelled")
         assert service.processes() == {}
