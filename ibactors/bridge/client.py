@@ -15,6 +15,7 @@ from ib_async.connection import Connection
 from ib_async.decoder import Decoder
 
 from ibactors.bridge.pacing import Outbox
+from ibactors.errors import GatewayDisconnected
 from ibactors.meters import GatewayTally
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,9 @@ _URGENT = ("2\0", "4\0", "58\0", "3\0")
 
 class PacketListener(Protocol):
     """What the client reports to, besides the EWrapper methods that ib_async's decoder calls."""
+
+    reason: str
+    """Why the session is over, once it is."""
 
     def packet_arrived(self) -> None:
         """Bytes arrived."""
@@ -60,6 +64,12 @@ class GatewayClient(Client):
         self.tally = tally
         self.outbox = Outbox(messages_per_second)
         self.decoder = _Decoder(inbox)
+
+    def send(self, *fields: object, makeEmpty: bool = True) -> None:  # noqa: N803  # ib_async's name
+        """Encode a message and queue it; GatewayDisconnected when the socket is gone, though nobody may have heard of it yet."""
+        if not self.isConnected():
+            raise GatewayDisconnected(self.inbox.reason)
+        super().send(*fields, makeEmpty=makeEmpty)
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
         """Queue an encoded message."""
