@@ -126,7 +126,9 @@ class StreamClient:
                         texts.append(self._text)
                         self._text = ""
                 case Ping():
-                    await self._stream.send_all(self._ws.send(event.response()))
+                    # Whoever waits no longer than a second must not lose what came with the ping.
+                    with trio.CancelScope(shield=True):
+                        await self._stream.send_all(self._ws.send(event.response()))
                 case CloseConnection():
                     raise HungUpError(f"the WebSocket was closed with {event.code}: {event.reason}")
                 case BytesMessage():
