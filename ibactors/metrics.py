@@ -221,3 +221,8 @@ def exposition(system: System, accept: str) -> tuple[bytes, str]:
     ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
+
+
+def metrics_table() -> list[tuple[str, Labels, str]]:
+    """For the docs: name, labels, meaning."""
+    return [(metric.name, metric.labels, metric.meaning) for metric in _METRICS]

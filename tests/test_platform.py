@@ -72,3 +72,17 @@ async def test_quart_trio_serves_in_the_test_client() -> None:
         return "ok"
 
     assert await (await app.test_client().get("/")).get_data() == b"ok"
+
+
+async def test_trio_shows_the_scopes_of_a_task_where_the_task_tree_reads_them() -> None:
+    task = trio.lowlevel.current_task()
+    async with trio.open_nursery() as nursery:
+        assert nursery._cancel_status is task._cancel_status  # noqa: SLF001  # what a child's scopes begin after
+    outer = trio.CancelScope(shield=True, deadline=trio.current_time() + 60)
+    with outer:
+        with trio.CancelScope() as inner:
+            status = task._cancel_status  # noqa: SLF001
+            assert status._scope is inner  # noqa: SLF001
+            assert status._parent is not None  # noqa: SLF001
+            assert status._parent._scope is outer  # noqa: SLF001
+        await trio.lowlevel.checkpoint()

@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from ibactors.metrics import metrics_table
 from tests.conftest import Service
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -80,3 +81,9 @@ async def test_values_of_labels_that_are_asked_for_exist(service: Service):
         for label, wanted in re.findall(r'(state|phase|outcome|direction)(?:=~|!=|=)"([^"]+)"', expression):
             for value in wanted.split("|"):
                 assert (label, value) in values, expression
+
+
+def test_document_has_every_metric_with_its_labels_and_meaning():
+    text = (DEPLOY.parent / "docs" / "debugging.md").read_text(encoding="utf-8")
+    for name, labels, meaning in metrics_table():
+        assert f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {meaning} |" in text

@@ -5,8 +5,11 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
 
 from ibactors import logs
+from ibactors.actors.kernel import Actor, Ref
+from ibactors.actors.supervisor import open_supervisor
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
@@ -108,3 +111,29 @@ def test_no_account_number_survives(prefix: str, digits: str, around: str):
     masked = logs.mask_accounts(None, "info", f"{around}{prefix}{digits}{around}")
     assert digits not in masked
     assert masked == f"{around}{prefix}{'*' * (len(digits) - 2)}{digits[-2:]}{around}"
+
+
+class _Talker(Actor[str]):
+    async def handle(self, msg: str) -> None:
+        structlog.get_logger("ibactors.test").info("handled", what=msg)
+
+
+async def test_lines_of_an_actor_name_it(capsys: pytest.CaptureFixture[str]):
+    logs.configure("json")
+    ref: Ref[str] = Ref("symbol:AAPL")
+    async with open_supervisor() as supervisor:
+        await supervisor.start(ref, lambda: _Talker(ref))
+        ref.tell("hello")
+        await wait_all_tasks_blocked()
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["what"], line["actor"]) == ("handled", "hello", "symbol:AAPL")
+    assert "actor" not in structlog.contextvars.get_contextvars()
+
+
+def test_exception_in_json_is_an_object_with_frames(capsys: pytest.CaptureFixture[str]):
+    logs.configure("json")
+    log_a_crash()
+    exception = json.loads(capsys.readouterr().err)["exception"]
+    assert (exception["type"], exception["message"]) == ("ValueError", "no luck with 7 letters in DU*****67")
+    assert [frame["function"] for frame in exception["frames"]] == ["log_a_crash", "fail_with_secrets"]
+    assert exception["notes"] == ["while actor 'account' handled GetBook(account='DU*****67')"]
