@@ -78,11 +78,9 @@ async def test_trio_shows_the_scopes_of_a_task_where_the_task_tree_reads_them() 
     task = trio.lowlevel.current_task()
     async with trio.open_nursery() as nursery:
         assert nursery._cancel_status is task._cancel_status  # noqa: SLF001  # what a child's scopes begin after
-    outer = trio.CancelScope(shield=True, deadline=trio.current_time() + 60)
-    with outer:
-        with trio.CancelScope() as inner:
-            status = task._cancel_status  # noqa: SLF001
-            assert status._scope is inner  # noqa: SLF001
-            assert status._parent is not None  # noqa: SLF001
-            assert status._parent._scope is outer  # noqa: SLF001
+    with trio.CancelScope(shield=True) as outer, trio.CancelScope() as inner:
         await trio.lowlevel.checkpoint()
+        status = task._cancel_status  # noqa: SLF001
+        assert status._scope is inner  # noqa: SLF001
+        assert status._parent is not None  # noqa: SLF001
+        assert status._parent._scope is outer  # noqa: SLF001
