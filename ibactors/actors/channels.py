@@ -77,8 +77,10 @@ class Newest(Generic[K, V]):
     def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
         self._on_skip = on_skip
         self._values: dict[K, V] = {}
-        self._filled = trio.Event()
-        self._taken = trio.Event()
+        self._filled: trio.Event | None = None
+        """What a reader waits for; None while none does."""
+        self._taken: trio.Event | None = None
+        """The same for a writer."""
 
     def __len__(self) -> int:
         return len(self._values)
@@ -91,7 +93,8 @@ class Newest(Generic[K, V]):
         if key in self._values:
             self._on_skip()
         self._values[key] = value
-        self._filled.set()
+        if self._filled is not None:
+            self._filled.set()
 
     def discard(self, key: K) -> None:
         """Forget an unread value."""
@@ -99,17 +102,22 @@ class Newest(Generic[K, V]):
 
     async def take(self) -> dict[K, V]:
         """Wait until there is something, then take all of it, in the order of first arrival."""
-        await self._filled.wait()
-        while not self._values:  # all of it was discarded meanwhile
+        if self._values:
+            await trio.lowlevel.checkpoint()
+        while not self._values:
             self._filled = trio.Event()
-            await self._filled.wait()
+            try:
+                await self._filled.wait()
+            finally:
+                self._filled = None
         values, self._values = self._values, {}
-        self._filled = trio.Event()
-        self._taken.set()
-        self._taken = trio.Event()
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
         return values
 
     async def taken(self) -> None:
         """Wait until what is unread now has been taken; for a writer that must not run ahead of the reader."""
         if self._values:
+            self._taken = self._taken or trio.Event()
             await self._taken.wait()

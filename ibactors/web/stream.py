@@ -36,7 +36,7 @@ from ibactors.web.stream_messages import (
     id_of,
     symbols_of,
 )
-from ibactors.web.stream_sender import Sender, Subscription
+from ibactors.web.stream_sender import PING_INTERVAL, Sender, Subscription
 
 GOING_AWAY, NOT_TEXT, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1011, 1013
 
@@ -89,8 +89,8 @@ class _Client:
             ):
                 if not session.up:
                     self._status_changed(session)
-                nursery.start_soon(self._close_on_stop, nursery.cancel_scope, name=f"{name}/stop")
-                nursery.start_soon(self._send_all, nursery.cancel_scope, name=f"{name}/sender")
+                nursery.start_soon(self._watch, nursery.cancel_scope, name=f"{name}/watch")
+                nursery.start_soon(self._sender.run, name=f"{name}/sender")
                 await self._read()
                 nursery.cancel_scope.cancel(reason="the client left")
 
@@ -101,15 +101,18 @@ class _Client:
         self._subscriptions.clear()
         self._account.close()
 
-    async def _close_on_stop(self, scope: trio.CancelScope) -> None:
-        await self._system.stop.wait()
-        await self._close(GOING_AWAY, "the service stops")
-        scope.cancel(reason="the service stops")
-
-    async def _send_all(self, scope: trio.CancelScope) -> None:
-        await self._sender.run()
-        await self._close(INTERNAL_ERROR, "no answer to a ping")
-        scope.cancel(reason="the client does not answer")
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        """Ping the client; close when it does not answer, or the service stops."""
+        alive = True
+        while alive and not self._system.stop.is_set():
+            with trio.move_on_after(PING_INTERVAL):
+                await self._system.stop.wait()
+                break
+            alive = await self._sender.ping()
+        code, reason = (GOING_AWAY, "the service stops") if alive else (INTERNAL_ERROR, "no answer to pings")
+        with trio.move_on_after(1):
+            await self._close(code, reason)
+        scope.cancel(reason=reason)
 
     async def _close(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})

@@ -5,10 +5,10 @@ of an unsent one. All that is new for a client leaves in one write, as frames th
 `Connection` below ASGI; without one (HTTP/2) messages are sent the ASGI way.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import parse_qs
 
 import trio
@@ -67,12 +67,6 @@ class _Chunk:
     size: int = 0
     delayed: bool = False
 
-    def add(self, messages: Iterable[_Message], *, delayed: bool) -> None:
-        for message in messages:
-            self.messages.append(message)
-            self.size += len(message.frame)
-            self.delayed |= delayed
-
 
 class Sender:
     """What is on its way to one client."""
@@ -85,7 +79,6 @@ class Sender:
         self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped)
         self._held: dict[Subscription, _Message] = {}
         self._answers = 0
-        self._next_ping = trio.current_time() + PING_INTERVAL
         self.put = self._outbox.put
         """Take a value of a key, usually a `Subscription`, in place of an unsent older one."""
         self.taken = self._outbox.taken
@@ -102,47 +95,53 @@ class Sender:
         self._outbox.discard(subscription)
         self._held.pop(subscription, None)
 
-    async def run(self) -> None:
-        """Send what comes, and pings; returns when the client does not answer them."""
+    async def run(self) -> NoReturn:
+        """Send what comes."""
         while True:
             chunk = _Chunk()
             for key, item in (await self._next_items()).items():
                 # A write may take a while: what has a successor by now, such as `stale`, must not be shown any more.
                 if key in self._outbox:
                     self._meters.skipped()
-                else:
-                    chunk.add(self._messages(key, item), delayed=isinstance(key, Subscription) and key.interval > 0)
+                    continue
+                for message in self._messages(key, item):
+                    chunk.messages.append(message)
+                    chunk.size += len(message.frame)
+                    chunk.delayed |= isinstance(key, Subscription) and key.interval > 0
                 if chunk.size > CHUNK:
                     await self._write(chunk)
                     chunk = _Chunk()
             if chunk.messages:
                 await self._write(chunk)
-            if self._wire is not None and trio.current_time() >= self._next_ping and not await self._ping(self._wire):
-                return
+
+    async def ping(self) -> bool:
+        """Ping the client, to be called every PING_INTERVAL; tells whether it has answered those before."""
+        if self._wire is None:
+            return True
+        with trio.move_on_after(PING_INTERVAL / 2):
+            await self._wire.send_frames(PING)
+        return trio.current_time() < self._wire.heard_at + DEAD_AFTER
 
     async def _next_items(self) -> dict[Hashable, _Item]:
-        """What is new, or due after an interval; perhaps nothing, when a ping is due."""
-        due = min((subscription.next_due for subscription in self._held), default=self._next_ping)
+        """What is new, or due after an interval."""
+        if not self._held:
+            return await self._outbox.take()
         items: dict[Hashable, _Item] = {}
-        with trio.move_on_at(min(due, self._next_ping)):
+        with trio.move_on_at(min(subscription.next_due for subscription in self._held)):
             items = await self._outbox.take()
-        if self._held:
-            present = trio.current_time()
-            for subscription in [held for held in self._held if held.next_due <= present]:
-                items.setdefault(subscription, self._held.pop(subscription))
+        present = trio.current_time()
+        for subscription in [held for held in self._held if held.next_due <= present]:
+            items.setdefault(subscription, self._held.pop(subscription))
         return items
 
-    def _messages(self, key: Hashable, item: _Item) -> Iterator[_Message]:
+    def _messages(self, key: Hashable, item: _Item) -> Iterable[_Message]:
         if not isinstance(key, Subscription):
-            if isinstance(item, Encoded):
-                yield item
-        elif not key.active:
-            return  # unsubscribed while the items were waiting
-        elif isinstance(item, Failed):
-            for message in key.on_failed(item):
-                yield Encoded(message)
-        elif item is not None and (not key.interval or self._is_due(key, item)):
-            yield item
+            return (item,) if isinstance(item, Encoded) else ()
+        if not key.active or item is None:
+            return ()  # unsubscribed while the items were waiting
+        if isinstance(item, Failed):
+            return [Encoded(message) for message in key.on_failed(item)]
+        return (item,) if not key.interval or self._is_due(key, item) else ()
 
     def _is_due(self, subscription: Subscription, update: _Message) -> bool:
         """Whether an update may go out now; if not, it is held until it may."""
@@ -157,21 +156,15 @@ class Sender:
         return True
 
     async def _write(self, chunk: _Chunk) -> None:
-        payloads = [message.json for message in chunk.messages]
-        if self._batch:
-            payloads = [b"[%b]" % b",".join(payloads)]
         if self._wire is None:
-            for payload in payloads:
-                await self._send({"type": "websocket.send", "bytes": None, "text": payload.decode()})
+            for text in [_array(chunk)] if self._batch else [message.json for message in chunk.messages]:
+                await self._send({"type": "websocket.send", "bytes": None, "text": text.decode()})
         elif self._batch:
-            await self._wire.send_frames(text_frame(payloads[0]))
+            await self._wire.send_frames(text_frame(_array(chunk)))
         else:
             await self._wire.send_frames(b"".join([message.frame for message in chunk.messages]))
         self._meters.streamed(chunk.messages, delayed=chunk.delayed)
 
-    async def _ping(self, wire: Wire) -> bool:
-        """Ping the client; tells whether there still is one."""
-        present = trio.current_time()
-        self._next_ping = present + PING_INTERVAL
-        await wire.send_frames(PING)
-        return present < wire.heard_at + DEAD_AFTER
+
+def _array(chunk: _Chunk) -> bytes:
+    return b"[%b]" % b",".join([message.json for message in chunk.messages])
