@@ -79,6 +79,10 @@ image *args:
 image-test *args:
     python tests/image/run.py "$@"
 
+# ibactors against what users would pick instead; --report writes docs/performance.md: [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
+bench *args:
+    python benchmarks/service/run.py "$@"
+
 # everything CI runs
 ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz browser image-test
 

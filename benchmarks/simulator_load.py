@@ -61,7 +61,7 @@ class Client:
         for n in range(1, lines + 1):
             contract = (0, f"S{n:03d}", "STK", "", "", "", "", "SMART", "", "USD", "", "")
             connection.sendall(pack(1, 11, n, *contract, 0, "", 0, 0, ""))
-        connection.setblocking(False)  # noqa: FBT003
+        connection.setblocking(False)
         return cls(connection)
 
     def begin(self) -> None:

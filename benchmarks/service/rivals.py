@@ -88,7 +88,7 @@ def install(home: str, python: tuple[int, int] = (3, 11)) -> None:
 
 
 def _interpreter(oldest: tuple[int, int]) -> str:
-    """This Python if it is new enough, else one that is."""
+    """The Python that runs us if it is new enough, else one that is."""
     if sys.version_info[:2] >= oldest:
         return sys.executable
     for name in ("python3.12", "python3.13"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,8 +102,18 @@ def saturation_in_batches(rig: Rig, lengths: Lengths) -> Figures:
     return _saturate(rig, lengths, "/ws/stream?batch=1", "batch") if rig.server.batches else {}
 
 
-def _saturate(rig: Rig, lengths: Lengths, path: str, name: str) -> Figures:
-    rig.control("rate 10")
+def far_above(rig: Rig, lengths: Lengths) -> Figures:
+    """How much can be delivered at all: 100 symbols, 50 updates a second each, 100 clients."""
+    return _saturate(rig, lengths, "/ws/stream", "over", rate=50)
+
+
+def far_above_in_batches(rig: Rig, lengths: Lengths) -> Figures:
+    """The same with `?batch=1`, where the server has it."""
+    return _saturate(rig, lengths, "/ws/stream?batch=1", "over_batch", rate=50) if rig.server.batches else {}
+
+
+def _saturate(rig: Rig, lengths: Lengths, path: str, name: str, *, rate: int = 10) -> Figures:
+    rig.control(f"rate {rate}")
     figures = _stream(rig, clients=100, symbols=SYMBOLS[:100], seconds=lengths.stream, path=path)
     rig.control("rate 4")
     return {f"{name}_{figure}": figures[figure] for figure in ("updates", "p50", "p99", "cpu", "cpu_update", "load")}
@@ -174,7 +183,16 @@ def memory(rig: Rig, _lengths: Lengths) -> Figures:
 
 
 REST_ROWS: tuple[Callable[[Rig, Lengths], Figures], ...] = (at_rest, cold_quotes, warm_quotes)
-STREAM_ROWS: tuple[Callable[[Rig, Lengths], Figures], ...] = (memory, moderate, many_symbols, saturation, saturation_in_batches, reset)
+STREAM_ROWS: tuple[Callable[[Rig, Lengths], Figures], ...] = (
+    memory,
+    moderate,
+    many_symbols,
+    saturation,
+    saturation_in_batches,
+    far_above,
+    far_above_in_batches,
+    reset,
+)
 ONCE_ROWS: tuple[Callable[[Rig, Lengths], Figures], ...] = (slow_reader,)
 
 
@@ -228,8 +246,3 @@ def _cpu(rig: Rig, during: Callable[[], object]) -> float:
     start, cpu = time.perf_counter(), rig.cpu_s()
     during()
     return (rig.cpu_s() - cpu) / (time.perf_counter() - start)
-
-
-def median(values: list[float]) -> float:
-    """The median of those that are numbers."""
-    return statistics.median([value for value in values if not math.isnan(value)] or [math.nan])

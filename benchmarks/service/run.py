@@ -9,9 +9,10 @@ import argparse
 import sys
 from collections import defaultdict
 
+import report
 import rows
 from rig import pin, running
-from rivals import SERVERS, InstallError, Server, install
+from rivals import CACHE, SERVERS, InstallError, Server, install
 
 Results = dict[str, dict[str, list[float]]]
 """By server and figure: one value a repeat."""
@@ -29,13 +30,22 @@ def main() -> int:
     servers = [server for server in SERVERS if not options.only or server.name in options.only]
     servers = [server for server in servers if _installed(server)]
     results: Results = defaultdict(lambda: defaultdict(list))
+    failed: list[str] = []
     cores = pin()
     for repeat in range(options.repeats or (1 if options.quick else 5)):
         # Interleaved, and each time in another order, so that what else the machine does falls on all.
         for server in servers[repeat % len(servers) :] + servers[: repeat % len(servers)]:
             print(f"repeat {repeat + 1}: {server.title}", flush=True)
-            _measure(server, options, cores, results[server.name], first=repeat == 0)
-    return 0
+            try:
+                _measure(server, options, cores, results[server.name], first=repeat == 0)
+            except (OSError, RuntimeError) as error:
+                failed.append(server.name)
+                print(f"   gave up on {server.title}: {error}", flush=True)
+    print(report.table(servers, results))
+    if options.report:
+        install("plot")
+        report.write(servers, results, CACHE / "plot" / "bin" / "python")
+    return 1 if "ibactors" in failed else 0
 
 
 def _installed(server: Server) -> bool:
