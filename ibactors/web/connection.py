@@ -13,21 +13,28 @@ It stands in place of Hypercorn's `TCPServer`, for what a service with many stre
 
 import os
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
+from http import HTTPStatus
 from socket import SHUT_WR
 
 import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, H11SendableEvent, Scope
 from hypercorn.utils import parse_socket_addr
+from wsproto.connection import Connection as WebSocketFrames
 from wsproto.connection import ConnectionState as WebSocketState
+from wsproto.connection import ConnectionType
+from wsproto.events import CloseConnection
+from wsproto.events import Event as FrameEvent
 
 PATIENCE = 100.0
 """Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
@@ -183,6 +190,20 @@ class _Http1(H11Protocol):
             request = h11.Request(method=request.method, target=request.target, headers=kept, http_version=request.http_version)
         await super()._create_stream(request)
 
+    async def stream_send(self, event: StreamEvent) -> None:
+        websocket = self.stream
+        if isinstance(websocket, WSStream):
+            if isinstance(event, Response) and event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                websocket.connection = _Frames(ConnectionType.SERVER)
+            elif isinstance(event, StreamClosed) and websocket.handshake.accepted and isinstance(websocket.connection, _Frames):
+                await self._name_broken_rule(websocket.connection)
+        await super().stream_send(event)
+
+    async def _name_broken_rule(self, frames: "_Frames") -> None:
+        """Close with the code of the rule that the client broke, where Hypercorn would just hang up."""
+        if frames.broken is not None and frames.state is WebSocketState.OPEN:
+            await self.send(RawData(frames.send(frames.broken)))
+
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         try:
             data = self.connection.send(event)
@@ -194,6 +215,18 @@ class _Http1(H11Protocol):
         if self._held and not isinstance(event, h11.Response):
             data, self._held = self._held, b""
             await self.send(RawData(data))
+
+
+class _Frames(WebSocketFrames):
+    """The frames of one WebSocket; remembers how a client broke their rules (RFC 6455, section 7.4.1)."""
+
+    broken: CloseConnection | None = None
+
+    def events(self) -> Generator[FrameEvent, None, None]:
+        for event in super().events():
+            if isinstance(event, CloseConnection) and self.state is WebSocketState.OPEN:
+                self.broken = event
+            yield event
 
 
 class _Tasks(TaskGroup):

@@ -28,7 +28,7 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PATIENCE_S = 60
 # The tests send more than any client may.
 UNLIMITED = {"IBACTORS_RATE_PER_KEY": "off", "IBACTORS_LOGIN_ATTEMPTS": "1000", "IBACTORS_LOG_FORMAT": "json"}
-_URL = re.compile(r"ibactors demo: (http://\S+)")
+_URL = re.compile(r"ibactors demo: (http://[^/\s]+)")
 
 
 def main() -> int:

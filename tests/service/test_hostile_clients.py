@@ -16,8 +16,8 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = Tru
     head = bytes([(0x80 if final else 0) | opcode])
     length = len(payload)
     mask_bit = 0x80 if masked else 0
-    size = bytes([mask_bit | length]) if length < 126 else bytes([mask_bit | 127]) + length.to_bytes(8, "big")
-    return head + size + (b"\0\0\0\0" if masked else b"") + payload
+    size, rest = (length, b"") if length < 126 else (126, length.to_bytes(2, "big")) if length < 65536 else (127, length.to_bytes(8, "big"))
+    return head + bytes([mask_bit | size]) + rest + (b"\0\0\0\0" if masked else b"") + payload
 
 
 HOSTILE = {
