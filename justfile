@@ -47,6 +47,20 @@ browser *args:
 screenshots:
     python tests/browser/run.py screenshots
 
+# the REST contract: schemathesis with all its checks, without keys and with them (in an environment of its own, .contract): [--minutes 1] [--seed N]
+contract *args:
+    sh tests/environment.sh .contract tests/contract/requirements.txt
+    python tests/contract/run.py "$@"
+
+# known holes in dependencies and secrets in the repository (in an environment of its own, .audit)
+audit:
+    sh tests/environment.sh .audit tests/audit/requirements.txt
+    python tests/audit/run.py
+
+# 10,000 connections; 1,000 idle WebSockets and 200 slow clients beside one that asks for quotes
+siege *args:
+    python -m pytest -m slow tests/service/test_siege.py "$@"
+
 # the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
 chaos *args:
     python -m chaos "$@"
@@ -84,7 +98,7 @@ bench *args:
     python benchmarks/service/run.py "$@"
 
 # everything CI runs
-ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz browser image-test
+ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz browser image-test audit
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:
