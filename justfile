@@ -57,10 +57,6 @@ audit:
     sh tests/environment.sh .audit tests/audit/requirements.txt
     python tests/audit/run.py
 
-# 10,000 connections; 1,000 idle WebSockets and 200 slow clients beside one that asks for quotes
-siege *args:
-    python -m pytest -m slow tests/service/test_siege.py "$@"
-
 # the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
 chaos *args:
     python -m chaos "$@"

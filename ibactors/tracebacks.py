@@ -25,7 +25,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call; `folded` tells which frames between the previous one and this one are left out."""
 
     file: str
-    line: int
+    line: int | None
     function: str
     code: str = ""
     folded: str = ""

@@ -32,9 +32,8 @@ def holes() -> list[str]:
     for lock in LOCKS:
         result = run("pip-audit", "--requirement", lock, "--disable-pip", "--no-deps", "--format", "json", "--progress-spinner", "off")
         if not result.stdout.startswith("{"):
-            say(
-                f"audit: {lock} was NOT audited, the vulnerability data cannot be reached: {(result.stderr.splitlines() or ['no answer'])[-1]}"
-            )
+            why = (result.stderr.splitlines() or ["no answer"])[-1]
+            say(f"audit: {lock} was NOT audited: {why}")
             continue
         packages = json.loads(result.stdout)["dependencies"]
         skipped = [package["name"] for package in packages if "skip_reason" in package]
