@@ -20,6 +20,8 @@ PACKAGES = {
 DOCKER = "/usr/bin/docker"
 """Debian's client: it has BuildKit built in."""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv", "libharfbuzz0b")
+"""The last one is for Debian's Java, in the gateway's stand-in; the Java that IB's installer brings has it inside."""
 BASE_IMAGE = "ibactors-base:test"
 START_S = 30.0
 JAVA = {"/usr/lib/jvm/java-17-openjdk-amd64/bin/jlink": "openjdk-17-jdk-headless"}
@@ -79,13 +81,13 @@ def _wait_for(socket: Path, engine: subprocess.Popen[bytes], log: Path) -> None:
 
 def base_tar(cache: Path) -> Path:
     """A stand-in for python:3.x-slim made from Debian's packages; kept in *cache*, as it takes most of a minute."""
-    tar = cache / "base.tar"
+    tar = cache / f"base-{'-'.join(BASE_PACKAGES)}.tar"
     if not tar.exists():
         cache.mkdir(parents=True, exist_ok=True)
         part = tar.with_suffix(".part.tar")
         subprocess.run(
             [
-                *("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates,python3,python3-venv"),
+                *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}"),
                 f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES}",
                 *("bookworm", part),
             ],
