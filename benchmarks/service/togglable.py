@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from ibactors import cli, service
+from ibactors import cli, programs, service
 from ibactors.actors.kernel import Status
 from ibactors.config import Settings
 from ibactors.meters import Meters
@@ -45,5 +45,5 @@ async def run_service(settings: Settings, **named: Any) -> None:
 
 
 if __name__ == "__main__":
-    cli.run_service = run_service  # type: ignore[attr-defined]
+    programs.run_service = run_service  # type: ignore[attr-defined]
     cli.main(sys.argv[1:])

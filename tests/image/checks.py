@@ -27,6 +27,7 @@ UID = 10001
 SCOPES = ("read", "stream", "login", "admin")
 STOP_S = 30.0
 COMMAND_S = 180
+LOG_LINES = "120"
 CONTROL_PORT = SIMULATOR_PORT + 1
 
 
@@ -81,7 +82,7 @@ class Host:
     def logs(self) -> str:
         """The end of every container's log."""
         names = self.run("ps", "--all", "--format", "{{.Names}}").split()
-        return "".join(f"--- {name}\n{_output([*self.docker, 'logs', '--tail', '40', name])}" for name in names)
+        return "".join(f"--- {name}\n{_output([*self.docker, 'logs', '--tail', LOG_LINES, name])}" for name in names)
 
     def clean_up(self) -> None:
         """No container and no volume is left for the next check."""
@@ -304,4 +305,4 @@ def _output(command: list[str], environment: dict[str, str] | None = None) -> st
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_S)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)} failed: {done.stdout[-1000:]}{done.stderr[-2000:]}")
-    return done.stdout + (done.stderr if command[-2:-1] == ["40"] else "")
+    return done.stdout + (done.stderr if command[-2:-1] == [LOG_LINES] else "")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors import cli, service
+from ibactors import cli, programs, service
 from ibactors.bridge.lines import LineListener
 from ibactors.bridge.session import Session, SessionSettings, run_session
 from ibactors.model import ContractInfo, Instrument, Quote
@@ -72,5 +72,5 @@ async def run_faulty_session(settings: SessionSettings, *, task_status: trio.Tas
 
 
 if __name__ == "__main__":
-    cli.run_service = partial(service.run_service, run=run_faulty_session)  # type: ignore[attr-defined]
+    programs.run_service = partial(service.run_service, run=run_faulty_session)  # type: ignore[attr-defined]
     cli.main(sys.argv[1:])

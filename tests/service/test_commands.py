@@ -65,7 +65,7 @@ async def command(*arguments: str, **environment: str) -> AsyncIterator[Process]
 
 async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
     async with command("demo", "--port", "0") as demo:
-        url = (await demo.until(r"ibactors demo: (http://\S+)"))[1]
+        url = (await demo.until(r"ibactors demo: (http://[^/\s]+)"))[1]
         await demo.until("Stop with Ctrl-C")
         async with httpx.AsyncClient(base_url=url) as client:
             assert (await client.get("/market/quote/AAPL")).json()["bid"] > 0
@@ -195,7 +195,7 @@ async def test_secret_file_that_is_missing_is_one_clear_line(tmp_path: Path) -> 
 
 async def test_tasks_prints_the_tree_of_a_running_service() -> None:
     async with command("demo", "--port", "0") as demo:
-        url = (await demo.until(r"ibactors demo: (http://\S+)"))[1]
+        url = (await demo.until(r"ibactors demo: (http://[^/\s]+)"))[1]
         await demo.until("Stop with Ctrl-C")
         port = url.rsplit(":", 1)[1]
         async with command("tasks", PORT=port) as tasks:

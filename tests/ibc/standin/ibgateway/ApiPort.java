@@ -34,11 +34,20 @@ final class ApiPort {
 
     private void serve() throws IOException {
         while (true) {
-            Socket client = server.accept();
-            Socket gateway = new Socket(InetAddress.getLoopbackAddress(), simulator);
-            start(() -> copy(client, gateway));
-            start(() -> copy(gateway, client));
+            relay(server.accept());
         }
+    }
+
+    private void relay(Socket client) throws IOException {
+        Socket gateway;
+        try {
+            gateway = new Socket(InetAddress.getLoopbackAddress(), simulator);
+        } catch (IOException notThereYet) {
+            client.close();
+            return;
+        }
+        start(() -> copy(client, gateway));
+        start(() -> copy(gateway, client));
     }
 
     private static void copy(Socket from, Socket to) throws IOException {
