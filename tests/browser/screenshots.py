@@ -10,7 +10,7 @@ from typing import Any
 
 from demo import Demo
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 1010}}
@@ -31,7 +31,7 @@ def main() -> None:
         shoot(phone, "page-phone")
         demo.control("refuse 30")
         light.wait_for_selector("#session[data-tone=bad]")
-        light.wait_for_function("document.querySelector('#session-detail').textContent.includes('Nothing listens')")
+        expect(light.locator("#session-detail")).to_contain_text("Nothing listens", timeout=30_000)
         time.sleep(2)
         shoot(light, "page-stale")
         browser.close()
