@@ -28,6 +28,8 @@ SCOPES = ("read", "stream", "login", "admin")
 STOP_S = 30.0
 COMMAND_S = 180
 LOG_LINES = "120"
+GATEWAY_IMAGE = "ibactors:stable"
+"""As build.sh tags it."""
 CONTROL_PORT = SIMULATOR_PORT + 1
 
 
@@ -94,7 +96,7 @@ class Host:
         return [*self.compose, "--project-directory", str(self.project), "--profile", profile]
 
     def _environment(self) -> dict[str, str]:
-        return os.environ | {"DOCKER_HOST": self.docker[-1]}
+        return os.environ | {"DOCKER_HOST": self.docker[-1], "IBACTORS_IMAGE": GATEWAY_IMAGE}
 
 
 def demo_profile_serves(host: Host) -> str:
@@ -188,7 +190,7 @@ def a_killed_gateway_comes_back(host: Host) -> str:
 
 def a_login_over_http_reaches_the_gateway(host: Host) -> str:
     options = ("--read-only", "--tmpfs=/tmp", "--cap-drop", "ALL", "--publish", "127.0.0.1:8000:8000")
-    host.run("run", "--detach", "--name", "plain", *options, "--env", "IBACTORS_ALLOW_ANONYMOUS=1", "ibactors:gateway")
+    host.run("run", "--detach", "--name", "plain", *options, "--env", "IBACTORS_ALLOW_ANONYMOUS=1", GATEWAY_IMAGE)
     _simulate_behind(host, "plain")
     _wait_until(_answers, 30, "nothing answers")
     began = time.monotonic()

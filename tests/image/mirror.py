@@ -19,6 +19,7 @@ from pathlib import Path
 import engine
 
 STANDIN = Path(__file__).parent.parent / "ibc" / "standin"
+VERSION = "10.37.1z"
 SIMULATOR_PORT = 14002
 """Where the stand-in finds the simulator, once it is logged in."""
 RECORD = "/var/lib/ibactors/attempts"
@@ -43,6 +44,7 @@ class Installer:
 
     url: str
     sha256: str
+    version_url: str
 
 
 @contextmanager
@@ -52,8 +54,12 @@ def serving(folder: Path) -> Iterator[Installer]:
     handler = partial(_Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
-        yield Installer(url=url, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        here = f"http://127.0.0.1:{server.server_address[1]}"
+        (folder / "version.json").write_text(
+            f'ibgatewaystable_callback({{"buildVersion":"{VERSION}","buildDateTime":"20261101 12:00:00"}});'
+        )
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        yield Installer(url=f"{here}/{path.name}", sha256=digest, version_url=f"{here}/version.json")
         server.shutdown()
 
 

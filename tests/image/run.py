@@ -87,17 +87,23 @@ def lint() -> None:
 
 
 def build(home: Path) -> None:
-    """Both images, with the gateway's installer from a mirror on loopback: a stand-in, as nobody can fetch IB's here."""
+    """Both images by build.sh, with the gateway's installer and version from a mirror on loopback: a stand-in for IB's."""
     base = engine.base_tar(CACHE)
     with engine.running_engine(home, bridged=False) as docker, mirror.serving(CACHE / "mirror") as installer:
         engine.import_base(docker, base)
-        common = ("--network", "host", "--build-arg", f"BASE_IMAGE={engine.BASE_IMAGE}")
         base_mb = _size_mb(docker, engine.BASE_IMAGE)
-        for target in ("api", "gateway"):
+        environment = {
+            "BUILDER": docker[0],
+            "BUILD_OPTIONS": "--network host --progress plain",
+            "DOCKER_HOST": docker[-1],
+            "BASE_IMAGE": engine.BASE_IMAGE,
+            "GATEWAY_VERSION_URL": installer.version_url,
+            "GATEWAY_URL": installer.url,
+            "GATEWAY_SHA256": installer.sha256,
+        }
+        for target, tag in (("api", "ibactors:api"), ("gateway", f"ibactors:{mirror.VERSION}")):
             began = time.monotonic()
-            extra = ("--build-arg", f"GATEWAY_URL={installer.url}", "--build-arg", f"GATEWAY_SHA256={installer.sha256}")
-            tag = f"ibactors:{target}"
-            run([*docker, "build", "--progress=plain", *common, *extra, "--target", target, "--tag", tag, "."], DOCKER_BUILDKIT="1")
+            run(["./build.sh", "stable", "--target", target], **environment)
             size = _size_mb(docker, tag) - base_mb
             say(f"built {tag} in {time.monotonic() - began:.0f} s: {size:.0f} MB over its base of {base_mb:.0f} MB")
             if size > LIMITS_MB.get(target, size):
