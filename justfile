@@ -93,8 +93,9 @@ image-test *args:
 bench *args:
     python benchmarks/service/run.py "$@"
 
-# everything CI runs
 # browser and contract are not in it yet: each failed now and then, without its cause being found
+
+# everything CI runs
 ci: lint type test slow (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz image-test audit
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
