@@ -7,7 +7,7 @@ is sent what is newer.
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import trio
@@ -23,7 +23,7 @@ from ibactors.model import Quote, SessionStatus
 from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import QuotesQuery, instruments_of
-from ibactors.web.operations import Call, Nothing, Operation, Pieces, encode
+from ibactors.web.operations import Answer, Call, Nothing, Operation, Pieces, encode
 from ibactors.web.stream_messages import Message, StatusChange, error_message
 
 PING_S = 15.0
@@ -35,13 +35,15 @@ _PING = b": nothing new\n\n"
 _START = b"retry: 2000\n\n"
 
 
-async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces:
+async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
     system, caller = call.system, request.scope["state"]["caller"]
     if system.streams_open >= system.settings.max_streams:
         raise TooManyStreams(f"{system.streams_open} streams are open, which is as many as may be.")
     if caller.key is not None and len(caller.streams) > system.settings.max_streams_per_key:
         raise TooManyStreams(f"{caller.name!r} has {system.settings.max_streams_per_key} streams already.")
+    if request.method == "HEAD":  # it asks for no events, and would wait for their end
+        return Answer(body=b"", content_type="text/event-stream")
     refs: list[SymbolRef] = []
     for instrument in instruments_of(call.query):
         caller.check_subscriptions(len(refs))
@@ -53,8 +55,8 @@ def _since(last_event_id: str | None) -> datetime | None:
     if not last_event_id:
         return None
     try:
-        return datetime.fromisoformat(last_event_id) - OVERLAP
-    except (ValueError, OverflowError, TypeError):
+        return datetime.fromisoformat(last_event_id).astimezone(UTC) - OVERLAP
+    except (ValueError, OverflowError):
         remedy = "Send the id of the last event as it came, or none."
         raise InvalidRequest("Last-Event-ID is not the id of an event.", field="Last-Event-ID", remedy=remedy) from None
 

@@ -130,6 +130,17 @@ async def test_bad_parameters_are_problems(service: Service, query: str) -> None
     assert problem["hint"]
 
 
+async def test_a_head_request_does_not_wait_for_events(service: Service) -> None:
+    with trio.fail_after(3):
+        response = await service.http.head("/market/stream?symbols=AAPL")
+    assert response.status_code == 200
+
+
+async def test_an_event_id_without_a_zone_is_taken(service: Service) -> None:
+    async with events(service, "AAPL", **{"Last-Event-ID": "2026-01-01T00:00:00"}) as source:
+        await source.expect("quote")
+
+
 async def test_a_bad_event_id_is_a_problem(service: Service) -> None:
     response = await service.http.get("/market/stream?symbols=AAPL", headers={"Last-Event-ID": "yesterday"})
     assert response.status_code == 422

@@ -32,9 +32,9 @@ export class Stream extends EventTarget {
     this.connect();
   }
 
-  // True while what has been delivered is the present state.
+  // True while what has been delivered is the present state. Whoever draws a page that is being put away may ask before we have heard of it.
   get current() {
-    return this.#current;
+    return this.#current && !document.hidden;
   }
 
   get refused() {
