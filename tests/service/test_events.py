@@ -137,6 +137,7 @@ async def test_a_head_request_does_not_wait_for_events(service: Service) -> None
 
 
 async def test_an_event_id_without_a_zone_is_taken(service: Service) -> None:
+    await service.get("/market/quote/AAPL")  # there is a time to compare it with
     async with events(service, "AAPL", **{"Last-Event-ID": "2026-01-01T00:00:00"}) as source:
         await source.expect("quote")
 
