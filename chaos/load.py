@@ -23,8 +23,6 @@ from chaos.wire import HttpClient
 MEMORY_GROWTH_MB = 15.0
 _SETTLE_S = 7.0
 """The service closes idle HTTP connections after 5 s."""
-_LONG_SETTLE_S = 24.0
-"""Hypercorn keeps the task and the socket of a stream that its client has left until its next ping is due, 20 s at most."""
 _SETTLE_LIMIT_S = 30.0
 _STEADY = 4
 """So often in a row, a second apart, counts must agree to be taken."""
@@ -92,7 +90,7 @@ class World:
     async def settled(self, wanted: Resources | None = None, *, deserted: bool = False) -> Resources:
         """Counts with all clients silent, or gone; waits until they are down to what is wanted, but not for ever."""
         self.gate.close(deserted=deserted)
-        await trio.sleep(_SETTLE_S if wanted else _LONG_SETTLE_S)
+        await trio.sleep(_SETTLE_S)
         found, steady = await self.resources(), 0
         with trio.move_on_after(_SETTLE_LIMIT_S):
             while any(x.connected == deserted for x in self.listeners) or steady < _STEADY or (wanted and not _is_back(found, wanted)):

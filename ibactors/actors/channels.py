@@ -99,6 +99,8 @@ class Newest(Generic[K, V]):
     def discard(self, key: K) -> None:
         """Forget an unread value."""
         self._values.pop(key, None)
+        if not self._values:
+            self._all_taken()
 
     async def take(self) -> dict[K, V]:
         """Wait until there is something, then take all of it, in the order of first arrival."""
@@ -111,9 +113,7 @@ class Newest(Generic[K, V]):
             finally:
                 self._filled = None
         values, self._values = self._values, {}
-        if self._taken is not None:
-            self._taken.set()
-            self._taken = None
+        self._all_taken()
         return values
 
     async def taken(self) -> None:
@@ -121,3 +121,8 @@ class Newest(Generic[K, V]):
         if self._values:
             self._taken = self._taken or trio.Event()
             await self._taken.wait()
+
+    def _all_taken(self) -> None:
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None

@@ -110,3 +110,23 @@ async def test_client_that_reads_nothing_does_not_hold_up_the_stop() -> None:
             await service.until("/metrics", lambda response: "\nibactors_slow_reader_skips_total 0.0\n" not in response.text, within=30)
             leaving = trio.current_time()
         assert trio.current_time() - leaving < DEADLINE
+
+
+async def test_client_that_takes_leave_and_hangs_up_with_data_unread_leaves_nothing_behind() -> None:
+    """The answer to its goodbye cannot be written; the stream must hear of its departure all the same."""
+
+    async def visit(service: Service) -> None:
+        with trio.socket.socket() as client:
+            await client.connect(("127.0.0.1", int(service.url.rsplit(":", 1)[1])))
+            await client.send(UPGRADE)
+            assert await client.recv(len(b"HTTP/1.1 101")) == b"HTTP/1.1 101"
+            await client.send(frame(1, b'{"action":"subscribe","symbols":["AAPL","MSFT","TSLA","SPY","QQQ"]}'))
+            await trio.sleep(0.1)
+            await client.send(frame(8, b"\x03\xe8"))
+
+    async with running_service(options=SimulatorOptions(rate=500)) as service:
+        for _ in range(5):
+            async with trio.open_nursery() as nursery:
+                for _ in range(10):
+                    nursery.start_soon(visit, service)
+        await service.until("/debug/tasks", lambda response: "ws:/ws/stream" not in response.text)

@@ -123,7 +123,8 @@ async def test_reader_goes_on_waiting_when_the_only_value_was_discarded():
     assert taken == [{"b": 2}]
 
 
-async def test_writer_can_wait_for_the_reader():
+@pytest.mark.parametrize("go_on", ["take", "discard"])
+async def test_writer_can_wait_for_the_reader(go_on: str):
     newest: Newest[str, int] = Newest()
     await newest.taken()  # nothing to wait for
     newest.put("a", 1)
@@ -137,6 +138,6 @@ async def test_writer_can_wait_for_the_reader():
         nursery.start_soon(write)
         await wait_all_tasks_blocked()
         assert not done.is_set()
-        await newest.take()
+        await newest.take() if go_on == "take" else newest.discard("a")
         await wait_all_tasks_blocked()
         assert done.is_set()
