@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ibactors.config import IBC_ARGUMENTS, Settings
+from ibactors.config import Settings
+from ibactors.config.login import IBC_ARGUMENTS
 from ibactors.login import standin
 
 USER = "demo"

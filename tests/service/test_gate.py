@@ -9,7 +9,8 @@ import pytest
 import structlog
 import trio
 
-from ibactors.config import Network, read_settings
+from ibactors.config import read_settings
+from ibactors.config.access import Network
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
 from ibactors.web import bodies

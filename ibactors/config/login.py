@@ -1,0 +1,91 @@
+"""Who runs the gateway; and if that is ibactors, how it is started, logged in and shown."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from string import Formatter
+
+from ibactors.config.setting import choice, integer, password, seconds, setting, text
+
+LAUNCHER_PLACES = frozenset({"ibc", "gateway", "version", "settings", "ini"})
+IBC_ARGUMENTS = "{version} -g --tws-path={gateway} --tws-settings-path={settings} --ibc-path={ibc} --ibc-ini={ini} --on2fatimeout=exit"
+DEFAULT_LAUNCHER = f"{{ibc}}/scripts/ibcstart.sh {IBC_ARGUMENTS}"
+
+
+def _clock_time(text: str) -> str:
+    if text.lower() == "off":
+        return ""
+    if not re.fullmatch(r"(0?[1-9]|1[0-2]):[0-5][0-9] [AP]M", text.upper()):
+        raise ValueError(text)
+    return text.upper()
+
+
+def _command_line(text: str) -> str:
+    words = shlex.split(text)
+    if not words or any(name not in LAUNCHER_PLACES for word in words for _, name, _, _ in Formatter().parse(word) if name is not None):
+        raise ValueError(text)
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginSettings:
+    """The gateway's program; all but the first only for a managed one."""
+
+    gateway: str = choice(
+        "external",
+        "IBACTORS_GATEWAY",
+        ("external", "managed"),
+        "Who runs the gateway: somebody else, or ibactors, which then can log it in.",
+    )
+    ib_username: str = text("", "IBACTORS_IB_USERNAME", "a user name at IB", "Log in as this user at the start; for a managed gateway.")
+    ib_password: str = password("IBACTORS_IB_PASSWORD", "That user's password; better given as a file.")
+    launcher: str = setting(
+        DEFAULT_LAUNCHER,
+        "IBACTORS_LAUNCHER",
+        "a command line with the places {ibc}, {gateway}, {version}, {settings} and {ini}",
+        _command_line,
+        "What starts the managed gateway.",
+    )
+    ibc_path: str = text("/opt/ibc", "IBACTORS_IBC_PATH", "a folder", "Where IBC is installed.")
+    gateway_path: str = text("/opt/Jts", "IBACTORS_GATEWAY_PATH", "a folder", "Where IB Gateway is installed; it has a folder `ibgateway`.")
+    gateway_version: str = text(
+        "", "IBACTORS_GATEWAY_VERSION", "digits such as 1037", "Which of the gateways there; the newest when not set."
+    )
+    state_path: str = text(
+        "~/.local/state/ibactors", "IBACTORS_STATE_PATH", "a folder", "Where the managed gateway keeps its settings, one folder an account."
+    )
+    two_factor_device: str = text("", "IBACTORS_TWO_FACTOR_DEVICE", "a name", "The device for the second factor, if the user has several.")
+    two_factor_timeout: float = seconds(
+        180.0, "IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", 1, 600, "How long the second factor may wait for its approval."
+    )
+    login_timeout: float = seconds(
+        120.0, "IBACTORS_LOGIN_TIMEOUT_SECONDS", 1, 3600, "How long each other step of a login may take: start, login, API."
+    )
+    existing_session: str = choice(
+        "primary",
+        "IBACTORS_EXISTING_SESSION",
+        ("primary", "primaryoverride", "secondary"),
+        "What to do when the user is logged in elsewhere.",
+    )
+    auto_restart: str = setting(
+        "11:45 PM",
+        "IBACTORS_AUTO_RESTART",
+        "a time such as 11:45 PM, or off",
+        _clock_time,
+        "When the gateway restarts itself each day without a new login; off: it logs off.",
+    )
+    read_only_api: str = choice("yes", "IBACTORS_READ_ONLY_API", ("yes", "no"), "Whether the gateway refuses orders.")
+    command_port: int = integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC takes the command to stop.")
+    stop_timeout: float = seconds(20.0, "IBACTORS_STOP_TIMEOUT_SECONDS", 0.1, 300, "How long the gateway may take to log out and end.")
+    launcher_restart: float = seconds(
+        5.0,
+        "IBACTORS_LAUNCHER_RESTART_SECONDS",
+        0.1,
+        3600,
+        "Pause before the first restart of a gateway that ended; later ones are longer.",
+    )
+    login_rules: str = text("", "IBACTORS_LOGIN_RULES", "a TOML file", "Rules for the launcher's output that go before the built-in ones.")
+    display: str = text("", "IBACTORS_DISPLAY", "a display such as :1, or none", "The X display of the gateway; its own Xvfb when not set.")
+    vnc_password: str = password("IBACTORS_VNC_PASSWORD", "Show the gateway's own Xvfb by VNC, whose passwords have 8 characters at most.")
+    vnc_port: int = integer(5900, "IBACTORS_VNC_PORT", 1, 65535, "Port of the VNC server.")
+    vnc_host: str = text("127.0.0.1", "IBACTORS_VNC_HOST", "an address", "Address of the VNC server.")

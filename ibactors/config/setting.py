@@ -1,0 +1,92 @@
+"""How one setting is declared: a dataclass field that knows its variable, the form it accepts, how it is read and what it means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from ibactors.limits import Rate, read_rate
+from ibactors.login.ini import check_credential
+
+T = TypeVar("T")
+S = TypeVar("S", bound=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a field says of itself."""
+
+    variable: str
+    default: object
+    form: str
+    """What is accepted, in words that stand behind "must be"."""
+    read: Callable[[str], Any]
+    """Raises ValueError for what is not of that form, or InvalidRequest to say more."""
+    meaning: str
+    secret: bool
+
+
+def setting(default: T, variable: str, form: str, read: Callable[[str], Any], meaning: str, *, secret: bool = False) -> T:
+    """Declare a field that is read from *variable*. A secret is shown nowhere."""
+    declared = Declaration(variable=variable, default=default, form=form, read=read, meaning=meaning, secret=secret)
+    value: T = field(default=default, repr=not secret, metadata={Declaration: declared})
+    return value
+
+
+def declarations(settings: type) -> dict[str, Declaration]:
+    """All of a class, by the name of their field."""
+    return {one.name: one.metadata[Declaration] for one in fields(settings)}
+
+
+def number(text: str, kind: type[int] | type[float], low: float, high: float) -> float:
+    """Read a number within its bounds; NaN is in none. Raises ValueError."""
+    value = kind(text)
+    if not low <= value <= high:
+        raise ValueError(text)
+    return value
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read what stands between commas or blanks."""
+    return tuple(text.replace(",", " ").split())
+
+
+def integer(default: int, variable: str, low: int, high: int, meaning: str) -> int:
+    """Declare a whole number within its bounds."""
+    return setting(default, variable, f"a whole number from {low} to {high}", lambda text: number(text, int, low, high), meaning)
+
+
+def optional_port(variable: str, low: int, meaning: str) -> int | None:
+    """Declare a port that need not be set."""
+    return setting(None, variable, f"a whole number from {low} to 65535", lambda text: number(text, int, low, 65535), meaning)
+
+
+def seconds(default: float, variable: str, low: float, high: float, meaning: str) -> float:
+    """Declare a time in seconds within its bounds."""
+    form = f"seconds, from {low:g} to {high:g}"
+    return setting(default, variable, form, lambda text: number(text, float, low, high), meaning)
+
+
+def choice(default: S, variable: str, choices: tuple[S, ...], meaning: str) -> S:
+    """Declare one of several words, in whatever case it is written."""
+    known: list[str] = list(choices)
+    return setting(default, variable, " or ".join(choices), lambda text: choices[known.index(text.lower())], meaning)
+
+
+def text(default: str, variable: str, form: str, meaning: str) -> str:
+    """Declare a text that is taken as it is."""
+    return setting(default, variable, form, str, meaning)
+
+
+def rate(default: Rate | None, variable: str, meaning: str) -> Rate | None:
+    """Declare a rate of requests; None is no limit."""
+    return setting(default, variable, "requests a second such as 50, with a burst as 50:200, or off", read_rate, meaning)
+
+
+def password(variable: str, meaning: str) -> str:
+    """Declare a password, as the gateway's programs can be given one."""
+
+    def read(found: str) -> str:
+        check_credential("password", found)
+        return found
+
+    return setting("", variable, "a password", read, meaning, secret=True)
