@@ -213,7 +213,7 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     app, table = create_app(system), RouteTable(ROUTES)
     gate = partial(Gate, app, table, system.access, system.settings, system.audit, logins_begun=lambda: system.gateway.logins.value.attempt)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
-    async with trio.open_nursery() as nursery:
+    async with system.flusher.running(), trio.open_nursery() as nursery:
         start = partial(serve, config=config, stop=system.stop, seats=seats)
         await nursery.start(partial(start, gate(), listener=listener, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:

@@ -16,6 +16,7 @@ from ibactors.meters import Meters
 from ibactors.watch import Watch
 from ibactors.web.access import Access
 from ibactors.web.audit import Audit
+from ibactors.web.flusher import Flusher
 from ibactors.web.tls import Certificate
 
 
@@ -48,6 +49,8 @@ class System:
     """WebSocket streams opened so far; numbers their tasks."""
     streams_open: int = 0
     """WebSocket streams open now."""
+    flusher: Flusher = field(default_factory=Flusher)
+    """Writes to the clients of the stream."""
     meters: Meters = field(default_factory=Meters)
     watch: Watch | None = None
     """Watches the event loop; None when the settings turn it off."""

@@ -4,7 +4,7 @@ Ticks and states are never queued: a reader that is late gets the newest value a
 within one trio run; their methods that do not wait may also be called from an asyncio callback of the bridge.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -71,16 +71,15 @@ class Topic(Generic[T]):
 class Newest(Generic[K, V]):
     """A channel that holds one value a key: a newer one replaces it, the writer never waits, memory never grows.
 
-    *on_skip* is called for each value that is replaced before it was taken.
+    *on_skip* is called for each value that is replaced before it was taken, *on_filled* when something comes where there was nothing.
     """
 
-    def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_skip: Callable[[], None] = lambda: None, on_filled: Callable[[], None] = lambda: None) -> None:
         self._on_skip = on_skip
+        self._on_filled = on_filled
         self._values: dict[K, V] = {}
         self._filled: trio.Event | None = None
         """What a reader waits for; None while none does."""
-        self._taken: trio.Event | None = None
-        """The same for a writer."""
 
     def __len__(self) -> int:
         return len(self._values)
@@ -92,18 +91,29 @@ class Newest(Generic[K, V]):
         """Store *value* in place of an unread older one."""
         if key in self._values:
             self._on_skip()
+        elif not self._values:
+            self._on_filled()
+            if self._filled is not None:
+                self._filled.set()
         self._values[key] = value
-        if self._filled is not None:
-            self._filled.set()
+
+    def put_back(self, values: Mapping[K, V]) -> None:
+        """Store what was taken in vain, before what has come since; a newer value has replaced it."""
+        for _ in values.keys() & self._values.keys():
+            self._on_skip()
+        self._values = {**values, **self._values}
 
     def discard(self, key: K) -> None:
         """Forget an unread value."""
         self._values.pop(key, None)
-        if not self._values:
-            self._all_taken()
+
+    def drain(self) -> dict[K, V]:
+        """Take all there is, in the order of first arrival."""
+        values, self._values = self._values, {}
+        return values
 
     async def take(self) -> dict[K, V]:
-        """Wait until there is something, then take all of it, in the order of first arrival."""
+        """Wait until there is something, then take all of it."""
         if self._values:
             await trio.lowlevel.checkpoint()
         while not self._values:
@@ -112,17 +122,4 @@ class Newest(Generic[K, V]):
                 await self._filled.wait()
             finally:
                 self._filled = None
-        values, self._values = self._values, {}
-        self._all_taken()
-        return values
-
-    async def taken(self) -> None:
-        """Wait until what is unread now has been taken; for a writer that must not run ahead of the reader."""
-        if self._values:
-            self._taken = self._taken or trio.Event()
-            await self._taken.wait()
-
-    def _all_taken(self) -> None:
-        if self._taken is not None:
-            self._taken.set()
-            self._taken = None
+        return self.drain()

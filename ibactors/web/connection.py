@@ -7,13 +7,13 @@ It stands in place of Hypercorn's `TCPServer`, for what a service with many stre
 - A connection that is to be closed is closed, also when the task that answered is cancelled in this moment, as Quart-Trio's is. What the
   client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
 - A write has a deadline, so that a client that takes nothing holds no task for ever.
-- Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`send_frames`).
+- Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`take_frames`).
 - HTTP/2 is not spoken, and messages of WebSockets are not compressed: one small frame could unpack to a thousand times its size.
 """
 
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from socket import SHUT_WR
@@ -61,6 +61,8 @@ class Connection:
         self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         self._reading = trio.CancelScope()
         self._sending = trio.Lock()
+        self._unwritten = b""
+        """The rest of a frame of which the socket has taken a part."""
         self._write_scope = trio.CancelScope()
         self._last_write = float("inf")
         self._idle = True
@@ -92,29 +94,49 @@ class Connection:
         if self._idle:
             self._reading.cancel(reason="the service stops")
 
-    async def send_frames(self, frames: bytes) -> None:
-        """Send whole WebSocket frames; without effect once the closing handshake has begun.
+    @property
+    def blocked(self) -> bool:
+        """Whether something is being written, or waits to be: no frames can be taken now."""
+        return bool(self._unwritten) or self._sending.locked()
 
-        What the socket takes at once costs one system call and no turn of the event loop: the caller must yield elsewhere.
+    def take_frames(self, frames: Sequence[bytes]) -> int:
+        """Take whole WebSocket frames without waiting, while not `blocked`; how many, at least one.
+
+        A frame that the socket took a part of is completed before anything else is written; those after it are not taken. Once the closing
+        handshake has begun all are taken, and none is written.
         """
-        try:
-            self._sending.acquire_nowait()
-        except trio.WouldBlock:
-            await self._sending.acquire()
-        try:
+        if not self._websocket_is_open():
+            return len(frames)
+        data = b"".join(frames)
+        if not isinstance(self._stream, trio.SocketStream):
+            self._unwritten = data  # TLS: what a socket will take is not known before it is encrypted
+            return len(frames)
+        written = self._write_at_once(data)
+        if written == len(data):
+            return len(frames)
+        end = 0
+        for count, frame in enumerate(frames, 1):
+            end += len(frame)
+            if end > written:
+                self._unwritten = data[written:end]
+                return count
+        raise AssertionError("the socket took more than it was given")
+
+    async def unblocked(self) -> None:
+        """Wait until all that was taken is written, or the connection ends."""
+        async with self._sending:
+            await self._write(b"")
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole WebSocket frames; without effect once the closing handshake has begun."""
+        async with self._sending:
             if self._websocket_is_open():
-                taken = self._write_at_once(frames)
-                if taken < len(frames):
-                    await self._write(frames[taken:])
-        finally:
-            self._sending.release()
+                await self._write(frames)
 
     def _write_at_once(self, data: bytes) -> int:
         """Write what the socket takes without waiting; how many octets that were. An error shows in the next write that waits."""
-        if not isinstance(self._stream, trio.SocketStream):
-            return 0  # TLS
         try:
-            return os.write(self._stream.socket.fileno(), data)
+            return os.write(self._socket.fileno(), data)
         except OSError:
             return 0
 
@@ -164,7 +186,8 @@ class Connection:
                 self._socket.shutdown(SHUT_WR)
 
     async def _write(self, data: bytes) -> None:
-        """Write all of it, whoever is cancelled meanwhile: half a frame would garble all that follows."""
+        """Write all of it, after what is unwritten, whoever is cancelled meanwhile: half a frame would garble all that follows."""
+        data, self._unwritten = self._unwritten + data, b""
         deadline = min(trio.current_time() + PATIENCE, self._last_write)
         with trio.CancelScope(deadline=deadline, shield=True) as self._write_scope:
             try:
@@ -231,7 +254,7 @@ class _Frames(WebSocketFrames):
 
 
 class _Tasks(TaskGroup):
-    """The tasks of one connection; the application finds the connection in the scope of a WebSocket over HTTP/1.
+    """The tasks of one connection; the application finds the connection in the scope of a WebSocket.
 
     Hypercorn puts the news that the client is gone into the queue of its messages. There it is lost when the task that brings it is
     cancelled, and it waits for ever when the queue is full and the application has ended. Here it is the end of the queue.
@@ -244,7 +267,7 @@ class _Tasks(TaskGroup):
     async def spawn_app(
         self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        if scope["type"] == "websocket" and scope["http_version"] == "1.1":
+        if scope["type"] == "websocket":
             scope["extensions"]["ibactors.connection"] = self._connection  # type: ignore[assignment]
         inbox = _Inbox(config.max_app_queue_size)
 

@@ -7,6 +7,7 @@ been sent, so that a client that only talks cannot grow memory.
 
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import parse_qs
 
 import msgspec
 import trio
@@ -36,7 +37,7 @@ from ibactors.web.stream_messages import (
     id_of,
     symbols_of,
 )
-from ibactors.web.stream_sender import PING_INTERVAL, Sender, Subscription
+from ibactors.web.stream_sender import PING_INTERVAL, Sender, Subscription, Wire
 
 GOING_AWAY, NOT_TEXT, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1011, 1013
 
@@ -70,7 +71,9 @@ class _Client:
         self._send = send
         self._caller: Caller = scope["state"]["caller"]  # the gate put it there
         self._subscriptions: dict[Instrument, Subscription] = {}
-        self._sender = Sender(system.meters, scope, send)
+        batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
+        wire: Wire = scope["extensions"]["ibactors.connection"]  # type: ignore[assignment]  # our server put it there
+        self._sender = Sender(system.meters, wire, system.flusher, batch=batch)
         self._account = AccountChannel(system, self._caller, self._sender)
 
     @property
@@ -138,7 +141,7 @@ class _Client:
                 await self._act(validated(Command, lambda text=text: msgspec.json.decode(text, type=Command)))  # type: ignore[misc]
             except InvalidRequest as exc:
                 self._sender.answer(error_message(exc, message_id=id_of(text)))
-            await self._sender.taken()
+            await self._sender.answered()
 
     async def _act(self, command: Command) -> None:
         match command.action:

@@ -1,24 +1,25 @@
-"""The sending side of one client of /ws/stream: one place a symbol, and a task that writes what is new.
+"""The sending side of one client of /ws/stream: one place a symbol, and what is new there written as soon as the socket takes it.
 
 A reader that is slow gets the newest quote and skips the rest, never delays anybody and never grows memory: a newer value takes the place
-of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients, through the
-`Connection` below ASGI; without one (HTTP/2) messages are sent the ASGI way.
+of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients. The writing is the
+`Flusher`'s, one task for all clients, as long as sockets take what they are given; a client whose socket is full, or that wants its quotes
+at intervals, is served by a task of its own until there is nothing left to wait for.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
-from urllib.parse import parse_qs
 
 import trio
-from hypercorn.typing import ASGISendCallable, WebsocketScope
 
 from ibactors.actors.channels import Newest
 from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded, text_frame
 from ibactors.meters import Meters
 from ibactors.model import AccountStale, Stale
+from ibactors.web.flusher import Flusher
 from ibactors.web.stream_messages import Message
 
 CHUNK = 32 * 1024
@@ -35,6 +36,16 @@ class Wire(Protocol):
 
     heard_at: float
     """When the client last sent anything, in `trio.current_time()` seconds."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something is being written, or waits to be: nothing more can be taken now."""
+
+    def take_frames(self, frames: Sequence[bytes]) -> int:
+        """Take whole WebSocket frames without waiting, while not `blocked`; how many were taken, in part or whole."""
+
+    async def unblocked(self) -> None:
+        """Wait until all that was taken is written."""
 
     async def send_frames(self, frames: bytes) -> None:
         """Send whole WebSocket frames."""
@@ -63,31 +74,47 @@ _Item = _Message | Failed | None
 class _Chunk:
     """What is written at once."""
 
+    keys: list[Hashable] = field(default_factory=list)
     messages: list[_Message] = field(default_factory=list)
     size: int = 0
-    delayed: bool = False
+    special: bool = False
+    """Whether there are answers in it, or quotes that are wanted at intervals."""
+    left: dict[Hashable, _Item] = field(default_factory=dict)
+    """Items for which there was no room."""
 
 
 class Sender:
     """What is on its way to one client."""
 
-    def __init__(self, meters: Meters, scope: WebsocketScope, send: ASGISendCallable) -> None:
+    def __init__(self, meters: Meters, wire: Wire, flusher: Flusher, *, batch: bool) -> None:
         self._meters = meters
-        self._send = send
-        self._wire: Wire | None = scope["extensions"].get("ibactors.connection")  # type: ignore[assignment]
-        self._batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
-        self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped)
+        self._wire = wire
+        self._flusher = flusher
+        self._batch = batch
+        self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped, on_filled=self._filled)
         self._held: dict[Subscription, _Message] = {}
         self._answers = 0
+        self._unsent_answers = 0
+        self._answered = trio.Event()
+        self._awaited = False
+        """Whether somebody, flusher or own task, is going to look at the outbox anyway."""
+        self._called = trio.Event()
+        """Set to have the own task look."""
+        self._looks_at = math.inf
+        """When the own task looks without being called."""
+        self._error: Exception | None = None
         self.put = self._outbox.put
         """Take a value of a key, usually a `Subscription`, in place of an unsent older one."""
-        self.taken = self._outbox.taken
-        """Wait until what is unsent now is being sent."""
 
     def answer(self, message: Message) -> None:
         """Take a message that no other replaces."""
-        self._answers += 1
-        self.put(self._answers, Encoded(message))
+        self.put(self._answer_key(), Encoded(message))
+
+    async def answered(self) -> None:
+        """Wait until no answer is unsent; for a reader that must not run ahead."""
+        if self._unsent_answers:
+            self._answered = trio.Event()
+            await self._answered.wait()
 
     def forget(self, subscription: Subscription) -> None:
         """Send nothing more of it."""
@@ -95,75 +122,118 @@ class Sender:
         self._outbox.discard(subscription)
         self._held.pop(subscription, None)
 
-    async def run(self) -> NoReturn:
-        """Send what comes."""
-        while True:
-            chunk = _Chunk()
-            for key, item in (await self._next_items()).items():
-                # A write may take a while: what has a successor by now, such as `stale`, must not be shown any more.
-                if key in self._outbox:
-                    self._meters.skipped()
-                    continue
-                for message in self._messages(key, item):
-                    chunk.messages.append(message)
-                    chunk.size += len(message.frame)
-                    chunk.delayed |= isinstance(key, Subscription) and key.interval > 0
-                if chunk.size > CHUNK:
-                    await self._write(chunk)
-                    chunk = _Chunk()
-            if chunk.messages:
-                await self._write(chunk)
-
     async def ping(self) -> bool:
         """Ping the client, to be called every PING_INTERVAL; tells whether it has answered those before."""
-        if self._wire is None:
-            return True
         with trio.move_on_after(PING_INTERVAL / 2):
             await self._wire.send_frames(PING)
         return trio.current_time() < self._wire.heard_at + DEAD_AFTER
 
-    async def _next_items(self) -> dict[Hashable, _Item]:
-        """What is new, or due after an interval."""
-        if not self._held:
-            return await self._outbox.take()
-        items: dict[Hashable, _Item] = {}
-        with trio.move_on_at(min(subscription.next_due for subscription in self._held)):
-            items = await self._outbox.take()
-        present = trio.current_time()
-        for subscription in [held for held in self._held if held.next_due <= present]:
-            items.setdefault(subscription, self._held.pop(subscription))
-        return items
+    async def run(self) -> NoReturn:
+        """Send what the flusher cannot: what a full socket does not take, and what is due later. Raises what `fail` was given."""
+        while True:
+            self._looks_at = min([subscription.next_due for subscription in self._held], default=math.inf)
+            with trio.move_on_at(self._looks_at):
+                await self._called.wait()
+            self._called = trio.Event()
+            if self._error is not None:
+                raise self._error
+            self._awaited = True
+            self._release_due()
+            while not self._write():
+                await self._wire.unblocked()
+            self._awaited = False
 
-    def _messages(self, key: Hashable, item: _Item) -> Iterable[_Message]:
-        if not isinstance(key, Subscription):
-            return (item,) if isinstance(item, Encoded) else ()
-        if not key.active or item is None:
-            return ()  # unsubscribed while the items were waiting
-        if isinstance(item, Failed):
-            return [Encoded(message) for message in key.on_failed(item)]
-        return (item,) if not key.interval or self._is_due(key, item) else ()
-
-    def _is_due(self, subscription: Subscription, update: _Message) -> bool:
-        """Whether an update may go out now; if not, it is held until it may."""
-        self._held.pop(subscription, None)
-        if isinstance(update.value, Stale | AccountStale):
-            return True
-        present = trio.current_time()
-        if present < subscription.next_due:
-            self._held[subscription] = update
-            return False
-        subscription.next_due = present + subscription.interval
-        return True
-
-    async def _write(self, chunk: _Chunk) -> None:
-        if self._wire is None:
-            for text in [_array(chunk)] if self._batch else [message.json for message in chunk.messages]:
-                await self._send({"type": "websocket.send", "bytes": None, "text": text.decode()})
-        elif self._batch:
-            await self._wire.send_frames(text_frame(_array(chunk)))
+    def flush(self) -> None:
+        """Write what is new, as far as that takes no waiting; for the flusher."""
+        if self._write():
+            self._awaited = False
         else:
-            await self._wire.send_frames(b"".join([message.frame for message in chunk.messages]))
-        self._meters.streamed(chunk.messages, delayed=chunk.delayed)
+            self._called.set()
+
+    def fail(self, error: Exception) -> None:
+        """End the client's stream: its `flush` has failed."""
+        self._error = error
+        self._called.set()
+
+    def _filled(self) -> None:
+        if not self._awaited:
+            self._awaited = True
+            self._flusher.call(self)
+
+    def _write(self) -> bool:
+        """Write what the socket takes; tells whether there is nothing left to write."""
+        while self._outbox and not self._wire.blocked:
+            chunk = self._next_chunk()
+            if chunk.messages:
+                frames = [text_frame(_array(chunk))] if self._batch else [message.frame for message in chunk.messages]
+                taken = self._wire.take_frames(frames)
+                self._note(chunk, len(chunk.messages) if self._batch else taken)
+            if chunk.left:
+                self._outbox.put_back(chunk.left)
+        return not self._wire.blocked
+
+    def _next_chunk(self) -> _Chunk:
+        chunk = _Chunk()
+        for key, item in self._outbox.drain().items():
+            if chunk.size > CHUNK:
+                chunk.left[key] = item
+            elif isinstance(item, Encoded) and self._may_go(chunk, key, item):
+                self._add(chunk, key, item)
+            elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
+                for message in key.on_failed(item):
+                    chunk.special = True
+                    self._add(chunk, self._answer_key(), Encoded(message))
+        return chunk
+
+    def _add(self, chunk: _Chunk, key: Hashable, message: _Message) -> None:
+        chunk.keys.append(key)
+        chunk.messages.append(message)
+        chunk.size += len(message.frame)
+
+    def _may_go(self, chunk: _Chunk, key: Hashable, message: _Message) -> bool:
+        """Whether a message may go out now; a quote that may not yet is held until it may."""
+        if not isinstance(key, Subscription):
+            chunk.special = True
+            return True
+        if not key.active:
+            return False  # unsubscribed while the items were waiting
+        if not key.interval:
+            return True
+        chunk.special = True
+        self._held.pop(key, None)
+        if trio.current_time() >= key.next_due or isinstance(message.value, Stale | AccountStale):
+            return True
+        self._held[key] = message
+        if key.next_due < self._looks_at:
+            self._called.set()
+        return False
+
+    def _release_due(self) -> None:
+        present = trio.current_time()
+        due = [subscription for subscription in self._held if subscription.next_due <= present]
+        self._outbox.put_back({subscription: self._held.pop(subscription) for subscription in due})
+
+    def _note(self, chunk: _Chunk, sent: int) -> None:
+        """The first *sent* messages are sent, the others wait on."""
+        delayed = False
+        if chunk.special:
+            present = trio.current_time()
+            for key, message in zip(chunk.keys[:sent], chunk.messages, strict=False):
+                if isinstance(key, Subscription):
+                    delayed |= key.interval > 0
+                    key.next_due = present + key.interval if not isinstance(message.value, Stale | AccountStale) else key.next_due
+                elif isinstance(key, int):
+                    self._unsent_answers -= 1
+            if not self._unsent_answers:
+                self._answered.set()
+        if sent < len(chunk.messages):
+            chunk.left = {**dict(zip(chunk.keys[sent:], chunk.messages[sent:], strict=True)), **chunk.left}
+        self._meters.streamed(chunk.messages[:sent], delayed=delayed)
+
+    def _answer_key(self) -> int:
+        self._answers += 1
+        self._unsent_answers += 1
+        return self._answers
 
 
 def _array(chunk: _Chunk) -> bytes:

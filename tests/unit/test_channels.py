@@ -123,21 +123,26 @@ async def test_reader_goes_on_waiting_when_the_only_value_was_discarded():
     assert taken == [{"b": 2}]
 
 
-@pytest.mark.parametrize("go_on", ["take", "discard"])
-async def test_writer_can_wait_for_the_reader(go_on: str):
-    newest: Newest[str, int] = Newest()
-    await newest.taken()  # nothing to wait for
+async def test_values_put_back_come_first_and_give_way_to_newer_ones():
+    skipped = []
+    newest: Newest[str, int] = Newest(on_skip=lambda: skipped.append(1))
+    for key, value in (("a", 1), ("b", 1)):
+        newest.put(key, value)
+    taken = newest.drain()
+    assert not newest
+    for key, value in (("c", 2), ("a", 2)):
+        newest.put(key, value)
+    newest.put_back(taken)
+    assert list((await newest.take()).items()) == [("a", 2), ("b", 1), ("c", 2)]
+    assert len(skipped) == 1
+
+
+async def test_owner_is_told_when_something_comes_where_there_was_nothing():
+    told = []
+    newest: Newest[str, int] = Newest(on_filled=lambda: told.append(1))
     newest.put("a", 1)
-    done = trio.Event()
-
-    async def write() -> None:
-        await newest.taken()
-        done.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(write)
-        await wait_all_tasks_blocked()
-        assert not done.is_set()
-        await newest.take() if go_on == "take" else newest.discard("a")
-        await wait_all_tasks_blocked()
-        assert done.is_set()
+    newest.put("b", 1)
+    assert len(told) == 1
+    newest.drain()
+    newest.put("a", 1)
+    assert len(told) == 2
