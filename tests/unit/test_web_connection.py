@@ -30,7 +30,7 @@ async def test_frame_that_is_half_written_is_completed_before_anything_else(monk
         nursery.start_soon(connection.send_frames, b"ping")
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(connection.unblocked)
-        with theirs:
+        with ours, theirs:
             while len(received) < len(sent) + len(b"ping"):
                 received += await theirs.recv(65536)
     assert received == sent + b"ping"
