@@ -1,13 +1,17 @@
 """What is said about logins, inside the service and on the wire. Passwords are in no repr, and in nothing that is published."""
 
 import enum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from ibactors.model import Value, whole
 
 AccountType = Literal["paper", "live"]
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_TYPEABLE = whole(f"[^ {_CONTROLS}]([^{_CONTROLS}]*[^ {_CONTROLS}])?")
+_TYPED = "As it is typed at IB: no control characters, and no blank at either end."
 
 
 class LoginPhase(enum.StrEnum):
@@ -69,8 +73,16 @@ class LoginStatus(Value, frozen=True, kw_only=True):
 class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A login at IB; without user name and password those of the settings are meant."""
 
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=whole(r"[^\x00-\x1f\x7f]+"))] | None = None
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=whole(r"[^\x00-\x1f\x7f]+"))] | None = None
+    json_schema: ClassVar[dict[str, object]] = {
+        "anyOf": [
+            {"required": ["username", "password"], "properties": {name: {"type": "string"} for name in ("username", "password")}},
+            {"properties": {name: {"type": "null"} for name in ("username", "password")}},
+        ]
+    }
+    """What it is besides its fields: user name and password come together."""
+
+    username: Annotated[str, msgspec.Meta(max_length=100, pattern=_TYPEABLE, description=_TYPED)] | None = None
+    password: Annotated[str, msgspec.Meta(max_length=200, pattern=_TYPEABLE, description=_TYPED)] | None = None
     account_type: AccountType
 
     def __repr__(self) -> str:

@@ -34,6 +34,12 @@ _MOST_NAMES = 50
 _LONGEST_NAME = 200
 
 
+class ActorInPath(msgspec.Struct, frozen=True):
+    """Which actor."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, description="As `/debug/actors` lists it.", examples=["market"])]
+
+
 class FormatQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In which form."""
 
@@ -136,6 +142,7 @@ OPERATIONS = (
         summary="One actor: last crash with its traceback, handling times by kind of message",
         tag="Debug",
         scope=Scope.ADMIN,
+        named=ActorInPath,
         query=FormatQuery,
         body=Nothing,
         returns=ActorDetail,

@@ -19,12 +19,12 @@ from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
 from ibactors.keys import Scope
 from ibactors.login.model import LoginStatus
-from ibactors.model import Quote, SessionStatus
+from ibactors.model import Quote, SessionStatus, Stale
 from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import QuotesQuery, instruments_of
-from ibactors.web.operations import Answer, Call, Nothing, Operation, Pieces, encode
-from ibactors.web.stream_messages import Message, StatusChange, error_message
+from ibactors.web.operations import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces, encode
+from ibactors.web.stream_messages import Message, StatusChange, StreamError, error_message
 
 PING_S = 15.0
 """Below the idle timeouts of proxies, 30 to 60 s."""
@@ -43,12 +43,12 @@ async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     if caller.key is not None and len(caller.streams) > system.settings.max_streams_per_key:
         raise TooManyStreams(f"{caller.name!r} has {system.settings.max_streams_per_key} streams already.")
     if request.method == "HEAD":  # it asks for no events, and would wait for their end
-        return Answer(body=b"", content_type="text/event-stream")
+        return Answer(body=b"", content_type=EVENT_STREAM)
     refs: list[SymbolRef] = []
     for instrument in instruments_of(call.query):
         caller.check_subscriptions(len(refs))
         refs.append(await system.market.open(instrument, stream=True))
-    return Pieces(body=Events(system, caller, refs, since), content_type="text/event-stream", headers=_HEADERS)
+    return Pieces(body=Events(system, caller, refs, since), content_type=EVENT_STREAM, headers=_HEADERS)
 
 
 def _since(last_event_id: str | None) -> datetime | None:
@@ -148,7 +148,8 @@ OPERATIONS = (
         scope=Scope.STREAM,
         query=QuotesQuery,
         body=Nothing,
-        media_type="text/event-stream",
+        returns=Quote | Stale | StatusChange | StreamError,
+        media_type=EVENT_STREAM,
         problems=(InvalidRequest, NoFreeLine, TooManyStreams, GatewayDisconnected),
         description=(
             "For clients whose proxies cut WebSockets; the events carry the same JSON as the messages of `/ws/stream`. The id of an event "

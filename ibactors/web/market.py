@@ -45,6 +45,7 @@ _PROBLEMS = (
 MAX_SYMBOLS = 100
 
 _SYMBOL = r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"
+_SPACED = f" *{_SYMBOL} *"
 # No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
 SymbolText = Annotated[
     str,
@@ -75,8 +76,19 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class SymbolInPath(msgspec.Struct, frozen=True):
-    """For validation only."""
+    """Which instrument."""
 
+    symbol: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=whole(_SPACED.replace("/", "")),
+            description="IB's symbol. One with a slash cannot stand in a path; take `/market/quotes`.",
+            examples=["AAPL"],
+        ),
+    ]
+
+
+class _Symbol(msgspec.Struct, frozen=True):
     symbol: SymbolText
 
 
@@ -89,7 +101,8 @@ class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fie
             min_length=1,
             max_length=4000,
             description="Symbols, separated by commas; 100 at most.",
-            extra_json_schema={"pattern": f"^ *{_SYMBOL}(, *{_SYMBOL}){{0,{MAX_SYMBOLS - 1}}}$"},
+            examples=["AAPL,MSFT"],
+            extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
         ),
     ]
 
@@ -121,7 +134,7 @@ _DEFAULT_EXCHANGE = {SecType.CASH: "IDEALPRO", SecType.CRYPTO: "PAXOS"}
 
 def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     """The instrument that a request names; raises InvalidRequest for a malformed symbol."""
-    checked = validated(SymbolInPath, lambda: msgspec.convert({"symbol": symbol.strip()}, SymbolInPath))
+    checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol))
     return Instrument(
         symbol=checked.symbol.upper(),
         exchange=(query.exchange or _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")).upper(),
@@ -178,7 +191,7 @@ async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
 
 def instruments_of(query: QuotesQuery) -> list[Instrument]:
     """The instruments of a list of symbols; raises InvalidRequest."""
-    symbols = [symbol.strip() for symbol in query.symbols.split(",")]
+    symbols = query.symbols.split(",")
     if len(symbols) > MAX_SYMBOLS:
         raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
     return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
@@ -211,6 +224,7 @@ OPERATIONS = (
         summary="The newest quote of one instrument",
         tag="Market data",
         scope=Scope.READ,
+        named=SymbolInPath,
         query=QuoteQuery,
         body=Nothing,
         returns=Quote,

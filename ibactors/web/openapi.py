@@ -1,6 +1,5 @@
 """The OpenAPI document, made from the table of operations and the types they name."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 
 from ibactors import __version__
 from ibactors.keys import Scope
-from ibactors.web.operations import Nothing, Operation
+from ibactors.web.operations import EVENT_STREAM, Nothing, Operation
 from ibactors.web.problems import KINDS, MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -32,12 +31,15 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
     types = [kind for operation in table for kind in _types(operation) if kind not in {None, Nothing}]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     _show_decimals_as_numbers(components)
+    for kind in {operation.body for operation in table}:
+        components.get(kind.__name__, {}).update(getattr(kind, "json_schema", {}))
     by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in table:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
-    for operation in table:  # a query is told by its parameters
+    for operation in table:  # these are told by their parameters
         components.pop(operation.query.__name__, None)
+        components.pop(operation.named.__name__, None)
     return {
         "openapi": "3.1.0",
         "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -48,7 +50,7 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
 
 
 def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
-    return (operation.returns, operation.accepted, operation.body, operation.query)
+    return (operation.returns, operation.accepted, operation.body, operation.query, operation.named)
 
 
 def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any], *, secured: bool) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], componen
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_path_parameters(operation.path), *_query_parameters(operation, components)],
+        "parameters": [*_parameters("path", operation.named, components), *_parameters("query", operation.query, components)],
         "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation, keyed=keyed)},
     }
     if secured:
@@ -83,22 +85,15 @@ def _show_decimals_as_numbers(node: Any) -> None:
                 _show_decimals_as_numbers(child)
 
 
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": "AAPL"}
-        for name in re.findall(r"{(\w+)}", path)
-    ]
-
-
-def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
-    if operation.query is Nothing:
+def _parameters(place: str, kind: type, components: dict[str, Any]) -> list[dict[str, Any]]:
+    if kind is Nothing:
         return []
-    schema = components[operation.query.__name__]
+    schema = components[kind.__name__]
     required = schema.get("required", ())
     return [
         {
             "name": name,
-            "in": "query",
+            "in": place,
             "required": name in required,
             "description": field.get("description", ""),
             "schema": {key: value for key, value in field.items() if key != "description"},
@@ -109,7 +104,21 @@ def _query_parameters(operation: Operation[Any, Any], components: dict[str, Any]
 
 def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
     schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
+    if operation.media_type == EVENT_STREAM:
+        schema = _event(schema)
     return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in operation.also}}
+
+
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """One server-sent event that carries JSON."""
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "id": {"type": "string", "description": "For `Last-Event-ID`."},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema},
+        },
+    }
 
 
 def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:

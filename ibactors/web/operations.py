@@ -16,6 +16,8 @@ from ibactors.web.routes import Route
 Q = TypeVar("Q")
 B = TypeVar("B")
 
+EVENT_STREAM = "text/event-stream"
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _FIELD = re.compile(r"at `\$\.?([^`]*)`|field `([^`]+)`")
 
@@ -64,8 +66,10 @@ class Operation(Route, Generic[Q, B]):
     tag: str
     query: type[Q]
     body: type[B]
+    named: type = Nothing
+    """The parameters in the path."""
     returns: Any = None
-    """The type of a 200, or None where it is not JSON."""
+    """The type of a 200, or of the data of each of its events; None where it is not JSON."""
     accepted: Any = None
     """The type of a 202, for what may go on after the answer; its header Location says where to look."""
     media_type: str = "application/json"
