@@ -6,6 +6,7 @@ It stands in place of Hypercorn's `TCPServer`, for what a service with many stre
 - An idle connection is a deadline, not a task that each request stops and starts again.
 - A connection that is to be closed is closed, also when the task that answered is cancelled in this moment, as Quart-Trio's is. What the
   client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
+- An answer that comes before the end of its request says that the connection closes; else the client would send the next one into it.
 - A write has a deadline, so that a client that takes nothing holds no task for ever.
 - Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`take_frames`).
 - HTTP/2 is not spoken, and messages of WebSockets are not compressed: one small frame could unpack to a thousand times its size.
@@ -41,8 +42,8 @@ PATIENCE = 100.0
 """Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
 HANDSHAKE_PATIENCE = 10.0
 """Seconds in which a client must do its part of the TLS handshake."""
-LINGER = 2.0
-"""Seconds for which a closed connection is read on, so that the client gets the last answer."""
+LINGER, LONGEST_LINGER = 2.0, 30.0
+"""Seconds for which a closed connection is read on, so that the client gets the last answer: of silence, and in all."""
 _MAX_RECEIVE = 64 * 1024
 
 
@@ -67,6 +68,7 @@ class Connection:
         self._last_write = float("inf")
         self._idle = True
         self._closing = False
+        self._last_read = float("inf")
         self._protocol: _Http1
 
     async def serve(self) -> None:
@@ -158,7 +160,9 @@ class Connection:
             while True:
                 data = await self._stream.receive_some(_MAX_RECEIVE)
                 self.heard_at = trio.current_time()
-                if not self._closing:
+                if self._closing:
+                    self._linger()
+                else:
                     await self._protocol.handle(RawData(bytes(data)))
                 if not data:
                     break
@@ -181,9 +185,13 @@ class Connection:
     def _close(self) -> None:
         if not self._closing:
             self._closing = True
-            self._reading.deadline = trio.current_time() + LINGER
+            self._last_read = trio.current_time() + LONGEST_LINGER
+            self._linger()
             with suppress(OSError):
                 self._socket.shutdown(SHUT_WR)
+
+    def _linger(self) -> None:
+        self._reading.deadline = min(trio.current_time() + LINGER, self._last_read)
 
     async def _write(self, data: bytes) -> None:
         """Write all of it, after what is unwritten, whoever is cancelled meanwhile: half a frame would garble all that follows."""
@@ -221,6 +229,8 @@ class _Http1(H11Protocol):
                 websocket.connection = _Frames(ConnectionType.SERVER)
             elif isinstance(event, StreamClosed) and websocket.handshake.accepted and isinstance(websocket.connection, _Frames):
                 await self._name_broken_rule(websocket.connection)
+        elif isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
+            event.headers.append((b"connection", b"close"))
         await super().stream_send(event)
 
     async def _name_broken_rule(self, frames: "_Frames") -> None:

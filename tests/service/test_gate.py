@@ -13,7 +13,6 @@ from ibactors.config import read_settings
 from ibactors.config.access import Network
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
-from ibactors.web import bodies
 from tests.conftest import DEADLINE, Service, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, exchange, keyed_service, upgrade
 from tests.service.logins import PASSWORD, managed_service
@@ -175,25 +174,6 @@ async def test_login_that_was_not_tried_does_not_count() -> None:
             assert (await service.http.post("/auth/login", json=LOGIN)).status_code == 409
             assert (await service.http.post("/auth/login", json={})).status_code == 422
             assert (await service.http.post("/auth/login", content=b"{}")).status_code == 415
-
-
-async def test_body_may_have_64_kib(service: Service) -> None:
-    headers = {"Content-Type": "application/json"}
-
-    async def parts(size: int) -> Any:
-        for _ in range(size // 1024):
-            yield b" " * 1024
-
-    for size, status in ((64, 422), (65, 413)):
-        assert (await service.http.post("/auth/login", content=b" " * size * 1024, headers=headers)).status_code == status
-        assert (await service.http.post("/auth/login", content=parts(size * 1024), headers=headers)).status_code == status
-    assert (await service.http.request("GET", "/health", content=b"x" * 70_000)).status_code == 413
-
-
-async def test_body_that_does_not_come_is_a_408(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_PATIENCE", 0.2)
-    head = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
-    assert (await exchange(service, head)).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_large_head_is_a_431(service: Service) -> None:
