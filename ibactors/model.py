@@ -7,6 +7,7 @@ IB's own markers for "no value" (-1 with size 0, DBL_MAX, NaN) never get this fa
 import enum
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,7 @@ def whole(pattern: str) -> str:
     return rf"^{pattern}$(?!\n)"
 
 
+@lru_cache(maxsize=64)  # all lines of one packet, and all trades of one second, have the same
 def rfc3339(seconds: float) -> str:
     """Unix time as text, for example `2026-11-22T14:30:00.123456Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -68,6 +68,7 @@ class Line:
         self._interrupted = False
         self._contract = contract
         self._data_type = MarketDataType.LIVE
+        self._delayed = False
         self._prices: dict[str, float | None] = {}
         self._sizes: dict[str, Number | None] = {}
         self._halted: bool | None = None
@@ -114,11 +115,12 @@ class Line:
         kinds = list(MarketDataType)
         if not 1 <= number <= len(kinds) or kinds[number - 1] is self._data_type:
             return
-        if kinds[number - 1].is_delayed != self._data_type.is_delayed:
+        if kinds[number - 1].is_delayed != self._delayed:
             self._prices.clear()
             self._sizes.clear()
             self._last_timestamp = None
         self._data_type = kinds[number - 1]
+        self._delayed = self._data_type.is_delayed
         self._changed |= bool(self._prices or self._sizes)
 
     def interrupt(self, error: IbactorsError) -> None:
@@ -161,8 +163,8 @@ class Line:
         """The live id that means the same; None for a live tick on a line that delivers delayed data."""
         live = _DELAYED.get(tick_type)
         if live is None:
-            return None if self._data_type.is_delayed else tick_type
-        if not self._data_type.is_delayed:
+            return None if self._delayed else tick_type
+        if not self._delayed:
             # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
             self.data_type(MarketDataType.DELAYED.ib_number)
         return live
