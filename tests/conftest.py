@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import httpx2 as httpx
+import hypothesis
 import pytest
 import structlog
 import trio
@@ -31,6 +32,9 @@ DEADLINE = 10.0
 
 def pytest_configure() -> None:
     logs.configure("console")
+    # How long an example takes says more about the machine than about the code.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 class ErrorLog(logging.Handler):
