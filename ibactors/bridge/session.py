@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+import msgspec
 import trio
 import trio_asyncio
 from ib_async.contract import Contract
@@ -121,10 +122,9 @@ class Session:
     def open_line(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
         """Request streaming market data (message 1); ticks and errors go to *listener*. Returns the line's id."""
         line_id = self._client.getReqId()
-        self._inbox.lines[line_id] = Line(instrument, contract, listener)
-        ib_contract = _to_ib(instrument)
-        ib_contract.conId = contract.con_id
-        self._client.reqMktData(line_id, ib_contract, "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        found = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=instrument.exchange or contract.exchange)
+        self._inbox.lines[line_id] = Line(found, contract, listener)
+        self._client.reqMktData(line_id, _to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
         return line_id
 
     def close_line(self, line_id: int) -> None:

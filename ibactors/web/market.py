@@ -60,7 +60,13 @@ Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9.]{1,20}"), descript
 class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What besides the symbol tells one contract from another; a US stock needs none of it."""
 
-    exchange: Annotated[Code, msgspec.Meta(description="SMART if not given (IDEALPRO for CASH, PAXOS for CRYPTO).")] | None = None
+    exchange: (
+        Annotated[
+            Code,
+            msgspec.Meta(description="If not given, the one IB names for the con_id; without that SMART (CASH: IDEALPRO, CRYPTO: PAXOS)."),
+        ]
+        | None
+    ) = None
     currency: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z]{3}"), description="Three letters.")] = "USD"
     sec_type: Annotated[SecType, msgspec.Meta(description="IB's security type.")] = SecType.STK
     primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart.")] | None = None
@@ -137,7 +143,7 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol))
     return Instrument(
         symbol=checked.symbol.upper(),
-        exchange=(query.exchange or _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")).upper(),
+        exchange=_exchange(query).upper(),
         currency=query.currency.upper(),
         sec_type=query.sec_type,
         primary_exchange=(query.primary_exchange or "").upper(),
@@ -146,6 +152,13 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
         right=(query.right or "").upper(),
         con_id=query.con_id,
     )
+
+
+def _exchange(query: InstrumentQuery) -> str:
+    """Empty lets the gateway say it, which knows the exchange of a contract id; a position in a future, for one, comes without."""
+    if query.exchange or query.con_id:
+        return query.exchange or ""
+    return _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")
 
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:

@@ -44,7 +44,7 @@ def test_key_is_asked_for_and_opens_everything(open_page: OpenPage, demo: Demo) 
     give(page, ADMIN)
     expect(page.locator(".card:not(.stale)")).to_have_count(4)
     expect(page.locator("#account")).to_contain_text("Net liquidation")
-    expect(page.locator("#inside .tree")).to_contain_text("symbol (5)")
+    expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
     assert [url for url in asked if ADMIN in url] == []
     page.reload()
     expect(page.locator(".card:not(.stale)")).to_have_count(4)

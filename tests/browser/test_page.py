@@ -83,13 +83,23 @@ def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
     wait_for_another(page, "#positions tbody td:nth-child(3) span")
     quantity, price, _, value = (float(re.sub("[^0-9.]", "", text.splitlines()[0])) for text in row.locator("td").all_inner_texts()[:4])
     assert quantity * price == pytest.approx(value, abs=0.01)
+    future = page.locator("#positions tbody tr", has_text="ES FUT")
+    expect(future.locator("td").nth(1)).to_contain_text("live")
     expect(page.locator("#positions tbody tr", has_text="SPY").locator("td").first).to_have_text("\N{MINUS SIGN}30")
     expect(page.locator("#account")).to_contain_text("Net liquidation")
 
 
+def test_position_without_a_price_of_the_stream_says_whose_it_is(open_page: OpenPage, demo: Demo) -> None:
+    demo.control("competing on")
+    page = open_page(demo.url)
+    expect(page.locator("#positions tbody tr", has_text="AAPL").locator("td").nth(1)).to_contain_text("account's price")
+    demo.control("competing off")
+    expect(page.locator("#positions tbody tr", has_text="AAPL").locator("td").nth(1)).to_contain_text("live")
+
+
 def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
-    expect(page.locator("#inside .tree")).to_contain_text("symbol (5)")
-    expect(page.locator("#lines-words")).to_have_text("5 of 100 market-data lines in use")
+    expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
+    expect(page.locator("#lines-words")).to_have_text("6 of 100 market-data lines in use")
     expect(page.locator(".notices li", has_text="2104").first).to_contain_text("Market data farm connection is OK")
     expect(page.locator("#login")).to_contain_text("Paper account")
 

@@ -120,6 +120,13 @@ async def test_candidate_of_an_ambiguous_symbol_can_be_quoted_by_con_id(service:
     assert quote["con_id"] == con_ids[1]
 
 
+async def test_future_is_quoted_by_con_id_as_a_position_names_it(service: Service) -> None:
+    position = next(held for held in (await service.get("/account/positions"))["positions"] if held["symbol"] == "ES")
+    assert position["exchange"] == ""
+    quote = await service.get(f"/market/quote/ES?sec_type=FUT&con_id={position['conId']}")
+    assert (quote["con_id"], quote["exchange"], quote["bid"] > 0) == (position["conId"], "CME", True)
+
+
 async def test_delayed_data_says_so(service: Service) -> None:
     assert (await service.get("/market/quote/DELAY"))["market_data_type"] == "delayed"
 

@@ -104,7 +104,7 @@ export class Account {
 
   // Keep a line of the stream for each position that has one.
   #follow() {
-    const positions = (this.#positions.value?.positions ?? []).filter(followable).slice(0, LIVE_POSITIONS);
+    const positions = (this.#positions.value?.positions ?? []).filter(({ position }) => position !== 0).slice(0, LIVE_POSITIONS);
     const wanted = new Map(positions.map((position) => [position.conId, position]));
     for (const [id, line] of this.#lines) {
       if (!wanted.has(id)) {
@@ -120,12 +120,10 @@ export class Account {
 
 const wordOf = (price, fresh) => (price === null ? "no price" : fresh ? "account's price" : "stale");
 
-// Stocks are routed by SMART, like the quotes of the visitor, and share their lines. Others need an exchange, which not every position names.
-const followable = ({ secType, exchange, position }) => position !== 0 && (secType === "STK" || exchange !== "");
-
-function instrumentOf({ symbol, secType, currency, exchange, conId }) {
+// Stocks are routed by SMART, like the quotes of the visitor, and share their lines. For others IB knows the exchange, which not every position names.
+function instrumentOf({ symbol, secType, currency, conId }) {
   const foreign = currency === "USD" ? {} : { currency };
-  return secType === "STK" ? { symbol, ...foreign } : { symbol, sec_type: secType, exchange, currency, con_id: conId };
+  return secType === "STK" ? { symbol, ...foreign } : { symbol, sec_type: secType, con_id: conId, ...foreign };
 }
 
 function describe({ symbol, secType, expiry, strike, right, exchange, currency }) {
