@@ -5,9 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import trio
-
-from tests.incidents.faulty import CRASHES, STALL, STALLS
+from tests.incidents.faulty import CRASHES, STALLS
 from tests.incidents.scene import SHOWN_URL, Scene, open_demo, open_scene
 
 
@@ -39,8 +37,7 @@ async def slow_client(scene: Scene) -> None:
     parts = urlsplit(scene.url)
     await scene.start(scene.nursery, "tests.incidents.slow_client", str(parts.hostname), str(parts.port), output="slow.log")
     await scene.type(f"curl -s {SHOWN_URL}/metrics | grep -E '^ibactors_(streams_open|slow_reader)'", until=r"skips_total [1-9]")
-    await trio.sleep(2)  # for a waiting time that can be seen
-    await scene.type(f"ibactors tasks --url {SHOWN_URL} | grep -A 2 'ws:/ws/stream'")
+    await scene.type(f"ibactors tasks --url {SHOWN_URL} | grep -A 2 'ws:/ws/stream'", until=r"/sender .* for ([2-9]|\d{2,})\.\d s")
     await scene.simulator("rate 5")
 
 
@@ -50,10 +47,8 @@ async def blocked_loop(scene: Scene) -> None:
     await scene.simulator(f"set TSLA {STALLS:g} {STALLS + 1:g} {STALLS:g}")
     await scene.type(f'curl -s -m 0.8 {SHOWN_URL}/health/live; echo "curl ended with $?"', until="ended with 28")
     await scene.type("kill -USR2 $PID; sleep 0.2; grep -A 6 'Current thread' service.log", until="look_up_rating")
-    await scene.until("service.log", "slow_step")
-    await trio.sleep(STALL / 10)
-    await scene.type("grep loop_blocked service.log")
-    await scene.type(f"curl -s '{SHOWN_URL}/debug/loop?format=text'")
+    await scene.type("grep loop_blocked service.log", until="look_up_rating")
+    await scene.type(f"curl -s '{SHOWN_URL}/debug/loop?format=text'", until="look_up_rating")
 
 
 async def second_factor(scene: Scene) -> None:
