@@ -17,6 +17,7 @@ const FIGURES = [
   ["MaintMarginReq", "Maintenance margin"],
   ["ExcessLiquidity", "Excess liquidity"],
 ];
+const TYPED = new Set(["STK", "CASH", "CRYPTO", "CFD"]); // kinds of which a symbol and a currency name one contract
 const SIGNED = new Set(["UnrealizedPnL", "RealizedPnL"]);
 
 export class Account {
@@ -120,10 +121,12 @@ export class Account {
 
 const wordOf = (price, fresh) => (price === null ? "no price" : fresh ? "account's price" : "stale");
 
-// Stocks are routed by SMART, like the quotes of the visitor, and share their lines. For others IB knows the exchange, which not every position names.
+// As the visitor would type it, so that they share a line; else by its id, for which IB knows the exchange: not every position names one.
 function instrumentOf({ symbol, secType, currency, conId }) {
+  const kind = secType === "STK" ? {} : { sec_type: secType };
+  const id = TYPED.has(secType) ? {} : { con_id: conId };
   const foreign = currency === "USD" ? {} : { currency };
-  return secType === "STK" ? { symbol, ...foreign } : { symbol, sec_type: secType, con_id: conId, ...foreign };
+  return { symbol, ...kind, ...id, ...foreign };
 }
 
 function describe({ symbol, secType, expiry, strike, right, exchange, currency }) {

@@ -14,8 +14,11 @@ const KIND_NOTES = {
   delayed_frozen: "Delayed, and the last values before the market closed.",
 };
 
-export function keyOf({ symbol, sec_type = "STK", exchange = "", currency = "USD", con_id = 0 }) {
-  return [symbol, sec_type, exchange, currency, con_id || ""].join("|");
+// Where the service looks when no exchange is given; for a contract id it asks IB.
+const usualExchange = (sec_type) => ({ CASH: "IDEALPRO", CRYPTO: "PAXOS" })[sec_type] ?? "SMART";
+
+export function keyOf({ symbol, sec_type = "STK", exchange, currency = "USD", con_id }) {
+  return [symbol, sec_type, exchange || (con_id ? "" : usualExchange(sec_type)), currency, con_id || ""].join("|");
 }
 
 class Line {
@@ -46,9 +49,8 @@ class Line {
 
   fits(quote) {
     const { symbol, sec_type = "STK", exchange, currency = "USD", con_id } = this.instrument;
-    if (con_id) return quote.con_id === con_id;
     const same = quote.symbol === symbol && quote.sec_type === sec_type && quote.currency === currency;
-    return same && (!exchange || quote.exchange === exchange);
+    return same && !con_id && quote.exchange === (exchange || usualExchange(sec_type));
   }
 
   take(quote) {
@@ -137,7 +139,7 @@ export class Book extends EventTarget {
     const lines = [...this.#lines.values()];
     if (message.type === "status") this.#connected = message.connected;
     if (message.type === "quote") {
-      for (const line of lines.filter((line) => line.fits(message))) line.take(message);
+      for (const line of this.#linesOf(message)) line.take(message);
     } else if (message.type === "stale") {
       for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) {
         line.stop(this.#connected ? sentences(message.reason) : NO_SESSION, message.since);
@@ -152,6 +154,13 @@ export class Book extends EventTarget {
       return;
     }
     this.dispatchEvent(new Event("change"));
+  }
+
+  // A contract that a line names by its id is not what a mere symbol means: of several contracts that means none.
+  #linesOf(quote) {
+    const lines = [...this.#lines.values()];
+    const named = lines.filter(({ instrument }) => instrument.con_id === quote.con_id);
+    return named.length > 0 ? named : lines.filter((line) => line.fits(quote));
   }
 
   #fail(line, { code, message, hint }) {
