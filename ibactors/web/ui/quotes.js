@@ -72,8 +72,9 @@ export class Quotes {
 
   // Several contracts fit: the visitor chooses one.
   async #offer({ name, address: { symbol, ...rest } }) {
-    this.#say(`${name} is the symbol of several contracts.`);
+    const said = this.#say(`${name} is the symbol of several contracts.`);
     const answer = await get("market/quotes", { symbols: symbol, ...rest }).catch(() => null);
+    if (!said.isConnected) return; // something else has been typed meanwhile
     const choices = (answer?.quotes[symbol]?.candidates ?? []).slice(0, MOST_CHOICES).map((candidate) => {
       const { local_symbol, exchange, currency, expiry, long_name } = candidate;
       const words = [local_symbol, long_name, expiry, exchange, currency].filter(Boolean).join(" · ");
@@ -89,7 +90,9 @@ export class Quotes {
   }
 
   #say(text) {
-    this.#problem.replaceChildren(element("p", {}, text));
+    const said = element("p", {}, text);
+    this.#problem.replaceChildren(said);
+    return said;
   }
 
   #store() {
