@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
     OpenPage = Callable[..., Page]
 
+PATIENCE_MS = 60_000
+"""For what must happen, but whose time says nothing of the page: the machine may be busy."""
+GATEWAY_AWAY = ("status of 503", "WebSocket connection to")
+"""A browser writes these on the console by itself, when the session is lost between two looks at it."""
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         # Chromium's own sandbox does not start for root, which is who runs CI.
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -48,6 +52,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
     def open_one(url: str, *, allowed: tuple[str, ...] = (), **options: Any) -> Page:
         context = browser.new_context(**{"viewport": DESKTOP, **options})
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None)
@@ -65,6 +70,15 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 @pytest.fixture
 def page(open_page: OpenPage, demo: Demo) -> Page:
     """The live page of the demo, with prices."""
-    page = open_page(f"{demo.url}/")
+    return with_prices(open_page(f"{demo.url}/"))
+
+
+@pytest.fixture
+def tried_page(open_page: OpenPage, demo: Demo) -> Page:
+    """The same, for tests that take the gateway away."""
+    return with_prices(open_page(f"{demo.url}/", allowed=GATEWAY_AWAY))
+
+
+def with_prices(page: Page) -> Page:
     expect(page.locator(".card:not(.stale)")).to_have_count(4)
     return page

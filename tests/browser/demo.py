@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-START_LIMIT_S = 60
+LIMIT_S = 60
 _SAID = re.compile(r"ibactors demo: http://127\.0\.0\.1:(\d+)/ui|control commands at 127\.0\.0\.1:(\d+)")
 
 
@@ -51,18 +51,22 @@ class Demo:
             if len(found) == 2:
                 break
         self.port, self._control_port = found
-        deadline = time.monotonic() + START_LIMIT_S
+        self.wait_until_healthy()
+
+    def wait_until_healthy(self) -> None:
+        """Return when the service is connected to its simulator."""
+        deadline = time.monotonic() + LIMIT_S
         while not self._healthy():
             assert time.monotonic() < deadline, "the demo did not connect to its simulator"
             time.sleep(0.1)
 
     def _healthy(self) -> bool:
-        with urllib.request.urlopen(f"{self.url}/health") as response:  # noqa: S310 - our own address
+        with urllib.request.urlopen(f"{self.url}/health", timeout=LIMIT_S) as response:  # noqa: S310 - our own address
             return b'"healthy"' in response.read()
 
     def control(self, command: str) -> None:
         """Have the simulator do something; it must answer ok."""
-        with socket.create_connection(("127.0.0.1", self._control_port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self._control_port), timeout=LIMIT_S) as connection:
             connection.sendall(f"{command}\n".encode())
             answer = connection.makefile().readline().strip()
         assert answer == "ok", answer
