@@ -73,6 +73,10 @@ soak *args:
 bench-watching *args:
     python benchmarks/service/watching.py "$@"
 
+# where the service's time goes under the benchmark's loads: [--load saturation moderate warm] [--seconds 20] [--checkout FOLDER] [--svg FOLDER]
+bench-profile *args:
+    python benchmarks/service/sampling.py "$@"
+
 # the incidents of docs/debugging.md, played again and written anew: [NAME…]
 incidents *args:
     python -m tests.incidents "$@"

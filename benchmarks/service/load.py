@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import selectors
 import socket
@@ -11,13 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from tap import Tap
+
+    Conversation = Generator[bytes, bytes, None]
+    """Requests; each is answered with the whole answer, head and body, before the next."""
 
 _BID = re.compile(rb'"bid": ?([0-9.]+)')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MASK = b"\0\0\0\0"
+_PING = re.compile(rb"(?:\A\]?|[}\]])\x89([\0-\x7d])", re.DOTALL)
+"""Where a frame of text ends, or a chunk begins, and a ping follows."""
 
 
 class Loop:
@@ -70,6 +74,8 @@ class StreamClient:
         self.ages: list[float] = []
         """Seconds from gateway to here."""
         self.newest: float | None = None
+        self.first = b""
+        """What came first."""
         self._stream = socket.create_connection(("127.0.0.1", port))
         self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream.sendall(
@@ -80,15 +86,11 @@ class StreamClient:
         self.open = False
         loop.add(self._stream, selectors.EVENT_READ, self._read)
 
-    def subscribe(self, symbols: list[str]) -> None:
-        """Ask for symbols."""
-        text = json.dumps({"action": "subscribe", "symbols": symbols}).encode()
-        head = bytes([0x81, 0x80 | len(text)]) if len(text) < 126 else bytes([0x81, 0x80 | 126]) + struct.pack(">H", len(text))
-        self._stream.sendall(head + _MASK + text)
-
-    def pong(self) -> None:
-        """Answer pings, asked or not: a server may close a stream that never says anything."""
-        self._stream.sendall(b"\x8a\x80" + _MASK)
+    def send_text(self, text: str) -> None:
+        """Send one message."""
+        data = text.encode()
+        length = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + struct.pack(">H", len(data))
+        self._stream.sendall(b"\x81" + length + _MASK + data)
 
     def pause(self) -> None:
         """Stop reading."""
@@ -125,8 +127,11 @@ class StreamClient:
             if b" 101 " not in head.partition(b"\r\n")[0]:
                 raise ConnectionError(f"the server refused a stream: {head[:200]!r}")
             self.open = True
+        if b"\x89" in data:
+            self._answer_pings(data)
         cut = data.rfind(b"}") + 1
         self._rest = data[cut:]
+        self.first = self.first or data[:cut]
         bids = [float(bid) for bid in _BID.findall(data, 0, cut)]
         if bids:
             self.updates += len(bids)
@@ -134,25 +139,32 @@ class StreamClient:
             left_at = self._tap.left_at
             self.ages += [now - left_at[bid] for bid in bids if bid in left_at]
 
+    def _answer_pings(self, data: bytes) -> None:
+        """A server closes a stream that does not; text is ASCII, so that no message looks like a ping."""
+        for ping in _PING.finditer(data):
+            payload = data[ping.end() : ping.end() + ping[1][0]]
+            self._stream.sendall(b"\x8a" + bytes([0x80 | len(payload)]) + _MASK + payload)
+
 
 class HttpClient:
-    """One keep-alive connection; with *again* it sends the next request when it has the answer."""
+    """One keep-alive connection on which a conversation is held, again and again with *again*."""
 
-    def __init__(self, loop: Loop, port: int, path: str, *, again: bool) -> None:
+    def __init__(self, loop: Loop, port: int, begin: Callable[[], Conversation], *, again: bool) -> None:
         self._loop = loop
+        self._port = port
         self._again = again
         self._data = b""
-        self._sent_at = 0.0
         self.took: list[float] = []
-        """Seconds of each answer."""
-        self._port = port
+        """Seconds of each conversation."""
         self._connect()
-        self.ask(path)
+        self.hold(begin)
 
-    def ask(self, path: str) -> None:
-        """Send a request."""
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: */*\r\n\r\n".encode()
-        self._send()
+    def hold(self, begin: Callable[[], Conversation]) -> None:
+        """Begin a conversation."""
+        self._begin = begin
+        self._conversation = begin()
+        self._begun_at = time.perf_counter()
+        self._stream.sendall(next(self._conversation))
 
     def close(self) -> None:
         self._loop.remove(self._stream)
@@ -163,41 +175,49 @@ class HttpClient:
         self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add(self._stream, selectors.EVENT_READ, self._read)
 
-    def _send(self) -> None:
-        self._data = b""
-        self._sent_at = time.perf_counter()
-        self._stream.sendall(self._request)
-
     def _read(self, _events: int) -> None:
         chunk = self._stream.recv(1 << 16)
         if not chunk:
             raise ConnectionError("the server closed a connection")
         self._data += chunk
-        head, found, body = self._data.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if found and length and len(body) >= int(length[1]):
-            self.took.append(time.perf_counter() - self._sent_at)
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise ConnectionError(f"the server answered {head[:60]!r} {body[:200]!r}")
-            if b"connection: close" in head.lower():
-                self.close()
-                self._connect()
+        if _is_whole(self._data):
+            answer, self._data = self._data, b""
+            self._answered(answer)
+
+    def _answered(self, answer: bytes) -> None:
+        now = time.perf_counter()
+        head = answer.partition(b"\r\n\r\n")[0]
+        if not head.startswith(b"HTTP/1.1 20"):
+            raise ConnectionError(f"the server answered {answer[:300]!r}")
+        if b"connection: close" in head.lower():
+            self.close()
+            self._connect()
+        try:
+            self._stream.sendall(self._conversation.send(answer))
+        except StopIteration:
+            self.took.append(now - self._begun_at)
             if self._again:
-                self._send()
+                self.hold(self._begin)
 
 
 def get(port: int, path: str) -> bytes:
-    """The body of one answer. Blocks, so that no tap turns meanwhile."""
+    """One answer, head and body. Blocks, so that no tap turns meanwhile."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
         stream.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         data = b""
         while chunk := stream.recv(1 << 16):
             data += chunk
-            head, found, body = data.partition(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            if found and length and len(body) >= int(length[1]):
-                return body
+            if _is_whole(data):
+                return data
     raise ConnectionError("the server closed a connection")
+
+
+def _is_whole(data: bytes) -> bool:
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    length = _LENGTH.search(head)
+    return len(body) >= int(length[1]) if length else body.endswith(b"\r\n0\r\n\r\n")
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -10,25 +10,27 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 COLOURS = ("#0b7285", "#868e96", "#495057", "#adb5bd", "#ced4da")
-COLUMNS = 2
+COLUMNS = 3
+BAR_INCHES, FRAME_INCHES = 0.2, 0.75
 
 found = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 panels = found["panels"]
-rows = -(-len(panels) // COLUMNS)
-figure, axes = plt.subplots(rows, COLUMNS, figsize=(12, 1.9 * rows), squeeze=False)
+rows = [panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)]
+bars = [max(sum(map(bool, panel["values"])) for panel in row) for row in rows]
+heights = [FRAME_INCHES + BAR_INCHES * number for number in bars]
+figure, axes = plt.subplots(len(rows), COLUMNS, figsize=(15, sum(heights)), height_ratios=heights, squeeze=False)
 for axis in axes.flat[len(panels) :]:
     axis.axis("off")
 for axis, panel in zip(axes.flat, panels, strict=False):
-    shown = [
-        (title, spread, colour) for (_, title), spread, colour in zip(found["servers"], panel["values"], COLOURS, strict=False) if spread
-    ]
-    for place, (_, (middle, low, high), colour) in enumerate(shown):
+    shown = [(*bar, spread) for *bar, spread in zip(found["servers"], COLOURS, panel["values"], strict=False) if spread]
+    for place, (_, colour, (middle, low, high)) in enumerate(shown):
         axis.barh(place, middle, color=colour, xerr=[[middle - low], [high - middle]], ecolor="#212529", capsize=3)
-        axis.annotate(f" {middle:,.4g}", (high, place), va="center", fontsize=8)
-    axis.set_yticks(range(len(shown)), [title for title, _, _ in shown], fontsize=8)
-    axis.invert_yaxis()
-    axis.margins(x=0.15)
-    axis.set_title(f"{panel['title']}\n{panel['unit']}, {panel['better']}", fontsize=9, loc="left")
+        axis.annotate(f"  {middle:,.0f}" if middle >= 100 else f"  {middle:.3g}", (high, place), va="center", fontsize=8)
+    axis.set_yticks(range(len(shown)), [title for title, *_ in shown], fontsize=8)
+    axis.set_ylim(len(shown) - 0.4, -0.6)
+    axis.set_xlim(0, max(high for *_, (_, _, high) in shown) * 1.2 or 1)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_title(f"{panel['title']}\n{panel['unit']}", fontsize=8, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
 figure.tight_layout()
-figure.savefig(sys.argv[2], dpi=110)
+figure.savefig(sys.argv[2], dpi=80)

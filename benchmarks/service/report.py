@@ -12,118 +12,195 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rivals import Server
 
+    Results = Mapping[str, Mapping[str, Sequence[float]]]
+    """By server and figure: one value a repeat."""
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 PLOT = DOCUMENT.parent / "images" / "performance.png"
+YARDSTICK = "afternoon"
+"""The server that ratios refer to."""
+BUSY = 90
+"""Percent of its core from which on generator and simulator, and not the server, may be what limits."""
 _BEGIN, _END = "<!-- table: written by ./dev bench -->", "<!-- end of table -->"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of the table; `more` tells whether more is better."""
+    """One figure of the table; `more` tells whether more is better, `busy` names the generator's share meanwhile."""
 
     name: str
     title: str
     unit: str
     more: bool = False
     plotted: bool = False
+    busy: str = ""
 
 
-ROWS = (
-    Row("warm1_rps", "warm quote, 1 connection", "requests/s", more=True, plotted=True),
-    Row("warm1_p50", "warm quote, 1 connection, p50", "ms"),
-    Row("warm1_p99", "warm quote, 1 connection, p99", "ms"),
-    Row("warm16_rps", "warm quote, 16 connections", "requests/s", more=True, plotted=True),
-    Row("warm16_p50", "warm quote, 16 connections, p50", "ms"),
-    Row("warm16_p99", "warm quote, 16 connections, p99", "ms"),
-    Row("warm16_cpu", "processor time a request, 16 connections", "µs"),
-    Row("cold_p50", "cold quote (new symbol), p50", "ms"),
-    Row("cold_after_p50", "cold quote after its first complete set left the gateway, p50", "ms"),
-    Row("cold_after_p99", "the same, p99", "ms"),
-    Row("moderate_p50", "tick to client, 50 symbols × 4/s × 10 clients, p50", "ms", plotted=True),
-    Row("moderate_p99", "the same, p99", "ms", plotted=True),
-    Row("moderate_cpu_update", "processor time an update at that load", "µs"),
-    Row("full_updates", "delivered at saturation, 100 symbols × 10/s × 100 clients", "updates/s", more=True, plotted=True),
-    Row("full_p50", "age at saturation, p50", "ms"),
-    Row("full_p99", "age at saturation, p99", "ms", plotted=True),
-    Row("full_cpu_update", "processor time an update at saturation", "µs"),
-    Row("batch_updates", "delivered in batches (?batch=1)", "updates/s", more=True),
-    Row("batch_p99", "age in batches, p99", "ms"),
-    Row("batch_cpu_update", "processor time an update in batches", "µs"),
-    Row("over_updates", "delivered far above saturation, 100 symbols × 50/s × 100 clients", "updates/s", more=True, plotted=True),
-    Row("over_p99", "age far above saturation, p99", "ms"),
-    Row("over_batch_updates", "the same in batches, delivered", "updates/s", more=True, plotted=True),
-    Row("over_batch_p99", "the same in batches, age p99", "ms"),
-    Row("slow_before_p99", "others' p99 before one of them stops reading", "ms"),
-    Row("slow_p99", "others' p99 while it does not read", "ms"),
-    Row("slow_memory", "memory that the slow reader costs", "MiB"),
-    Row("slow_fresh", "until it gets present values when it reads again", "ms"),
-    Row("reset", "from a reset of the gateway to the first new tick", "s"),
-    Row("memory_rest", "memory at rest", "MiB"),
-    Row("memory_symbol", "memory a symbol", "KiB"),
-    Row("memory_client", "memory a client", "KiB"),
-    Row("cpu_rest", "processor at rest", "% of a core"),
-    Row("cpu_100x4x10", "processor at 100 symbols × 4/s × 10 clients", "% of a core"),
-)
+def _requests(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
+    return (
+        Row(f"{name}_rps", "answered", "requests/s", more=True, plotted=plotted, busy=f"{name}_load"),
+        Row(f"{name}_p50", "time to answer, p50", "ms"),
+        Row(f"{name}_p99", "p99", "ms"),
+        Row(f"{name}_cpu", "processor time each", "µs"),
+        Row(f"{name}_load", "generator and simulator", "% of their core"),
+    )
 
 
-def table(servers: Sequence[Server], results: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Medians, with the lowest and the highest of the repeats; figures that nobody has are left out."""
+def _updates(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
+    return (
+        Row(f"{name}_updates", "delivered", "updates/s", more=True, plotted=plotted, busy=f"{name}_load"),
+        Row(f"{name}_p50", "age at the client, p50", "ms", busy=f"{name}_load"),
+        Row(f"{name}_p99", "p99", "ms", plotted=plotted, busy=f"{name}_load"),
+        Row(f"{name}_cpu_update", "processor time each", "µs"),
+        Row(f"{name}_load", "generator and simulator", "% of their core"),
+    )
+
+
+SECTIONS: dict[str, tuple[Row, ...]] = {
+    "Warm quote, 1 connection": _requests("warm1", plotted=True)[:4],
+    "Warm quote, 16 connections": _requests("warm16", plotted=True),
+    "Cold quote: a symbol that nobody has asked for": (
+        Row("cold_p50", "time to answer, p50", "ms"),
+        Row("cold_after_p50", "since its first complete set left the gateway, p50", "ms"),
+        Row("cold_after_p99", "p99", "ms"),
+    ),
+    "Health, 1 connection": _requests("health")[:3],
+    "Stream, 1 symbol × 4/s × 1 client": (Row("pushed", "delivered", "updates/s", more=True),),
+    "Stream, 50 symbols × 4/s × 10 clients": (
+        Row("moderate_p50", "age at the client, p50", "ms", plotted=True),
+        Row("moderate_p99", "p99", "ms", plotted=True),
+        Row("moderate_cpu_update", "processor time each", "µs"),
+    ),
+    "Stream, 100 symbols × 10/s × 100 clients": _updates("full", plotted=True),
+    "The same in batches (`?batch=1`)": _updates("batch", plotted=True),
+    "Stream, 100 symbols × 50/s × 100 clients": _updates("over", plotted=True),
+    "The same with 50/s in batches": _updates("over_batch", plotted=True),
+    "One of 11 clients stops reading, 100 symbols × 10/s": (
+        Row("slow_before_p99", "age at the others before, p99", "ms"),
+        Row("slow_p99", "age at the others meanwhile, p99", "ms"),
+        Row("slow_memory", "memory grown meanwhile", "MiB"),
+        Row("slow_fresh", "until it has present values when it reads again", "ms"),
+    ),
+    "The gateway drops its connections": (Row("reset", "until the first new tick", "s", plotted=True),),
+    "Memory": (
+        Row("memory_rest", "at rest", "MiB", plotted=True),
+        Row("memory_symbol", "a symbol", "KiB"),
+        Row("memory_client", "a client", "KiB"),
+    ),
+    "Processor": (
+        Row("cpu_rest", "at rest", "% of a core"),
+        Row("cpu_100x4x10", "at 100 symbols × 4/s × 10 clients", "% of a core", plotted=True),
+    ),
+}
+
+
+class Spread(NamedTuple):
+    """Of the repeats."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
+def table(servers: Sequence[Server], results: Results) -> str:
+    """Medians, with ratio and range of the repeats; figures that nobody has are left out."""
+    found = _Found(servers, results)
     lines = ["| | unit | " + " | ".join(server.title for server in servers) + " |", "|---|---|" + "---:|" * len(servers)]
-    for row in ROWS:
-        cells = [_cell(results[server.name].get(row.name, ())) for server in servers]
-        if any(cell != "–" for cell in cells):
-            lines.append(f"| {row.title} | {row.unit} | " + " | ".join(cells) + " |")
+    for title, rows in SECTIONS.items():
+        known = [row for row in rows if found.has(row)]
+        if known:
+            lines.append(f"| **{title}** |" + " |" * (len(servers) + 1))
+            lines += [f"| {row.title} | {row.unit} | " + " | ".join(found.cells(row)) + " |" for row in known]
     return "\n".join(lines)
 
 
-def write(servers: Sequence[Server], results: Mapping[str, Mapping[str, Sequence[float]]], plot_python: Path) -> None:
+def write(servers: Sequence[Server], results: Results, remarks: Sequence[str], plot_python: Path) -> None:
     """Put table and plot into docs/."""
+    found = _Found(servers, results)
     head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    repeats = max((len(values) for figures in results.values() for values in figures.values()), default=0)
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {repeats} repeats, {os.cpu_count()} cores"
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    note = f"Measured {when}; load averages of the machine at the end: {load}."
-    DOCUMENT.write_text(f"{head}{_BEGIN}\n{note}\n\n{table(servers, results)}\n{_END}{tail}", encoding="utf-8")
+    tail = rest.partition(_END)[2]
+    parts = (_BEGIN, _conditions(results), table(servers, results), "\n".join(f"- {remark}" for remark in remarks), _picture(), _END)
+    DOCUMENT.write_text(head + "\n\n".join(parts) + tail, encoding="utf-8")
     PLOT.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as data:
-        json.dump({"servers": [[server.name, server.title] for server in servers], "panels": _panels(servers, results)}, data)
+        json.dump({"servers": [server.title for server in servers], "panels": found.panels()}, data)
         data.flush()
         subprocess.run([plot_python, Path(__file__).parent / "plot.py", data.name, PLOT], check=True)  # noqa: S603
 
 
-def _panels(servers: Sequence[Server], results: Mapping[str, Mapping[str, Sequence[float]]]) -> list[dict[str, object]]:
-    return [
-        {
-            "title": row.title,
-            "unit": row.unit,
-            "better": "more is better" if row.more else "less is better",
-            "values": [_spread(results[server.name].get(row.name, ())) for server in servers],
-        }
-        for row in ROWS
-        if row.plotted and any(results[server.name].get(row.name) for server in servers)
-    ]
+def _conditions(results: Results) -> str:
+    repeats = max((len(values) for figures in results.values() for values in figures.values()), default=0)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores, repeats: {repeats}"
+    return (
+        f"Measured {when}; load averages of the machine at the end: {load}. Medians; in brackets the ratio to (a), below them the lowest "
+        f"and the highest of the repeats. †: generator and simulator kept their core more than {BUSY} % busy, so that the server may have "
+        "been able to do more. –: not there, or not reached."
+    )
 
 
-def _spread(values: Sequence[float]) -> tuple[float, float, float] | None:
-    known = [value for value in values if not math.isnan(value)]
-    return (statistics.median(known), min(known), max(known)) if known else None
+def _picture() -> str:
+    return f"![The figures of the table as bars](images/{PLOT.name})"
 
 
-def _cell(values: Sequence[float]) -> str:
-    spread = _spread(values)
-    if spread is None:
-        return "–"
-    middle, low, high = map(_number, spread)
-    return middle if len(values) == 1 else f"{middle} ({low}–{high})"
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was measured, by row and server."""
+
+    servers: Sequence[Server]
+    results: Results
+
+    def has(self, row: Row) -> bool:
+        return any(self._spreads(row))
+
+    def cells(self, row: Row) -> list[str]:
+        """One text a server."""
+        yardstick = self._spread(YARDSTICK, row.name)
+        return [self._cell(server.name, row, yardstick) for server in self.servers]
+
+    def panels(self) -> list[dict[str, object]]:
+        """What is drawn."""
+        return [
+            {
+                "title": f"{title.replace('`', '')}: {row.title}",
+                "unit": f"{row.unit}, {'more' if row.more else 'less'} is better",
+                "values": self._spreads(row),
+            }
+            for title, rows in SECTIONS.items()
+            for row in rows
+            if row.plotted and self.has(row)
+        ]
+
+    def _spreads(self, row: Row) -> list[Spread | None]:
+        return [self._spread(server.name, row.name) for server in self.servers]
+
+    def _spread(self, server: str, name: str) -> Spread | None:
+        known = [value for value in self.results.get(server, {}).get(name, ()) if not math.isnan(value)]
+        return Spread(statistics.median(known), min(known), max(known)) if known else None
+
+    def _cell(self, server: str, row: Row, yardstick: Spread | None) -> str:
+        spread = self._spread(server, row.name)
+        if spread is None:
+            return "–"
+        text = _number(spread.median)
+        busy = self._spread(server, row.busy)
+        if busy and busy.median > BUSY:
+            text += "†"
+        if yardstick and yardstick.median > 0 and server != YARDSTICK:
+            text += f" (×{_number(spread.median / yardstick.median)})"
+        if spread.lowest < spread.highest:
+            text += f"<br><sub>{_number(spread.lowest)}–{_number(spread.highest)}</sub>"
+        return text
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if abs(value) >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"

@@ -19,7 +19,11 @@ from tap import Tap
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dialects import Dialect
     from rivals import Server
+
+    Processes = tuple[int, int]
+    """Server and simulator."""
 
 START_S = 20.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -37,12 +41,12 @@ def pin() -> tuple[int, int]:
 class Rig:
     """A running server, its simulator and the loop in which all clients are."""
 
-    def __init__(self, server: Server, process: subprocess.Popen[bytes], port: int, control: IO[str], loop: Loop, tap: Tap) -> None:
-        self.server = server
+    def __init__(self, dialect: Dialect, processes: Processes, port: int, control: IO[str], loop: Loop, tap: Tap) -> None:
+        self.dialect = dialect
         self.port = port
         self.loop = loop
         self.tap = tap
-        self.pid = process.pid
+        self.pid, self._simulator_pid = processes
         self._control = control
 
     def control(self, command: str) -> str:
@@ -53,8 +57,11 @@ class Rig:
 
     def cpu_s(self) -> float:
         """Processor seconds that the server has used so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        return _cpu_s(self.pid)
+
+    def load_cpu_s(self) -> float:
+        """Processor seconds that the other core has given to generator and simulator so far."""
+        return time.process_time() + _cpu_s(self._simulator_pid)
 
     def memory(self) -> int:
         """The server's resident octets."""
@@ -77,9 +84,10 @@ def running(server: Server, *, rate: float, cores: tuple[int, int]) -> Iterator[
         port = _free_port()
         command, environment = server.start(port, tap.port)
         process = stack.enter_context(_process(command, environment, cores[0], log))
+        dialect = server.dialect(port)
         try:
-            _wait_until_ready(loop, port, process)
-            yield Rig(server, process, port, control, loop, tap)
+            _wait_until_ready(loop, port, process, dialect)
+            yield Rig(dialect, (process.pid, simulator.pid), port, control, loop, tap)
         except BaseException as error:
             log.seek(0)
             error.add_note(f"{server.title} printed: {log.read()[-2000:].decode(errors='replace')}")
@@ -101,7 +109,12 @@ def _process(command: list[str], environment: dict[str, str], core: int, output:
             process.wait()
 
 
-def _wait_until_ready(loop: Loop, port: int, process: subprocess.Popen[bytes]) -> None:
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _wait_until_ready(loop: Loop, port: int, process: subprocess.Popen[bytes], dialect: Dialect) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         loop.run(0.1)
@@ -112,9 +125,9 @@ def _wait_until_ready(loop: Loop, port: int, process: subprocess.Popen[bytes]) -
         stream.close()
         # The server may need the gateway while it starts, so that the tap has to turn.
         loop.run(0.5)
-        if b'"ib_connected":true' in get(port, "/health").replace(b" ", b""):
+        if dialect.healthy in get(port, dialect.health_path).replace(b" ", b""):
             return
-    raise TimeoutError("the server did not start")
+    raise TimeoutError(f"the server was not ready within {START_S:.0f} s")
 
 
 def _free_port() -> int:

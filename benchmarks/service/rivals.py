@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from dialects import Dialect, GatewayMcp, QxBridge, Rest
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".bench"
@@ -27,8 +30,7 @@ class Server:
     home: str | None
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    quote: str = "/market/quote/{symbol}"
-    streams: bool = True
+    dialect: type[Dialect] = Rest
     batches: bool = False
     python: tuple[int, int] = (3, 11)
 
@@ -45,15 +47,17 @@ class Server:
 
 _UVICORN = ("{bin}/uvicorn", "--app-dir", "{rivals}", "--port", "{port}", "--log-level", "warning")
 
+IBACTORS = Server(
+    name="ibactors",
+    title="ibactors",
+    home=None,
+    command=("{bin}/ibactors", "serve", "--port", "{port}"),
+    environment=(("IBACTORS_GATEWAY_PORT", "{gateway}"), ("IBACTORS_MAX_LINES", "400"), ("IBACTORS_LOG_FORMAT", "json")),
+    batches=True,
+)
+
 SERVERS = (
-    Server(
-        name="ibactors",
-        title="ibactors",
-        home=None,
-        command=("{bin}/ibactors", "serve", "--port", "{port}"),
-        environment=(("IBACTORS_GATEWAY_PORT", "{gateway}"), ("IBACTORS_MAX_LINES", "400"), ("IBACTORS_LOG_FORMAT", "json")),
-        batches=True,
-    ),
+    IBACTORS,
     Server(
         name="afternoon",
         title="(a) FastAPI, uvicorn, ib_async",
@@ -68,6 +72,22 @@ SERVERS = (
         command=(*_UVICORN, "best:app"),
         environment=(("IB_PORT", "{gateway}"),),
         batches=True,
+    ),
+    Server(
+        name="qx-ibbridge",
+        title="(b) qx-ibbridge 1.0.0",
+        home="qx-ibbridge",
+        command=("{bin}/qx-server", "--port", "{port}", "--ib-host", "127.0.0.1", "--ib-port", "{gateway}", "--log-level", "warning"),
+        dialect=QxBridge,
+    ),
+    Server(
+        name="ib-gateway-mcp",
+        title="(b) ib-gateway-mcp 0.2.2",
+        home="ib-gateway-mcp",
+        command=("{bin}/ib-gateway-mcp", "--transport", "http", "--port", "{port}", "--log-level", "WARNING"),
+        environment=(("IB_HOST", "127.0.0.1"), ("IB_PORT", "{gateway}"), ("IBKR_MCP_ALLOW_NO_AUTH", "true")),
+        dialect=GatewayMcp,
+        python=(3, 12),
     ),
 )
 
@@ -88,14 +108,17 @@ def install(home: str, python: tuple[int, int] = (3, 11)) -> None:
 
 
 def _interpreter(oldest: tuple[int, int]) -> str:
-    """The Python that runs us if it is new enough, else one that is."""
+    """The Python that runs us if it is new enough, else one of the PATH or of pyenv that is."""
     if sys.version_info[:2] >= oldest:
         return sys.executable
-    for name in ("python3.12", "python3.13"):
-        found = shutil.which(name)
-        if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
-            return found
-    raise InstallError(f"Python {oldest[0]}.{oldest[1]} or newer is needed, and there is none on the PATH")
+    names = [f"python{oldest[0]}.{minor}" for minor in range(oldest[1], oldest[1] + 2)]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [shutil.which(name) for name in names] + [str(found) for name in names for found in pyenv.glob(f"versions/*/bin/{name}")]
+    for candidate in filter(None, candidates):
+        # What pyenv puts on the PATH may refuse to run.
+        if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
+            return candidate
+    raise InstallError(f"it needs Python {oldest[0]}.{oldest[1]} or newer, and there is none on the PATH or in pyenv")
 
 
 def _run(home: str, command: list[str]) -> None:

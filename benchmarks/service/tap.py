@@ -54,7 +54,11 @@ class Tap:
 
     def _accept(self, _events: int) -> None:
         server, _ = self._listener.accept()
-        gateway = socket.create_connection(("127.0.0.1", self._gateway_port))
+        try:
+            gateway = socket.create_connection(("127.0.0.1", self._gateway_port))
+        except OSError:
+            server.close()
+            return
         self._symbols.clear()
         self._missing.clear()
         for stream in (server, gateway):

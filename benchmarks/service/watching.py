@@ -61,7 +61,7 @@ def _stream(rig: Rig, pairs: int, number: int) -> None:
     clients = [StreamClient(rig.loop, rig.tap, rig.port, "/ws/stream") for _ in range(100)]
     for client in clients:
         rig.loop.run(PATIENCE_S, lambda client=client: client.open)  # type: ignore[misc]
-        client.subscribe(SYMBOLS[:100])
+        rig.dialect.subscribe(rig.loop, client, SYMBOLS[:100])
     if not rig.loop.run(PATIENCE_S, lambda: all(client.updates >= 100 for client in clients)):
         raise TimeoutError("the server did not send quotes to all streams")
     rig.control("rate 10")
@@ -69,31 +69,26 @@ def _stream(rig: Rig, pairs: int, number: int) -> None:
     def updates() -> int:
         return sum(client.updates for client in clients)
 
-    def pong() -> None:
-        for client in clients:
-            client.pong()
-
-    _compare("WebSocket, 100 symbols x 10 a second x 100 clients", rig, updates, pairs, number, before_each=pong)
+    _compare("WebSocket, 100 symbols x 10 a second x 100 clients", rig, updates, pairs, number)
     for client in clients:
         client.close()
     rig.control("rate 4")
 
 
 def _rest(rig: Rig, pairs: int, number: int) -> None:
-    clients = [HttpClient(rig.loop, rig.port, rig.server.quote.format(symbol=SYMBOLS[0]), again=True) for _ in range(16)]
+    clients = [HttpClient(rig.loop, rig.port, lambda: rig.dialect.quote(SYMBOLS[0]), again=True) for _ in range(16)]
 
     def answers() -> int:
         return sum(len(client.took) for client in clients)
 
-    _compare("REST, 16 connections", rig, answers, pairs, number, before_each=lambda: None)
+    _compare("REST, 16 connections", rig, answers, pairs, number)
 
 
-def _compare(title: str, rig: Rig, done: Callable[[], int], pairs: int, number: int, *, before_each: Callable[[], None]) -> None:
+def _compare(title: str, rig: Rig, done: Callable[[], int], pairs: int, number: int) -> None:
     rates, costs, absolute = [], [], []
     for pair in range(pairs):
         # On, off, off, on, …: a drift of the machine within a pair falls on both sides.
         first_on = pair % 2 == 0
-        before_each()
         windows = [_window(rig, done, number, watched=first_on), _window(rig, done, number, watched=not first_on)]
         on, off = windows if first_on else windows[::-1]
         rates.append(on[0] / off[0])
