@@ -14,29 +14,21 @@ It stands in place of Hypercorn's `TCPServer`, for what a service with many stre
 
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from http import HTTPStatus
 from socket import SHUT_WR
-from typing import Any, cast
 
-import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response, StreamClosed
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, H11SendableEvent, Scope
+from hypercorn.typing import AppWrapper, ConnectionState
 from hypercorn.utils import parse_socket_addr
-from wsproto.connection import Connection as WebSocketFrames
 from wsproto.connection import ConnectionState as WebSocketState
-from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection
-from wsproto.events import Event as FrameEvent
+
+from ibactors.web.http1 import Http1
+from ibactors.web.inbox import Tasks
 
 PATIENCE = 100.0
 """Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
@@ -69,7 +61,7 @@ class Connection:
         self._idle = True
         self._closing = False
         self._last_read = float("inf")
-        self._protocol: _Http1
+        self._protocol: Http1
 
     async def serve(self) -> None:
         """Serve until either side closes."""
@@ -78,8 +70,8 @@ class Connection:
             secure = await self._handshake()
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with _Tasks(self) as tasks:
-                self._protocol = _Http1(
+            async with Tasks(self) as tasks:
+                self._protocol = Http1(
                     self._app, self._config, self._context, tasks, ConnectionState({}), secure, client, server, self._on_event
                 )
                 await self._protocol.initiate()
@@ -205,109 +197,3 @@ class Connection:
         if self._write_scope.cancelled_caught:
             self._reading.cancel(reason="the client takes nothing")
             self._socket.close()
-
-
-class _Http1(H11Protocol):
-    """Hypercorn's HTTP/1, with the head of a response held back until its body comes."""
-
-    _held = b""
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Hypercorn would go over to HTTP/2 here, where the client asks for it; not to is always allowed."""
-
-    async def _create_stream(self, request: h11.Request) -> None:
-        # Without the offer of the client, Hypercorn does not agree to compression.
-        kept = [header for header in request.headers if header[0] != b"sec-websocket-extensions"]
-        if len(kept) < len(request.headers):
-            request = h11.Request(method=request.method, target=request.target, headers=kept, http_version=request.http_version)
-        await super()._create_stream(request)
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        websocket = self.stream
-        if isinstance(websocket, WSStream):
-            if isinstance(event, Response) and event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-                websocket.connection = _Frames(ConnectionType.SERVER)
-            elif isinstance(event, StreamClosed) and websocket.handshake.accepted and isinstance(websocket.connection, _Frames):
-                await self._name_broken_rule(websocket.connection)
-        elif isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
-            event.headers.append((b"connection", b"close"))
-        await super().stream_send(event)
-
-    async def _name_broken_rule(self, frames: "_Frames") -> None:
-        """Close with the code of the rule that the client broke, where Hypercorn would just hang up."""
-        if frames.broken is not None and frames.state is WebSocketState.OPEN:
-            await self.send(RawData(frames.send(frames.broken)))
-
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        try:
-            data = self.connection.send(event)
-        except h11.LocalProtocolError:
-            if self.connection.their_state is not h11.ERROR:
-                raise
-            return
-        self._held += data
-        if self._held and not isinstance(event, h11.Response):
-            data, self._held = self._held, b""
-            await self.send(RawData(data))
-
-
-class _Frames(WebSocketFrames):
-    """The frames of one WebSocket; remembers how a client broke their rules (RFC 6455, section 7.4.1)."""
-
-    broken: CloseConnection | None = None
-
-    def events(self) -> Generator[FrameEvent, None, None]:
-        for event in super().events():
-            if isinstance(event, CloseConnection) and self.state is WebSocketState.OPEN:
-                self.broken = event
-            yield event
-
-
-class _Tasks(TaskGroup):
-    """The tasks of one connection; the application finds the connection in the scope of a WebSocket.
-
-    Hypercorn puts the news that the client is gone into the queue of its messages. There it is lost when the task that brings it is
-    cancelled, and it waits for ever when the queue is full and the application has ended. Here it is the end of the queue.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    async def spawn_app(
-        self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
-    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        if scope["type"] == "websocket":
-            scope["extensions"]["ibactors.connection"] = self._connection  # type: ignore[assignment]
-        inbox = _Inbox(config.max_app_queue_size)
-
-        async def with_inbox(scope: Scope, _receive: object, *rest: Any) -> None:
-            with inbox.reader:
-                await app(scope, inbox.receive, *rest)
-
-        await super().spawn_app(cast("AppWrapper", with_inbox), config, scope, send)
-        return inbox.put
-
-
-class _Inbox:
-    """What an application receives of one request or WebSocket; whoever puts never waits for an application that has ended."""
-
-    def __init__(self, size: int) -> None:
-        self._writer, self.reader = trio.open_memory_channel[ASGIReceiveEvent](size)
-        self._last: ASGIReceiveEvent
-
-    async def put(self, event: ASGIReceiveEvent) -> None:
-        """Take the next event; the client's departure is the last one and is taken at once."""
-        if event["type"] in {"http.disconnect", "websocket.disconnect"}:
-            self._last = event
-            self._writer.close()
-            return
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await self._writer.send(event)
-
-    async def receive(self) -> ASGIReceiveEvent:
-        """The next event; once the client has left, that, again and again."""
-        try:
-            return await self.reader.receive()
-        except trio.EndOfChannel:
-            return self._last
