@@ -56,7 +56,7 @@ class Instrument(Value, frozen=True, kw_only=True):
 
     symbol: str
     exchange: str = "SMART"
-    """Empty for what IB names, which takes a contract id."""
+    """Empty for the one that IB names, which takes a contract id."""
     currency: str = "USD"
     sec_type: SecType = SecType.STK
     primary_exchange: str = ""

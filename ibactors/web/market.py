@@ -63,7 +63,9 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exchange: (
         Annotated[
             Code,
-            msgspec.Meta(description="If not given, the one IB names for the con_id; without that SMART (CASH: IDEALPRO, CRYPTO: PAXOS)."),
+            msgspec.Meta(
+                description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; futures and indices with a con_id: the one IB names)."
+            ),
         ]
         | None
     ) = None
@@ -136,6 +138,8 @@ class Quotes(msgspec.Struct, frozen=True):
 
 
 _DEFAULT_EXCHANGE = {SecType.CASH: "IDEALPRO", SecType.CRYPTO: "PAXOS"}
+_LISTED = frozenset({SecType.FUT, SecType.FOP, SecType.IND, SecType.CONTFUT})
+"""Traded at one exchange, to which SMART does not route."""
 
 
 def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
@@ -156,8 +160,10 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
 
 def _exchange(query: InstrumentQuery) -> str:
     """Empty lets the gateway say it, which knows the exchange of a contract id; a position in a future, for one, comes without."""
-    if query.exchange or query.con_id:
-        return query.exchange or ""
+    if query.exchange:
+        return query.exchange
+    if query.con_id and query.sec_type in _LISTED:
+        return ""
     return _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")
 
 
