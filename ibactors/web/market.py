@@ -64,7 +64,7 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Annotated[
             Code,
             msgspec.Meta(
-                description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; futures and indices with a con_id: the one IB names)."
+                description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; future or index with con_id: as IB names it)."
             ),
         ]
         | None
