@@ -21,16 +21,16 @@ heights = [FRAME_INCHES + BAR_INCHES * number for number in bars]
 figure, axes = plt.subplots(len(rows), COLUMNS, figsize=(15, sum(heights)), height_ratios=heights, squeeze=False)
 for axis in axes.flat[len(panels) :]:
     axis.axis("off")
-for axis, panel in zip(axes.flat, panels, strict=False):
+for number, (axis, panel) in enumerate(zip(axes.flat, panels, strict=False)):
     shown = [(*bar, spread) for *bar, spread in zip(found["servers"], COLOURS, panel["values"], strict=False) if spread]
     for place, (_, colour, (middle, low, high)) in enumerate(shown):
         axis.barh(place, middle, color=colour, xerr=[[middle - low], [high - middle]], ecolor="#212529", capsize=3)
         axis.annotate(f"  {middle:,.0f}" if middle >= 100 else f"  {middle:.3g}", (high, place), va="center", fontsize=8)
     axis.set_yticks(range(len(shown)), [title for title, *_ in shown], fontsize=8)
-    axis.set_ylim(len(shown) - 0.4, -0.6)
+    axis.set_ylim(bars[number // COLUMNS] - 0.4, -0.6)
     axis.set_xlim(0, max(high for *_, (_, _, high) in shown) * 1.2 or 1)
     axis.tick_params(axis="x", labelsize=7)
     axis.set_title(f"{panel['title']}\n{panel['unit']}", fontsize=8, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
 figure.tight_layout()
-figure.savefig(sys.argv[2], dpi=80)
+figure.savefig(sys.argv[2], dpi=80, bbox_inches="tight")

@@ -33,7 +33,10 @@ _BEGIN, _END = "<!-- table: written by ./dev bench -->", "<!-- end of table -->"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of the table; `more` tells whether more is better, `busy` names the generator's share meanwhile."""
+    """One figure of the table; `more` tells whether more is better.
+
+    `busy` names the generator's share meanwhile, `against` the figure of (a) that it is compared with, if not the same.
+    """
 
     name: str
     title: str
@@ -41,6 +44,13 @@ class Row:
     more: bool = False
     plotted: bool = False
     busy: str = ""
+    against: str = ""
+    compared: bool = True
+
+    @property
+    def yardstick(self) -> str:
+        """What figure of (a) it is compared with."""
+        return self.against or self.name
 
 
 def _requests(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
@@ -49,17 +59,18 @@ def _requests(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
         Row(f"{name}_p50", "time to answer, p50", "ms"),
         Row(f"{name}_p99", "p99", "ms"),
         Row(f"{name}_cpu", "processor time each", "µs"),
-        Row(f"{name}_load", "generator and simulator", "% of their core"),
+        Row(f"{name}_load", "generator and simulator", "% of their core", compared=False),
     )
 
 
-def _updates(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
+def _updates(name: str, against: str = "") -> tuple[Row, ...]:
+    against, busy = against or name, f"{name}_load"
     return (
-        Row(f"{name}_updates", "delivered", "updates/s", more=True, plotted=plotted, busy=f"{name}_load"),
-        Row(f"{name}_p50", "age at the client, p50", "ms", busy=f"{name}_load"),
-        Row(f"{name}_p99", "p99", "ms", plotted=plotted, busy=f"{name}_load"),
-        Row(f"{name}_cpu_update", "processor time each", "µs"),
-        Row(f"{name}_load", "generator and simulator", "% of their core"),
+        Row(f"{name}_updates", "delivered", "updates/s", more=True, plotted=True, busy=busy, against=f"{against}_updates"),
+        Row(f"{name}_p50", "age at the client, p50", "ms", busy=busy, against=f"{against}_p50"),
+        Row(f"{name}_p99", "age at the client, p99", "ms", plotted=True, busy=busy, against=f"{against}_p99"),
+        Row(f"{name}_cpu_update", "processor time each", "µs", against=f"{against}_cpu_update"),
+        Row(busy, "generator and simulator", "% of their core", compared=False),
     )
 
 
@@ -75,13 +86,13 @@ SECTIONS: dict[str, tuple[Row, ...]] = {
     "Stream, 1 symbol × 4/s × 1 client": (Row("pushed", "delivered", "updates/s", more=True),),
     "Stream, 50 symbols × 4/s × 10 clients": (
         Row("moderate_p50", "age at the client, p50", "ms", plotted=True),
-        Row("moderate_p99", "p99", "ms", plotted=True),
+        Row("moderate_p99", "age at the client, p99", "ms", plotted=True),
         Row("moderate_cpu_update", "processor time each", "µs"),
     ),
-    "Stream, 100 symbols × 10/s × 100 clients": _updates("full", plotted=True),
-    "The same in batches (`?batch=1`)": _updates("batch", plotted=True),
-    "Stream, 100 symbols × 50/s × 100 clients": _updates("over", plotted=True),
-    "The same with 50/s in batches": _updates("over_batch", plotted=True),
+    "Stream, 100 symbols × 10/s × 100 clients": _updates("full"),
+    "The same in batches (`?batch=1`), against (a) without": _updates("batch", "full"),
+    "Stream, 100 symbols × 50/s × 100 clients": _updates("over"),
+    "The same with 50/s in batches, against (a) without": _updates("over_batch", "over"),
     "One of 11 clients stops reading, 100 symbols × 10/s": (
         Row("slow_before_p99", "age at the others before, p99", "ms"),
         Row("slow_p99", "age at the others meanwhile, p99", "ms"),
@@ -162,16 +173,16 @@ class _Found:
 
     def cells(self, row: Row) -> list[str]:
         """One text a server."""
-        yardstick = self._spread(YARDSTICK, row.name)
+        yardstick = self._spread(YARDSTICK, row.yardstick) if row.compared else None
         return [self._cell(server.name, row, yardstick) for server in self.servers]
 
     def panels(self) -> list[dict[str, object]]:
         """What is drawn."""
         return [
             {
-                "title": f"{title.replace('`', '')}: {row.title}",
-                "unit": f"{row.unit}, {'more' if row.more else 'less'} is better",
-                "values": self._spreads(row),
+                "title": title.replace("`", ""),
+                "unit": f"{row.title}, {row.unit}, {'more' if row.more else 'less'} is better",
+                "values": [self._spread(server.name, row.yardstick if server.name == YARDSTICK else row.name) for server in self.servers],
             }
             for title, rows in SECTIONS.items()
             for row in rows

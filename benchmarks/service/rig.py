@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Processes = tuple[int, int]
     """Server and simulator."""
 
-START_S = 20.0
+START_S = 30.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PORTS = re.compile(rb"127\.0\.0\.1:(\d+)")

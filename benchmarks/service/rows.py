@@ -36,7 +36,7 @@ class Lengths:
 
 
 QUICK = Lengths(http=1.5, stream=3.0, slow=5.0, rest=2.0, cold=20)
-FULL = Lengths(http=5.0, stream=10.0, slow=60.0, rest=5.0, cold=50)
+FULL = Lengths(http=4.0, stream=8.0, slow=60.0, rest=5.0, cold=50)
 
 
 def at_rest(rig: Rig, lengths: Lengths) -> Figures:

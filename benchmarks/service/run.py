@@ -39,6 +39,8 @@ def main() -> int:
     print(report.table(servers, run.results))
     print("\n".join(run.remarks))
     if options.report:
+        if options.quick:
+            run.remarks.append("Measured with `--quick`, too short to conclude anything.")
         install("plot")
         report.write(servers, run.results, run.remarks, CACHE / "plot" / "bin" / "python")
     return 1 if "ibactors" in run.failed else 0
