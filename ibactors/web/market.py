@@ -63,9 +63,7 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exchange: (
         Annotated[
             Code,
-            msgspec.Meta(
-                description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; future or index with con_id: as IB names it)."
-            ),
+            msgspec.Meta(description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; future or index with con_id: as IB names it)."),
         ]
         | None
     ) = None
