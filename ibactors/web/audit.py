@@ -13,11 +13,13 @@ import trio
 
 from ibactors.web.refusals import Refused
 
-KEY_USE_INTERVAL = 60.0
+USE_INTERVAL = 3600.0
 REFUSAL_INTERVAL = 10.0
-"""Seconds within which the same is told once: the same key from the same address, the same refusal of the same caller."""
+"""Seconds within which the same is told once: the same key from the same address, the same look inside by it; the same refusal of the
+same caller."""
 MOST_REMEMBERED = 10_000
 LONGEST_PATH = 200
+LOOKS = frozenset({"GET", "HEAD"})
 
 log = structlog.get_logger("ibactors.audit")
 
@@ -36,7 +38,7 @@ class Audit:
 
     def key_used(self, caller: str, address: str) -> None:
         """A request with a valid key."""
-        times = self._due(("key_used", caller, address), KEY_USE_INTERVAL)
+        times = self._due(("key_used", caller, address), USE_INTERVAL)
         if times:
             log.info("key_used", caller=caller, address=address, times=times)
 
@@ -49,8 +51,11 @@ class Audit:
             )
 
     def acted(self, scope: str, caller: str, address: str, method: str, path: str, status: int) -> None:
-        """A login, a logout, or a look inside, and how it was answered."""
-        log.info("acted", scope=scope, caller=caller, address=address, method=method, path=ascii(path[:LONGEST_PATH]), status=status)
+        """A login, a logout, or a look inside, and how it was answered; a scraper looks inside every few seconds."""
+        shown = ascii(path[:LONGEST_PATH])
+        times = self._due(("acted", caller, address, method, shown, str(status)), USE_INTERVAL) if method in LOOKS else 1
+        if times:
+            log.info("acted", scope=scope, caller=caller, address=address, method=method, path=shown, status=status, times=times)
 
     def keys_replaced(self, revoked: list[str], valid: list[str]) -> None:
         """The keys were read again."""

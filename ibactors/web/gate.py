@@ -236,8 +236,7 @@ class Gate:
     def _watch(self, visit: Visit, place: Place, send: ASGISendCallable) -> ASGISendCallable:
         """Write down what is audited when its answer is known. Raises TooManyLogins."""
         wanted = place.methods[visit.method]
-        asks_for_status = wanted is KeyScope.LOGIN and visit.method == "GET"  # every few seconds, by whoever waits for a login
-        if wanted not in AUDITED or asks_for_status:
+        if wanted not in AUDITED:
             return send
         if _is_login(visit, place):
             wait = self._logins.wait(_who(visit), trio.current_time())

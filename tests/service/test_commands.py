@@ -17,6 +17,7 @@ import pytest
 import trio
 
 from tests.conftest import DEADLINE
+from tests.service.keyed import LINES
 
 IBACTORS = (sys.executable, "-m", "ibactors")
 
@@ -41,7 +42,7 @@ class Process:
     async def ended(self) -> int:
         """Read until the end; the exit status."""
         assert self.process.stdout is not None
-        with trio.fail_after(5):
+        with trio.fail_after(DEADLINE):
             async for chunk in self.process.stdout:
                 self.output += chunk.decode()
             return await self.process.wait()
@@ -155,6 +156,26 @@ async def test_bad_setting_is_one_clear_line(variable: str, value: str, form: st
     async with command("serve", **{variable: value}) as process:
         assert await process.ended() == 2
         assert process.output.strip() == f"ibactors: {variable} is {value!r}, but must be {form}."
+
+
+@pytest.mark.parametrize("name", ["serve", "demo"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+async def test_service_that_others_could_reach_does_not_start_without_keys(name: str, host: str) -> None:
+    async with command(name, "--port", "0", IBACTORS_HOST=host) as process:
+        assert await process.ended() == 2
+        line = process.output.strip().splitlines()[-1]
+        assert line.startswith(f"ibactors: IBACTORS_HOST is {host!r}, which other machines can reach, but there are no API keys. ")
+        assert "ibactors key new" in line
+        assert "IBACTORS_ALLOW_ANONYMOUS=1" in line
+        assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("setting", [{"IBACTORS_API_KEYS": LINES["read"]}, {"IBACTORS_ALLOW_ANONYMOUS": "1"}])
+async def test_service_that_others_can_reach_starts_with_keys_or_by_order(setting: dict[str, str]) -> None:
+    async with command("serve", "--port", "0", IBACTORS_HOST="0.0.0.0", **setting) as process:
+        await process.until("serving")
+        process.process.send_signal(signal.SIGTERM)
+        assert await process.ended() == 0
 
 
 async def test_simulator_rate_is_checked() -> None:

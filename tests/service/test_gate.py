@@ -13,6 +13,7 @@ from ibactors.config import read_settings
 from ibactors.config.access import Network
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
+from ibactors.web import audit
 from tests.conftest import DEADLINE, Service, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, exchange, keyed_service, upgrade
 from tests.service.logins import PASSWORD, managed_service
@@ -226,6 +227,22 @@ async def test_audit_log_tells_who_did_what_and_no_secret(audit_log: AuditLog, c
         line for line in caplog.text.splitlines() if "httpx" not in line and "HTTP Request" not in line
     )
     assert not any(secret in everything for secret in (*KEYS.values(), WRONG, LOGIN["password"] + '"'))
+
+
+async def test_scraper_fills_no_audit_log(audit_log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with keyed_service() as service:
+        for _ in range(10):
+            assert (await service.http.get("/metrics", headers=bearer("admin"))).status_code == 200
+            await service.http.get("/auth/status", headers=bearer("login"))
+        monkeypatch.setattr(audit, "USE_INTERVAL", 0.0)
+        for key in ("read", "admin"):
+            await service.http.get("/metrics", headers=bearer(key))
+        for _ in range(2):
+            await service.http.post("/auth/login", json=LOGIN, headers=bearer("login"))
+    acted = [(line["caller"], line["path"], line["times"]) for line in audit_log.of("acted")]
+    login = ("login", "'/auth/login'", 1)
+    assert acted == [("admin", "'/metrics'", 1), ("login", "'/auth/status'", 1), login, login]
+    assert [(line["caller"], line["code"]) for line in audit_log.of("refused")] == [("read", "scope_missing")]
 
 
 async def test_admin_port_needs_no_key_and_gives_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
