@@ -47,7 +47,7 @@ browser *args:
 screenshots:
     python tests/browser/run.py screenshots
 
-# the REST contract: schemathesis with all its checks, without keys and with them (in an environment of its own, .contract): [--minutes 1] [--seed N]
+# the REST contract: schemathesis with all its checks, without keys, with a key, and with logins (in an environment of its own, .contract): [--minutes 1.5] [--seed N]
 contract *args:
     sh tests/environment.sh .contract tests/contract/requirements.txt
     python tests/contract/run.py "$@"
@@ -56,6 +56,10 @@ contract *args:
 audit:
     sh tests/environment.sh .audit tests/audit/requirements.txt
     python tests/audit/run.py
+
+# thousands of hostile clients beside a good one, and what it notices: [--connections 10000] [--streams 1000] [--lorises 200] [--seconds 20]
+siege *args:
+    python -m tests.siege "$@"
 
 # the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
 chaos *args:
@@ -97,10 +101,8 @@ image-test *args:
 bench *args:
     python benchmarks/service/run.py "$@"
 
-# contract is not in it yet: it failed now and then; the causes that were found are mended, but no long row of whole runs has shown it
-
 # everything CI runs
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") image-test audit
 
 # ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
 lint:

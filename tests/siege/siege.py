@@ -1,0 +1,194 @@
+"""One siege: the demo in a process of its own, a crowd, then streams and slow clients, and what the one good client noticed."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from chaos.processes import Program, program
+from chaos.report import percentile
+from chaos.wire import HttpClient
+from tests.conftest import eventually
+from tests.siege.besiegers import MANNERS, Crowd, Lorises, Sitters
+
+P99_MS = 100.0
+_FILES_TO_SPARE = 300
+_SOME = 10
+"""Connections and tasks that may be more or fewer at any time."""
+_RELEASE_S = 60.0
+_PONGS_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How large a siege is."""
+
+    connections: int = 10_000
+    streams: int = 1_000
+    lorises: int = 200
+    seconds: float = 20.0
+    """How long each measurement takes."""
+    seats: int = 10_000
+    """IBACTORS_MAX_CONNECTIONS, its default."""
+    manners: tuple[str, ...] = tuple(MANNERS)
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What was seen."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    refused: int = 0
+    """Clients of the crowd."""
+    p99_ms: float = 0.0
+    """Of the good client beside streams and slow clients."""
+    broken: list[str] = field(default_factory=list)
+    """The rules that were broken, but for the one about `p99_ms`."""
+
+    def expect(self, fact: bool, rule: str) -> None:  # noqa: FBT001  # it reads like assert
+        """Note *rule* as broken unless *fact*."""
+        if not fact:
+            self.broken.append(rule)
+
+
+async def besiege(plan: Plan, logs: Path, say: Callable[[str], None]) -> Findings:
+    """Run the siege; *say* is told the progress. Raises OSError where this machine allows too few files."""
+    findings = Findings()
+    environment = {"IBACTORS_MAX_CONNECTIONS": str(plan.seats)}
+    async with program("demo", ["demo", "--port", "0"], environment, logs) as service:
+        port = int((await service.printed(r"ibactors demo: http://127\.0\.0\.1:(\d+)"))[1])
+        say(f"the service is alone with one client for {plan.seconds:g} s")
+        judge(findings, "alone", await measured(port, plan.seconds))
+        before = await tasks(port)
+        files, memory = service.files, service.memory_mb
+        say(f"{plan.connections} connections come")
+        await meet_crowd(plan, service, port, findings)
+        await released(service, port, files, before, findings, "the crowd")
+        say(f"{plan.streams} idle WebSockets and {plan.lorises} slow clients come")
+        await endure(plan, service, port, findings)
+        await released(service, port, files, before, findings, "streams and slow clients")
+        findings.figures["memory before and after"] = f"{memory:.0f} and {service.memory_mb:.0f} MiB"
+        findings.expect(not service.errors, f"errors in the log: {service.errors[:3]}")
+    return findings
+
+
+async def meet_crowd(plan: Plan, service: Program, port: int, findings: Findings) -> None:
+    """Let all connections come at once."""
+    crowd, peak = Crowd(port), 0
+    begun = trio.current_time()
+
+    async def watch() -> None:
+        nonlocal peak
+        while True:
+            peak = max(peak, service.files)
+            await trio.sleep(0.1)
+
+    async def measure(*, task_status: trio.TaskStatus[None]) -> None:
+        judge(findings, "beside the crowd", await measured(port, plan.seconds, task_status=task_status))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        async with trio.open_nursery() as both:
+            await both.start(measure)
+            both.start_soon(crowd.come, plan.connections, plan.manners)
+        nursery.cancel_scope.cancel(reason="all have gone")
+    fates = crowd.fates
+    findings.refused = fates["refused"]
+    findings.figures["the crowd"] = f"{plan.connections} connections, gone after {trio.current_time() - begun:.0f} s"
+    findings.figures["files of the service at most"] = str(peak)
+    findings.figures["served and refused"] = f"{fates['served']} and {fates['refused']}"
+    findings.expect(set(fates) <= {"served", "refused"}, f"each client of the crowd is served or refused: {dict(fates)}")
+    room = max(0, plan.connections + _SOME - plan.seats)
+    findings.expect(fates["refused"] <= room, f"no more than {room} are refused where there is a place: {fates['refused']}")
+
+
+async def endure(plan: Plan, service: Program, port: int, findings: Findings) -> None:
+    """Let streams sit and slow clients drip, and measure beside them."""
+    sitters, lorises = Sitters(), Lorises()
+    async with trio.open_nursery() as nursery:
+        for _ in range(plan.streams):
+            await nursery.start(sitters.sit, port)
+        for number in range(plan.lorises):
+            nursery.start_soon(lorises.drip, port, number)
+        memory = service.memory_mb
+        findings.p99_ms = judge(findings, "beside streams and slow clients", await measured(port, plan.seconds))
+        with trio.move_on_after(_PONGS_S):
+            await sitters.answered()
+        findings.figures["idle WebSockets"] = f"{plan.streams}, {sitters.pongs} of them answered in the end, {memory:.0f} MiB"
+        findings.figures["slow clients"] = f"{plan.lorises}, turned out {lorises.turned_out} times"
+        findings.expect(sitters.pongs == plan.streams, f"every idle WebSocket is answered: {sitters.pongs}; {sitters.dropped[:3]}")
+        nursery.cancel_scope.cancel(reason="the siege is over")
+
+
+def judge(findings: Findings, when: str, measurement: dict[str, list[float] | list[str] | int]) -> float:
+    """Note what the good client measured; its 99th percentile in milliseconds."""
+    milliseconds, failed = measurement["milliseconds"], measurement["failed"]
+    assert isinstance(milliseconds, list)
+    taken = [float(value) for value in milliseconds]
+    findings.expect(not failed, f"no request of the good client fails {when}: {failed}")
+    findings.expect(bool(taken), f"the good client is served {when}")
+    p50, p99 = (percentile(taken, share) if taken else float("inf") for share in (0.5, 0.99))
+    refused = f", {measurement['refused']} new connections refused" if measurement["refused"] else ""
+    findings.figures[f"p50, p99, max {when}"] = f"{p50:.1f}, {p99:.1f}, {max(taken, default=0):.1f} ms of {len(taken)}{refused}"
+    return p99
+
+
+async def measured(
+    port: int, seconds: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> dict[str, list[float] | list[str] | int]:
+    """What the good client measures; `started` once it has a place."""
+    command = [sys.executable, "-m", "tests.siege.meter", str(port), str(seconds)]
+    output = b""
+    async with trio.open_nursery() as nursery:
+        process = await nursery.start(partial(trio.run_process, command, stdout=subprocess.PIPE))
+        async for chunk in process.stdout:
+            if not output:
+                task_status.started()
+            output += chunk
+    found: dict[str, list[float] | list[str] | int] = json.loads(output.partition(b"\n")[2])
+    return found
+
+
+async def released(service: Program, port: int, files: int, before: int, findings: Findings, whom: str) -> None:
+    """Wait until nothing of them is left."""
+    begun = trio.current_time()
+
+    async def is_released() -> bool:
+        return service.files <= files + _SOME and await tasks(port) <= before + _SOME
+
+    try:
+        await eventually(is_released, _RELEASE_S)
+        findings.figures[f"released after {whom}"] = f"in {trio.current_time() - begun:.1f} s"
+    except trio.TooSlowError:
+        findings.broken.append(f"all files and tasks of {whom} are released: {service.files} files, and {files} before")
+
+
+async def tasks(port: int) -> int:
+    """How many tasks the service has."""
+    client = HttpClient(port)
+    try:
+        page = (await client.get("/metrics")).body.decode()
+    finally:
+        await client.close()
+    found = re.search(r"^ibactors_tasks (\d+)", page, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+@contextmanager
+def file_limit(wanted: int) -> Iterator[int]:
+    """As many files as the system allows; how many of the *wanted* connections that is enough for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield min(wanted, hard - _FILES_TO_SPARE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
