@@ -143,7 +143,7 @@ def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
     meanwhile = _sample(rig, others, lengths.slow)
     grown = rig.memory() - memory
     slow.forget()
-    fresh_after = _until_fresh(rig, slow)
+    fresh_after, hung_up = _until_fresh(rig, slow)
     for client in (*others, slow):
         client.close()
     rig.control("rate 4")
@@ -152,20 +152,23 @@ def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
         "slow_p99": meanwhile["p99"],
         "slow_memory": grown / _MIB,
         "slow_fresh": fresh_after * _MS,
+        "slow_hung_up": hung_up,
         "slow_load": meanwhile["load"],
     }
 
 
-def _until_fresh(rig: Rig, slow: StreamClient) -> float:
-    """Seconds from when it reads again to the first present value, after the old ones that the kernel holds; NaN if it was hung up on."""
+def _until_fresh(rig: Rig, slow: StreamClient) -> tuple[float, bool]:
+    """Seconds from when it reads again to a present value, after the old ones that the kernel holds; and whether it was hung up on."""
     slow.resume()
     begun = time.perf_counter()
-    with suppress(ConnectionError):
+    try:
         while time.perf_counter() - begun < _PATIENCE_S:
             rig.loop.run(0.02)
             if slow.ages and slow.ages[-1] < _FRESH_S:
-                return time.perf_counter() - begun
-    return math.nan
+                return time.perf_counter() - begun, False
+    except ConnectionError:
+        return math.nan, True
+    return math.nan, False
 
 
 def reset(rig: Rig, _lengths: Lengths) -> Figures:
@@ -216,20 +219,6 @@ STREAM_ROWS: tuple[Row, ...] = (
 ONCE_ROWS: tuple[Row, ...] = (slow_reader,)
 BATCH_ROWS = frozenset({saturation_in_batches, far_above_in_batches})
 """For servers that have them."""
-
-
-def seconds(row: Row, lengths: Lengths) -> float:
-    """About how long a row takes, its share of the server's start included."""
-    longer: dict[Row, float] = {
-        at_rest: lengths.rest + 5,
-        cold_quotes: 3.0,
-        warm_quotes: 2 * lengths.http + 3,
-        health: lengths.http / 2 + 1,
-        reset: 6.0,
-        memory: 9.0,
-        slow_reader: lengths.slow + lengths.stream + 7,
-    }
-    return longer.get(row, lengths.stream + 3)
 
 
 def connected(rig: Rig, count: int, symbols: list[str], query: str = "", *, patience: float = _PATIENCE_S) -> list[StreamClient]:

@@ -97,7 +97,7 @@ class Run:
         return [row for row in group if row.__name__ in self._chosen and (server.batches or row not in rows.BATCH_ROWS)]
 
     def _expected(self, server: Server, repeat: int) -> float:
-        return sum(rows.seconds(row, self._lengths) for group in self._groups(server, repeat) for row in group)
+        return sum(_seconds(row, self._lengths) for group in self._groups(server, repeat) for row in group)
 
     def _measure(self, server: Server, waiting: list[rows.Row]) -> None:
         """Measure some rows; one that fails leaves its cell empty, and the others go on with a fresh server."""
@@ -120,6 +120,8 @@ class Run:
         print("   " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
         for name, value in figures.items():
             self.results[server.name][name].append(value)
+        if figures.get("slow_hung_up"):
+            self._remark(f"{server.title} hung up on the client that did not read.")
         if figures.get("pushed") == 0:
             self._silent.add(server.name)
             left = figures["pushed_left"]
@@ -129,6 +131,20 @@ class Run:
         print(f"   {text}", flush=True)
         if text not in self.remarks:
             self.remarks.append(text)
+
+
+def _seconds(row: rows.Row, lengths: rows.Lengths) -> float:
+    """About how long a row takes, its share of the server's start included."""
+    longer: dict[rows.Row, float] = {
+        rows.at_rest: lengths.rest + 5,
+        rows.cold_quotes: 3.0,
+        rows.warm_quotes: 2 * lengths.http + 3,
+        rows.health: lengths.http / 2 + 1,
+        rows.reset: 6.0,
+        rows.memory: 9.0,
+        rows.slow_reader: lengths.slow + lengths.stream + 7,
+    }
+    return longer.get(row, lengths.stream + 3)
 
 
 if __name__ == "__main__":
