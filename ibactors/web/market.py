@@ -108,7 +108,7 @@ class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fie
             max_length=4000,
             description="Symbols, separated by commas; 100 at most.",
             examples=["AAPL,MSFT"],
-            extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
+            extra_json_schema={"pattern": whole(f"{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}")},
         ),
     ]
 

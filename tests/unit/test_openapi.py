@@ -1,0 +1,80 @@
+"""What the OpenAPI document says of input is what the service takes."""
+
+import re
+from typing import Any
+
+import hypothesis.strategies as st
+import msgspec
+from hypothesis import example, given
+
+from ibactors.errors import InvalidRequest
+from ibactors.login.ini import check_credential
+from ibactors.login.model import LoginRequest
+from ibactors.web.app import OPERATIONS
+from ibactors.web.market import QuotesQuery, instrument_of, instruments_of
+from ibactors.web.openapi import build_document
+
+DOCUMENT = build_document(OPERATIONS, secured=True)
+near_symbols = st.text(st.sampled_from("Aa0 .:_&$^=+'/-,\t\n\x00é"), max_size=45)
+
+
+def parameters(path: str) -> dict[str, dict[str, Any]]:
+    return {parameter["name"]: parameter for parameter in DOCUMENT["paths"][path]["get"]["parameters"]}
+
+
+def takes(check: Any, *arguments: Any) -> bool:
+    try:
+        check(*arguments)
+    except (InvalidRequest, msgspec.ValidationError):
+        return False
+    return True
+
+
+def login(name: str) -> None:
+    msgspec.convert({"username": name, "password": name, "account_type": "paper"}, LoginRequest)
+
+
+def test_every_parameter_of_a_path_is_described():
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            described = {parameter["name"]: parameter["schema"] for parameter in operation["parameters"] if parameter["in"] == "path"}
+            assert set(described) == set(re.findall(r"{(\w+)}", path))
+            assert all("pattern" in schema or "minLength" in schema for schema in described.values())
+
+
+@given(near_symbols)
+@example("AAPL")
+@example(" AAPL ")
+@example("A" + " " * 44)
+@example("A\n")
+def test_symbol_in_a_path_is_what_its_pattern_says(text: str):
+    pattern = parameters("/market/quote/{symbol}")["symbol"]["schema"]["pattern"]
+    assert bool(re.search(pattern, text)) == (takes(instrument_of, text, QuotesQuery(symbols=text)) and "/" not in text)
+
+
+@given(near_symbols)
+@example("BRK B, AAPL ,BF/B")
+@example("A," * 100 + "A")
+@example("A,A\n")
+def test_list_of_symbols_is_what_its_pattern_says(text: str):
+    pattern = parameters("/market/quotes")["symbols"]["schema"]["pattern"]
+    assert bool(re.search(pattern, text)) == takes(instruments_of, QuotesQuery(symbols=text))
+
+
+@given(st.text(max_size=30))
+@example(" a")
+@example("a\x9f")
+@example("a\u2028b")
+def test_login_takes_what_can_be_typed(text: str):
+    assert takes(login, text) == takes(check_credential, "username", text)
+
+
+def test_login_asks_for_both_or_neither():
+    given_both, neither = DOCUMENT["components"]["schemas"]["LoginRequest"]["anyOf"]
+    assert given_both["required"] == ["username", "password"]
+    assert {schema["type"] for schema in neither["properties"].values()} == {"null"}
+
+
+def test_event_of_a_stream_carries_the_messages_of_the_stream():
+    event = DOCUMENT["paths"]["/market/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
+    assert set(event["properties"]["data"]["contentSchema"]["discriminator"]["mapping"]) == {"quote", "stale", "status", "error"}
