@@ -42,6 +42,10 @@ ROUTES: tuple[Route, ...] = (
     Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
 )
 
+_OPENAPI = {secured: encode(build_document(OPERATIONS, secured=secured)) for secured in (False, True)}
+"""By whether the service asks for keys. Made at import, as it takes longer than a step of the running loop may."""
+_ASYNCAPI = encode(build_asyncapi())
+
 
 def create_app(system: System) -> QuartTrio:
     """The application in front of *system*; it starts nothing of its own, and must stand behind a `Gate` with the table `ROUTES`."""
@@ -56,8 +60,8 @@ def create_app(system: System) -> QuartTrio:
             ui.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
         )
-    app.add_url_rule("/openapi.json", "openapi", _serve_document(system), methods=["GET"])
-    app.add_url_rule("/asyncapi.json", "asyncapi", _serve_bytes(encode(build_asyncapi())), methods=["GET"])
+    app.add_url_rule("/openapi.json", "openapi", _serve(lambda: _OPENAPI[system.access.secured]), methods=["GET"])
+    app.add_url_rule("/asyncapi.json", "asyncapi", _serve(lambda: _ASYNCAPI), methods=["GET"])
     docs.register_docs(app)
     ui.register_ui(app)
     check_routes(app, RouteTable(ROUTES))
@@ -99,18 +103,9 @@ def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Await
     return view
 
 
-def _serve_bytes(document: bytes) -> Callable[[], Awaitable[Response]]:
+def _serve(document: Callable[[], bytes]) -> Callable[[], Awaitable[Response]]:
     async def serve() -> Response:
-        return Response(document, content_type="application/json")
-
-    return serve
-
-
-def _serve_document(system: System) -> Callable[[], Awaitable[Response]]:
-    documents = {secured: encode(build_document(OPERATIONS, secured=secured)) for secured in (False, True)}
-
-    async def serve() -> Response:
-        return Response(documents[system.access.secured], content_type="application/json")
+        return Response(document(), content_type="application/json")
 
     return serve
 
