@@ -50,6 +50,8 @@ log = structlog.get_logger(__name__)
 
 GRACE = 3.0
 """Seconds that requests in flight have when the service stops."""
+BACKLOG = 4096
+"""Connections that may wait to be accepted, as far as the kernel agrees; those beyond must knock again, seconds later."""
 DEMO_PATIENCE = 5.0
 """Seconds that the demo's first login may take before HTTP begins all the same."""
 
@@ -237,7 +239,7 @@ def bind(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(1024)
+            listener.listen(BACKLOG)
             listener.settimeout(0)
         except OSError:
             listener.close()

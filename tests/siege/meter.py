@@ -1,8 +1,8 @@
 """One client that asks for something and measures how long it takes: `python -m tests.siege.meter PORT SECONDS`.
 
 It is a process of its own, so that the work of its hostile neighbours does not count as the service's. Every other request comes on a new
-connection. It prints a line once it has a place, and in the end one JSON object: `milliseconds` of each answer, `refused` (new connections
-for which there was no place), and what `failed`, which nothing may.
+connection. It prints a line once it has a place, and in the end one JSON object: milliseconds of each answer over the `kept` connection and
+over `new` ones, `refused` (new connections for which there was no place), and what `failed`.
 """
 
 import http.client
@@ -21,7 +21,7 @@ def main(port: int, seconds: float) -> None:
     kept.request("GET", PATHS[0])
     kept.getresponse().read()
     print("seated", flush=True)  # noqa: T201  # for the process that has started this one
-    milliseconds: list[float] = []
+    kept_ms, new_ms = list[float](), list[float]()
     refused, failed, number = 0, list[str](), 0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -41,7 +41,7 @@ def main(port: int, seconds: float) -> None:
                 kept.close()
         else:
             if response.status == http.HTTPStatus.OK:
-                milliseconds.append((time.perf_counter() - begun) * 1000)
+                (new_ms if new else kept_ms).append((time.perf_counter() - begun) * 1000)
             elif new and b"too_many_connections" in body:
                 refused += 1
             else:
@@ -49,7 +49,7 @@ def main(port: int, seconds: float) -> None:
         if new:
             connection.close()
         time.sleep(PAUSE_S)
-    json.dump({"milliseconds": milliseconds, "refused": refused, "failed": failed}, sys.stdout)
+    json.dump({"kept": kept_ms, "new": new_ms, "refused": refused, "failed": failed}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """One siege: the demo in a process of its own, a crowd, then streams and slow clients, and what the one good client noticed."""
 
-import json
 import re
 import resource
 import subprocess
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import trio
 
 from chaos.processes import Program, program
@@ -59,6 +59,16 @@ class Findings:
             self.broken.append(rule)
 
 
+class Measured(msgspec.Struct):
+    """Milliseconds of each answer that the good client got, over the connection that it had before and over new ones."""
+
+    kept: list[float]
+    new: list[float]
+    refused: int
+    """New connections for which there was no place."""
+    failed: list[str]
+
+
 async def besiege(plan: Plan, logs: Path, say: Callable[[str], None]) -> Findings:
     """Run the siege; *say* is told the progress. Raises OSError where this machine allows too few files."""
     findings = Findings()
@@ -66,7 +76,7 @@ async def besiege(plan: Plan, logs: Path, say: Callable[[str], None]) -> Finding
     async with program("demo", ["demo", "--port", "0"], environment, logs) as service:
         port = int((await service.printed(r"ibactors demo: http://127\.0\.0\.1:(\d+)"))[1])
         say(f"the service is alone with one client for {plan.seconds:g} s")
-        judge(findings, "alone", await measured(port, plan.seconds))
+        judge(findings, "alone", await measure(port, plan.seconds))
         before = await tasks(port)
         files, memory = service.files, service.memory_mb
         say(f"{plan.connections} connections come")
@@ -91,13 +101,13 @@ async def meet_crowd(plan: Plan, service: Program, port: int, findings: Findings
             peak = max(peak, service.files)
             await trio.sleep(0.1)
 
-    async def measure(*, task_status: trio.TaskStatus[None]) -> None:
-        judge(findings, "beside the crowd", await measured(port, plan.seconds, task_status=task_status))
+    async def look(*, task_status: trio.TaskStatus[None]) -> None:
+        judge(findings, "beside the crowd", await measure(port, plan.seconds, task_status=task_status))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
         async with trio.open_nursery() as both:
-            await both.start(measure)
+            await both.start(look)
             both.start_soon(crowd.come, plan.connections, plan.manners)
         nursery.cancel_scope.cancel(reason="all have gone")
     fates = crowd.fates
@@ -119,7 +129,7 @@ async def endure(plan: Plan, service: Program, port: int, findings: Findings) ->
         for number in range(plan.lorises):
             nursery.start_soon(lorises.drip, port, number)
         memory = service.memory_mb
-        findings.p99_ms = judge(findings, "beside streams and slow clients", await measured(port, plan.seconds))
+        findings.p99_ms = judge(findings, "beside streams and slow clients", await measure(port, plan.seconds))
         with trio.move_on_after(_PONGS_S):
             await sitters.answered()
         findings.figures["idle WebSockets"] = f"{plan.streams}, {sitters.pongs} of them answered in the end, {memory:.0f} MiB"
@@ -128,22 +138,19 @@ async def endure(plan: Plan, service: Program, port: int, findings: Findings) ->
         nursery.cancel_scope.cancel(reason="the siege is over")
 
 
-def judge(findings: Findings, when: str, measurement: dict[str, list[float] | list[str] | int]) -> float:
+def judge(findings: Findings, when: str, measured: Measured) -> float:
     """Note what the good client measured; its 99th percentile in milliseconds."""
-    milliseconds, failed = measurement["milliseconds"], measurement["failed"]
-    assert isinstance(milliseconds, list)
-    taken = [float(value) for value in milliseconds]
-    findings.expect(not failed, f"no request of the good client fails {when}: {failed}")
-    findings.expect(bool(taken), f"the good client is served {when}")
-    p50, p99 = (percentile(taken, share) if taken else float("inf") for share in (0.5, 0.99))
-    refused = f", {measurement['refused']} new connections refused" if measurement["refused"] else ""
-    findings.figures[f"p50, p99, max {when}"] = f"{p50:.1f}, {p99:.1f}, {max(taken, default=0):.1f} ms of {len(taken)}{refused}"
-    return p99
+    for whose, taken in (("its connection", measured.kept), ("new ones", measured.new)):
+        shown = ", ".join(f"{value:.1f}" for value in (percentile(taken, 0.5), percentile(taken, 0.99), max(taken))) if taken else "none"
+        findings.figures[f"p50, p99, max {when}, over {whose}"] = f"{shown} ms of {len(taken)}"
+    if measured.refused:
+        findings.figures[f"new connections refused {when}"] = str(measured.refused)
+    findings.expect(not measured.failed, f"no request of the good client fails {when}: {measured.failed}")
+    findings.expect(bool(measured.kept), f"the good client is served {when}")
+    return percentile(measured.kept + measured.new or [float("inf")], 0.99)
 
 
-async def measured(
-    port: int, seconds: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> dict[str, list[float] | list[str] | int]:
+async def measure(port: int, seconds: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> Measured:
     """What the good client measures; `started` once it has a place."""
     command = [sys.executable, "-m", "tests.siege.meter", str(port), str(seconds)]
     output = b""
@@ -153,8 +160,7 @@ async def measured(
             if not output:
                 task_status.started()
             output += chunk
-    found: dict[str, list[float] | list[str] | int] = json.loads(output.partition(b"\n")[2])
-    return found
+    return msgspec.json.decode(output.partition(b"\n")[2], type=Measured)
 
 
 async def released(service: Program, port: int, files: int, before: int, findings: Findings, whom: str) -> None:
