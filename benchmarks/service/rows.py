@@ -127,7 +127,7 @@ def far_above_in_batches(rig: Rig, lengths: Lengths) -> Figures:
 
 def _saturate(rig: Rig, lengths: Lengths, query: str, name: str, *, rate: int = 10) -> Figures:
     rig.control(f"rate {rate}")
-    figures = _stream(rig, clients=100, symbols=SYMBOLS[:100], seconds=lengths.stream, query=query)
+    figures = _stream(rig, clients=100, symbols=SYMBOLS[:100], seconds=lengths.stream, query=query, sample=8)
     rig.control("rate 4")
     return {f"{name}_{figure}": figures[figure] for figure in ("updates", "p50", "p99", "cpu", "cpu_update", "load")}
 
@@ -221,9 +221,11 @@ BATCH_ROWS = frozenset({saturation_in_batches, far_above_in_batches})
 """For servers that have them."""
 
 
-def connected(rig: Rig, count: int, symbols: list[str], query: str = "", *, patience: float = _PATIENCE_S) -> list[StreamClient]:
+def connected(
+    rig: Rig, count: int, symbols: list[str], query: str = "", *, patience: float = _PATIENCE_S, sample: int = 1
+) -> list[StreamClient]:
     """Clients that have all got a quote of each symbol."""
-    clients = [StreamClient(rig.loop, rig.tap, rig.port, rig.dialect.stream_path + query) for _ in range(count)]
+    clients = [StreamClient(rig.loop, rig.tap, rig.port, rig.dialect.stream_path + query, sample=sample) for _ in range(count)]
     if not rig.loop.run(patience, lambda: all(client.open for client in clients)):
         raise TimeoutError(f"the server did not accept {count} streams within {patience:.0f} s")
     for client in clients:
@@ -250,8 +252,8 @@ def _sample(rig: Rig, clients: Iterable[StreamClient], seconds: float) -> Figure
     }
 
 
-def _stream(rig: Rig, *, clients: int, symbols: list[str], seconds: float, query: str = "") -> Figures:
-    streams = connected(rig, clients, symbols, query)
+def _stream(rig: Rig, *, clients: int, symbols: list[str], seconds: float, query: str = "", sample: int = 1) -> Figures:
+    streams = connected(rig, clients, symbols, query, sample=sample)
     rig.loop.run(0.5)
     figures = _sample(rig, streams, seconds)
     for stream in streams:

@@ -170,11 +170,13 @@ async def _read(
             chunk = None
             with trio.move_on_after(UNFINISHED if cutter.unfinished else math.inf):
                 chunk = await process.stdout.receive_some(_CHUNK)
+            known = chunk == b"" and not cutter.unfinished  # its last words were handed on before it ended
             lines = [cutter.take_unfinished()] if chunk is None else cutter.feed(bytes(chunk) or b"\n")
             for line in lines:
                 if chunk is not None:
                     log.line(line)
-                await outlet.give(line[:LINE_LIMIT])
+                if not known:
+                    await outlet.give(line[:LINE_LIMIT])
             if chunk == b"":
                 break
     log.left_out()

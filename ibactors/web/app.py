@@ -47,7 +47,7 @@ _OPENAPI = {secured: encode(build_document(OPERATIONS, secured=secured)) for sec
 _ASYNCAPI = encode(build_asyncapi())
 
 
-def create_app(system: System) -> QuartTrio:
+def create_app(system: System) -> Front:
     """The application in front of *system*; it starts nothing of its own, and must stand behind a `Gate` with the table `ROUTES`."""
     app = QuartTrio("ibactors", static_folder=None)
     app.url_map.strict_slashes = False
@@ -68,8 +68,7 @@ def create_app(system: System) -> QuartTrio:
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
-    app.asgi_app = Front(app.asgi_app, system, OPERATIONS)  # type: ignore[method-assign]  # Quart's way to add ASGI middleware
-    return app
+    return Front(app, system, OPERATIONS)
 
 
 def check_routes(app: QuartTrio, table: RouteTable) -> None:

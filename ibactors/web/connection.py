@@ -3,7 +3,7 @@
 It stands in place of Hypercorn's `TCPServer`, for what a service with many streams and small answers needs done differently:
 
 - The head and the body of an HTTP/1 response leave in one write.
-- An idle connection is a deadline, not a task that each request stops and starts again.
+- An idle connection is a deadline, not a task that each request stops and starts again; what is answered from memory takes no task either.
 - A connection that is to be closed is closed, also when the task that answered is cancelled in this moment, as Quart-Trio's is. What the
   client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
 - An answer that comes before the end of its request says that the connection closes; else the client would send the next one into it.
@@ -17,13 +17,14 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from socket import SHUT_WR
+from typing import Protocol
 
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState
+from hypercorn.typing import AppWrapper, ConnectionState, HTTPScope
 from hypercorn.utils import parse_socket_addr
 from wsproto.connection import ConnectionState as WebSocketState
 
@@ -39,11 +40,18 @@ LINGER, LONGEST_LINGER = 2.0, 30.0
 _MAX_RECEIVE = 64 * 1024
 
 
+class Application(AppWrapper, Protocol):
+    """What is served."""
+
+    def answers_at_once(self, scope: HTTPScope) -> bool:
+        """Whether a request will be answered from memory, without waiting."""
+
+
 class Connection:
     """One connection, from accept to close."""
 
     def __init__(
-        self, app: AppWrapper, config: Config, context: WorkerContext, stream: trio.SocketStream, tls: ssl.SSLContext | None = None
+        self, app: Application, config: Config, context: WorkerContext, stream: trio.SocketStream, tls: ssl.SSLContext | None = None
     ) -> None:
         self.heard_at = trio.current_time()
         """When the client last sent anything."""
@@ -70,7 +78,7 @@ class Connection:
             secure = await self._handshake()
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with Tasks(self) as tasks:
+            async with Tasks(self, self._app.answers_at_once) as tasks:
                 self._protocol = Http1(
                     self._app, self._config, self._context, tasks, ConnectionState({}), secure, client, server, self._on_event
                 )
@@ -127,6 +135,17 @@ class Connection:
             if self._websocket_is_open():
                 await self._write(frames)
 
+    async def _send(self, data: bytes) -> None:
+        """Write what the socket takes at once, without a turn of the event loop, and wait for the rest."""
+        if isinstance(self._stream, trio.SocketStream) and not self.blocked:
+            data = data[self._write_at_once(data) :]
+            if not data:
+                return
+            self._unwritten = data
+            data = b""
+        async with self._sending:
+            await self._write(data)
+
     def _write_at_once(self, data: bytes) -> int:
         """Write what the socket takes without waiting; how many octets that were. An error shows in the next write that waits."""
         try:
@@ -163,8 +182,7 @@ class Connection:
     async def _on_event(self, event: Event) -> None:
         """What the protocol wants done."""
         if isinstance(event, RawData):
-            async with self._sending:
-                await self._write(event.data)
+            await self._send(event.data)
         elif isinstance(event, Updated):
             self._set_idle(idle=event.idle)
         elif isinstance(event, Closed):

@@ -13,6 +13,10 @@ import trio
 
 SLICE = 0.005
 """Seconds after which other tasks get their turn."""
+SHORT = 0.0005
+REST, LONGEST_REST = 3.0, 0.02
+"""A round of more than SHORT seconds is followed by a rest so many times as long, of LONGEST_REST seconds at most: what comes meanwhile
+leaves together, which spares server and clients most of the writes and reads when there is much."""
 
 
 class Client(Protocol):
@@ -50,7 +54,8 @@ class Flusher:
             await self._called.wait()
             self._called = trio.Event()
             clients, self._clients = self._clients, []
-            end = perf_counter() + SLICE
+            begun = perf_counter()
+            end = begun + SLICE
             for client in clients:
                 try:
                     client.flush()
@@ -59,3 +64,6 @@ class Flusher:
                 if perf_counter() > end:
                     await trio.lowlevel.checkpoint()
                     end = perf_counter() + SLICE
+            took = perf_counter() - begun
+            if took > SHORT:
+                await trio.sleep(min(REST * took, LONGEST_REST))

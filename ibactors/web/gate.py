@@ -5,9 +5,9 @@ requests that may be answered, with their `Caller` in the ASGI scope's state. Wh
 whatever the application would make of it.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Protocol
 
 import structlog
 import trio
@@ -54,7 +54,15 @@ _PREFLIGHT = (
 _NO_KEY = 'Bearer realm="ibactors"'
 _WRONG_KEY = f'{_NO_KEY}, error="invalid_token"'
 
-App = Callable[[Any, Any, Any], Awaitable[None]]
+
+class App(Protocol):
+    """What is behind the gate."""
+
+    def answers_at_once(self, scope: HTTPScope) -> bool:
+        """Whether a request is for what is usually in memory."""
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request or one WebSocket."""
 
 
 class Gate:
@@ -72,6 +80,7 @@ class Gate:
         visitor: Caller | None = None,
     ) -> None:
         self._app = app
+        self.answers_at_once = app.answers_at_once
         self._routes = routes
         self._access = access
         self._settings = settings

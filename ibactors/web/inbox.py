@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio.task_group import TaskGroup
-from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
+from hypercorn.trio.task_group import TaskGroup, _handle
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, HTTPScope, Scope
 
 
 class Tasks(TaskGroup):
@@ -17,9 +18,10 @@ class Tasks(TaskGroup):
     cancelled, and it waits for ever when the queue is full and the application has ended. Here it is the end of the queue.
     """
 
-    def __init__(self, connection: object) -> None:
+    def __init__(self, connection: object, answers_at_once: Callable[[HTTPScope], bool]) -> None:
         super().__init__()
         self._connection = connection
+        self._answers_at_once = answers_at_once
 
     async def spawn_app(
         self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
@@ -32,8 +34,17 @@ class Tasks(TaskGroup):
             with inbox.reader:
                 await app(scope, inbox.receive, *rest)
 
-        await super().spawn_app(cast("AppWrapper", with_inbox), config, scope, send)
+        attended = cast("AppWrapper", with_inbox)
+        if scope["type"] == "http" and self._answers_at_once(scope):
+            # The reading task answers itself, which spares a task, a queue and two turns of the event loop.
+            inbox.when_whole = partial(_handle, attended, config, scope, inbox.receive, send, _no_threads, _no_threads)
+        else:
+            await super().spawn_app(attended, config, scope, send)
         return inbox.put
+
+
+def _no_threads(*_arguments: object) -> None:
+    raise AssertionError("only WSGI applications run in threads")
 
 
 class Inbox:
@@ -42,6 +53,8 @@ class Inbox:
     def __init__(self, size: int) -> None:
         self._writer, self.reader = trio.open_memory_channel[ASGIReceiveEvent](size)
         self._last: ASGIReceiveEvent
+        self.when_whole: Callable[[], Awaitable[None]] | None = None
+        """Called once the request has come whole, and put into the inbox."""
 
     async def put(self, event: ASGIReceiveEvent) -> None:
         """Take the next event; the client's departure is the last one and is taken at once."""
@@ -51,6 +64,9 @@ class Inbox:
             return
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._writer.send(event)
+        if self.when_whole is not None and event["type"] == "http.request" and not event["more_body"]:
+            await self.when_whole()
+            await trio.lowlevel.checkpoint()  # one that sends many requests at once must not have all turns
 
     async def receive(self) -> ASGIReceiveEvent:
         """The next event; once the client has left, that, again and again."""

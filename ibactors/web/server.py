@@ -18,10 +18,11 @@ import wsproto.utilities
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from ibactors.actors.supervisor import summary
 from ibactors.web.connection import Connection
+from ibactors.web.gate import Gate
 from ibactors.web.seats import Seats
 from ibactors.web.tls import Certificate
 
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 async def serve(
-    app: ASGIFramework,
+    app: Gate,
     config: Config,
     listener: socket.socket,
     stop: trio.Event,
@@ -106,6 +107,10 @@ async def _serve_connection(connection: Connection, connections: set[Connection]
 
 class _Application(ASGIWrapper):
     """The application, for Hypercorn; what it sends to a client that has broken the protocol meanwhile is not its fault."""
+
+    def __init__(self, app: Gate) -> None:
+        super().__init__(app)
+        self.answers_at_once = app.answers_at_once
 
     async def __call__(
         self,

@@ -81,6 +81,11 @@ async def test_lines_come_whole_and_in_order_with_standard_error_among_them() ->
         assert await child.wait() == 0
 
 
+async def test_unfinished_line_comes_while_the_program_waits_and_not_again_when_it_ends() -> None:
+    async with open_child("c", shell("printf 'password: '; sleep 1"), env=environment()) as child:
+        assert await all_lines(child) == ["password:"]
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 87", 87), ("kill -9 $$", 137), ("kill -TERM $$", 143)])
 async def test_the_exit_status_is_the_programs(script: str, status: int) -> None:
     async with open_child("c", shell(script), env=environment()) as child:
