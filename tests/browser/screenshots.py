@@ -33,7 +33,7 @@ def main() -> None:
                 expect(chart).to_have_attribute("d", DRAWN)
             shoot(page, name)
         demo.control("refuse 600")
-        expect(light.locator("#session-detail")).to_contain_text("Nothing listens")
+        expect(light.locator("#session-title")).to_have_text("Not connected to IB")
         expect(light.locator("#session-since")).to_contain_text(re.compile(r"for ([3-9]|\d\d) s"))
         shoot(light, "page-stale")
         browser.close()
