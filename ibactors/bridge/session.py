@@ -9,6 +9,7 @@ are collected by request id, and each request has its own deadline and its own e
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -194,7 +195,8 @@ async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
     except ConnectionRefusedError:
         raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
     except OSError as exc:
-        raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {exc}.") from exc
+        what = os.strerror(exc.errno) if exc.errno else exc  # asyncio's own text repeats the address
+        raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {what}.") from exc
     if client.serverVersion() > client.MaxClientVersion:
         raise GatewayDisconnected(f"The gateway answered protocol version {client.serverVersion()}, above {client.MaxClientVersion}.")
 
