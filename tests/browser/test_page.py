@@ -75,6 +75,7 @@ def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
 
 def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
     expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
+    expect(page.locator("#inside .actor", has_text="FUT")).to_have_text(re.compile(r"^ESrunning for [\w ]+FUT, \d+$"))
     expect(page.locator("#lines-words")).to_have_text("6 of 100 market-data lines in use")
     expect(page.locator(".notices li", has_text="2104").first).to_contain_text("Market data farm connection is OK")
     expect(page.locator("#login")).to_contain_text("Paper account")

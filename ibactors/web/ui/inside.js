@@ -62,12 +62,15 @@ function makeActor() {
   return element("div", { class: "actor" }, element("b"), element("span", { class: "state" }), element("small"), element("small", { class: "error" }));
 }
 
+// A symbol's name goes on with what else its contract is known by: `ES,sec_type=FUT,con_id=11004968`.
 function renderActor(node, { name, state, for_seconds: seconds, restarts, waiting, last_error: error }) {
   const [title, word, words, last] = node.children;
+  const [symbol, ...others] = name.split(",");
+  const contract = others.map((member) => member.split("=")[1]);
   node.dataset.state = state;
-  setText(title, name.replaceAll(",", ", "));
+  setText(title, symbol);
   setText(word, `${state} for ${span(seconds)}`);
-  setText(words, [restarts ? plural(restarts, "restart") : null, waiting ? `${waiting} waiting` : null].filter(Boolean).join(", "));
+  setText(words, [...contract, restarts ? plural(restarts, "restart") : null, waiting ? `${waiting} waiting` : null].filter(Boolean).join(", "));
   setText(last, error ? `Last error: ${error.split("\n")[0]}` : "");
 }
 
