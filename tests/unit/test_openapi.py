@@ -58,7 +58,7 @@ def test_symbol_in_a_path_is_what_its_pattern_says(text: str):
 @example("A,A\n")
 def test_list_of_symbols_is_what_its_pattern_says(text: str):
     pattern = parameters("/market/quotes")["symbols"]["schema"]["pattern"]
-    assert bool(re.search(pattern, text)) == takes(instruments_of, QuotesQuery(symbols=text))
+    assert bool(re.fullmatch(pattern, text)) == takes(instruments_of, QuotesQuery(symbols=text))
 
 
 @given(st.text(max_size=30))
