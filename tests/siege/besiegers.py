@@ -86,7 +86,8 @@ class Sitters:
             self.dropped.append(str(exc))
             self._look()
         finally:
-            await client.vanish()
+            with trio.move_on_after(2, shield=True):
+                await client.vanish()
 
     async def answered(self) -> None:
         """Each asks whether the service is there, and gets an answer."""

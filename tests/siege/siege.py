@@ -183,7 +183,8 @@ async def tasks(port: int) -> int:
     try:
         page = (await client.get("/metrics")).body.decode()
     finally:
-        await client.close()
+        with trio.move_on_after(2, shield=True):
+            await client.close()
     found = re.search(r"^ibactors_tasks (\d+)", page, re.MULTILINE)
     assert found is not None
     return int(found[1])
