@@ -51,6 +51,8 @@ FIRST_SET_WAIT = 0.5
 """Seconds after the first tick for the rest of the first set to arrive; IB sends it within a few packets."""
 REOPEN_WAIT = 1.0
 """Seconds until a line that could not be opened in a live session is tried again."""
+UNWANTED = 1.0
+"""Seconds after which a symbol that nobody listens to and nobody asks for lets others go first in a new session."""
 VERIFY_WAIT = 1.5
 """Seconds within which ticks must come again after IB said that data is back; a line without is opened anew."""
 COMPETING_WAIT = 10.0
@@ -141,7 +143,12 @@ class SymbolActor(Actor[SymbolMessage]):
 
     async def _on_session(self, session: SessionStatus) -> None:
         if session.up and (session.epoch != self._epoch or self._feed is None):
-            await self._open()
+            if self._me.idle_for() > UNWANTED:
+                # Those that somebody waits for come first: requests for all lines take seconds at the gateway's pace.
+                self._lose(None)
+                self._reopen_later()
+            else:
+                await self._open()
         elif not session.up:
             if session.phase is not SessionPhase.LOST:
                 self._feed = None

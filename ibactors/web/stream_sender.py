@@ -82,6 +82,11 @@ class _Chunk:
     left: dict[Hashable, _Item] = field(default_factory=dict)
     """Items for which there was no room."""
 
+    def add(self, key: Hashable, message: _Message) -> None:
+        self.keys.append(key)
+        self.messages.append(message)
+        self.size += len(message.frame)
+
 
 class Sender:
     """What is on its way to one client."""
@@ -177,34 +182,26 @@ class Sender:
         for key, item in self._outbox.drain().items():
             if chunk.size > CHUNK:
                 chunk.left[key] = item
-            elif isinstance(item, Encoded) and self._may_go(chunk, key, item):
-                self._add(chunk, key, item)
-            elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
-                for message in key.on_failed(item):
+            elif isinstance(item, Encoded):
+                if not isinstance(key, Subscription):
                     chunk.special = True
-                    self._add(chunk, self._answer_key(), Encoded(message))
+                elif not key.active or (key.interval and not self._is_due(chunk, key, item)):
+                    continue
+                chunk.add(key, item)
+            elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
+                chunk.special = True
+                for message in key.on_failed(item):
+                    chunk.add(self._answer_key(), Encoded(message))
         return chunk
 
-    def _add(self, chunk: _Chunk, key: Hashable, message: _Message) -> None:
-        chunk.keys.append(key)
-        chunk.messages.append(message)
-        chunk.size += len(message.frame)
-
-    def _may_go(self, chunk: _Chunk, key: Hashable, message: _Message) -> bool:
-        """Whether a message may go out now; a quote that may not yet is held until it may."""
-        if not isinstance(key, Subscription):
-            chunk.special = True
-            return True
-        if not key.active:
-            return False  # unsubscribed while the items were waiting
-        if not key.interval:
-            return True
+    def _is_due(self, chunk: _Chunk, subscription: Subscription, message: _Message) -> bool:
+        """Whether a message that is wanted at intervals may go out; if not, it is held until it may."""
         chunk.special = True
-        self._held.pop(key, None)
-        if trio.current_time() >= key.next_due or isinstance(message.value, Stale | AccountStale):
+        self._held.pop(subscription, None)
+        if trio.current_time() >= subscription.next_due or isinstance(message.value, Stale | AccountStale):
             return True
-        self._held[key] = message
-        if key.next_due < self._looks_at:
+        self._held[subscription] = message
+        if subscription.next_due < self._looks_at:
             self._called.set()
         return False
 

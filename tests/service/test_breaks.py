@@ -34,6 +34,22 @@ async def test_reset_is_noticed_at_once_and_everything_comes_back_by_itself(serv
         assert (await service.get("/health"))["session"]["epoch"] == 2
 
 
+async def test_symbols_that_somebody_waits_for_come_back_before_those_that_nobody_wants() -> None:
+    """Requests for all lines would take seconds at the pace that the gateway allows."""
+    async with running_service(options=SimulatorOptions(extra_symbols=60)) as service, service.stream() as stream:
+        idle = ",".join(f"S{number:03}" for number in range(1, 41))
+        await service.get(f"/market/quotes?symbols={idle}")
+        await stream.send(action="subscribe", symbol="S050")
+        await stream.expect("quote")
+        await trio.sleep(1.1)  # so that they are idle
+        await service.gateway.do("drop")
+        await stream.expect("stale")
+        await stream.expect("quote", within=2)
+        assert sum((await service.gateway.stats())["lines"].values()) == 1
+        quotes = (await service.get(f"/market/quotes?symbols={idle}"))["quotes"]
+        assert {quote["type"] for quote in quotes.values()} == {"quote"}
+
+
 async def test_status_messages_tell_each_change_once(service: Service) -> None:
     async with service.stream() as stream:
         await stream.send(action="ping")
