@@ -18,6 +18,7 @@ from ibactors.web.operations import Answer, Call, Operation, answer_of
 from ibactors.web.stream import serve_stream
 
 STREAM = "/ws/stream"
+_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 
 App = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
@@ -54,8 +55,10 @@ class Front:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def answers_at_once(self, scope: HTTPScope) -> bool:
-        """Whether a request is for what is usually in memory."""
-        return scope["method"] == "GET" and self._find(scope["path"])[0] is not None
+        """Whether a request is for what is usually in memory, and has no body that would have to be waited for."""
+        if scope["method"] != "GET" or self._find(scope["path"])[0] is None:
+            return False
+        return not any(name in _OF_BODIES for name, _ in scope["headers"])
 
     def _answer(self, scope: HTTPScope) -> Answer | None:
         """The answer from memory; None if there is none, or none that is simple."""

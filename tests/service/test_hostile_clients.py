@@ -130,3 +130,15 @@ async def test_client_that_takes_leave_and_hangs_up_with_data_unread_leaves_noth
                 for _ in range(10):
                     nursery.start_soon(visit, service)
         await service.until("/debug/tasks", lambda response: "ws:/ws/stream" not in response.text)
+
+
+@pytest.mark.parametrize("path", ["/health", "/market/quote/AAPL"])
+async def test_body_where_none_belongs_is_refused(service: Service, path: str) -> None:
+    stream = await trio.open_tcp_stream("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    async with stream:
+        with trio.fail_after(DEADLINE):
+            await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            for _ in range(40):
+                await stream.send_all(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            await stream.send_all(b"0\r\n\r\n")
+            assert (await stream.receive_some(4096)).startswith(b"HTTP/1.1 413 ")
