@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import trio
 
-from chaos.faults import BASE_RATE, Fault, drop_of
+from chaos.faults import BASE_RATE, Fault, drop_of, near_farm
 from chaos.load import Options, World
 from chaos.truth import Truth
 
@@ -31,7 +31,8 @@ def day(truth: Truth, hour_s: float) -> list[tuple[float, Fault]]:
         return Fault(name=f"pace of the {name}", begin=(f"rate {rate}",))
 
     def farm_broken() -> Fault:
-        return _lasting("farm broken", 0.2 * hour_s, "farm-down usfarm", "farm-up usfarm", stocks)
+        broken = _lasting("farm broken", 0.2 * hour_s, "farm-down usfarm", "farm-up usfarm", stocks)
+        return replace(broken, suspects=near_farm(truth, "usfarm"))
 
     return [
         (0.0, pace("night", 1)),
