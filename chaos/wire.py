@@ -1,6 +1,7 @@
 """A small HTTP client and a small WebSocket client: sans-IO protocols over trio sockets, with nothing hidden."""
 
 import socket
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -90,19 +91,20 @@ class HttpClient:
 class StreamClient:
     """One WebSocket connection."""
 
-    def __init__(self, stream: trio.SocketStream, socket_protocol: WSConnection) -> None:
+    def __init__(self, stream: trio.abc.Stream, socket_protocol: WSConnection) -> None:
         self._stream = stream
         self._ws = socket_protocol
         self._text = ""
 
     @classmethod
-    async def open(cls, port: int, target: str, *, receive_buffer: int | None = None) -> "StreamClient":
+    async def open(cls, port: int, target: str, *, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None) -> "StreamClient":
         """Connect and shake hands; HungUpError when the service refuses."""
         raw = trio.socket.socket()
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         await raw.connect(("127.0.0.1", port))
-        client = cls(trio.SocketStream(raw), WSConnection(ConnectionType.CLIENT))
+        plain = trio.SocketStream(raw)
+        client = cls(trio.SSLStream(plain, tls, server_hostname="localhost") if tls else plain, WSConnection(ConnectionType.CLIENT))
         await client._stream.send_all(client._ws.send(Request(host="127.0.0.1", target=target)))
         while True:
             for event in await client._events():
@@ -153,5 +155,5 @@ class StreamClient:
             raise HungUpError(f"the connection broke: {exc.__cause__!r}") from exc
         if not data:
             raise HungUpError("the connection was closed without a closing frame")
-        self._ws.receive_data(data)
+        self._ws.receive_data(bytes(data))
         return list(self._ws.events())

@@ -1,17 +1,16 @@
 """A client that pauses: whole frames, in order, and the newest values as soon as it reads on; plain and over TLS."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 import trio
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
 
+from chaos.wire import StreamClient
 from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, Service, eventually, running_service
 from tests.service.test_tls import Authority
@@ -20,56 +19,11 @@ NAMES = [f"S{number:03}" for number in range(1, 41)]
 LAST = 4242.0
 
 
-class Reader:
-    """A WebSocket that reads only when it is told to."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._protocol = WSConnection(ConnectionType.CLIENT)
-        self._text = ""
-
-    async def shake_hands(self, query: str) -> None:
-        await self._stream.send_all(self._protocol.send(Request(host="127.0.0.1", target=f"/ws/stream{query}")))
-        while not any([isinstance(event, AcceptConnection) async for event in self._events()]):
-            pass
-
-    async def send(self, **message: Any) -> None:
-        await self._stream.send_all(self._protocol.send(TextMessage(data=json.dumps(message))))
-
-    async def read(self) -> list[Any]:
-        """The messages that one read completes; those of a batch one by one."""
-        messages: list[Any] = []
-        async for event in self._events():
-            if isinstance(event, Ping):
-                await self._stream.send_all(self._protocol.send(event.response()))
-                continue
-            assert isinstance(event, TextMessage), event
-            self._text += event.data
-            if event.message_finished:
-                found = json.loads(self._text)
-                messages += found if isinstance(found, list) else [found]
-                self._text = ""
-        return messages
-
-    async def _events(self) -> AsyncIterator[Event]:
-        self._protocol.receive_data(await self._stream.receive_some(4096) or None)
-        for event in self._protocol.events():
-            yield event
-
-
-@asynccontextmanager
-async def reader(service: Service, authority: Authority | None, query: str) -> AsyncIterator[Reader]:
-    socket = trio.socket.socket()
-    socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
-    await socket.connect(("127.0.0.1", int(service.url.rsplit(":", 1)[1])))
-    plain = trio.SocketStream(socket)
-    link = trio.SSLStream(plain, authority.context(), server_hostname="localhost") if authority else plain
-    try:
-        found = Reader(link)
-        await found.shake_hands(query)
-        yield found
-    finally:
-        await trio.aclose_forcefully(link)
+def messages_in(texts: list[str]) -> Iterator[Any]:
+    """The messages, those of a batch one by one."""
+    for text in texts:
+        found = json.loads(text)
+        yield from found if isinstance(found, list) else [found]
 
 
 @pytest.mark.parametrize("query", ["", "?batch=1"])
@@ -82,8 +36,12 @@ async def test_pause_costs_the_client_nothing_but_old_values(
     authority = Authority(tmp_path) if secure else None
     files = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)} if authority else {}
     options = SimulatorOptions(rate=50, extra_symbols=len(NAMES))
-    async with running_service(options=options, wait=False, **files) as service, reader(service, authority, query) as client:
-        await client.send(action="subscribe", symbols=NAMES)
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(running_service(options=options, wait=False, **files))
+        tls = authority.context() if authority else None
+        client = await StreamClient.open(int(service.url.rsplit(":", 1)[1]), f"/ws/stream{query}", receive_buffer=4096, tls=tls)
+        stack.push_async_callback(client.vanish)
+        await client.send(json.dumps({"action": "subscribe", "symbols": NAMES}))
         seen: dict[str, str] = {}
 
         async def read_until_all(fits: str, value: object) -> None:
@@ -91,7 +49,7 @@ async def test_pause_costs_the_client_nothing_but_old_values(
             left = set(NAMES)
             with trio.fail_after(DEADLINE):
                 while left:
-                    for message in await client.read():
+                    for message in messages_in(await client.receive()):
                         if message["type"] == "quote":
                             name = message["symbol"]
                             assert message["timestamp"] > seen.get(name, "")
