@@ -34,12 +34,14 @@ from ibactors.keys import Scope
 from ibactors.login.classify import load_rules
 from ibactors.login.model import LoginRequest
 from ibactors.login.rehearsal import rehearsal
+from ibactors.meters import Meters
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.system import Phase, System
 from ibactors.watch import open_watch, waiting_for
 from ibactors.web.access import Access, Caller
 from ibactors.web.app import ROUTES, create_app
 from ibactors.web.bodies import MAX_BODY
+from ibactors.web.fanout import Fanout
 from ibactors.web.gate import Gate
 from ibactors.web.routes import RouteTable
 from ibactors.web.seats import Seats
@@ -156,6 +158,8 @@ def _os_error(exc: Exception) -> OSError | None:
 async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession) -> System:
     """Start gateway, connection, account and market; they work from here on, whether or not a gateway is there."""
     connection, account, market, gateway = ConnectionRef(), AccountRef(), MarketRef(), GatewayRef(settings.account_type)
+    meters = Meters()
+    fanout = Fanout(meters)
     session = SessionSettings(
         host=settings.gateway_host,
         port=settings.api_port,
@@ -166,6 +170,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         idle_before_probe=settings.probe_idle,
         probe_deadline=settings.probe_timeout,
         tally=connection.tally,
+        collecting=fanout,
     )
     limits = MarketSettings(
         max_lines=settings.max_lines,
@@ -186,6 +191,8 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         market=market,
         gateway=gateway,
         access=Access(settings),
+        fanout=fanout,
+        meters=meters,
         stop=stop,
     )
 
@@ -215,7 +222,7 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     app, table = create_app(system), RouteTable(ROUTES)
     gate = partial(Gate, app, table, system.access, system.settings, system.audit, logins_begun=lambda: system.gateway.logins.value.attempt)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
-    async with system.flusher.running(), trio.open_nursery() as nursery:
+    async with system.fanout.running(), trio.open_nursery() as nursery:
         start = partial(serve, config=config, stop=system.stop, seats=seats)
         await nursery.start(partial(start, gate(), listener=listener, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:

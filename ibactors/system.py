@@ -16,7 +16,7 @@ from ibactors.meters import Meters
 from ibactors.watch import Watch
 from ibactors.web.access import Access
 from ibactors.web.audit import Audit
-from ibactors.web.flusher import Flusher
+from ibactors.web.fanout import Fanout
 from ibactors.web.tls import Certificate
 
 
@@ -49,9 +49,9 @@ class System:
     """WebSocket streams opened so far; numbers their tasks."""
     streams_open: int = 0
     """WebSocket streams open now."""
-    flusher: Flusher = field(default_factory=Flusher)
-    """Writes to the clients of the stream."""
-    meters: Meters = field(default_factory=Meters)
+    fanout: Fanout
+    """From symbols to the clients of the stream."""
+    meters: Meters
     watch: Watch | None = None
     """Watches the event loop; None when the settings turn it off."""
     started: float = field(default_factory=time.time)

@@ -48,7 +48,9 @@ Stack = tuple[tuple[str, str], ...]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--load", nargs="+", choices=LOADS, default=list(LOADS), help="default: all")
+    parser.add_argument(
+        "--load", nargs="+", choices=LOADS, default=["saturation", "moderate", "warm"], help="default: saturation, moderate, warm"
+    )
     parser.add_argument("--seconds", type=int, default=20, help="of sampling a load (default: 20)")
     parser.add_argument("--top", type=int, default=25, help="functions to print (default: 25)")
     parser.add_argument("--checkout", type=Path, help="where the service is that is sampled (default: this one)")
@@ -71,9 +73,9 @@ def main() -> int:
 
 
 @contextmanager
-def _streaming(rig: Rig, *, clients: int, symbols: int, rate: int) -> Iterator[None]:
+def _streaming(rig: Rig, *, clients: int, symbols: int, rate: int, query: str = "") -> Iterator[None]:
     rig.control("rate 1")
-    streams = connected(rig, clients, SYMBOLS[:symbols], patience=60)
+    streams = connected(rig, clients, SYMBOLS[:symbols], query, patience=60, sample=8)
     rig.control(f"rate {rate}")
     rig.loop.run(1)
     yield
@@ -92,6 +94,8 @@ def _asking(rig: Rig, *, connections: int) -> Iterator[None]:
 
 LOADS: dict[str, Callable[[Rig], AbstractContextManager[None]]] = {
     "saturation": lambda rig: _streaming(rig, clients=100, symbols=100, rate=10),
+    "far_above": lambda rig: _streaming(rig, clients=100, symbols=100, rate=50),
+    "far_above_in_batches": lambda rig: _streaming(rig, clients=100, symbols=100, rate=50, query="?batch=1"),
     "moderate": lambda rig: _streaming(rig, clients=10, symbols=50, rate=4),
     "warm": lambda rig: _asking(rig, connections=16),
 }

@@ -139,14 +139,23 @@ class _Wake:
     """Lies in the mailbox to wake the actor for its conflated messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Lies in the mailbox to crash the actor, because it has failed in the step of whoever told it something."""
+
+    error: Exception
+
+
 class _Conflated(Generic[M]):
     """The newest message of each key, and whether a `_Wake` for them lies in the mailbox; there is never more than one."""
 
-    __slots__ = ("announced", "messages")
+    __slots__ = ("announced", "at_once", "messages")
 
     def __init__(self) -> None:
         self.messages: dict[Hashable, M] = {}
         self.announced = False
+        self.at_once: Callable[[M], bool] | None = None
+        """Handles a message in the step of its teller and says whether it did; there while the actor waits and the mailbox is empty."""
 
 
 class Ref(Generic[M]):
@@ -158,7 +167,7 @@ class Ref(Generic[M]):
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = Status()
-        self._mailbox: trio.MemorySendChannel[M | _Wake] | None = None
+        self._mailbox: trio.MemorySendChannel[M | _Wake | _Failed] | None = None
         self._open: set[Reply[Any]] = set()
         self._newest: _Conflated[M] = _Conflated()
 
@@ -191,17 +200,26 @@ class Ref(Generic[M]):
         """Post *msg*, replacing a waiting one with the same *key*; nothing happens when the actor is down.
 
         For states and ticks, where only the newest counts. It cannot overflow: there is one place for each key, and a full mailbox does
-        not lose the message, because the actor looks at these after each message it handles.
+        not lose the message, because the actor looks at these after each message it handles. An actor that has nothing else to do may
+        handle it before this method returns (`Actor.handle_at_once`); its failure is then its own crash, not the teller's.
         """
         if self._mailbox is None:
             return
-        self._newest.messages[key] = msg
-        if not self._newest.announced:
+        newest = self._newest
+        if newest.at_once is not None:
             try:
-                self._mailbox.send_nowait(_Wake())
-            except trio.WouldBlock:
+                if newest.at_once(msg):
+                    return
+            except Exception as exc:  # noqa: BLE001  # whatever it is, the actor's own task raises it
+                self._post(_Failed(exc))
                 return
-            self._newest.announced = True
+        newest.messages[key] = msg
+        if not newest.announced:
+            try:
+                self._post(_Wake())
+            except MailboxFull:
+                return
+            newest.announced = True
 
     async def ask(self, msg: M, reply: Reply[R]) -> R:
         """Post *msg* and wait for *reply*, within the caller's deadline and `ask_limit`.
@@ -222,9 +240,10 @@ class Ref(Generic[M]):
             # An abandoned request is settled, so that the actor skips it instead of working for nobody.
             reply.fail(ActorDown(self.name, started=reply.started))
 
-    def _post(self, msg: "M | _Wake") -> None:
+    def _post(self, msg: "M | _Wake | _Failed") -> None:
         if self._mailbox is None:
             raise ActorDown(self.name, started=False)
+        self._newest.at_once = None
         try:
             self._mailbox.send_nowait(msg)
         except trio.WouldBlock:
@@ -233,7 +252,7 @@ class Ref(Generic[M]):
     @contextmanager
     def open_mailbox(self, size: int) -> Iterator["Mailbox[M]"]:
         """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
-        send, receive = trio.open_memory_channel[M | _Wake](size)
+        send, receive = trio.open_memory_channel[M | _Wake | _Failed](size)
         with send, receive:
             self._mailbox = send
             try:
@@ -249,13 +268,24 @@ class Ref(Generic[M]):
 class Mailbox(Generic[M]):
     """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
 
-    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake]", newest: _Conflated[M]) -> None:
+    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake | _Failed]", newest: _Conflated[M]) -> None:
         self._receive = receive
         self._newest = newest
 
-    async def next(self) -> list[M]:
-        """The next messages to handle; waits until there is at least one."""
-        msg = await self._receive.receive()
+    async def next(self, at_once: Callable[[M], bool]) -> list[M]:
+        """The next messages to handle; waits until there is at least one, and offers conflated ones to *at_once* meanwhile."""
+        try:
+            msg = self._receive.receive_nowait()
+        except trio.WouldBlock:
+            self._newest.at_once = at_once
+            try:
+                msg = await self._receive.receive()
+            finally:
+                self._newest.at_once = None
+        else:
+            await trio.lowlevel.checkpoint()
+        if isinstance(msg, _Failed):
+            raise msg.error
         if isinstance(msg, _Wake):
             self._newest.announced = False
             batch = []
@@ -276,6 +306,8 @@ class Actor(Generic[M]):
         self.ref = ref
         self.nursery: trio.Nursery
         """For child tasks of this incarnation; set before `run`, cancelled after it."""
+        self._in_step = False
+        """Whether a message is being handled in the step of its teller."""
 
     async def run(self, mailbox: Mailbox[M]) -> None:
         """Serve until cancelled; override to hold resources open around `serve`."""
@@ -284,6 +316,14 @@ class Actor(Generic[M]):
     async def handle(self, msg: M) -> None:
         """Act on one message. An exception is a bug: it crashes the actor. A caller's mistake is a `reply.fail`."""
         raise NotImplementedError
+
+    def handle_at_once(self, _msg: M) -> bool:
+        """Act on a conflated message without waiting, in the step of whoever tells it, and return True; or leave it to `handle`.
+
+        Only called while the actor waits and its mailbox is empty, so that messages keep their order. What it does counts for the teller
+        as part of telling; it is for what must not wait for a turn of the event loop.
+        """
+        return False
 
     def after(self, seconds: float, msg: M) -> None:
         """Post *msg* to this actor later; forgotten when the incarnation ends."""
@@ -294,7 +334,7 @@ class Actor(Generic[M]):
         self.ref.status.state = State.RUNNING
         self.ref.status.since = trio.current_time()
         while True:
-            for msg in await mailbox.next():
+            for msg in await mailbox.next(self._at_once):
                 await self._handle_one(msg)
 
     async def _handle_one(self, msg: M) -> None:
@@ -309,11 +349,32 @@ class Actor(Generic[M]):
             if reply is not None and not (reply.settled or reply.deferred):
                 raise AssertionError(f"{type(msg).__name__} was left without an answer")
         except Exception as exc:
-            exc.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
+            self._blame(exc, msg)
             raise
         finally:
             self.ref.status.took(type(msg), perf_counter() - begun)
         self.ref.status.handled += 1
+
+    def _at_once(self, msg: M) -> bool:
+        if self._in_step:
+            return False  # the handler told its own actor something
+        begun = perf_counter()
+        self._in_step = True
+        try:
+            done = self.handle_at_once(msg)
+        except Exception as exc:
+            self._blame(exc, msg)
+            self.ref.status.took(type(msg), perf_counter() - begun)
+            raise
+        finally:
+            self._in_step = False
+        if done:
+            self.ref.status.took(type(msg), perf_counter() - begun)
+            self.ref.status.handled += 1
+        return done
+
+    def _blame(self, error: Exception, msg: M) -> None:
+        error.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
 
     async def _post_later(self, seconds: float, msg: M) -> None:
         await trio.sleep(seconds)

@@ -117,6 +117,13 @@ class SymbolActor(Actor[SymbolMessage]):
                 if msg.feed is self._feed:
                     await self._on_feed(msg)
 
+    def handle_at_once(self, msg: SymbolMessage) -> bool:
+        """A tick reaches those who listen in the step in which it is read from the gateway."""
+        if isinstance(msg, Ticked) and msg.feed is self._feed:
+            self._on_quote(msg.feed, msg.quote)
+            return True
+        return False
+
     async def _on_feed(self, msg: Ticked | LineFailed | Interrupted | Resumed | Verify | FirstSetDue) -> None:
         match msg:
             case Ticked():

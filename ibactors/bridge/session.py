@@ -11,6 +11,7 @@ are collected by request id, and each request has its own deadline and its own e
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -52,6 +53,8 @@ class SessionSettings:
     messages_per_second: int = 45
     tally: GatewayTally = field(default_factory=GatewayTally)
     """Where traffic is counted, over all sessions."""
+    collecting: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Entered while listeners are told what a packet has brought, and left when all of it has been told."""
 
 
 class Session:
@@ -152,7 +155,7 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
 
     The message of the exception is the reason: refused, client id in use, closed by the gateway, silent, …
     """
-    inbox = Inbox(settings.tally)
+    inbox = Inbox(settings.tally, settings.collecting)
     client = GatewayClient(inbox, settings.messages_per_second, settings.tally)
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = client.cancel_market_data
@@ -165,6 +168,7 @@ async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus
                     nursery.start_soon(_end_when_lost, inbox, nursery.cancel_scope, name="session/watch")
                     nursery.start_soon(_limit_connecting, client, inbox, settings, name="session/connect limit")
                     await _connect(client, settings)
+                    nursery.start_soon(client.read, name="session/reader")
                     task_status.started(Session(client, inbox, settings))
                     client.reqMarketDataType(settings.market_data_type.ib_number)
                     await _probe(client, inbox, settings)

@@ -73,7 +73,7 @@ class _Client:
         self._subscriptions: dict[Instrument, Subscription] = {}
         batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
         wire: Wire = scope["extensions"]["ibactors.connection"]  # type: ignore[assignment]  # our server put it there
-        self._sender = Sender(system.meters, wire, system.flusher, batch=batch)
+        self._sender = Sender(system.meters, wire, system.fanout, batch=batch)
         self._account = AccountChannel(system, self._caller, self._sender)
 
     @property
@@ -181,7 +181,10 @@ class _Client:
         on_failed = partial(self._drop, instrument, command.id)
         subscription = Subscription(interval=command.interval_ms / 1000, on_failed=on_failed)
         subscription.listening.enter_context(self._caller.subscribed())
-        newest = subscription.listening.enter_context(ref.updates.listening(partial(self._sender.put, subscription)))
+        if command.interval_ms:
+            newest = subscription.listening.enter_context(ref.updates.listening(partial(self._sender.put, subscription)))
+        else:
+            newest = subscription.listening.enter_context(self._system.fanout.listening(ref.updates, self._sender, subscription))
         self._subscriptions[instrument] = subscription
         return subscription, newest
 

@@ -1,15 +1,17 @@
 """The sending side of one client of /ws/stream: one place a symbol, and what is new there written as soon as the socket takes it.
 
 A reader that is slow gets the newest quote and skips the rest, never delays anybody and never grows memory: a newer value takes the place
-of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients. The writing is the
-`Flusher`'s, one task for all clients, as long as sockets take what they are given; a client whose socket is full, or that wants its quotes
-at intervals, is served by a task of its own until there is nothing left to wait for.
+of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients. The `Fanout` has all
+clients write in turn, as long as sockets take what they are given; a client whose socket is full, or that wants its quotes at intervals, is
+served by a task of its own until there is nothing left to wait for.
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NoReturn, Protocol
 
 import trio
@@ -19,11 +21,11 @@ from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded, text_frame
 from ibactors.meters import Meters
 from ibactors.model import AccountStale, Stale
-from ibactors.web.flusher import Flusher
+from ibactors.web.fanout import Fanout, News, Subject
 from ibactors.web.stream_messages import Message
 
 CHUNK = 32 * 1024
-"""Octets that are written at once; what has a successor by then is left out of the next chunk."""
+"""Octets, about, that are written at once; a batch is no longer than that, so that little of it is old when a slow reader gets it."""
 PING = b"\x89\x00"
 PING_INTERVAL = 20.0
 """Seconds between two pings; below the idle timeouts of proxies, 30 to 60 s."""
@@ -70,31 +72,15 @@ _Message = Encoded[object]
 _Item = _Message | Failed | None
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """What is written at once."""
-
-    keys: list[Hashable] = field(default_factory=list)
-    messages: list[_Message] = field(default_factory=list)
-    size: int = 0
-    special: bool = False
-    """Whether there are answers in it, or quotes that are wanted at intervals."""
-    left: dict[Hashable, _Item] = field(default_factory=dict)
-    """Items for which there was no room."""
-
-    def add(self, key: Hashable, message: _Message) -> None:
-        self.keys.append(key)
-        self.messages.append(message)
-        self.size += len(message.frame)
-
-
 class Sender:
     """What is on its way to one client."""
 
-    def __init__(self, meters: Meters, wire: Wire, flusher: Flusher, *, batch: bool) -> None:
+    def __init__(self, meters: Meters, wire: Wire, fanout: Fanout, *, batch: bool) -> None:
+        self.wanted: dict[Subject, Hashable] = {}
+        """What the fan-out has news of for this client, with its `Subscription`."""
         self._meters = meters
         self._wire = wire
-        self._flusher = flusher
+        self._fanout = fanout
         self._batch = batch
         self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped, on_filled=self._filled)
         self._held: dict[Subscription, _Message] = {}
@@ -102,7 +88,7 @@ class Sender:
         self._unsent_answers = 0
         self._answered = trio.Event()
         self._awaited = False
-        """Whether somebody, flusher or own task, is going to look at the outbox anyway."""
+        """Whether somebody, fan-out or own task, is going to look at the outbox anyway."""
         self._called = trio.Event()
         """Set to have the own task look."""
         self._looks_at = math.inf
@@ -134,7 +120,7 @@ class Sender:
         return trio.current_time() < self._wire.heard_at + DEAD_AFTER
 
     async def run(self) -> NoReturn:
-        """Send what the flusher cannot: what a full socket does not take, and what is due later. Raises what `fail` was given."""
+        """Send what `flush` cannot: what a full socket does not take, and what is due later. Raises what `fail` was given."""
         while True:
             self._looks_at = min([subscription.next_due for subscription in self._held], default=math.inf)
             with trio.move_on_at(self._looks_at):
@@ -148,8 +134,15 @@ class Sender:
                 await self._wire.unblocked()
             self._awaited = False
 
-    def flush(self) -> None:
-        """Write what is new, as far as that takes no waiting; for the flusher."""
+    def flush(self, news: News) -> None:
+        """Write what is new, as far as that takes no waiting; for the fan-out."""
+        self._awaited = True
+        fresh = self._wanted_of(news)
+        if self._outbox or self._wire.blocked:
+            for key, message in fresh.items():
+                self.put(key, message)
+        elif fresh:
+            self._take(list(fresh), list(fresh.values()))
         if self._write():
             self._awaited = False
         else:
@@ -163,40 +156,35 @@ class Sender:
     def _filled(self) -> None:
         if not self._awaited:
             self._awaited = True
-            self._flusher.call(self)
+            self._fanout.call(self)
+
+    def _wanted_of(self, news: News) -> dict[Hashable, _Message]:
+        """Looks through the shorter of the two."""
+        wanted = self.wanted
+        if len(wanted) < len(news):
+            return {key: news[subject] for subject, key in wanted.items() if subject in news}
+        return {wanted[subject]: message for subject, message in news.items() if subject in wanted}
 
     def _write(self) -> bool:
         """Write what the socket takes; tells whether there is nothing left to write."""
         while self._outbox and not self._wire.blocked:
-            chunk = self._next_chunk()
-            if chunk.messages:
-                frames = [text_frame(_array(chunk))] if self._batch else [message.frame for message in chunk.messages]
-                taken = self._wire.take_frames(frames)
-                self._note(chunk, len(chunk.messages) if self._batch else taken)
-            if chunk.left:
-                self._outbox.put_back(chunk.left)
+            due = self._due(self._outbox.drain())
+            self._take([key for key, _ in due], [message for _, message in due], noting=True)
         return not self._wire.blocked
 
-    def _next_chunk(self) -> _Chunk:
-        chunk = _Chunk()
-        for key, item in self._outbox.drain().items():
-            if chunk.size > CHUNK:
-                chunk.left[key] = item
-            elif isinstance(item, Encoded):
-                if not isinstance(key, Subscription):
-                    chunk.special = True
-                elif not key.active or (key.interval and not self._is_due(chunk, key, item)):
-                    continue
-                chunk.add(key, item)
+    def _due(self, items: Mapping[Hashable, _Item]) -> list[tuple[Hashable, _Message]]:
+        """What of it is to be sent now; some is held back until later, some has become void."""
+        due: list[tuple[Hashable, _Message]] = []
+        for key, item in items.items():
+            if isinstance(item, Encoded):
+                if not isinstance(key, Subscription) or (key.active and (not key.interval or self._is_due(key, item))):
+                    due.append((key, item))
             elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
-                chunk.special = True
-                for message in key.on_failed(item):
-                    chunk.add(self._answer_key(), Encoded(message))
-        return chunk
+                due += [(self._answer_key(), Encoded(message)) for message in key.on_failed(item)]
+        return due
 
-    def _is_due(self, chunk: _Chunk, subscription: Subscription, message: _Message) -> bool:
+    def _is_due(self, subscription: Subscription, message: _Message) -> bool:
         """Whether a message that is wanted at intervals may go out; if not, it is held until it may."""
-        chunk.special = True
         self._held.pop(subscription, None)
         if trio.current_time() >= subscription.next_due or isinstance(message.value, Stale | AccountStale):
             return True
@@ -205,33 +193,49 @@ class Sender:
             self._called.set()
         return False
 
+    def _take(self, keys: list[Hashable], messages: list[_Message], *, noting: bool = False) -> None:
+        """Write as many as the socket takes, a chunk at a time; the others wait on, where newer ones replace them.
+
+        *noting*: there may be answers among them, or quotes that are wanted at intervals.
+        """
+        frames = [message.frame for message in messages]
+        ends = list(accumulate(map(len, frames)))
+        done = 0
+        while done < len(messages) and not self._wire.blocked:
+            until = bisect_left(ends, (ends[done - 1] if done else 0) + CHUNK, done) + 1
+            if self._batch:
+                array = b"[%b]" % b",".join([message.json for message in messages[done:until]])
+                self._wire.take_frames([text_frame(array)])
+                taken = len(messages[done:until])
+            else:
+                taken = self._wire.take_frames(frames[done:until])
+            sent = messages[done : done + taken]
+            delayed = noting and self._note(keys[done : done + taken], sent)
+            self._meters.streamed(sent, delayed=delayed)
+            done += taken
+        if done < len(messages):
+            self._outbox.put_back(dict(zip(keys[done:], messages[done:], strict=True)))
+
     def _release_due(self) -> None:
         present = trio.current_time()
         due = [subscription for subscription in self._held if subscription.next_due <= present]
         self._outbox.put_back({subscription: self._held.pop(subscription) for subscription in due})
 
-    def _note(self, chunk: _Chunk, sent: int) -> None:
-        """The first *sent* messages are sent, the others wait on."""
+    def _note(self, keys: Sequence[Hashable], messages: Sequence[_Message]) -> bool:
+        """They are sent; tells whether some were held back because they are wanted at intervals."""
+        present = trio.current_time()
         delayed = False
-        if chunk.special:
-            present = trio.current_time()
-            for key, message in zip(chunk.keys[:sent], chunk.messages, strict=False):
-                if isinstance(key, Subscription):
-                    delayed |= key.interval > 0
-                    key.next_due = present + key.interval if not isinstance(message.value, Stale | AccountStale) else key.next_due
-                elif isinstance(key, int):
-                    self._unsent_answers -= 1
-            if not self._unsent_answers:
-                self._answered.set()
-        if sent < len(chunk.messages):
-            chunk.left = {**dict(zip(chunk.keys[sent:], chunk.messages[sent:], strict=True)), **chunk.left}
-        self._meters.streamed(chunk.messages[:sent], delayed=delayed)
+        for key, message in zip(keys, messages, strict=True):
+            if isinstance(key, Subscription):
+                delayed |= key.interval > 0
+                key.next_due = present + key.interval if not isinstance(message.value, Stale | AccountStale) else key.next_due
+            elif isinstance(key, int):
+                self._unsent_answers -= 1
+        if not self._unsent_answers:
+            self._answered.set()
+        return delayed
 
     def _answer_key(self) -> int:
         self._answers += 1
         self._unsent_answers += 1
         return self._answers
-
-
-def _array(chunk: _Chunk) -> bytes:
-    return b"[%b]" % b",".join([message.json for message in chunk.messages])

@@ -1,5 +1,7 @@
 """The protocol client without a gateway."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from ibactors.bridge.client import GatewayClient
@@ -11,7 +13,7 @@ from ibactors.meters import GatewayTally
 async def test_a_message_after_the_loss_of_the_socket_tells_the_loss() -> None:
     """The probe may come between the loss and the end of the session: it is no bug, and the reason is that of the loss."""
     tally = GatewayTally()
-    inbox = Inbox(tally)
+    inbox = Inbox(tally, nullcontext())
     client = GatewayClient(inbox, 45, tally)
     inbox.connection_lost("The gateway closed the connection in this moment.")
     with pytest.raises(GatewayDisconnected, match="in this moment"):

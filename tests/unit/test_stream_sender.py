@@ -14,7 +14,7 @@ from ibactors.encoded import Encoded, text_frame
 from ibactors.errors import ContractNotFound
 from ibactors.meters import Meters
 from ibactors.model import MarketDataType, Quote, Stale, now
-from ibactors.web.flusher import Flusher
+from ibactors.web.fanout import Fanout
 from ibactors.web.stream_messages import Pong, error_message
 from ibactors.web.stream_sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
 
@@ -77,9 +77,10 @@ def messages_of(frames: bytes) -> list[Any]:
 
 @asynccontextmanager
 async def sender_on(wire: FakeWire, *, batch: bool = False) -> AsyncIterator[Sender]:
-    flusher = Flusher()
-    sender = Sender(Meters(), wire, flusher, batch=batch)
-    async with flusher.running(), trio.open_nursery() as nursery:
+    meters = Meters()
+    fanout = Fanout(meters)
+    sender = Sender(meters, wire, fanout, batch=batch)
+    async with fanout.running(), trio.open_nursery() as nursery:
         nursery.start_soon(sender.run)
         yield sender
         nursery.cancel_scope.cancel(reason="the test is over")
@@ -247,9 +248,9 @@ async def test_error_in_one_stream_ends_that_stream_alone(autojump_clock: MockCl
     def crash(_failed: Failed) -> list[Any]:
         raise ZeroDivisionError
 
-    flusher, wire = Flusher(), FakeWire(autojump_clock)
-    broken, sound = (Sender(Meters(), wire, flusher, batch=False) for _ in range(2))
-    async with flusher.running():
+    fanout, wire = Fanout(Meters()), FakeWire(autojump_clock)
+    broken, sound = (Sender(Meters(), wire, fanout, batch=False) for _ in range(2))
+    async with fanout.running():
         broken.put(Subscription(interval=0.0, on_failed=crash), Failed(error=ContractNotFound("no such contract")))
         with pytest.raises(ZeroDivisionError):
             await broken.run()

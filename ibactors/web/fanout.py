@@ -1,0 +1,171 @@
+"""From the newest value of a symbol to all clients that want it.
+
+What changed is noted once, however many want it, and each client looks there when it is its turn to write, so that all that is new for it
+leaves in one write. What one packet of the gateway brought is written at its end, in the step that has read it: no turn of the event loop
+lies between the gateway's socket and the clients'. What comes from elsewhere, or takes longer, is written by a task.
+"""
+
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from time import perf_counter
+from typing import Any, NoReturn, Protocol
+
+import trio
+
+from ibactors.actors.channels import Topic
+from ibactors.actors.symbol import Failed, Update
+from ibactors.encoded import Encoded
+from ibactors.meters import Meters
+
+SLICE = 0.005
+"""Seconds after which other tasks get their turn."""
+SHORT = 0.0005
+REST, LONGEST_REST = 3.0, 0.02
+"""A round of more than SHORT seconds is followed by a rest so many times as long, of LONGEST_REST seconds at most: what comes meanwhile
+leaves together, which spares server and clients most of the writes and reads when there is much."""
+
+Subject = Topic[Update | None]
+News = Mapping[Subject, Encoded[Any]]
+"""What changed, and its newest value."""
+
+
+class Client(Protocol):
+    """Who wants news."""
+
+    wanted: dict[Subject, Hashable]
+    """What it wants all news of, with its own key of each; for the fan-out to change."""
+
+    def put(self, key: Hashable, value: Failed) -> None:
+        """Take what ends one of them."""
+
+    def flush(self, news: News) -> None:
+        """Write what it wants of *news*, and whatever else it has to write, as far as that takes no waiting."""
+
+    def fail(self, error: Exception) -> None:
+        """Hear that `flush` has raised *error*."""
+
+
+class _Audience:
+    """Who wants a subject."""
+
+    def __init__(self) -> None:
+        self.clients: dict[Client, Hashable] = {}
+        self.listening = ExitStack()
+
+
+class Fanout:
+    """Who wants what, and what is new. Within `with fanout:` news is only collected; it is written at the end of the block."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+        self._audiences: dict[Subject, _Audience] = {}
+        self._news: dict[Subject, Encoded[Any]] = {}
+        self._callers: dict[Client, None] = {}
+        self._round_news: dict[Subject, Encoded[Any]] = {}
+        self._round: list[Client] = []
+        """Whose turn it still is in this round, the next one last."""
+        self._took = 0.0
+        self._rests_until = 0.0
+        self._collecting = False
+        self._called = trio.Event()
+
+    @contextmanager
+    def listening(self, subject: Subject, client: Client, key: Hashable) -> Iterator[Update | None]:
+        """Have *client* flushed with each new value of *subject* inside the block, the newest only. Yields the newest value."""
+        audience = self._audiences.get(subject)
+        if audience is None:
+            audience = self._audiences[subject] = _Audience()
+            audience.listening.enter_context(subject.listening(partial(self._publish, subject)))
+        audience.clients[client] = client.wanted[subject] = key
+        newest = subject.value
+        if subject in self._round_news and isinstance(newest, Encoded):
+            self._round_news[subject] = newest  # what was new when the round began is older than what the client is given now
+        try:
+            yield newest
+        finally:
+            del audience.clients[client], client.wanted[subject]
+            if not audience.clients:
+                audience.listening.close()
+                del self._audiences[subject]
+                self._forget(subject)
+
+    def call(self, client: Client) -> None:
+        """Have *client* flush soon, though there may be no news for it."""
+        self._callers[client] = None
+        self._wake()
+
+    def __enter__(self) -> None:
+        self._collecting = True
+
+    def __exit__(self, *_exception: object) -> None:
+        self._collecting = False
+        if (self._news or self._callers) and (self._round or perf_counter() < self._rests_until or not self._flush_some()):
+            self._called.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The task runs inside the block."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run, name="web/fanout")
+            yield
+            nursery.cancel_scope.cancel(reason="nobody is left to write to")
+
+    def _publish(self, subject: Subject, update: Update | None) -> None:
+        clients = self._audiences[subject].clients
+        if isinstance(update, Encoded):
+            if subject in self._news:
+                self._meters.skips += len(clients)
+            self._news[subject] = update
+            self._wake()
+        elif isinstance(update, Failed):
+            self._forget(subject)
+            for client, key in list(clients.items()):
+                client.put(key, update)
+
+    def _forget(self, subject: Subject) -> None:
+        self._news.pop(subject, None)
+        self._round_news.pop(subject, None)
+
+    def _wake(self) -> None:
+        if not self._collecting:
+            self._called.set()
+
+    async def _run(self) -> NoReturn:
+        while True:
+            await self._called.wait()
+            self._called = trio.Event()
+            await trio.sleep(max(self._rests_until - perf_counter(), 0.0))
+            while not self._flush_some():
+                await trio.lowlevel.checkpoint()
+
+    def _flush_some(self) -> bool:
+        """Go on with the round, or begin one, for up to SLICE seconds; tells whether it is over."""
+        begun = present = perf_counter()
+        if not self._round:
+            self._begin_round()
+        while self._round:
+            client = self._round.pop()
+            try:
+                client.flush(self._round_news)
+            except Exception as exc:  # noqa: BLE001  # whatever it is, it is about this client
+                client.fail(exc)
+            present = perf_counter()
+            if present >= begun + SLICE:
+                break
+        self._took += present - begun
+        if self._round:
+            return False
+        if self._took > SHORT:
+            self._rests_until = present + min(REST * self._took, LONGEST_REST)
+        self._took = 0.0
+        return True
+
+    def _begin_round(self) -> None:
+        self._round_news, self._news = self._news, {}
+        clients: dict[Client, Hashable] = dict(self._callers)
+        self._callers.clear()
+        for subject in self._round_news:
+            clients.update(self._audiences[subject].clients)
+        self._round = list(clients)
+        self._round.reverse()
