@@ -175,6 +175,17 @@ async def test_client_that_comes_during_a_round_never_gets_what_is_older_than_it
     assert set(late.of("late")) == {2}
 
 
+async def test_news_that_nobody_is_left_to_hear_is_dropped() -> None:
+    fanout, one, client = Fanout(Meters()), subject(), Client()
+    with fanout:
+        with audience(fanout, one, client):
+            one.publish(value(1))
+        fanout.call(client)
+    assert client.times
+    assert not client.got
+    assert not one.listeners
+
+
 async def test_failure_is_told_at_once_and_no_value_after_it() -> None:
     fanout, one, client = Fanout(Meters()), subject(), Client()
     with audience(fanout, one, client), fanout:
