@@ -24,13 +24,38 @@ class Refused(IbactorsError):
 class FishRef(WorkerRef):
     ask_limit: ClassVar[float] = 10.0
 
+    def __init__(self, name: str, *, mailbox_size: int) -> None:
+        super().__init__(name, mailbox_size=mailbox_size)
+        self.wrong: list[str] = []
+
     def build(self) -> Worker:
         return Fish(self)
 
 
 class Fish(Worker):
+    """Handles every second note at once, if it is conflated."""
+
+    def __init__(self, ref: FishRef) -> None:
+        super().__init__(ref)
+        self._wrong = ref.wrong
+        self._handling = False
+
     async def handle(self, msg: WorkerMessage) -> None:
+        self._handling = True
         await super().handle(msg)
+        self._crash_if_told(msg)
+        self._handling = False
+
+    def handle_at_once(self, msg: WorkerMessage) -> bool:
+        if self._handling:
+            self._wrong.append(f"handled at once in the middle of another handler: {msg}")
+        if not isinstance(msg, Note) or int(msg.text.rpartition(" ")[2]) % 2:
+            return False
+        self._seen.append(msg.text)
+        self._crash_if_told(msg)
+        return True
+
+    def _crash_if_told(self, msg: WorkerMessage) -> None:
         if isinstance(msg, Note) and msg.text.startswith("crash"):
             raise Broken(msg.text)
 
@@ -62,6 +87,8 @@ class Aquarium:
         self.wrong: list[str] = []
         self.told: dict[str, tuple[int, str]] = {}
         """By key, the newest conflated text and the incarnation that it was told."""
+        self.keys: dict[str, str] = {}
+        """By conflated text, its key."""
         self.clock = MockClock()
         self.supervisor: Supervisor
         self.callers: trio.Nursery
@@ -121,6 +148,7 @@ class Aquarium:
 
     def tell_newest(self, key: str, text: str) -> None:
         self.told[key] = (self.ref.status.incarnation, text)
+        self.keys[text] = key
         self.ref.tell_newest(key, Note(text=text))
 
     def stop(self) -> None:

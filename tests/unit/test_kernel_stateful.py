@@ -108,6 +108,10 @@ class AskMachine(RuleBasedStateMachine):
     def _check(self) -> None:
         tank = self.tank
         assert not tank.wrong
+        assert not tank.ref.wrong
+        for key in "ab":
+            numbers = [int(text.rpartition(" ")[2]) for text in tank.ref.seen if tank.keys.get(text) == key]
+            assert numbers == sorted(set(numbers)), f"told out of order: {numbers}"
         for asked in tank.asked:
             if asked.ends:
                 check_end(asked, limit=tank.ref.ask_limit)

@@ -6,7 +6,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import Do, Note, OtherNote, Worker, WorkerRef, answer, crash, hold, open_bench
+from worker import Broken, Do, Note, OtherNote, Worker, WorkerMessage, WorkerRef, answer, crash, hold, open_bench
 
 from ibactors.errors import MailboxFull
 
@@ -106,6 +106,80 @@ async def test_conflated_message_unread_at_a_crash_does_not_reach_the_next_incar
         ref.tell_newest("state", Note(text="of the new session"))
         await wait_all_tasks_blocked()
         assert ref.seen == ["crash", "of the new session"]
+
+
+class QuickRef(WorkerRef):
+    def build(self) -> Worker:
+        worker = Quick(self)
+        self.made.append(worker)
+        return worker
+
+
+class Quick(Worker):
+    """Handles notes at once, if it may."""
+
+    def handle_at_once(self, msg: WorkerMessage) -> bool:
+        if not isinstance(msg, Note):
+            return False
+        self._seen.append(f"{msg.text} at once")
+        if msg.text == "crash":
+            raise Broken("on purpose")
+        if msg.text == "again":
+            self.ref.tell_newest("own", Note(text="own"))
+            assert self._seen[-1] == "again at once"
+        return True
+
+
+async def test_conflated_message_may_be_handled_in_the_step_of_its_teller(autojump_clock: MockClock):
+    ref = QuickRef()
+    async with open_bench(ref):
+        await wait_all_tasks_blocked()
+        ref.tell_newest("state", Note(text="a"))
+        ref.tell_newest("state", OtherNote(text="b"))
+        ref.tell_newest("state", Note(text="c"))
+        assert ref.seen == ["a at once"]
+        await wait_all_tasks_blocked()
+        assert ref.seen == ["a at once", "c"]
+        ref.tell_newest("state", Note(text="d"))
+        assert ref.seen == ["a at once", "c", "d at once"]
+        assert ref.status.handled == 3
+        assert ref.status.kinds[Note].count == 3
+
+
+async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(autojump_clock: MockClock):
+    ref, gate = QuickRef(), trio.Event()
+    async with open_bench(ref) as bench:
+        await bench.call(hold(gate), "busy")
+        ref.tell_newest("state", Note(text="a"))
+        gate.set()
+        await wait_all_tasks_blocked()
+        ref.tell(Note(text="b"))
+        ref.tell_newest("state", Note(text="c"))
+        await wait_all_tasks_blocked()
+        assert ref.seen == ["busy", "a", "b", "c"]
+
+
+async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump_clock: MockClock):
+    ref = QuickRef()
+    async with open_bench(ref):
+        await wait_all_tasks_blocked()
+        ref.tell_newest("state", Note(text="again"))
+        await wait_all_tasks_blocked()
+        assert ref.seen == ["again at once", "own"]
+
+
+async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(autojump_clock: MockClock):
+    ref = QuickRef()
+    async with open_bench(ref):
+        await wait_all_tasks_blocked()
+        ref.tell_newest("state", Note(text="crash"))
+        ref.tell_newest("state", Note(text="to the broken one"))
+        await trio.sleep(1.5)
+        assert ref.status.incarnation == 2
+        assert ref.status.crash is not None
+        assert "while actor 'worker' handled Note(text='crash')" in str(ref.status.crash.trace)
+        ref.tell_newest("state", Note(text="a"))
+        assert ref.seen == ["crash at once", "a at once"]
 
 
 async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock):
