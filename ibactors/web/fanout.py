@@ -138,6 +138,8 @@ class Fanout:
             await trio.sleep(max(self._rests_until - perf_counter(), 0.0))
             while not self._flush_some():
                 await trio.lowlevel.checkpoint()
+            if self._news or self._callers:  # it was a packet's round that has been ended here
+                self._called.set()
 
     def _flush_some(self) -> bool:
         """Go on with the round, or begin one, for up to SLICE seconds; tells whether it is over."""

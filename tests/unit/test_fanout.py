@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -157,6 +157,18 @@ async def test_others_get_their_turn_during_a_long_round(monkeypatch: pytest.Mon
     assert [len(client.got) for client in clients] == [1] * 5
 
 
+async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE", 0.0)
+    fanout, one, clients = Fanout(Meters()), subject(), [Client(), Client()]
+    with audience(fanout, one, *clients):
+        async with fanout.running():
+            with fanout:
+                one.publish(value(1))
+            one.publish(value(2))
+            await wait_all_tasks_blocked()
+    assert [client.of("key")[-1] for client in clients] == [2, 2]
+
+
 async def test_client_that_comes_during_a_round_never_gets_what_is_older_than_its_first_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 0.0)
     fanout, one, other = Fanout(Meters()), subject(), subject()
@@ -218,6 +230,7 @@ _steps = st.lists(
 )
 
 
+@settings(max_examples=400)
 @given(steps=_steps)
 def test_every_client_ends_with_the_newest_of_all_it_wants_and_never_goes_back(steps: list[tuple[str, int, int]]) -> None:
     """Rounds of one client a slice, so that everything may happen in the middle of one."""

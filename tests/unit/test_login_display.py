@@ -85,7 +85,7 @@ async def test_a_display_that_does_not_start_says_so(tmp_path: Path, monkeypatch
 async def test_a_display_has_a_key_that_only_we_can_read_and_the_number_that_its_program_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_program(tmp_path, "Xvfb", 'echo warning; echo 42; echo "$@" > arguments; exec sleep 600', monkeypatch)
+    put_program(tmp_path, "Xvfb", 'echo warning; echo "$@" > arguments; echo 42; exec sleep 600', monkeypatch)
     monkeypatch.chdir(tmp_path)
     authority = tmp_path / "xauthority"
     async with open_display(tmp_path) as variables:
