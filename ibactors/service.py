@@ -29,6 +29,7 @@ from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.bridge.session import SessionSettings, run_session
 from ibactors.config import Settings, read_settings
+from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, StartupError
 from ibactors.keys import Scope
 from ibactors.login.classify import load_rules
@@ -46,6 +47,7 @@ from ibactors.web.gate import Gate
 from ibactors.web.routes import RouteTable
 from ibactors.web.seats import Seats
 from ibactors.web.server import serve
+from ibactors.web.status import StatusChange, publishing_status
 from ibactors.web.tls import Certificate
 
 log = structlog.get_logger(__name__)
@@ -79,7 +81,8 @@ async def run_service(
             system.watch = watch
             system.certificate = certificate
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
-            with keys_taken_up, system.gateway.logins.listening(system.meters.login_changed):
+            status = publishing_status(system.status, system.connection.sessions, system.gateway.logins)
+            with keys_taken_up, status, system.gateway.logins.listening(system.meters.login_changed):
                 if settings.ib_username:
                     with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
                         await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
@@ -192,6 +195,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         gateway=gateway,
         access=Access(settings),
         fanout=fanout,
+        status=Topic(Encoded(StatusChange.of(connection.sessions.value, gateway.logins.value))),
         meters=meters,
         stop=stop,
     )

@@ -17,6 +17,7 @@ from ibactors.watch import Watch
 from ibactors.web.access import Access
 from ibactors.web.audit import Audit
 from ibactors.web.fanout import Fanout
+from ibactors.web.status import Status
 from ibactors.web.tls import Certificate
 
 
@@ -51,6 +52,8 @@ class System:
     """WebSocket streams open now."""
     fanout: Fanout
     """From symbols to the clients of the stream."""
+    status: Status
+    """What clients of the stream are told of session and login."""
     meters: Meters
     watch: Watch | None = None
     """Watches the event loop; None when the settings turn it off."""

@@ -118,11 +118,17 @@ class SymbolActor(Actor[SymbolMessage]):
                     await self._on_feed(msg)
 
     def handle_at_once(self, msg: SymbolMessage) -> bool:
-        """A tick reaches those who listen in the step in which it is read from the gateway."""
-        if isinstance(msg, Ticked) and msg.feed is self._feed:
-            self._on_quote(msg.feed, msg.quote)
-            return True
-        return False
+        """A tick, or the news of a break, reaches those who listen in the step in which it is read from the gateway."""
+        match msg:
+            case Ticked() if msg.feed is self._feed:
+                self._on_quote(msg.feed, msg.quote)
+            case Interrupted() if msg.feed is self._feed:
+                self._lose(msg.error)
+            case SessionChanged() if not msg.session.up:
+                self._on_break(msg.session)
+            case _:
+                return False
+        return True
 
     async def _on_feed(self, msg: Ticked | LineFailed | Interrupted | Resumed | Verify | FirstSetDue) -> None:
         match msg:
@@ -157,9 +163,12 @@ class SymbolActor(Actor[SymbolMessage]):
             else:
                 await self._open()
         elif not session.up:
-            if session.phase is not SessionPhase.LOST:
-                self._feed = None
-            self._lose(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+            self._on_break(session)
+
+    def _on_break(self, session: SessionStatus) -> None:
+        if session.phase is not SessionPhase.LOST:
+            self._feed = None
+        self._lose(GatewayDisconnected(session.reason or "There is no session with the gateway."))
 
     async def _open(self) -> None:
         """Open the line in the present session, whatever there was before."""

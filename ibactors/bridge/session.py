@@ -71,7 +71,7 @@ class Session:
     @property
     def alive(self) -> bool:
         """False from the moment the socket is gone, before `run_session` has ended."""
-        return self._client.isReady()
+        return self._client.isReady() and not self._inbox.lost.is_set()
 
     @property
     def lost(self) -> str | None:

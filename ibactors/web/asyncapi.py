@@ -7,12 +7,12 @@ import msgspec
 from ibactors import __version__
 from ibactors.model import AccountStale, AccountState, Quote, Stale
 from ibactors.web.front import STREAM
+from ibactors.web.status import StatusChange
 from ibactors.web.stream_messages import (
     Authenticated,
     Command,
     Listing,
     Pong,
-    StatusChange,
     StreamError,
     Subscribed,
     Unsubscribed,

@@ -18,13 +18,13 @@ from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
 from ibactors.keys import Scope
-from ibactors.login.model import LoginStatus
-from ibactors.model import Quote, SessionStatus, Stale
+from ibactors.model import Quote, Stale
 from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import QuotesQuery, instruments_of
 from ibactors.web.operations import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces, encode
-from ibactors.web.stream_messages import Message, StatusChange, StreamError, error_message
+from ibactors.web.status import StatusChange
+from ibactors.web.stream_messages import Message, StreamError, error_message
 
 PING_S = 15.0
 """Below the idle timeouts of proxies, 30 to 60 s."""
@@ -100,10 +100,9 @@ class Events(AsyncIterator[bytes]):
     def _listen(self) -> None:
         self._system.streams_open += 1
         self._listening.callback(self._count_down)
-        self._listening.enter_context(self._system.gateway.logins.listening(self._status_changed))
-        session = self._listening.enter_context(self._system.connection.sessions.listening(self._status_changed))
-        if not session.up:
-            self._status_changed(session)
+        status = self._listening.enter_context(self._system.status.listening(partial(self._pending.put, "status")))
+        if not status.value.connected:
+            self._pending.put("status", status)
         for ref in self._refs:
             self._listening.enter_context(self._caller.subscribed())
             newest = self._listening.enter_context(ref.updates.listening(partial(self._put, ref)))
@@ -121,9 +120,6 @@ class Events(AsyncIterator[bytes]):
     def _put(self, ref: SymbolRef, update: Update | None) -> None:
         if update is not None:
             self._pending.put(ref, update)
-
-    def _status_changed(self, _change: SessionStatus | LoginStatus) -> None:
-        self._pending.put("status", StatusChange.of(self._system.connection.sessions.value, self._system.gateway.logins.value))
 
     def _event(self, key: Hashable, item: Update | Message) -> bytes:
         if isinstance(item, Failed) and isinstance(key, SymbolRef):

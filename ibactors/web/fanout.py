@@ -1,4 +1,4 @@
-"""From the newest value of a symbol to all clients that want it.
+"""From the newest value of a symbol, or of the session's status, to all clients that want it.
 
 What changed is noted once, however many want it, and each client looks there when it is its turn to write, so that all that is new for it
 leaves in one write. What one packet of the gateway brought is written at its end, in the step that has read it: no turn of the event loop
@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import trio
 
 from ibactors.actors.channels import Topic
-from ibactors.actors.symbol import Failed, Update
+from ibactors.actors.symbol import Failed
 from ibactors.encoded import Encoded
 from ibactors.meters import Meters
 
@@ -25,7 +25,9 @@ REST, LONGEST_REST = 3.0, 0.02
 """A round of more than SHORT seconds is followed by a rest so many times as long, of LONGEST_REST seconds at most: what comes meanwhile
 leaves together, which spares server and clients most of the writes and reads when there is much."""
 
-Subject = Topic[Update | None]
+T = TypeVar("T")
+Subject = Topic[Any]
+"""Its values are `Encoded`, `Failed` when it is over, or None while there is none."""
 News = Mapping[Subject, Encoded[Any]]
 """What changed, and its newest value."""
 
@@ -71,7 +73,7 @@ class Fanout:
         self._called = trio.Event()
 
     @contextmanager
-    def listening(self, subject: Subject, client: Client, key: Hashable) -> Iterator[Update | None]:
+    def listening(self, subject: Topic[T], client: Client, key: Hashable) -> Iterator[T]:
         """Have *client* flushed with each new value of *subject* inside the block, the newest only. Yields the newest value."""
         audience = self._audiences.get(subject)
         if audience is None:
@@ -111,7 +113,7 @@ class Fanout:
             yield
             nursery.cancel_scope.cancel(reason="nobody is left to write to")
 
-    def _publish(self, subject: Subject, update: Update | None) -> None:
+    def _publish(self, subject: Subject, update: object) -> None:
         clients = self._audiences[subject].clients
         if isinstance(update, Encoded):
             if subject in self._news:

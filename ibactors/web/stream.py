@@ -14,10 +14,8 @@ import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
 
 from ibactors.actors.symbol import Failed, SymbolRef, Update
-from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, InvalidRequest
-from ibactors.login.model import LoginStatus
-from ibactors.model import Instrument, SessionStatus, now
+from ibactors.model import Instrument, now
 from ibactors.system import System
 from ibactors.web.access import Caller
 from ibactors.web.market import instrument_of
@@ -30,7 +28,6 @@ from ibactors.web.stream_messages import (
     Message,
     MessageId,
     Pong,
-    StatusChange,
     Subscribed,
     Unsubscribed,
     error_message,
@@ -86,12 +83,9 @@ class _Client:
         """Serve until the client leaves or the service stops; *name* is the task's."""
         async with trio.open_nursery() as nursery:
             system = self._system
-            with (
-                system.gateway.logins.listening(self._status_changed),
-                system.connection.sessions.listening(self._status_changed) as session,
-            ):
-                if not session.up:
-                    self._status_changed(session)
+            with system.fanout.listening(system.status, self._sender, "status") as status:
+                if not status.value.connected:
+                    self._sender.put("status", status)
                 nursery.start_soon(self._watch, nursery.cancel_scope, name=f"{name}/watch")
                 nursery.start_soon(self._sender.run, name=f"{name}/sender")
                 await self._read()
@@ -119,11 +113,6 @@ class _Client:
 
     async def _close(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-    def _status_changed(self, _change: SessionStatus | LoginStatus) -> None:
-        """Both in one message, the newest of each."""
-        status = StatusChange.of(self._system.connection.sessions.value, self._system.gateway.logins.value)
-        self._sender.put("status", Encoded(status))
 
     # reading
 

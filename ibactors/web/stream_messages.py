@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from ibactors.errors import IbactorsError, InvalidRequest
-from ibactors.login.model import LoginStatus
-from ibactors.model import SessionStatus
 from ibactors.web.account import AccountName
 from ibactors.web.market import MAX_SYMBOLS, InstrumentQuery, SymbolText
 from ibactors.web.problems import hint_of
+from ibactors.web.status import StatusChange
 
 MessageId = str | int | None
 
@@ -62,29 +61,6 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     """The answer to an auth message."""
 
     id: MessageId = None
-
-
-class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="status"):
-    """The session with the gateway, or the gateway's login, changed."""
-
-    connected: bool
-    phase: str
-    epoch: int
-    since: str
-    reason: str | None
-    login: LoginStatus
-
-    @classmethod
-    def of(cls, session: SessionStatus, login: LoginStatus) -> "StatusChange":
-        """What clients are told of a session and a login."""
-        return cls(
-            connected=session.up,
-            phase=session.phase.value,
-            epoch=session.epoch,
-            since=session.since,
-            reason=session.reason,
-            login=login,
-        )
 
 
 class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
