@@ -69,7 +69,7 @@ class Events(AsyncIterator[bytes]):
         self._caller = caller
         self._refs = refs
         self._since = since
-        self._pending: Newest[Hashable, Update | Message] = Newest()
+        self._pending: Newest[Hashable, Update | Message | Encoded[StatusChange]] = Newest()
         self._listening = ExitStack()
         self._started = False
         self._left = set(refs)
@@ -81,7 +81,7 @@ class Events(AsyncIterator[bytes]):
             return _START
         if self._system.stop.is_set() or not self._left:
             raise StopAsyncIteration
-        pending: dict[Hashable, Update | Message] = {}
+        pending: dict[Hashable, Update | Message | Encoded[StatusChange]] = {}
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end_with_service, nursery.cancel_scope)
             nursery.cancel_scope.deadline = trio.current_time() + PING_S
@@ -121,7 +121,7 @@ class Events(AsyncIterator[bytes]):
         if update is not None:
             self._pending.put(ref, update)
 
-    def _event(self, key: Hashable, item: Update | Message) -> bytes:
+    def _event(self, key: Hashable, item: Update | Message | Encoded[StatusChange]) -> bytes:
         if isinstance(item, Failed) and isinstance(key, SymbolRef):
             self._left.discard(key)
             return _data(encode(error_message(item.error, symbol=key.instrument.symbol)))
