@@ -21,7 +21,7 @@ from ibactors.meters import Meters
 SLICE = 0.005
 """Seconds after which other tasks get their turn."""
 SHORT = 0.0005
-REST, LONGEST_REST = 3.0, 0.02
+REST, LONGEST_REST = 2.0, 0.02
 """A round of more than SHORT seconds is followed by a rest so many times as long, of LONGEST_REST seconds at most: what comes meanwhile
 leaves together, which spares server and clients most of the writes and reads when there is much."""
 
