@@ -16,7 +16,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ibactors import __version__
-from ibactors.actors.kernel import Ref, State
+from ibactors.actors.kernel import Ref
+from ibactors.actors.status import State
 from ibactors.meters import BOUNDS, Histogram
 from ibactors.model import SessionPhase
 from ibactors.system import System

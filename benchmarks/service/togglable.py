@@ -7,7 +7,7 @@ from typing import Any
 import trio
 
 from ibactors import cli, programs, service
-from ibactors.actors.kernel import Status
+from ibactors.actors.status import Status
 from ibactors.config import Settings
 from ibactors.meters import Meters
 from ibactors.watch import open_watch

@@ -15,7 +15,8 @@ import trio
 
 from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.actors.kernel import Actor, Ask, Ref, Reply
+from ibactors.actors.mailbox import Mailbox
 from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
 from ibactors.model import AccountBook, AccountStale, AccountState, Figure, PortfolioItem, Position, SessionStatus, now

@@ -15,7 +15,8 @@ import structlog
 import trio
 
 from ibactors.actors.channels import Topic
-from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref, Reply
+from ibactors.actors.kernel import Actor, Ask, Ref, Reply
+from ibactors.actors.mailbox import Mailbox
 from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.inbox import AccountListener

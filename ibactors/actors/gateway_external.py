@@ -4,7 +4,8 @@ from typing import assert_never
 
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
-from ibactors.actors.kernel import Actor, Mailbox
+from ibactors.actors.kernel import Actor
+from ibactors.actors.mailbox import Mailbox
 from ibactors.config import Settings
 from ibactors.errors import GatewayNotManaged
 from ibactors.login.model import LoginPhase, LoginStatus

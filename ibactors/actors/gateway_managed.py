@@ -15,7 +15,8 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
-from ibactors.actors.kernel import Actor, Mailbox
+from ibactors.actors.kernel import Actor
+from ibactors.actors.mailbox import Mailbox
 from ibactors.actors.supervisor import RestartPolicy
 from ibactors.config import Settings
 from ibactors.errors import InvalidRequest, LoginInProgress, TooManyAttempts

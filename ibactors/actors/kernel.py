@@ -9,7 +9,6 @@ An actor's module defines its messages, a `Ref` subclass with the methods that o
 - A handler that returns without answering an ask (and without `reply.defer()`) has a bug, and the actor crashes for it.
 """
 
-import enum
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 import outcome
 import trio
 
+from ibactors.actors.mailbox import Conflated, Failed, Mailbox, Wake
+from ibactors.actors.status import State, Status
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
-from ibactors.meters import Histogram
-from ibactors.tracebacks import Trace
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -82,82 +81,6 @@ class Ask(Generic[R]):
     reply: Reply[R] = field(default_factory=Reply, repr=False)
 
 
-class State(enum.StrEnum):
-    """Where an actor is in its life."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    BACKOFF = "backoff"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crash:
-    """How an incarnation ended."""
-
-    at: str
-    summary: str
-    """One line: the leaves of a group, each with its type."""
-    trace: Trace
-
-
-@dataclass(slots=True)
-class Status:
-    """What operators see of an actor; counters run over all incarnations."""
-
-    state: State = State.STOPPED
-    since: float = 0.0
-    """`trio.current_time()` at the last change of state."""
-    started: float = 0.0
-    """`trio.current_time()` at the start of the first incarnation."""
-    incarnation: int = 0
-    restarts: int = 0
-    handled: int = 0
-    crash: Crash | None = None
-    """The last one."""
-    mailbox_peak: int = 0
-    epoch: int | None = None
-    """Of the session with the gateway that the actor's data belongs to; None for an actor without such data."""
-    kinds: dict[type, Histogram] = field(default_factory=dict)
-    """Handling times of each kind of message, handlers that failed included."""
-
-    @property
-    def last_error(self) -> str | None:
-        """The last crash in one line."""
-        return self.crash.summary if self.crash else None
-
-    def took(self, kind: type, seconds: float) -> None:
-        """Note how long a message was handled."""
-        histogram = self.kinds.get(kind)
-        if histogram is None:
-            histogram = self.kinds[kind] = Histogram()
-        histogram.add(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wake:
-    """Lies in the mailbox to wake the actor for its conflated messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """Lies in the mailbox to crash the actor, because it has failed in the step of whoever told it something."""
-
-    error: Exception
-
-
-class _Conflated(Generic[M]):
-    """The newest message of each key, and whether a `_Wake` for them lies in the mailbox; there is never more than one."""
-
-    __slots__ = ("announced", "at_once", "messages")
-
-    def __init__(self) -> None:
-        self.messages: dict[Hashable, M] = {}
-        self.announced = False
-        self.at_once: Callable[[M], bool] | None = None
-        """Handles a message in the step of its teller and says whether it did; there while the actor waits and the mailbox is empty."""
-
-
 class Ref(Generic[M]):
     """The stable address of an actor: other modules hold this, never the actor."""
 
@@ -167,9 +90,9 @@ class Ref(Generic[M]):
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = Status()
-        self._mailbox: trio.MemorySendChannel[M | _Wake | _Failed] | None = None
+        self._mailbox: trio.MemorySendChannel[M | Wake | Failed] | None = None
         self._open: set[Reply[Any]] = set()
-        self._newest: _Conflated[M] = _Conflated()
+        self._newest: Conflated[M] = Conflated()
 
     @property
     def kind(self) -> str:
@@ -211,12 +134,12 @@ class Ref(Generic[M]):
                 if newest.at_once(msg):
                     return
             except Exception as exc:  # noqa: BLE001  # whatever it is, the actor's own task raises it
-                self._post(_Failed(exc))
+                self._post(Failed(exc))
                 return
         newest.messages[key] = msg
         if not newest.announced:
             try:
-                self._post(_Wake())
+                self._post(Wake())
             except MailboxFull:
                 return
             newest.announced = True
@@ -240,7 +163,7 @@ class Ref(Generic[M]):
             # An abandoned request is settled, so that the actor skips it instead of working for nobody.
             reply.fail(ActorDown(self.name, started=reply.started))
 
-    def _post(self, msg: "M | _Wake | _Failed") -> None:
+    def _post(self, msg: "M | Wake | Failed") -> None:
         if self._mailbox is None:
             raise ActorDown(self.name, started=False)
         self._newest.at_once = None
@@ -252,7 +175,7 @@ class Ref(Generic[M]):
     @contextmanager
     def open_mailbox(self, size: int) -> Iterator["Mailbox[M]"]:
         """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
-        send, receive = trio.open_memory_channel[M | _Wake | _Failed](size)
+        send, receive = trio.open_memory_channel[M | Wake | Failed](size)
         with send, receive:
             self._mailbox = send
             try:
@@ -260,40 +183,9 @@ class Ref(Generic[M]):
             finally:
                 self.status.mailbox_peak = self.peak
                 self._mailbox = None
-                self._newest = _Conflated()
+                self._newest = Conflated()
                 for reply in tuple(self._open):
                     reply.fail(ActorDown(self.name, started=reply.started))
-
-
-class Mailbox(Generic[M]):
-    """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
-
-    def __init__(self, receive: "trio.MemoryReceiveChannel[M | _Wake | _Failed]", newest: _Conflated[M]) -> None:
-        self._receive = receive
-        self._newest = newest
-
-    async def next(self, at_once: Callable[[M], bool]) -> list[M]:
-        """The next messages to handle; waits until there is at least one, and offers conflated ones to *at_once* meanwhile."""
-        try:
-            msg = self._receive.receive_nowait()
-        except trio.WouldBlock:
-            self._newest.at_once = at_once
-            try:
-                msg = await self._receive.receive()
-            finally:
-                self._newest.at_once = None
-        else:
-            await trio.lowlevel.checkpoint()
-        if isinstance(msg, _Failed):
-            raise msg.error
-        if isinstance(msg, _Wake):
-            self._newest.announced = False
-            batch = []
-        else:
-            batch = [msg]
-        batch += self._newest.messages.values()
-        self._newest.messages.clear()
-        return batch
 
 
 class Actor(Generic[M]):

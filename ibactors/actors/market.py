@@ -12,7 +12,8 @@ from typing import assert_never
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Ask, Mailbox, Ref
+from ibactors.actors.kernel import Actor, Ask, Ref
+from ibactors.actors.mailbox import Mailbox
 from ibactors.actors.supervisor import RestartPolicy, Supervisor
 from ibactors.actors.symbol import Failed, SymbolRef
 from ibactors.actors.symbol_actor import SymbolActor

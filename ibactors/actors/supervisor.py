@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import structlog
 import trio
 
-from ibactors.actors.kernel import Actor, Build, Crash, Ref, State
+from ibactors.actors.kernel import Actor, Build, Ref
+from ibactors.actors.status import Crash, State
 from ibactors.errors import RestartLimit
 from ibactors.model import now
 from ibactors.tracebacks import trace_of

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Mailbox, Reply
+from ibactors.actors.kernel import Actor, Reply
+from ibactors.actors.mailbox import Mailbox
 from ibactors.actors.symbol import (
     Failed,
     Feed,

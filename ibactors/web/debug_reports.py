@@ -3,7 +3,8 @@
 import msgspec
 import trio
 
-from ibactors.actors.kernel import Crash, Ref
+from ibactors.actors.kernel import Ref
+from ibactors.actors.status import Crash
 from ibactors.meters import Histogram, Notice
 from ibactors.model import SessionStatus
 from ibactors.system import System

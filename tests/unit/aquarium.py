@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 from worker import Broken, Do, Note, Worker, WorkerMessage, WorkerRef
 
-from ibactors.actors.kernel import State
+from ibactors.actors.status import State
 from ibactors.actors.supervisor import RestartPolicy, Supervisor, open_supervisor
 from ibactors.errors import IbactorsError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from structlog.testing import capture_logs
 
-from ibactors.actors.kernel import State
+from ibactors.actors.status import State
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 
 KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")

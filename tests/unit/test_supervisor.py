@@ -12,7 +12,8 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 from worker import GENTLE, Broken, Do, Note, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
 
-from ibactors.actors.kernel import Mailbox, State
+from ibactors.actors.mailbox import Mailbox
+from ibactors.actors.status import State
 from ibactors.actors.supervisor import RestartPolicy, open_supervisor, summary
 from ibactors.errors import ActorDown, RestartLimit
 
