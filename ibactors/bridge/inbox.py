@@ -15,10 +15,11 @@ from ib_async.contract import Contract, ContractDetails
 
 from ibactors.bridge import codes
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
+from ibactors.bridge.contracts import contract_info, position_of
 from ibactors.bridge.lines import Line, float_or_none
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, IbactorsError
 from ibactors.meters import GatewayTally
-from ibactors.model import ContractInfo, Figure, PortfolioItem, Position
+from ibactors.model import Figure, PortfolioItem, Position
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +153,7 @@ class Inbox:
 
     def contractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
         if request := self.requests.get(request_id):
-            request.rows.append(_from_ib(details))
+            request.rows.append(contract_info(details))
 
     def bondContractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
         self.contractDetails(request_id, details)
@@ -173,7 +174,7 @@ class Inbox:
 
     def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
         if self.account_listener:
-            self.account_listener.position_seen(_position(account, contract, position, average_cost))
+            self.account_listener.position_seen(position_of(account, contract, position, average_cost))
 
     def positionEnd(self) -> None:  # noqa: N802
         if self.account_listener:
@@ -260,42 +261,3 @@ class Inbox:
 
 def _ignore(*_arguments: object) -> None:
     """Nobody listens yet."""
-
-
-def _from_ib(details: ContractDetails) -> ContractInfo:
-    contract = details.contract or Contract()
-    return ContractInfo(
-        con_id=contract.conId,
-        symbol=contract.symbol,
-        sec_type=contract.secType,
-        exchange=contract.exchange,
-        primary_exchange=contract.primaryExchange,
-        currency=contract.currency,
-        local_symbol=contract.localSymbol,
-        trading_class=contract.tradingClass,
-        expiry=contract.lastTradeDateOrContractMonth,
-        strike=contract.strike,
-        right=contract.right,
-        multiplier=contract.multiplier,
-        min_tick=details.minTick,
-        long_name=details.longName,
-    )
-
-
-def _position(account: str, contract: Contract, position: float, average_cost: float) -> Position:
-    return Position(
-        account=account,
-        symbol=contract.symbol,
-        sec_type=contract.secType,
-        currency=contract.currency,
-        position=position,
-        avg_cost=average_cost,
-        con_id=contract.conId,
-        exchange=contract.exchange,
-        local_symbol=contract.localSymbol,
-        trading_class=contract.tradingClass,
-        expiry=contract.lastTradeDateOrContractMonth,
-        strike=contract.strike,
-        right=contract.right,
-        multiplier=contract.multiplier,
-    )

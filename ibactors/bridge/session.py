@@ -18,10 +18,10 @@ from typing import NoReturn
 import msgspec
 import trio
 import trio_asyncio
-from ib_async.contract import Contract
 
 from ibactors.bridge.client import GatewayClient
 from ibactors.bridge.connectivity import Effect
+from ibactors.bridge.contracts import to_ib
 from ibactors.bridge.inbox import AccountListener, Inbox, Request
 from ibactors.bridge.lines import Line, LineListener
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
@@ -112,7 +112,7 @@ class Session:
         request_id = self._client.getReqId()
         request = self._inbox.requests[request_id] = Request()
         try:
-            self._client.reqContractDetails(request_id, _to_ib(instrument))
+            self._client.reqContractDetails(request_id, to_ib(instrument))
             with trio.fail_after(self._settings.request_deadline):
                 await request.ended.wait()
         except trio.TooSlowError:
@@ -128,7 +128,7 @@ class Session:
         line_id = self._client.getReqId()
         found = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=instrument.exchange or contract.exchange)
         self._inbox.lines[line_id] = Line(found, contract, listener)
-        self._client.reqMktData(line_id, _to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        self._client.reqMktData(line_id, to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
         return line_id
 
     def close_line(self, line_id: int) -> None:
@@ -252,17 +252,3 @@ async def _disconnect(client: GatewayClient, inbox: Inbox) -> None:
         await inbox.lost.wait()
     finally:
         transport.abort()
-
-
-def _to_ib(instrument: Instrument) -> Contract:
-    return Contract(
-        conId=instrument.con_id,
-        symbol=instrument.symbol,
-        secType=instrument.sec_type.value,
-        lastTradeDateOrContractMonth=instrument.expiry,
-        strike=instrument.strike,
-        right=instrument.right,
-        exchange=instrument.exchange,
-        primaryExchange=instrument.primary_exchange,
-        currency=instrument.currency,
-    )
