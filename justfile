@@ -81,6 +81,10 @@ bench-watching *args:
 bench-profile *args:
     python benchmarks/service/sampling.py "$@"
 
+# versions and rivals loaded in turns, for a machine that is not quiet: [--checkout FOLDER] [--turns 7] [--starts 4] [--query ?batch=1]
+bench-pairs *args:
+    python benchmarks/service/pairs.py "$@"
+
 # the incidents of docs/debugging.md, played again and written anew: [NAME…]
 incidents *args:
     python -m tests.incidents "$@"

@@ -87,7 +87,7 @@ def pushed(rig: Rig, lengths: Lengths) -> Figures:
     rig.dialect.subscribe(rig.loop, stream, SYMBOLS[:1])
     rig.loop.run(1)
     before = len(rig.tap.left_at)
-    figures = _sample(rig, [stream], lengths.stream)
+    figures = sampled(rig, [stream], lengths.stream)
     stream.close()
     return {"pushed": figures["updates"], "pushed_left": (len(rig.tap.left_at) - before) / lengths.stream}
 
@@ -137,10 +137,10 @@ def slow_reader(rig: Rig, lengths: Lengths) -> Figures:
     rig.control("rate 10")
     others = connected(rig, 10, SYMBOLS[:100])
     slow = connected(rig, 1, SYMBOLS[:100])[0]
-    before = _sample(rig, others, min(lengths.slow, lengths.stream))
+    before = sampled(rig, others, min(lengths.slow, lengths.stream))
     memory = rig.memory()
     slow.pause()
-    meanwhile = _sample(rig, others, lengths.slow)
+    meanwhile = sampled(rig, others, lengths.slow)
     grown = rig.memory() - memory
     slow.forget()
     fresh_after, hung_up = _until_fresh(rig, slow)
@@ -235,7 +235,8 @@ def connected(
     return clients
 
 
-def _sample(rig: Rig, clients: Iterable[StreamClient], seconds: float) -> Figures:
+def sampled(rig: Rig, clients: Iterable[StreamClient], seconds: float) -> Figures:
+    """What some clients get in some seconds: updates/s, their ages in ms, and what it costs server and generator."""
     for client in clients:
         client.forget()
     own, start = rig.load_cpu_s(), time.perf_counter()
@@ -255,7 +256,7 @@ def _sample(rig: Rig, clients: Iterable[StreamClient], seconds: float) -> Figure
 def _stream(rig: Rig, *, clients: int, symbols: list[str], seconds: float, query: str = "", sample: int = 1) -> Figures:
     streams = connected(rig, clients, symbols, query, sample=sample)
     rig.loop.run(0.5)
-    figures = _sample(rig, streams, seconds)
+    figures = sampled(rig, streams, seconds)
     for stream in streams:
         stream.close()
     rig.loop.run(0.5)

@@ -1,7 +1,7 @@
 """Where answers of the gateway arrive: each is routed to the line, the request or the listener it belongs to.
 
-The methods have the names and parameters of IB's EWrapper, because ib_async's decoder calls them by name. They run inside an asyncio
-callback, one network packet at a time, and none of them waits.
+The methods have the names and parameters of IB's EWrapper, because ib_async's decoder calls them by name. They run in the step that has
+read a network packet, and none of them waits.
 """
 
 import time
