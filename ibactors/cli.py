@@ -10,9 +10,10 @@ import sys
 
 import structlog
 
-from ibactors import __version__, logs, taskview
+from ibactors import __version__, taskview
 from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
+from ibactors.inside import logs
 from ibactors.keys import GRANTABLE, new_key
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """Everything that can go wrong for a caller, as a tree of exceptions.
 
 Each class has a stable `code`: it is what HTTP problems, WebSocket errors and logs show, and what clients may branch on. `hint` says what
-the user can do. The web layer alone knows which status a code has (`web/problems.py`).
+the user can do. The web layer alone knows which status a code has (`web/contract/problems.py`).
 """
 
 from typing import ClassVar

@@ -11,9 +11,9 @@ from functools import partial
 import structlog
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.config import Settings
 from ibactors.errors import StartupError
+from ibactors.kernel.topic import Topic
 from ibactors.service import run_demo, run_service, start_simulator, watch_signals
 from ibactors.sim import SimulatorOptions, read_scenario
 

@@ -17,38 +17,38 @@ import structlog
 import trio
 from hypercorn.config import Config
 
-from ibactors import tasktree
 from ibactors.actors.account import AccountRef, account_builder
-from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
 from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
-from ibactors.actors.kernel import Build
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
-from ibactors.actors.supervisor import Supervisor, open_supervisor
 from ibactors.bridge.session import SessionSettings, run_session
 from ibactors.config import Settings, read_settings
-from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, StartupError
+from ibactors.gateway.classify import load_rules
+from ibactors.gateway.rehearsal import rehearsal
+from ibactors.inside import tasktree
+from ibactors.inside.watch import open_watch, waiting_for
+from ibactors.kernel.actor import Build
+from ibactors.kernel.supervisor import Supervisor, open_supervisor
+from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
-from ibactors.login.classify import load_rules
-from ibactors.login.model import LoginRequest
-from ibactors.login.rehearsal import rehearsal
-from ibactors.meters import Meters
+from ibactors.model.encoded import Encoded
+from ibactors.model.logins import LoginRequest
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
-from ibactors.system import Phase, System
-from ibactors.watch import open_watch, waiting_for
-from ibactors.web.access import Access, Caller
 from ibactors.web.app import ROUTES, create_app
-from ibactors.web.bodies import MAX_BODY
+from ibactors.web.contract.changes import StatusChange, publishing_status
+from ibactors.web.contract.routes import RouteTable
+from ibactors.web.edge.listener import serve
+from ibactors.web.edge.seats import Seats
+from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
-from ibactors.web.gate import Gate
-from ibactors.web.routes import RouteTable
-from ibactors.web.seats import Seats
-from ibactors.web.server import serve
-from ibactors.web.status import StatusChange, publishing_status
-from ibactors.web.tls import Certificate
+from ibactors.web.gate.access import Access, Caller
+from ibactors.web.gate.bodies import MAX_BODY
+from ibactors.web.gate.gate import Gate
+from ibactors.web.meters import Meters
+from ibactors.web.system import Phase, System
 
 log = structlog.get_logger(__name__)
 

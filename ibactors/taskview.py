@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ibactors.config import Settings
-from ibactors.tasktree import TaskNode, about
+from ibactors.inside.tasktree import TaskNode, about
 
 DEADLINE = 5.0
 _BOLD, _DIM, _GREEN, _YELLOW, _CYAN, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m"

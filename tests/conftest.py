@@ -17,11 +17,11 @@ import trio
 import wsproto.utilities
 from trio_websocket import WebSocketConnection, connect_websocket_url
 
-from ibactors import logs
-from ibactors.actors.channels import Topic
 from ibactors.actors.connection import RunSession
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings
+from ibactors.inside import logs
+from ibactors.kernel.topic import Topic
 from ibactors.service import run_service
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 

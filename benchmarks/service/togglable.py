@@ -7,10 +7,10 @@ from typing import Any
 import trio
 
 from ibactors import cli, programs, service
-from ibactors.actors.status import Status
 from ibactors.config import Settings
-from ibactors.meters import Meters
-from ibactors.watch import open_watch
+from ibactors.inside.watch import open_watch
+from ibactors.kernel.status import Status
+from ibactors.web.meters import Meters
 
 SLOW_STEP = 0.05
 _COUNTING = {(Meters, name): getattr(Meters, name) for name in ("answered", "quoted", "skipped", "streamed")} | {

@@ -13,13 +13,16 @@ from typing import ClassVar, Literal, assert_never
 import msgspec
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Ask, Ref, Reply
-from ibactors.actors.mailbox import Mailbox
-from ibactors.encoded import Encoded
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
-from ibactors.model import AccountBook, AccountStale, AccountState, Figure, PortfolioItem, Position, SessionStatus, now
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.ref import Ask, Ref, Reply
+from ibactors.kernel.topic import Topic
+from ibactors.model.accounts import AccountBook, AccountStale, AccountState, Figure, PortfolioItem, Position
+from ibactors.model.encoded import Encoded
+from ibactors.model.sessions import SessionStatus
+from ibactors.model.times import now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,17 +14,20 @@ from typing import NoReturn, Protocol, TypeVar, assert_never
 import structlog
 import trio
 
-from ibactors.actors.channels import Topic
-from ibactors.actors.kernel import Actor, Ask, Ref, Reply
-from ibactors.actors.mailbox import Mailbox
 from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
-from ibactors.bridge.inbox import AccountListener
-from ibactors.bridge.lines import LineListener
+from ibactors.bridge.incoming import AccountListener
+from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.session import Session, SessionSettings
+from ibactors.bridge.tally import GatewayTally
 from ibactors.errors import GatewayDisconnected, IbactorsError
-from ibactors.meters import GatewayTally
-from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus, now
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.ref import Ask, Ref, Reply
+from ibactors.kernel.topic import Topic
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
 

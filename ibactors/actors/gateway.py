@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from ibactors.actors.channels import Topic
-from ibactors.actors.kernel import Ask, Ref
 from ibactors.errors import (
     BadCredentials,
     ExistingSession,
@@ -25,8 +23,10 @@ from ibactors.errors import (
     TooManyAttempts,
     TwoFactorExpired,
 )
-from ibactors.login.model import AccountType, LoginPhase, LoginRequest, LoginStatus
-from ibactors.model import now
+from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.topic import Topic
+from ibactors.model.logins import AccountType, LoginPhase, LoginRequest, LoginStatus
+from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
 

@@ -4,12 +4,13 @@ from typing import assert_never
 
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
-from ibactors.actors.kernel import Actor
-from ibactors.actors.mailbox import Mailbox
 from ibactors.config import Settings
 from ibactors.errors import GatewayNotManaged
-from ibactors.login.model import LoginPhase, LoginStatus
-from ibactors.model import SessionStatus, now
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.model.logins import LoginPhase, LoginStatus
+from ibactors.model.sessions import SessionStatus
+from ibactors.model.times import now
 
 
 class ExternalGatewayActor(Actor[GatewayMessage]):

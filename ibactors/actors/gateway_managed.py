@@ -15,18 +15,18 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
-from ibactors.actors.kernel import Actor
-from ibactors.actors.mailbox import Mailbox
-from ibactors.actors.supervisor import RestartPolicy
 from ibactors.config import Settings
 from ibactors.errors import InvalidRequest, LoginInProgress, TooManyAttempts
-from ibactors.login.attend import attend
-from ibactors.login.classify import Rules
-from ibactors.login.ini import check_credential
-from ibactors.login.launcher import forget_restart, settings_folder
-from ibactors.login.model import Credentials, LoginPhase, LoginRequest, LoginStatus
-from ibactors.login.progress import Ending, Progress
-from ibactors.model import SessionStatus, now
+from ibactors.gateway.attend import attend
+from ibactors.gateway.classify import Rules
+from ibactors.gateway.launcher import forget_restart, settings_folder
+from ibactors.gateway.progress import Ending, Progress
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.supervisor import RestartPolicy
+from ibactors.model.logins import Credentials, LoginPhase, LoginRequest, LoginStatus, check_credential
+from ibactors.model.sessions import SessionStatus
+from ibactors.model.times import now
 
 LOGIN_NEEDED = "Login needed: POST /auth/login."
 PAUSE_CEILING = 600.0

@@ -12,14 +12,16 @@ from typing import assert_never
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Ask, Ref
-from ibactors.actors.mailbox import Mailbox
-from ibactors.actors.supervisor import RestartPolicy, Supervisor
 from ibactors.actors.symbol import Failed, SymbolRef
 from ibactors.actors.symbol_actor import SymbolActor
-from ibactors.encoded import Encoded
 from ibactors.errors import ActorDown, NoFreeLine
-from ibactors.model import Instrument, Quote
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.supervisor import RestartPolicy, Supervisor
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import Quote
 
 log = structlog.get_logger(__name__)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import trio
 
-from ibactors.actors.channels import Topic
-from ibactors.actors.kernel import Ask, Ref
-from ibactors.encoded import Encoded
 from ibactors.errors import IbactorsError, NoMarketData
-from ibactors.model import Instrument, Quote, SessionStatus, Stale
+from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.topic import Topic
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import Quote, Stale
+from ibactors.model.sessions import SessionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,6 @@ import msgspec
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.kernel import Actor, Reply
-from ibactors.actors.mailbox import Mailbox
 from ibactors.actors.symbol import (
     Failed,
     Feed,
@@ -34,7 +32,6 @@ from ibactors.actors.symbol import (
     Verify,
 )
 from ibactors.bridge.codes import ADVISORY
-from ibactors.encoded import Encoded
 from ibactors.errors import (
     ActorError,
     CompetingSession,
@@ -44,7 +41,14 @@ from ibactors.errors import (
     GatewayTimeout,
     IbactorsError,
 )
-from ibactors.model import ContractInfo, Quote, SessionPhase, SessionStatus, Stale, now
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.ref import Reply
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import ContractInfo
+from ibactors.model.quotes import Quote, Stale
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ name is unknown the answer is yes: taking a live line for interrupted costs a mo
 import enum
 import re
 
-from ibactors.model import Instrument, SecType
+from ibactors.model.instruments import Instrument, SecType
 
 LOST = frozenset({1100, 2110})
 RESTORED_WITHOUT_DATA = 1101

@@ -2,7 +2,8 @@
 
 from ib_async.contract import Contract, ContractDetails
 
-from ibactors.model import ContractInfo, Instrument, Position
+from ibactors.model.accounts import Position
+from ibactors.model.instruments import ContractInfo, Instrument
 
 
 def to_ib(instrument: Instrument) -> Contract:

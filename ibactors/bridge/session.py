@@ -19,14 +19,16 @@ import msgspec
 import trio
 import trio_asyncio
 
-from ibactors.bridge.client import GatewayClient
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import to_ib
-from ibactors.bridge.inbox import AccountListener, Inbox, Request
-from ibactors.bridge.lines import Line, LineListener
+from ibactors.bridge.incoming import AccountListener, Inbox
+from ibactors.bridge.quote_line import Line, LineListener
+from ibactors.bridge.requests import Request
+from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
-from ibactors.meters import GatewayTally
-from ibactors.model import ContractInfo, Instrument, MarketDataType
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.quotes import MarketDataType
 
 _SUMMARY_TAGS = (
     "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ibactors.config.setting import choice, integer, optional_port, seconds, setting, text
-from ibactors.login.model import AccountType
-from ibactors.model import MarketDataType
+from ibactors.model.logins import AccountType
+from ibactors.model.quotes import MarketDataType
 
 
 @dataclass(frozen=True, kw_only=True)

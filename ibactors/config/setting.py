@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from ibactors.limits import Rate, read_rate
-from ibactors.login.ini import check_credential
+from ibactors.model.logins import check_credential
 
 T = TypeVar("T")
 S = TypeVar("S", bound=str)

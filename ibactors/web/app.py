@@ -12,14 +12,17 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
-from ibactors.system import System
-from ibactors.web import account, debug, docs, events, health, login, market, tickets, ui
-from ibactors.web.asyncapi import build_asyncapi
-from ibactors.web.front import STREAM, Front
-from ibactors.web.openapi import build_document
-from ibactors.web.operations import Operation, encode, error_response, problem_response
-from ibactors.web.problems import make_problem
-from ibactors.web.routes import WEBSOCKET, Route, RouteTable
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import make_problem
+from ibactors.web.contract.routes import STREAM, WEBSOCKET, Route, RouteTable
+from ibactors.web.front import Front
+from ibactors.web.page import serve
+from ibactors.web.rest import account, debug, docs, health, login, quotes, tickets
+from ibactors.web.rest.openapi import build_document
+from ibactors.web.rest.operation import Operation, error_response, problem_response
+from ibactors.web.stream import sse
+from ibactors.web.stream.asyncapi import build_asyncapi
+from ibactors.web.system import System
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +31,15 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *login.OPERATIONS,
     *tickets.OPERATIONS,
     *account.OPERATIONS,
-    *market.OPERATIONS,
-    *events.OPERATIONS,
+    *quotes.OPERATIONS,
+    *sse.OPERATIONS,
     *debug.OPERATIONS,
 )
 
 ROUTES: tuple[Route, ...] = (
     *OPERATIONS,
     *docs.ROUTES,
-    *ui.ROUTES,
+    *serve.ROUTES,
     Route(method="GET", path="/openapi.json", scope=Scope.OPEN),
     Route(method="GET", path="/asyncapi.json", scope=Scope.OPEN),
     Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
@@ -57,13 +60,13 @@ def create_app(system: System) -> Front:
         app.add_url_rule(
             operation.pattern,
             operation.handler.__name__,
-            ui.page_or(view) if operation.path == "/" else view,
+            serve.page_or(view) if operation.path == "/" else view,
             methods=[operation.method],
         )
     app.add_url_rule("/openapi.json", "openapi", _serve(lambda: _OPENAPI[system.access.secured]), methods=["GET"])
     app.add_url_rule("/asyncapi.json", "asyncapi", _serve(lambda: _ASYNCAPI), methods=["GET"])
     docs.register_docs(app)
-    ui.register_ui(app)
+    serve.register_ui(app)
     check_routes(app, RouteTable(ROUTES))
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)

@@ -13,10 +13,10 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.actors.symbol import Failed
-from ibactors.encoded import Encoded
-from ibactors.meters import Meters
+from ibactors.kernel.topic import Topic
+from ibactors.model.encoded import Encoded
+from ibactors.web.meters import Meters
 
 SLICE = 0.005
 """Seconds after which other tasks get their turn."""

@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from ibactors.errors import InvalidRequest
-from ibactors.system import System
-from ibactors.web.operations import Answer, Call, Operation, answer_of
-from ibactors.web.stream import serve_stream
+from ibactors.web.contract.routes import STREAM
+from ibactors.web.rest.operation import Answer, Call, Operation, answer_of
+from ibactors.web.stream.client import serve_stream
+from ibactors.web.system import System
 
-STREAM = "/ws/stream"
 _OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 
 App = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]

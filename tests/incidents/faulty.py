@@ -11,9 +11,10 @@ from typing import Any, NoReturn, cast
 import trio
 
 from ibactors import cli, programs, service
-from ibactors.bridge.lines import LineListener
+from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.session import Session, SessionSettings, run_session
-from ibactors.model import ContractInfo, Instrument, Quote
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.quotes import Quote
 
 CRASHES, STALLS = 666.0, 777.0
 """Bid prices that set off the bugs."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.config import Settings
+from ibactors.kernel.topic import Topic
 from ibactors.keys import GRANTABLE, read_keys
 from tests.conftest import DEADLINE, Service, running_service
 

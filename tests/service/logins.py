@@ -10,8 +10,8 @@ from typing import Any
 import httpx2 as httpx
 
 from ibactors.config import Settings
-from ibactors.login import standin
-from ibactors.login.rehearsal import rehearsal
+from ibactors.gateway import standin
+from ibactors.gateway.rehearsal import rehearsal
 from ibactors.web.app import ROUTES
 from tests.conftest import Gateway, Service, eventually, running_gateway, serving
 

@@ -8,9 +8,10 @@ from typing import Any, get_args
 
 import pytest
 
-from ibactors.model import AccountStale, AccountState, Quote, Stale
-from ibactors.web.asyncapi import build_asyncapi
-from ibactors.web.stream_messages import Message
+from ibactors.model.accounts import AccountStale, AccountState
+from ibactors.model.quotes import Quote, Stale
+from ibactors.web.contract.messages import Message
+from ibactors.web.stream.asyncapi import build_asyncapi
 from tests.conftest import Service
 
 HERE = Path(__file__).parent.parent / "asyncapi"

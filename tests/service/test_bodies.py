@@ -6,7 +6,8 @@ import httpx2 as httpx
 import pytest
 import trio
 
-from ibactors.web import bodies, connection
+from ibactors.web.edge import connection
+from ibactors.web.gate import bodies
 from tests.conftest import DEADLINE, Service
 from tests.service.keyed import exchange
 

@@ -5,10 +5,11 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors.bridge.lines import LineListener
+from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.session import Session, SessionSettings, run_session
 from ibactors.errors import IbactorsError
-from ibactors.model import ContractInfo, Instrument, Quote
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.quotes import Quote
 from tests.conftest import ErrorLog, running_service
 
 

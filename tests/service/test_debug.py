@@ -220,7 +220,7 @@ async def test_slow_reader_shows_in_the_metrics(service: Service):
 
 def test_every_debug_operation_is_in_the_document_under_one_tag():
     from ibactors.web.app import OPERATIONS  # noqa: PLC0415
-    from ibactors.web.openapi import build_document  # noqa: PLC0415
+    from ibactors.web.rest.openapi import build_document  # noqa: PLC0415
 
     paths = cast("dict[str, Any]", json.loads(json.dumps(build_document(OPERATIONS, secured=False), default=str)))["paths"]
     for path in ("/debug/actors", "/debug/actors/{name}", "/debug/tasks", "/debug/loop", "/metrics"):

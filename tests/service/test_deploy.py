@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from ibactors.metrics import metrics_table
+from ibactors.web.rest.metrics import metrics_table
 from tests.conftest import Service
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

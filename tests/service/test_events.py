@@ -9,8 +9,8 @@ import h11
 import pytest
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.config import Settings
+from ibactors.kernel.topic import Topic
 from ibactors.keys import read_keys
 from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, Service, eventually, running_service

@@ -13,7 +13,7 @@ from ibactors.config import read_settings
 from ibactors.config.access import Network
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
-from ibactors.web import audit
+from ibactors.web.gate import audit
 from tests.conftest import DEADLINE, Service, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, exchange, keyed_service, upgrade
 from tests.service.logins import PASSWORD, managed_service

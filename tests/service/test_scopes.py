@@ -5,7 +5,7 @@ from quart_trio import QuartTrio
 
 from ibactors.keys import Scope
 from ibactors.web.app import ROUTES, check_routes
-from ibactors.web.routes import WEBSOCKET, Route, RouteTable
+from ibactors.web.contract.routes import WEBSOCKET, Route, RouteTable
 from tests.conftest import Service
 from tests.service.keyed import KEYS, WRONG, bearer, exchange, keyed_service, upgrade
 

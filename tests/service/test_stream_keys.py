@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 import trio
 
-from ibactors.actors.channels import Topic
 from ibactors.config import Settings
+from ibactors.kernel.topic import Topic
 from ibactors.keys import read_keys
-from ibactors.web import sockets
+from ibactors.web.gate import websocket
 from tests.conftest import ErrorLog, Service, Stream, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, keyed_service, settings_with, upgrade
 from tests.service.test_stream import close_code
@@ -71,7 +71,7 @@ async def test_other_first_message_is_answered_and_closes_with_1008(text: str | 
 
 
 async def test_client_that_shows_no_key_in_time_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "INTRODUCTION_PATIENCE", 0.2)
+    monkeypatch.setattr(websocket, "INTRODUCTION_PATIENCE", 0.2)
     async with keyed_service() as service, service.stream() as stream:
         assert (await stream.receive())["code"] == "api_key_required"
         assert await close_code(stream) == 1008
@@ -164,8 +164,8 @@ async def test_subscriptions_of_a_key_are_limited() -> None:
 
 
 async def test_flood_of_messages_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "MESSAGES_AT_ONCE", 10)
-    monkeypatch.setattr(sockets, "MESSAGES_PER_SECOND", 20.0)
+    monkeypatch.setattr(websocket, "MESSAGES_AT_ONCE", 10)
+    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 20.0)
     async with running_service() as service, service.stream() as stream, trio.open_nursery() as nursery:
         started = trio.current_time()
         for number in range(20):

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from ibactors.tasktree import TaskNode
+from ibactors.inside.tasktree import TaskNode
 from ibactors.taskview import Unreachable, fetch, tree_lines
 from tests.service.keyed import KEYS, keyed_service
 

@@ -12,11 +12,11 @@ import trio
 import trustme
 from trio_websocket import open_websocket_url
 
-from ibactors.actors.channels import Topic
 from ibactors.config import Settings
 from ibactors.errors import StartupError
-from ibactors.web import connection
-from ibactors.web.tls import Certificate
+from ibactors.kernel.topic import Topic
+from ibactors.web.edge import connection
+from ibactors.web.edge.tls import Certificate
 from tests.conftest import DEADLINE, ErrorLog, Service, Stream, running_gateway, running_service
 from tests.service.test_commands import command
 

@@ -9,9 +9,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 from worker import Broken, Do, Note, Worker, WorkerMessage, WorkerRef
 
-from ibactors.actors.status import State
-from ibactors.actors.supervisor import RestartPolicy, Supervisor, open_supervisor
 from ibactors.errors import IbactorsError
+from ibactors.kernel.status import State
+from ibactors.kernel.supervisor import RestartPolicy, Supervisor, open_supervisor
 
 POLICY = RestartPolicy(initial=1.0, ceiling=4.0, jitter=0.0, max_restarts=None)
 MAILBOX = 4

@@ -8,9 +8,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.account import PUBLISH_WAIT, AccountRef, AccountStates, account_builder
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.supervisor import open_supervisor
-from ibactors.bridge.inbox import AccountListener
-from ibactors.model import Figure, Position, SessionPhase, SessionStatus, now
+from ibactors.bridge.incoming import AccountListener
+from ibactors.kernel.supervisor import open_supervisor
+from ibactors.model.accounts import Figure, Position
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.times import now
 
 ACCOUNT = "DU1"
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from ibactors.actors.channels import Newest, Topic
+from ibactors.kernel.topic import Topic
+from ibactors.web.newest import Newest
 
 
 def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block():

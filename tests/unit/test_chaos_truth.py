@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from chaos.menu import Menu
 from chaos.truth import Break, Message, Symbol, Truth, View
-from ibactors.model import now as wall_now
+from ibactors.model.times import now as wall_now
 
 NUMBER = 7
 

@@ -15,9 +15,9 @@ import pytest
 import trio
 from hypothesis import example, given
 
-from ibactors.login import children
-from ibactors.login.children import Child, LineCutter, ProgramNotFound, environment, open_child
-from ibactors.login.masking import Secrets
+from ibactors.gateway import children
+from ibactors.gateway.children import Child, LineCutter, ProgramNotFound, environment, open_child
+from ibactors.gateway.masking import Secrets
 from tests.conftest import DEADLINE, eventually
 
 DOUBLE_FORK = """
@@ -202,7 +202,7 @@ async def test_a_killed_keeper_does_not_leave_its_group() -> None:
 KILLED_PARENT = """
 import sys, trio
 from ibactors import logs
-from ibactors.login.children import environment, open_child
+from ibactors.gateway.children import environment, open_child
 logs.configure("json")
 async def main():
     async with open_child("c", {argv!r}, env=environment()) as child:

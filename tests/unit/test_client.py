@@ -4,10 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from ibactors.bridge.client import GatewayClient
-from ibactors.bridge.inbox import Inbox
+from ibactors.bridge.incoming import Inbox
+from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected
-from ibactors.meters import GatewayTally
 
 
 async def test_a_message_after_the_loss_of_the_socket_tells_the_loss() -> None:

@@ -7,7 +7,7 @@ from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
-from ibactors.model import MarketDataType
+from ibactors.model.quotes import MarketDataType
 
 NOWHERE = Path("/nonexistent/.env")
 

@@ -12,11 +12,12 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, RunSession, connection_builder
-from ibactors.actors.supervisor import open_supervisor
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.session import Session, SessionSettings
 from ibactors.errors import GatewayDisconnected
-from ibactors.model import ContractInfo, Instrument, SessionPhase, SessionStatus
+from ibactors.kernel.supervisor import open_supervisor
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.sessions import SessionPhase, SessionStatus
 
 REFUSED = "Nothing listens at 127.0.0.1:4002: the gateway is down or not logged in."
 HOUR = 3600

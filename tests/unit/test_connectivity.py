@@ -3,7 +3,7 @@
 import pytest
 
 from ibactors.bridge.connectivity import Connectivity, Effect, serves
-from ibactors.model import Instrument, SecType
+from ibactors.model.instruments import Instrument, SecType
 
 APPLE = Instrument(symbol="AAPL")
 EURO = Instrument(symbol="EUR", exchange="IDEALPRO", sec_type=SecType.CASH)

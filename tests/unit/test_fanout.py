@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.channels import Topic
 from ibactors.actors.symbol import Failed, Update
-from ibactors.encoded import Encoded
 from ibactors.errors import ContractNotFound
-from ibactors.meters import Meters
-from ibactors.model import Stale
+from ibactors.kernel.topic import Topic
+from ibactors.model.encoded import Encoded
+from ibactors.model.quotes import Stale
 from ibactors.web import fanout as module
 from ibactors.web.fanout import LONGEST_REST, REST, Fanout, News, Subject
+from ibactors.web.meters import Meters
 
 
 def value(number: int) -> Encoded[Stale]:

@@ -5,12 +5,12 @@ import pytest
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.gateway import GatewayRef
 from ibactors.actors.gateway_managed import gateway_builder
-from ibactors.actors.supervisor import open_supervisor
 from ibactors.config import Settings
 from ibactors.errors import LauncherFailed
-from ibactors.login.classify import Rules
-from ibactors.login.model import LoginPhase, LoginRequest
-from ibactors.login.rehearsal import rehearsal
+from ibactors.gateway.classify import Rules
+from ibactors.gateway.rehearsal import rehearsal
+from ibactors.kernel.supervisor import open_supervisor
+from ibactors.model.logins import LoginPhase, LoginRequest
 from tests.conftest import ErrorLog
 from tests.service.logins import PASSWORD, assert_clean, attempts, processes, watched_log
 

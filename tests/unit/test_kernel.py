@@ -10,8 +10,8 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 from worker import Broken, Call, Do, Note, Worker, WorkerRef, answer, crash, defer, forget, hand_to_child, hold, open_bench, refuse
 
-from ibactors.actors.status import State
 from ibactors.errors import ActorDown, AskTimeout, InvalidRequest, MailboxFull
+from ibactors.kernel.status import State
 
 
 @pytest.fixture(autouse=True)

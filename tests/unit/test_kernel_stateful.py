@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from structlog.testing import capture_logs
 
-from ibactors.actors.status import State
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+from ibactors.kernel.status import State
 
 KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
 SECONDS = st.sampled_from([0.5, 2.0, 12.0])

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibactors.bridge.lines import Line
-from ibactors.encoded import Encoded
+from ibactors.bridge.quote_line import Line
 from ibactors.errors import IbactorsError
-from ibactors.model import ContractInfo, Instrument, MarketDataType, Quote
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.quotes import MarketDataType, Quote
 
 DBL_MAX = 1.7976931348623157e308
 NOON = 1_700_000_000.25

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from ibactors.login.children import ProgramNotFound
-from ibactors.login.display import CommandFailed, DisplayFailed, open_display, send_command
+from ibactors.gateway.children import ProgramNotFound
+from ibactors.gateway.display import CommandFailed, DisplayFailed, open_display, send_command
 
 
 @asynccontextmanager

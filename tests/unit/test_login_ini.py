@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from ibactors.errors import InvalidRequest, StartupError
-from ibactors.login.ini import CONFIG, JTS, check_credential, merged, write_config, write_jts
-from ibactors.login.properties import escape
+from ibactors.gateway.ini import CONFIG, JTS, merged, write_config, write_jts
+from ibactors.gateway.properties import escape
+from ibactors.model.logins import check_credential
 
 READER = Path(__file__).with_name("ReadProperties.java")
 ODD = ["\\", "=", "#", "!", ":", "é", "€", "😀", " p\\a=s#s!é€😀:x", "#lead", "!bang", "a b", "\\u0041", "%s${x}", "\"'`", "\ud800"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ibactors.login.classify import Finding, Sign
-from ibactors.login.model import LoginPhase
-from ibactors.login.progress import Ending, Progress
+from ibactors.gateway.classify import Finding, Sign
+from ibactors.gateway.progress import Ending, Progress
+from ibactors.model.logins import LoginPhase
 
 
 def progress() -> Progress:

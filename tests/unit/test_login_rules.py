@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ibactors.errors import StartupError
-from ibactors.login.classify import Classifier, Finding, Rule, Sign, load_rules
+from ibactors.gateway.classify import Classifier, Finding, Rule, Sign, load_rules
 
 RULES = load_rules()
 AT = "2026-11-22 18:00:00:123 IBC: "

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from ibactors import logs
-from ibactors.actors.kernel import Actor, Ref
-from ibactors.actors.supervisor import open_supervisor
+from ibactors.inside import logs
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.ref import Ref
+from ibactors.kernel.supervisor import open_supervisor
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 

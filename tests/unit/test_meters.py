@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibactors.encoded import Encoded
-from ibactors.meters import BOUNDS, Histogram, Meters
-from ibactors.model import MarketDataType, Quote, Stale, rfc3339
+from ibactors.inside.histogram import BOUNDS, Histogram
+from ibactors.model.encoded import Encoded
+from ibactors.model.quotes import MarketDataType, Quote, Stale
+from ibactors.model.times import rfc3339
+from ibactors.web.meters import Meters
 
 
 def quote_arrived(seconds_ago: float) -> Encoded[Quote]:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibactors.encoded import Encoded
-from ibactors.login.model import Credentials, LoginRequest
-from ibactors.model import Instrument, MarketDataType, Quote, SecType, SessionPhase, SessionStatus, now, rfc3339
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument, SecType
+from ibactors.model.logins import Credentials, LoginRequest
+from ibactors.model.quotes import MarketDataType, Quote
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.times import now, rfc3339
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 

@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import example, given
 
 from ibactors.errors import InvalidRequest
-from ibactors.login.ini import check_credential
-from ibactors.login.model import LoginRequest
+from ibactors.model.logins import LoginRequest, check_credential
 from ibactors.web.app import OPERATIONS
-from ibactors.web.market import QuotesQuery, instrument_of, instruments_of
-from ibactors.web.openapi import build_document
+from ibactors.web.contract.queries import instrument_of
+from ibactors.web.rest.openapi import build_document
+from ibactors.web.rest.quotes import QuotesQuery, instruments_of
 
 DOCUMENT = build_document(OPERATIONS, secured=True)
 near_symbols = st.text(st.sampled_from("Aa0 .:_&$^=+'/-,\t\n\x00é"), max_size=45)

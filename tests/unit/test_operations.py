@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from ibactors.errors import InvalidRequest
-from ibactors.login.model import LoginRequest
-from ibactors.web.operations import encode, validated
+from ibactors.model.logins import LoginRequest
+from ibactors.web.contract.codec import encode, validated
 
 
 class Inner(msgspec.Struct):

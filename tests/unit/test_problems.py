@@ -15,8 +15,8 @@ from ibactors.errors import (
     RestartLimit,
     StartupError,
 )
-from ibactors.web import operations
-from ibactors.web.problems import KINDS, headers_of, make_problem, problem_of
+from ibactors.web.contract.problems import KINDS, headers_of, make_problem, problem_of
+from ibactors.web.rest import operation
 
 NOT_SHOWN_TO_CLIENTS = {StartupError, RestartLimit}
 """They end the process."""
@@ -41,7 +41,7 @@ def test_every_error_has_a_kind_and_a_sentence(kind: type[IbactorsError]):
 def test_codes_are_not_shared_by_accident():
     codes = [kind.code for kind in ERRORS if kind not in {IbactorsError, ActorError}]
     assert len(set(codes)) == len(codes)
-    assert operations.UnsupportedMediaType in ERRORS
+    assert operation.UnsupportedMediaType in ERRORS
 
 
 def test_statuses_are_errors_and_only_429_and_503_invite_to_try_again():

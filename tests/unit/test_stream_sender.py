@@ -10,13 +10,14 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.symbol import Failed
-from ibactors.encoded import Encoded, text_frame
 from ibactors.errors import ContractNotFound
-from ibactors.meters import Meters
-from ibactors.model import MarketDataType, Quote, Stale, now
+from ibactors.model.encoded import Encoded, text_frame
+from ibactors.model.quotes import MarketDataType, Quote, Stale
+from ibactors.model.times import now
+from ibactors.web.contract.messages import Pong, error_message
 from ibactors.web.fanout import Fanout
-from ibactors.web.stream_messages import Pong, error_message
-from ibactors.web.stream_sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
+from ibactors.web.meters import Meters
+from ibactors.web.stream.sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
 
 
 class FakeWire:

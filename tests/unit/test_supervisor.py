@@ -12,10 +12,11 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 from worker import GENTLE, Broken, Do, Note, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
 
-from ibactors.actors.mailbox import Mailbox
-from ibactors.actors.status import State
-from ibactors.actors.supervisor import RestartPolicy, open_supervisor, summary
 from ibactors.errors import ActorDown, RestartLimit
+from ibactors.inside.tracebacks import summary
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.status import State
+from ibactors.kernel.supervisor import RestartPolicy, open_supervisor
 
 
 @pytest.fixture(autouse=True)

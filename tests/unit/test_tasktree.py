@@ -5,7 +5,7 @@ import trio
 from trio.abc import ReceiveStream
 from trio.testing import memory_stream_one_way_pair, wait_all_tasks_blocked
 
-from ibactors.tasktree import TaskNode, render, snapshot
+from ibactors.inside.tasktree import TaskNode, render, snapshot
 
 
 async def wait_for(event: trio.Event) -> None:

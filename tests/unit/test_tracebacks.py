@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio_asyncio
 
-from ibactors.tracebacks import Trace, render, trace_of
+from ibactors.inside.tracebacks import Trace, render, trace_of
 
 
 def boom() -> None:

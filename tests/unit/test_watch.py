@@ -7,8 +7,8 @@ import time
 import pytest
 import trio
 
-from ibactors import logs, watch
-from ibactors.watch import open_watch, waiting_for
+from ibactors.inside import logs, watch
+from ibactors.inside.watch import open_watch, waiting_for
 
 SLOW = 0.05
 

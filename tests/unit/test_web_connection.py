@@ -7,7 +7,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
-from ibactors.web.connection import Connection
+from ibactors.web.edge.connection import Connection
 
 
 async def _nothing(*_arguments: object) -> None:

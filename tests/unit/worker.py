@@ -8,8 +8,9 @@ from typing import TypeAlias
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from ibactors.actors.kernel import Actor, Ask, Ref
-from ibactors.actors.supervisor import RestartPolicy, Supervisor, open_supervisor
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.supervisor import RestartPolicy, Supervisor, open_supervisor
 
 GENTLE = RestartPolicy(initial=1.0, ceiling=1.0, jitter=0.0, max_restarts=None)
 """Restarts one second after every crash."""

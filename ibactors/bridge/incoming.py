@@ -1,0 +1,251 @@
+"""Where answers of the gateway arrive: each is routed to the line, the request or the listener it belongs to.
+
+The methods have the names and parameters of IB's EWrapper, because ib_async's decoder calls them by name. They run in the step that has
+read a network packet, and none of them waits.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import structlog
+import trio
+from ib_async.contract import Contract, ContractDetails
+
+from ibactors.bridge import codes
+from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
+from ibactors.bridge.contracts import contract_info, position_of
+from ibactors.bridge.quote_line import Line, float_or_none
+from ibactors.bridge.requests import Request
+from ibactors.bridge.tally import GatewayTally
+from ibactors.errors import GatewayDisconnected, GatewayTimeout
+from ibactors.model.accounts import Figure, PortfolioItem, Position
+
+log = structlog.get_logger(__name__)
+
+
+class AccountListener(Protocol):
+    """Who hears of the accounts; each method returns at once."""
+
+    def figure_seen(self, tag: str, figure: Figure) -> None:
+        """One figure of an account summary, new or changed (message 63)."""
+
+    def position_seen(self, position: Position) -> None:
+        """One position, new or changed; 0 when it was closed (message 61)."""
+
+    def portfolio_seen(self, item: PortfolioItem) -> None:
+        """Market figures of one position (message 7)."""
+
+    def complete(self, what: str) -> None:
+        """All of `summary` or `positions` has been sent for the first time in this session."""
+
+
+class Inbox:
+    """What ib_async's decoder calls, by the names of IB's EWrapper: it routes each message to the line or request it belongs to."""
+
+    def __init__(self, tally: GatewayTally, collecting: AbstractContextManager[object]) -> None:
+        self._tally = tally
+        self._collecting = collecting
+        self.lines: dict[int, Line] = {}
+        self.requests: dict[int, Request] = {}
+        self.account_listener: AccountListener | None = None
+        self.heard_at = trio.current_time()
+        self.lost = trio.Event()
+        self.reason = "The gateway closed the connection."
+        self.reason_code: int | None = None
+        self._arrived = time.time()
+        self._frame: trio.Event | None = None
+        """Somebody waits for the next frame."""
+        self._touched: dict[int, Line] = {}
+        self.connectivity = Connectivity()
+        self.on_change: Callable[[Effect], None] = _ignore
+        """Called when a notice changed `connectivity`."""
+        self.on_pacing: Callable[[], None] = _ignore
+        """Called when the gateway complained about too many messages."""
+        self.on_abandoned: Callable[[int], None] = _ignore
+        """Called with the id of a line that the gateway may hold although nobody listens to it any more."""
+
+    def next_frame(self) -> trio.Event:
+        """Set when the next frame is complete. Bytes alone are no answer: a length that was misread would swallow all that follow."""
+        if self._frame is None:
+            self._frame = trio.Event()
+        return self._frame
+
+    def end_all(self, error: GatewayDisconnected) -> None:
+        """End every open request; lines just stop, their actors hear of it as a change of the session."""
+        for request in self.requests.values():
+            request.end(error)
+        self.lines.clear()
+        self.account_listener = None
+
+    def connection_lost(self, reason: str | None) -> None:
+        """The socket is closed; a reason given earlier, such as error 326, is the better one."""
+        if not self.lost.is_set():
+            self.reason = reason or self.reason
+            self.lost.set()
+
+    def set_silent(self, reason: str | None) -> None:
+        """A probe waits for its answer, or has one."""
+        self.connectivity.silent = reason
+        self.on_change(Effect.NONE)
+
+    def packet_arrived(self) -> None:
+        self._arrived = time.time()
+
+    def heard(self) -> None:
+        self.heard_at = trio.current_time()
+        if self._frame is not None:
+            self._frame.set()
+            self._frame = None
+
+    def packet_done(self) -> None:
+        touched, self._touched = self._touched, {}
+        with self._collecting:
+            for line in touched.values():
+                line.packet_done(self._arrived)
+
+    # market data; these five are by far the most frequent
+
+    def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+            line.price(tick_type, price, size)
+
+    def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+            line.size(tick_type, size)
+
+    def tickString(self, line_id: int, tick_type: int, text: str) -> None:  # noqa: N802
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+            line.text(tick_type, text)
+
+    def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+            line.generic(tick_type, value)
+
+    def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
+        line = self.lines.get(line_id)
+        if line is not None:
+            self._touched[line_id] = line
+            line.data_type(number)
+
+    # contracts
+
+    def contractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
+        if request := self.requests.get(request_id):
+            request.rows.append(contract_info(details))
+
+    def bondContractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
+        self.contractDetails(request_id, details)
+
+    def contractDetailsEnd(self, request_id: int) -> None:  # noqa: N802
+        if request := self.requests.get(request_id):
+            request.end()
+
+    # accounts
+
+    def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.figure_seen(tag, Figure(value=value, currency=currency, account=account))
+
+    def accountSummaryEnd(self, _request_id: int) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.complete("summary")
+
+    def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
+        if self.account_listener:
+            self.account_listener.position_seen(position_of(account, contract, position, average_cost))
+
+    def positionEnd(self) -> None:  # noqa: N802
+        if self.account_listener:
+            self.account_listener.complete("positions")
+
+    def updatePortfolio(  # noqa: N802
+        self,
+        contract: Contract,
+        _position: float,
+        market_price: float,
+        market_value: float,
+        _average_cost: float,
+        unrealized_pnl: float,
+        realized_pnl: float,
+        account: str,
+    ) -> None:
+        if self.account_listener:
+            self.account_listener.portfolio_seen(
+                PortfolioItem(
+                    account=account,
+                    con_id=contract.conId,
+                    market_price=float_or_none(market_price),
+                    market_value=float_or_none(market_value),
+                    unrealized_pnl=float_or_none(unrealized_pnl),
+                    realized_pnl=float_or_none(realized_pnl),
+                )
+            )
+
+    # errors and notices
+
+    def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
+        self._tally.noticed(code, text)
+        if code == codes.TOO_FAST:
+            self._too_fast(text)
+        elif request := self.requests.get(request_id):
+            if not codes.is_notice(code):
+                request.end(codes.to_error(code, text))
+        elif line := self.lines.get(request_id):
+            if not codes.is_notice(code):
+                line.forget()
+                line.listener.failed(codes.to_error(code, text))
+        elif code == codes.CLIENT_ID_IN_USE:
+            self.reason_code = code
+            self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
+        else:
+            log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
+            self._notice(code, text)
+
+    def _notice(self, code: int, text: str) -> None:
+        if code == SOCKET_RESET:
+            self.reason = f"The gateway dropped the connection: {text.strip()} ({code})"
+        before = self.connectivity.lost, self.connectivity.degraded
+        effect, farm = self.connectivity.notice(code, text)
+        reason = GatewayDisconnected(f"IB reported: {text.strip()} ({code})")
+        for line in self.lines.values():
+            if effect is Effect.INTERRUPT and serves(farm, line.instrument):
+                line.interrupt(reason)
+            elif effect is Effect.RESUME and serves(farm, line.instrument):
+                line.resume()
+        if effect is Effect.DATA_LOST:
+            self._abandon_lines()
+        if self.connectivity.lost:
+            for request in self.requests.values():
+                request.end(reason)
+        if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
+            self.on_change(effect)
+
+    def _too_fast(self, text: str) -> None:
+        """The gateway threw a message away and need not say which: everything that has no answer yet is asked again, by its owner."""
+        log.warning("gateway_complains_of_pace", text=text.strip())
+        self.on_pacing()
+        for request in self.requests.values():
+            request.end(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))
+        for line in self.lines.values():
+            line.doubt()
+
+    def _abandon_lines(self) -> None:
+        """The gateway lost the data of all lines (1101); a request that it had not served by then is cancelled, so that no line leaks."""
+        lines, self.lines = self.lines, {}
+        for line_id, line in lines.items():
+            if not line.ticked:
+                self.on_abandoned(line_id)
+
+
+def _ignore(*_arguments: object) -> None:
+    """Nobody listens yet."""

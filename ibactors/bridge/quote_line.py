@@ -1,0 +1,187 @@
+"""One market-data line: raw ticks in, the newest quote out.
+
+The bridge makes a `Line` for each request it sends and feeds it by request id, so that a late tick of a cancelled request, or a value from
+before a reconnect, has nowhere to go. All ticks of one network packet become one quote.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from ibactors.errors import IbactorsError
+from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.quotes import MarketDataType, Quote
+from ibactors.model.times import rfc3339
+
+_UNSET = 1.7e308
+"""IB writes DBL_MAX for "no value"."""
+_UNSET_SIZES = frozenset({float(2**31 - 1), float(2**63 - 1), float(2**127 - 1)})
+"""The same for sizes: the largest int, long and decimal."""
+_LAST_SECOND = 253402300799
+"""The end of the year 9999."""
+
+_LIVE_ID = {66: 1, 67: 2, 68: 4, 72: 6, 73: 7, 75: 9, 76: 14, 69: 0, 70: 3, 71: 5, 74: 8, 88: 45, 90: 49}
+"""Tick ids of delayed data and the live ids that mean the same."""
+
+Number = float | int
+T = TypeVar("T")
+
+
+def _with_delayed(fields: Mapping[int, T]) -> dict[int, tuple[T, bool]]:
+    """What a tick means by its id, and whether the id is one of delayed data; *fields* are by live id."""
+    live = {tick_type: (field, False) for tick_type, field in fields.items()}
+    return live | {delayed: (fields[tick_type], True) for delayed, tick_type in _LIVE_ID.items() if tick_type in fields}
+
+
+_PRICES = _with_delayed(
+    {1: ("bid", "bid_size"), 2: ("ask", "ask_size"), 4: ("last", "last_size")}
+    | {tick_type: (field, None) for tick_type, field in {6: "high", 7: "low", 9: "close", 14: "open"}.items()}
+)
+"""With each price the size that comes in the same message."""
+_SIZES = _with_delayed({0: "bid_size", 3: "ask_size", 5: "last_size", 8: "volume"})
+_TEXTS = _with_delayed({45: "last_timestamp"})
+_GENERICS = _with_delayed({49: "halted"})
+_BLANK = {"halted": None, "last_timestamp": None}
+_MISSING = object()
+
+
+class LineListener(Protocol):
+    """Who hears of a line; both methods return at once."""
+
+    def ticked(self, quote: Quote) -> None:
+        """The line has a new newest quote."""
+
+    def failed(self, error: IbactorsError) -> None:
+        """IB sent an error for the line."""
+
+    def interrupted(self, error: IbactorsError) -> None:
+        """Data stopped behind the line, which stays open; what came before is not current any more."""
+
+    def resumed(self) -> None:
+        """Data should come again on a line that was interrupted."""
+
+
+def float_or_none(value: float) -> float | None:
+    """None for the numbers that IB sends in place of a missing one."""
+    return None if math.isnan(value) or abs(value) > _UNSET else value
+
+
+def number_or_none(value: float) -> Number | None:
+    """A size: never negative, and an int where it is whole."""
+    if not math.isfinite(value) or not 0 <= value < _UNSET or value in _UNSET_SIZES:
+        return None
+    return int(value) if value.is_integer() else value
+
+
+class Line:
+    """Collects the ticks of one request and tells its listener of changes when a packet is done."""
+
+    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
+        self.listener = listener
+        self.instrument = instrument
+        self.ticked = False
+        """True once a tick has come: the gateway has served the request."""
+        self._interrupted = False
+        self._identity = {
+            "symbol": instrument.symbol,
+            "exchange": instrument.exchange,
+            "currency": instrument.currency,
+            "sec_type": contract.sec_type,
+            "con_id": contract.con_id,
+        }
+        self._data_type = MarketDataType.LIVE
+        self._delayed = False
+        self._values: dict[str, object] = dict(_BLANK)
+        """By field of `Quote`."""
+        self._changed = False
+
+    def price(self, tick_type: int, price: float, size: float | None) -> None:
+        """A price tick (message 1); *size* is None where IB left the field empty."""
+        known = _PRICES.get(tick_type)
+        if known is None or not self._takes(delayed=known[1]):
+            return
+        field, size_field = known[0]
+        value = float_or_none(price)
+        # -1 (and 0) without a size is IB's way to say that there is no such price now, for example outside trading hours.
+        if (value == -1.0 or value == 0.0) and not number_or_none(float(size or 0)):  # noqa: PLR1714  # a set would be built each time
+            value = None
+        self._set(field, value)
+        if size_field is not None and size is not None:
+            self._set(size_field, number_or_none(size))
+
+    def size(self, tick_type: int, size: float) -> None:
+        """A size tick (message 2)."""
+        known = _SIZES.get(tick_type)
+        if known is not None and self._takes(delayed=known[1]):
+            self._set(known[0], number_or_none(size))
+
+    def text(self, tick_type: int, text: str) -> None:
+        """A string tick (message 46); only the time of the last trade is of use here."""
+        known = _TEXTS.get(tick_type)
+        if known is not None and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_SECOND and self._takes(delayed=known[1]):
+            self._set(known[0], rfc3339(int(text)))
+
+    def generic(self, tick_type: int, value: float) -> None:
+        """A generic tick (message 45): 0 not halted, 1 or 2 halted, -1 unknown."""
+        known = _GENERICS.get(tick_type)
+        if known is not None and self._takes(delayed=known[1]):
+            self._set(known[0], None if value < 0 else value > 0)
+
+    def data_type(self, number: int) -> None:
+        """The kind of data changed (message 58). Live and delayed values are never mixed in one quote."""
+        kinds = list(MarketDataType)
+        if not 1 <= number <= len(kinds) or kinds[number - 1] is self._data_type:
+            return
+        if kinds[number - 1].is_delayed != self._delayed:
+            self._values = {**_BLANK, "halted": self._values["halted"]}
+        self._data_type = kinds[number - 1]
+        self._delayed = self._data_type.is_delayed
+        self._changed |= len(self._values) > len(_BLANK)
+
+    def interrupt(self, error: IbactorsError) -> None:
+        """Forget all values: they are from before a break."""
+        self.forget()
+        self._interrupted = True
+        self.listener.interrupted(error)
+
+    def doubt(self) -> None:
+        """The request may have been thrown away; have its owner look whether ticks come."""
+        if not self.ticked:
+            self.listener.resumed()
+
+    def resume(self) -> None:
+        """The break is over, says IB."""
+        if self._interrupted:
+            self._interrupted = False
+            self.listener.resumed()
+
+    def forget(self) -> None:
+        """Show no value again that has not come anew."""
+        self._values = dict(_BLANK)
+        self._changed = False
+
+    def packet_done(self, arrived: float) -> None:
+        """Tell the listener, if the packet that arrived at Unix time *arrived* changed anything."""
+        self.ticked = True
+        if self._changed:
+            self._changed = False
+            self.listener.ticked(
+                Quote(
+                    **self._identity,  # type: ignore[arg-type]  # its fields, by name
+                    **self._values,  # type: ignore[arg-type]
+                    market_data_type=self._data_type,
+                    timestamp=rfc3339(arrived),
+                )
+            )
+
+    def _set(self, field: str, value: object) -> None:
+        if self._values.get(field, _MISSING) != value:
+            self._values[field] = value
+            self._changed = True
+
+    def _takes(self, *, delayed: bool) -> bool:
+        """Whether a tick counts: a live one does not on a line that delivers delayed data."""
+        if delayed and not self._delayed:
+            # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
+            self.data_type(MarketDataType.DELAYED.ib_number)
+        return delayed or not self._delayed

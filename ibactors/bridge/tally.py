@@ -1,0 +1,35 @@
+"""Counts the traffic with one gateway over all its sessions, and keeps IB's latest errors and notices."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from ibactors.model.times import Value, now
+
+NOTICES = 50
+"""How many of IB's errors and notices are kept to be shown."""
+
+
+class Notice(Value, frozen=True, kw_only=True):
+    """An error or notice of IB's (message 4), of whatever request."""
+
+    timestamp: str
+    code: int
+    text: str
+
+
+@dataclass(slots=True)
+class GatewayTally:
+    """The traffic with the gateway over all sessions; the bridge adds to it."""
+
+    received: int = 0
+    """Messages from the gateway."""
+    sent: int = 0
+    errors: Counter[int] = field(default_factory=Counter)
+    """IB's errors and notices (message 4) by code."""
+    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES))
+    """The last of them, oldest first."""
+
+    def noticed(self, code: int, text: str) -> None:
+        """IB sent an error or a notice."""
+        self.errors[code] += 1
+        self.notices.append(Notice(timestamp=now(), code=code, text=text.strip()))

@@ -1,0 +1,77 @@
+"""Logging: one pipe for our events (structlog), Hypercorn's and ib_async's records, as console lines or JSON on stderr.
+
+An event is a name and fields. Account numbers are masked on the way out, so that no call site can forget it.
+"""
+
+import logging
+import re
+import sys
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from ibactors.inside.tracebacks import render, trace_of
+
+_ACCOUNT = re.compile(r"\b(DU|DF|U|F)(\d{3,})(\d{2})\b")
+
+
+def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
+    """Set up logging for the process; *log_format* is `console`, `json` or empty for whichever fits stderr."""
+    as_json = log_format == "json" or (not log_format and not sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    render: list[Any] = (
+        [_structured_exception, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=_write_exception)]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render, mask_accounts]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    # ib_async's client logs every attempt to connect at INFO and ERROR; the connection actor logs changes of state instead.
+    logging.getLogger("ib_async.client").setLevel(logging.CRITICAL)
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    # trio-asyncio logs what fails in a callback and raises it as well: whoever supervises the loop tells of it, once.
+    logging.getLogger("asyncio").filters = [lambda record: not record.getMessage().startswith("Exception in callback")]
+
+
+def mask_accounts(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Replace the digits of account numbers in a finished line, traceback and all, but the last two of each."""
+    return masked(str(line))
+
+
+def masked(text: str) -> str:
+    """The text with all digits of account numbers but the last two replaced."""
+    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], text)
+
+
+def _structured_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """In a JSON line an exception is an object: type, message, notes, frames without locals, causes, members of a group."""
+    given = event.pop("exc_info", None)
+    exception = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(exception, BaseException):
+        event["exception"] = msgspec.to_builtins(trace_of(exception))
+    return event
+
+
+def _write_exception(output: TextIO, exc_info: ExcInfo) -> None:
+    output.write("\n" + render(trace_of(exc_info[1])).rstrip())

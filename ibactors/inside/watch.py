@@ -1,0 +1,220 @@
+"""Watches the event loop: which step of which task holds it up and where, how late timers fire, how long each task has been waiting.
+
+`Watch` is a trio Instrument. It hears of the beginning of each step; when one takes long, a thread looks at the loop's stack while it still
+does, as afterwards the culprit is gone. A step that is over is one `slow_step` line in the log; one that goes on for a second is also told
+of while it lasts (`loop_blocked`), by the thread.
+"""
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+import trio
+
+from ibactors.inside.histogram import Histogram
+from ibactors.inside.tracebacks import Frame, frames_of
+from ibactors.model.times import Value, now
+
+log = structlog.get_logger(__name__)
+
+LAG_INTERVAL = 0.05
+"""Seconds between two looks at how late a timer fires."""
+LAG_WINDOW = 60.0
+"""Seconds over which the percentiles of the lag are taken."""
+BLOCKED = 1.0
+"""Seconds after which a step is told of while it still goes on."""
+_LOGGED_CALLS = 8
+_SHORTEST_NAP = 0.004
+"""Seconds that the watching thread leaves the loop alone, however low the limit."""
+_LOG_INTERVAL = 1.0
+"""Seconds between two log lines about slow steps; those between are counted."""
+
+
+_current: trio.lowlevel.RunVar["Watch | None"] = trio.lowlevel.RunVar("watch", None)
+
+
+class SlowStep(Value, frozen=True, kw_only=True):
+    """A step that held up the loop. `stack` is where it was, outermost call first; empty when it never let the watching thread run."""
+
+    task: str
+    at: str
+    seconds: float
+    cpu: float | None
+    """Share of the time in which it computed: low for a blocking call, and where processors are short. None without `stack`."""
+    stack: tuple[Frame, ...]
+
+
+class Watch(trio.abc.Instrument):
+    """One event loop, watched from `open_watch` on; durations in seconds."""
+
+    def __init__(self, slow: float) -> None:
+        self.slow = slow
+        self.lag = Histogram()
+        """How late timers fired since the start."""
+        self.slow_steps = 0
+        self.slowest: deque[SlowStep] = deque(maxlen=20)
+        """The last slow steps."""
+        self._recent_lag: deque[float] = deque(maxlen=int(LAG_WINDOW / LAG_INTERVAL))
+        self._stepped: dict[trio.lowlevel.Task, float] = {}
+        self._task: trio.lowlevel.Task | None = None
+        self._since = float("inf")
+        self._look = _Look()
+        self._begun = perf_counter()
+        self._loop_thread = threading.get_ident()
+        self._stop = threading.Event()
+        self._next_log = 0.0
+        self._unlogged = 0
+
+    # what trio calls; the first two are on every task's way
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        present = perf_counter()
+        if present - self._since > self.slow:
+            self._report(present)
+        self._task = task
+        self._since = self._stepped[task] = present
+
+    def before_io_wait(self, _timeout: float) -> None:
+        present = perf_counter()
+        if present - self._since > self.slow:
+            self._report(present)
+        self._since = float("inf")
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        self._stepped.pop(task, None)
+
+    # what others ask
+
+    def waiting_for(self, task: trio.lowlevel.Task) -> float:
+        """Seconds since the task last did something; at least so many, if that was before the watch began."""
+        return perf_counter() - self._stepped.get(task, self._begun)
+
+    def lag_percentiles(self, *shares: float) -> list[float | None]:
+        """The lag that the given shares (0 to 1) of the last minute's timers stayed within; None before the first."""
+        recent = sorted(self._recent_lag)
+        return [recent[min(int(share * len(recent)), len(recent) - 1)] if recent else None for share in shares]
+
+    # the loop's side
+
+    async def measure_lag(self) -> NoReturn:
+        """See again and again how late a timer fires."""
+        while True:
+            due = trio.current_time() + LAG_INTERVAL
+            await trio.sleep_until(due)
+            lag = max(trio.current_time() - due, 0.0)
+            self.lag.add(lag)
+            self._recent_lag.append(lag)
+
+    def _report(self, present: float) -> None:
+        """The step that began at `_since` took long."""
+        seconds, look = present - self._since, self._look
+        seen = look.step == self._since
+        step = SlowStep(
+            task=self._task.name if self._task else "?",
+            at=now(),
+            seconds=round(seconds, 4),
+            cpu=round(min((time.thread_time() - look.cpu) / (seconds - look.first), 1.0), 2) if seen else None,
+            stack=look.stack if seen else (),
+        )
+        self.slow_steps += 1
+        self.slowest.append(step)
+        if present < self._next_log:
+            self._unlogged += 1
+            return
+        log.warning("slow_step", task=step.task, seconds=step.seconds, cpu=step.cpu, **_places(step.stack), unlogged_before=self._unlogged)
+        self._next_log, self._unlogged = present + _LOG_INTERVAL, 0
+
+    # the watching thread's side
+
+    @contextmanager
+    def thread(self) -> Iterator[None]:
+        """The watching thread runs inside the block."""
+        thread = threading.Thread(target=self._keep_looking, name="watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _keep_looking(self) -> None:
+        told = 0.0
+        clock = time.pthread_getcpuclockid(self._loop_thread)
+        while not self._stop.wait(max(self.slow * 0.4, _SHORTEST_NAP)):
+            since, task, before = self._since, self._task, self._look
+            running = perf_counter() - since
+            again = before.step == since
+            # Again when it has lasted twice as long: the last look is then neither at its beginning nor at its very end.
+            due = 2 * before.last if again else self.slow * 0.4
+            if task is None or running < (due if told == since else min(due, BLOCKED)):
+                continue
+            stack = frames_of(_calls_of_step(sys._current_frames().get(self._loop_thread)))  # noqa: SLF001  # documented, and meant for this
+            first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))
+            if self._since != since:
+                continue  # another step by now
+            self._look = _Look(step=since, first=first, last=running, cpu=cpu, stack=stack)
+            if running > BLOCKED and told != since:
+                told = since
+                log.warning("loop_blocked", task=task.name, seconds=round(running, 2), **_places(stack))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What the watching thread saw of a step, which is named by when it began; *first* and *last* in seconds from then on."""
+
+    step: float = 0.0
+    first: float = 0.0
+    last: float = 0.0
+    cpu: float = 0.0
+    """The loop's processor time at the first look."""
+    stack: tuple[Frame, ...] = ()
+
+
+def _places(stack: tuple[Frame, ...]) -> dict[str, object]:
+    """For a log line: where it was, and the way there."""
+    if not stack:
+        return {"where": "unknown: it did not let the watching thread run"}
+    return {"where": str(stack[-1]), "calls": [str(frame) for frame in stack[-_LOGGED_CALLS:]]}
+
+
+def _calls_of_step(frame: FrameType | None) -> list[tuple[FrameType, int]]:
+    """The calls inside a step, outermost first: those below trio's own loop."""
+    calls = []
+    while frame is not None and frame.f_code.co_name != "unrolled_run":
+        calls.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    return calls[::-1]
+
+
+@asynccontextmanager
+async def open_watch(slow: float) -> AsyncIterator[Watch | None]:
+    """Watch the running loop inside the block; *slow* is the duration, in seconds, from which a step is reported. None when it is 0."""
+    if not slow:
+        yield None
+        return
+    watch = Watch(slow)
+    token = _current.set(watch)
+    async with trio.open_nursery() as nursery:
+        trio.lowlevel.add_instrument(watch)
+        try:
+            with watch.thread():
+                nursery.start_soon(watch.measure_lag, name="watch")
+                yield watch
+                nursery.cancel_scope.cancel(reason="the service stops")
+        finally:
+            trio.lowlevel.remove_instrument(watch)
+            _current.reset(token)
+
+
+def waiting_for(task: trio.lowlevel.Task) -> float | None:
+    """Seconds since a task of this run last did something; None when no watch knows."""
+    watch = _current.get(None)
+    return watch.waiting_for(task) if watch else None

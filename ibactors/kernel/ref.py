@@ -1,0 +1,180 @@
+"""The address of an actor: how others reach it. A caller never hangs: each ask is answered, refused or settled with an error."""
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import outcome
+import trio
+
+from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+from ibactors.kernel.mailbox import Conflated, Failed, Mailbox, Wake
+from ibactors.kernel.status import Status
+
+R = TypeVar("R")
+
+
+M = TypeVar("M")
+
+
+class Reply(Generic[R]):
+    """One-shot slot for the answer to an ask; the first answer wins."""
+
+    __slots__ = ("_event", "_outcome", "deadline", "deferred", "started")
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+        self._outcome: outcome.Outcome[R] | None = None
+        self.started = False
+        """True once the actor has taken the message from its mailbox."""
+        self.deferred = False
+        """True once the handler has said that somebody else will answer."""
+        self.deadline = float("inf")
+        """When the caller stops waiting, in `trio.current_time()` seconds; an actor may budget its own waits by it."""
+
+    @property
+    def settled(self) -> bool:
+        """True when there is an answer, or nobody waits for one any more."""
+        return self._outcome is not None
+
+    def send(self, value: R) -> None:
+        """Answer; without effect when the reply is settled already."""
+        self._settle(outcome.Value(value))
+
+    def fail(self, error: Exception) -> None:
+        """Refuse: the caller's `ask` raises *error*."""
+        self._settle(outcome.Error(error))
+
+    def defer(self) -> None:
+        """Promise an answer after the handler has returned; if the incarnation ends before, the caller gets `ActorDown`."""
+        self.deferred = True
+
+    def _settle(self, result: "outcome.Outcome[R]") -> None:
+        if self._outcome is None:
+            self._outcome = result
+            self._event.set()
+
+    async def wait(self) -> R:
+        """The answer, or the exception that was given in place of one."""
+        await self._event.wait()
+        if isinstance(self._outcome, outcome.Error):
+            # One refusal may be given to many callers; without this each raise would lengthen its traceback.
+            raise self._outcome.error.with_traceback(None)
+        if self._outcome is None:
+            raise AssertionError("a settled reply has an outcome")
+        return self._outcome.unwrap()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ask(Generic[R]):
+    """A message that is answered with an R; messages without an answer are plain frozen dataclasses."""
+
+    reply: Reply[R] = field(default_factory=Reply, repr=False)
+
+
+class Ref(Generic[M]):
+    """The stable address of an actor: other modules hold this, never the actor."""
+
+    ask_limit: ClassVar[float] = 30.0
+    """Seconds after which an ask fails with `AskTimeout`, whatever the caller's own deadline."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.status = Status()
+        self._mailbox: trio.MemorySendChannel[M | Wake | Failed] | None = None
+        self._open: set[Reply[Any]] = set()
+        self._newest: Conflated[M] = Conflated()
+
+    @property
+    def kind(self) -> str:
+        """What sort of actor it is: the name up to the colon."""
+        return self.name.partition(":")[0]
+
+    @property
+    def waiting(self) -> int:
+        """Messages in the mailbox."""
+        return 0 if self._mailbox is None else self._mailbox.statistics().current_buffer_used
+
+    @property
+    def peak(self) -> int:
+        """The most messages that ever waited."""
+        current = 0 if self._mailbox is None else self._mailbox.statistics().peak_buffer_used
+        return max(self.status.mailbox_peak, current)
+
+    @property
+    def open_asks(self) -> int:
+        """Asks that have no answer yet."""
+        return len(self._open)
+
+    def tell(self, msg: M) -> None:
+        """Post *msg* without waiting. Raises ActorDown (not started) or MailboxFull."""
+        self._post(msg)
+
+    def tell_newest(self, key: Hashable, msg: M) -> None:
+        """Post *msg*, replacing a waiting one with the same *key*; nothing happens when the actor is down.
+
+        For states and ticks, where only the newest counts. It cannot overflow: there is one place for each key, and a full mailbox does
+        not lose the message, because the actor looks at these after each message it handles. An actor that has nothing else to do may
+        handle it before this method returns (`Actor.handle_at_once`); its failure is then its own crash, not the teller's.
+        """
+        if self._mailbox is None:
+            return
+        newest = self._newest
+        if newest.at_once is not None:
+            try:
+                if newest.at_once(msg):
+                    return
+            except Exception as exc:  # noqa: BLE001  # whatever it is, the actor's own task raises it
+                self._post(Failed(exc))
+                return
+        newest.messages[key] = msg
+        if not newest.announced:
+            try:
+                self._post(Wake())
+            except MailboxFull:
+                return
+            newest.announced = True
+
+    async def ask(self, msg: M, reply: Reply[R]) -> R:
+        """Post *msg* and wait for *reply*, within the caller's deadline and `ask_limit`.
+
+        Raises what the actor refused with, ActorDown, MailboxFull or AskTimeout.
+        """
+        limit = trio.current_time() + self.ask_limit
+        reply.deadline = min(limit, trio.current_effective_deadline())
+        self._post(msg)
+        self._open.add(reply)
+        try:
+            with trio.fail_at(limit):
+                return await reply.wait()
+        except trio.TooSlowError:
+            raise AskTimeout(self.name, self.ask_limit, started=reply.started) from None
+        finally:
+            self._open.discard(reply)
+            # An abandoned request is settled, so that the actor skips it instead of working for nobody.
+            reply.fail(ActorDown(self.name, started=reply.started))
+
+    def _post(self, msg: "M | Wake | Failed") -> None:
+        if self._mailbox is None:
+            raise ActorDown(self.name, started=False)
+        self._newest.at_once = None
+        try:
+            self._mailbox.send_nowait(msg)
+        except trio.WouldBlock:
+            raise MailboxFull(self.name, self.waiting) from None
+
+    @contextmanager
+    def open_mailbox(self, size: int) -> Iterator["Mailbox[M]"]:
+        """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
+        send, receive = trio.open_memory_channel[M | Wake | Failed](size)
+        with send, receive:
+            self._mailbox = send
+            try:
+                yield Mailbox(receive, self._newest)
+            finally:
+                self.status.mailbox_peak = self.peak
+                self._mailbox = None
+                self._newest = Conflated()
+                for reply in tuple(self._open):
+                    reply.fail(ActorDown(self.name, started=reply.started))

@@ -1,0 +1,194 @@
+"""Runs actors: one task each, a fresh object for each incarnation, restarts with backoff, one list of all that run.
+
+A crash is logged once, here, with the note that names the actor and the message. Over its limit an actor takes the process down with
+`RestartLimit`: the container runtime starts a clean one. What an actor depends on reaches it as messages, never as a restart cascade.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+import trio
+
+from ibactors.errors import RestartLimit
+from ibactors.inside.tracebacks import summary, trace_of
+from ibactors.kernel.actor import Actor, Build
+from ibactors.kernel.ref import Ref
+from ibactors.kernel.status import Crash, State
+from ibactors.model.times import now
+
+log = structlog.get_logger(__name__)
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """How often and how fast an actor is restarted; times in seconds."""
+
+    initial: float = 0.1
+    ceiling: float = 30.0
+    jitter: float = 0.2
+    """Up to this share is added at random, so that actors that fell together do not rise together."""
+    max_restarts: int | None = 5
+    """Failures allowed within `window`; None for an actor whose failure must never end the process."""
+    window: float = 60.0
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after the given number of failures within the window."""
+        base = min(self.initial * 2.0 ** min(failures - 1, 30), self.ceiling)
+        return base * (1 + random.uniform(0, self.jitter))
+
+
+class Supervisor:
+    """The nursery of all actors and the list of their addresses. Made by `open_supervisor`."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._running: dict[str, tuple[Ref[Any], trio.CancelScope]] = {}
+        self._restarts_of_stopped: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Ref[Any]]:
+        return iter([ref for ref, _ in self._running.values()])
+
+    @property
+    def restarts(self) -> Counter[str]:
+        """Restarts by kind of actor since the service started, those of actors that are gone included."""
+        restarts = Counter(self._restarts_of_stopped)
+        for ref in self:
+            restarts[ref.kind] += ref.status.restarts
+        return restarts
+
+    async def start(self, ref: Ref[M], build: Build[M], policy: RestartPolicy | None = None) -> None:
+        """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
+        if self._running.get(ref.name, (None,))[0] is ref:
+            raise ValueError(f"Actor {ref.name!r} runs already.")
+        await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
+
+    def stop(self, ref: Ref[M], *, reason: str) -> None:
+        """End an actor for good, whatever it is doing; open asks get ActorDown. Returns at once."""
+        known, scope = self._running.get(ref.name, (None, None))
+        if known is ref and scope is not None:
+            scope.cancel(reason=reason)
+
+    async def _run(
+        self,
+        ref: Ref[M],
+        build: Build[M],
+        policy: RestartPolicy,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        structlog.contextvars.bind_contextvars(actor=ref.name)
+        with trio.CancelScope() as scope:
+            self._running[ref.name] = (ref, scope)
+            try:
+                await supervise(ref, build, policy, task_status=task_status)
+            finally:
+                self._restarts_of_stopped[ref.kind] += ref.status.restarts
+                # A successor of the same name may have been started already.
+                if self._running.get(ref.name, (None,))[0] is ref:
+                    del self._running[ref.name]
+
+
+@asynccontextmanager
+async def open_supervisor() -> AsyncIterator[Supervisor]:
+    """Actors started inside the block are stopped on leaving it, all of them, before the block is left."""
+    async with trio.open_nursery() as nursery:
+        yield Supervisor(nursery)
+        nursery.cancel_scope.cancel(reason="the service stops")
+
+
+async def supervise(
+    ref: Ref[M],
+    build: Build[M],
+    policy: RestartPolicy,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
+    failures: deque[float] = deque()
+    tell_started = _once(task_status.started)
+    ref.status.started = trio.current_time()
+    try:
+        while True:
+            _enter(ref, State.STARTING)
+            ref.status.incarnation += 1
+            try:
+                await _run_incarnation(ref, build(), tell_started)
+            except Exception as exc:  # noqa: BLE001  # the supervisor is the one place where any bug ends
+                delay = _next_delay(ref, exc, failures, policy)
+            except BaseExceptionGroup as group:
+                raise _without_failures(ref, group) from None
+            else:
+                return
+            # Whoever started the actor is not kept waiting for an incarnation that works: asks say that it is down.
+            tell_started()
+            _enter(ref, State.BACKOFF)
+            await trio.sleep(delay)
+    finally:
+        _enter(ref, State.STOPPED)
+
+
+def _once(function: Callable[[], None]) -> Callable[[], None]:
+    calls = [function]
+
+    def call() -> None:
+        while calls:
+            calls.pop()()
+
+    return call
+
+
+def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
+    """What is left of a cancelled incarnation when the failures of its cleanup are logged; they must not end other actors."""
+    failures, rest = group.split(Exception)
+    if failures is not None:
+        _note_crash(ref, failures)
+        log.error("actor_failed_while_stopping", actor=ref.name, exc_info=failures)
+    if rest is None:
+        raise AssertionError("a group without BaseExceptions is an ExceptionGroup")
+    return rest
+
+
+async def _run_incarnation(ref: Ref[M], actor: Actor[M], tell_started: Callable[[], None]) -> None:
+    # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
+    # settled, no task of the incarnation is left that could still answer.
+    with ref.open_mailbox(actor.mailbox_size) as mailbox:
+        async with trio.open_nursery() as nursery:
+            actor.nursery = nursery
+            tell_started()
+            await actor.run(mailbox)
+            nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
+
+
+def _next_delay(ref: Ref[M], exc: Exception, failures: "deque[float]", policy: RestartPolicy) -> float:
+    """Record a failure; seconds until the restart. Raises RestartLimit when there is none."""
+    now = trio.current_time()
+    failures.append(now)
+    while failures[0] < now - policy.window:
+        failures.popleft()
+    crash = _note_crash(ref, exc)
+    if policy.max_restarts is not None and len(failures) > policy.max_restarts:
+        raise RestartLimit(
+            f"Actor {ref.name!r} failed {len(failures)} times within {policy.window:g} s; the last time with {crash.summary}."
+        ) from exc
+    ref.status.restarts += 1
+    delay = policy.delay(len(failures))
+    log.error("actor_crashed", actor=ref.name, restart=ref.status.restarts, delay_s=round(delay, 3), exc_info=exc)
+    return delay
+
+
+def _note_crash(ref: Ref[M], exc: BaseException) -> Crash:
+    # What is kept is text: the exception itself would keep all locals of its frames alive.
+    crash = ref.status.crash = Crash(at=now(), summary=summary(exc), trace=trace_of(exc))
+    return crash
+
+
+def _enter(ref: Ref[M], state: State) -> None:
+    ref.status.state = state
+    ref.status.since = trio.current_time()

@@ -1,0 +1,1 @@
+"""Frozen values that cross channels and the wire."""

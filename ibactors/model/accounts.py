@@ -1,0 +1,89 @@
+"""Figures, positions and portfolios of accounts."""
+
+from typing import Literal
+
+import msgspec
+
+from ibactors.model.times import Value
+
+
+class Figure(Value, frozen=True, kw_only=True):
+    """One figure of an account summary (TWS message 63); the value is IB's text."""
+
+    value: str
+    currency: str
+    account: str
+
+
+class Position(Value, frozen=True, kw_only=True):
+    """One holding (TWS message 61), with market figures where the gateway streams them (message 7)."""
+
+    account: str
+    symbol: str
+    sec_type: str = msgspec.field(name="secType")
+    currency: str
+    position: float
+    avg_cost: float = msgspec.field(name="avgCost")
+    con_id: int = msgspec.field(name="conId")
+    exchange: str
+    local_symbol: str = msgspec.field(name="localSymbol")
+    trading_class: str = msgspec.field(name="tradingClass")
+    expiry: str
+    strike: float
+    right: str
+    multiplier: str
+    market_price: float | None = msgspec.field(name="marketPrice", default=None)
+    market_value: float | None = msgspec.field(name="marketValue", default=None)
+    unrealized_pnl: float | None = msgspec.field(name="unrealizedPNL", default=None)
+    realized_pnl: float | None = msgspec.field(name="realizedPNL", default=None)
+
+
+class PortfolioItem(Value, frozen=True, kw_only=True):
+    """Market figures of one position (TWS message 7)."""
+
+    account: str
+    con_id: int
+    market_price: float | None
+    market_value: float | None
+    unrealized_pnl: float | None
+    realized_pnl: float | None
+
+
+class AccountBook(Value, frozen=True, kw_only=True):
+    """Everything that is known of an account."""
+
+    account: str
+    figures: dict[tuple[str, str], Figure]
+    """By tag and currency; ledger tags come once for each currency and once for BASE."""
+    positions: tuple[Position, ...]
+
+    @property
+    def base_currency(self) -> str | None:
+        """The currency that the summary is in."""
+        return next((currency for tag, currency in self.figures if tag == "NetLiquidation"), None)
+
+    @property
+    def summary(self) -> dict[str, Figure]:
+        """The figures in the base currency, by tag. IB's ledger tags come once for each currency; they make up the balance instead."""
+        base = self.base_currency
+        ledger = {tag for tag, currency in self.figures if currency == "BASE"} - {"AccruedCash"}
+        return {tag: figure for (tag, currency), figure in self.figures.items() if currency in {"", base} and tag not in ledger}
+
+
+class AccountState(Value, frozen=True, kw_only=True, tag_field="type", tag="account"):
+    """Summary and positions of one account, as they are now."""
+
+    account: str
+    account_summary: dict[str, Figure]
+    positions: tuple[Position, ...]
+    timestamp: str
+
+
+class AccountStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
+    """An account's data stopped; what was shown before must not be taken for current."""
+
+    channel: Literal["account"] = "account"
+    account: str
+    code: str
+    reason: str
+    since: str

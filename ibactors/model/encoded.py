@@ -1,0 +1,46 @@
+"""Values with their JSON, encoded once however many clients get them."""
+
+import math
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from ibactors.model.quotes import Quote, Stale
+
+T_co = TypeVar("T_co", covariant=True)
+
+_FIN_TEXT = 0x81
+_SHORT, _MEDIUM = 126, 1 << 16
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A WebSocket message in one unmasked frame, as a server sends it (RFC 6455, 5.2)."""
+    length = len(payload)
+    if length < _SHORT:
+        return bytes((_FIN_TEXT, length)) + payload
+    if length < _MEDIUM:
+        return bytes((_FIN_TEXT, 126, length >> 8, length & 0xFF)) + payload
+    return bytes((_FIN_TEXT, 127)) + length.to_bytes(8, "big") + payload
+
+
+class Encoded(Generic[T_co]):
+    """A value, its JSON, and that as a message of a WebSocket."""
+
+    __slots__ = ("arrived", "frame", "freshness", "json", "value")
+
+    def __init__(self, value: T_co) -> None:
+        # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
+        self.value = value
+        self.json = msgspec.json.encode(value)
+        self.frame = text_frame(self.json)
+        self.freshness = _freshness(value)
+        """The kind of market data, or `stale` for what stands in a quote's place; None for anything else."""
+        self.arrived = datetime.fromisoformat(value.timestamp).timestamp() if isinstance(value, Quote) else math.inf
+        """When the newest value of a quote arrived, in Unix time; infinity for anything else."""
+
+
+def _freshness(value: object) -> str | None:
+    if isinstance(value, Quote):
+        return value.market_data_type.value
+    return "stale" if isinstance(value, Stale) else None

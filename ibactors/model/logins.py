@@ -1,0 +1,123 @@
+"""What is said about logins, inside the service and on the wire. Passwords are in no repr, and in nothing that is published."""
+
+import enum
+import unicodedata
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from ibactors.errors import InvalidRequest
+from ibactors.model.times import Value, whole
+
+AccountType = Literal["paper", "live"]
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_TYPEABLE = whole(f"[^ {_CONTROLS}]([^{_CONTROLS}]*[^ {_CONTROLS}])?")
+_TYPED = "As it is typed at IB: no control characters, and no blank at either end."
+
+
+class LoginPhase(enum.StrEnum):
+    """Where the gateway's login is. The last ones are ends: nothing runs any more, and nothing is tried again by itself."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    """The old session is being stopped, or the gateway's program is starting."""
+    LOGGING_IN = "logging_in"
+    TWO_FACTOR_PENDING = "two_factor_pending"
+    LOGGED_IN = "logged_in"
+    """The gateway is logged in, but its API does not answer yet, or does not at present."""
+    API_READY = "api_ready"
+    RESTARTING = "restarting"
+    """The gateway's program ended after a good login and is started again after a pause."""
+    STOPPING = "stopping"
+    DISCONNECTED = "disconnected"
+    """Somebody else's gateway does not answer; its login cannot be seen from here."""
+
+    BAD_CREDENTIALS = "bad_credentials"
+    EXISTING_SESSION = "existing_session"
+    LAUNCHER_FAILED = "launcher_failed"
+    LAUNCHER_MISSING = "launcher_missing"
+    LOCKED_OUT = "locked_out"
+    PASSWORD_EXPIRED = "password_expired"  # noqa: S105  # a phase, no password
+    TIMEOUT = "timeout"
+    TWO_FACTOR_EXPIRED = "two_factor_expired"
+
+    @property
+    def failed(self) -> bool:
+        """True for the ends."""
+        return self in _ENDS
+
+    @property
+    def logged_in(self) -> bool:
+        """True while the gateway has a session with IB."""
+        return self in {LoginPhase.LOGGED_IN, LoginPhase.API_READY}
+
+
+_ENDS = frozenset(list(LoginPhase)[list(LoginPhase).index(LoginPhase.BAD_CREDENTIALS) :])
+
+
+class LoginStatus(Value, frozen=True, kw_only=True):
+    """Where the gateway's login is."""
+
+    phase: LoginPhase
+    account_type: str
+    since: str
+    detail: str
+    """In words: what is happening or being waited for, or what failed and what to do."""
+    attempt: int = 0
+    """Counts the logins that were begun; a restart belongs to the login that it restores."""
+    notice: str | None = None
+    """What the gateway wants its user to know, such as a password that expires soon."""
+    retry_in: float | None = None
+    """Seconds from `since` until IB takes logins of this user again, after too many attempts."""
+
+
+class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A login at IB; without user name and password those of the settings are meant."""
+
+    json_schema: ClassVar[dict[str, object]] = {
+        "anyOf": [
+            {"required": ["username", "password"], "properties": {name: {"type": "string"} for name in ("username", "password")}},
+            {"properties": {name: {"type": "null"} for name in ("username", "password")}},
+        ]
+    }
+    """What it is besides its fields: user name and password come together."""
+
+    username: Annotated[str, msgspec.Meta(max_length=100, pattern=_TYPEABLE, description=_TYPED)] | None = None
+    password: Annotated[str, msgspec.Meta(max_length=200, pattern=_TYPEABLE, description=_TYPED)] | None = None
+    account_type: AccountType
+
+    def __repr__(self) -> str:
+        return f"LoginRequest(account_type={self.account_type!r})"
+
+
+class Credentials(Value, frozen=True, kw_only=True):
+    """A user name and its password, in memory only."""
+
+    username: str
+    password: str
+    account_type: AccountType
+
+    def __repr__(self) -> str:
+        return f"Credentials(account_type={self.account_type!r})"
+
+
+class LoginResult(Value, frozen=True, kw_only=True):
+    """The answer to a login that worked."""
+
+    success: bool = True
+    message: str
+    account_type: str
+    connected: bool
+
+
+def check_credential(field: str, value: str) -> None:
+    """Refuse what IBC cannot type into the login window: it reads lines, and trims them. Raises InvalidRequest, without the value."""
+    if not value:
+        raise InvalidRequest(f"The {field} is empty.", field=field, remedy=f"Give the {field} that is used to log in at IB.")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        remedy = f"Give the {field} without line ends, tabs and other control characters."
+        raise InvalidRequest(f"The {field} contains a control character.", field=field, remedy=remedy)
+    if value != value.strip(" "):
+        remedy = f"Remove the blank, or change the {field} at IB if it really has one: the gateway's login cannot transmit it."
+        raise InvalidRequest(f"The {field} starts or ends with a blank.", field=field, remedy=remedy)

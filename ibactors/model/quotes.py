@@ -1,0 +1,65 @@
+"""Quotes, and what stands in a quote's place while there is none."""
+
+import enum
+
+from ibactors.model.times import Value
+
+
+class MarketDataType(enum.StrEnum):
+    """What kind of data a line delivers (TWS message 58); the order is IB's numbering from 1."""
+
+    LIVE = "live"
+    FROZEN = "frozen"
+    DELAYED = "delayed"
+    DELAYED_FROZEN = "delayed_frozen"
+
+    @property
+    def ib_number(self) -> int:
+        """1 to 4, as in reqMarketDataType."""
+        return list(MarketDataType).index(self) + 1
+
+    @property
+    def is_delayed(self) -> bool:
+        """True for data 10 to 20 minutes old."""
+        return self in {MarketDataType.DELAYED, MarketDataType.DELAYED_FROZEN}
+
+
+class Quote(Value, frozen=True, kw_only=True, tag_field="type", tag="quote"):
+    """The newest values of one market-data line. Every one of them came in the present session, after any break."""
+
+    symbol: str
+    exchange: str
+    currency: str
+    bid: float | None = None
+    ask: float | None = None
+    last: float | None = None
+    close: float | None = None
+    volume: float | int | None = None
+    timestamp: str
+    """When the newest of these values arrived from the gateway."""
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    bid_size: float | int | None = None
+    ask_size: float | int | None = None
+    last_size: float | int | None = None
+    last_timestamp: str | None = None
+    """Time of the last trade, to the second, as IB reports it."""
+    halted: bool | None = None
+    market_data_type: MarketDataType
+    con_id: int
+    sec_type: str
+
+    @property
+    def complete(self) -> bool:
+        """True when all five values of the first set are there."""
+        return None not in (self.bid, self.ask, self.last, self.close, self.volume)
+
+
+class Stale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
+    """A symbol's data stopped; what was shown before must not be taken for current."""
+
+    symbol: str
+    code: str
+    reason: str
+    since: str

@@ -1,0 +1,41 @@
+"""The session with a gateway, as everybody sees it."""
+
+import enum
+
+from ibactors.model.times import Value
+
+
+class SessionPhase(enum.StrEnum):
+    """Where the API session with the gateway is."""
+
+    CONNECTING = "connecting"
+    SYNCING = "syncing"
+    """Up, but the first full set of account data is not in yet."""
+    UP = "up"
+    SILENT = "silent"
+    """Up, but the gateway has sent nothing for a while and owes the answer to a probe."""
+    FARM_DEGRADED = "farm_degraded"
+    """Up, but one of the gateway's data farms is broken."""
+    LOST = "lost"
+    """The gateway answers but has lost IB: there is no data (1100, 2110)."""
+    BACKING_OFF = "backing_off"
+    LOGGED_OUT = "logged_out"
+    """Nobody is logged in at the gateway that this service manages; the reason says what is needed or being waited for."""
+    STOPPED = "stopped"
+
+
+class SessionStatus(Value, frozen=True, kw_only=True):
+    """The state of the API session; `epoch` counts sessions, so data belongs to the present one only if its epoch is equal."""
+
+    phase: SessionPhase
+    epoch: int
+    since: str
+    reason: str | None = None
+    """What is wrong, in words; None while nothing is."""
+    accounts: tuple[str, ...] = ()
+    server_version: int | None = None
+
+    @property
+    def up(self) -> bool:
+        """True while requests can be sent and data can come."""
+        return self.phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}

@@ -1,0 +1,110 @@
+"""The messages of /ws/stream: what a client may send, and what it gets besides quotes."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.web.contract.changes import StatusChange
+from ibactors.web.contract.problems import hint_of
+from ibactors.web.contract.queries import MAX_SYMBOLS, AccountName, InstrumentQuery, SymbolText
+
+MessageId = str | int | None
+
+
+class Command(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client may send."""
+
+    action: Literal["subscribe", "unsubscribe", "list", "ping", "auth"]
+    symbol: SymbolText | None = None
+    symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+    channel: Annotated[Literal["account"], msgspec.Meta(description="account: summary and positions, in place of symbols.")] | None = None
+    account: AccountName | None = None
+    id: Annotated[str, msgspec.Meta(max_length=200)] | int | None = None
+    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
+    api_key: str | None = None
+
+
+class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="subscribed"):
+    """A subscription was accepted; `symbols` is the full list."""
+
+    symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    id: MessageId = None
+
+
+class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
+    """A subscription ended; `symbols` is what is left."""
+
+    symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    id: MessageId = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="list"):
+    """The present subscriptions."""
+
+    symbols: list[str]
+    channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    id: MessageId = None
+
+
+class Pong(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pong"):
+    """The answer to a ping."""
+
+    timestamp: str
+    id: MessageId = None
+
+
+class Authenticated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="authenticated"):
+    """The answer to an auth message."""
+
+    id: MessageId = None
+
+
+class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Something did not work; the socket stays open."""
+
+    code: str
+    message: str
+    symbol: str | None = None
+    id: MessageId = None
+    ib_code: int | None = None
+    field: str | None = None
+    hint: str | None = None
+
+
+Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusChange | StreamError
+
+
+def symbols_of(command: Command) -> list[str]:
+    """The symbols that a command names. Raises InvalidRequest when there is none."""
+    symbols = [*([command.symbol] if command.symbol else []), *(command.symbols or [])]
+    if not symbols:
+        raise InvalidRequest(f"The action {command.action!r} needs 'symbol', 'symbols' or 'channel'.", field="symbol")
+    return list(dict.fromkeys(symbols))
+
+
+class _OnlyId(msgspec.Struct, frozen=True):
+    id: str | int | None = None
+
+
+def id_of(text: str) -> MessageId:
+    """The id of a message that is wrong otherwise, so that its sender can tell which one it was."""
+    try:
+        return msgspec.json.decode(text, type=_OnlyId).id
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def error_message(error: IbactorsError, *, symbol: str | None = None, message_id: MessageId = None) -> StreamError:
+    field = error.extra.get("field")
+    return StreamError(
+        code=error.code,
+        message=str(error),
+        symbol=symbol,
+        id=message_id,
+        ib_code=error.ib_code,
+        field=field if isinstance(field, str) else None,
+        hint=hint_of(error),
+    )

@@ -1,0 +1,46 @@
+"""How many connections there may be at once: in all, and from one address."""
+
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ibactors.web.contract.addresses import is_loopback, network_of
+
+RESERVED = 100
+"""Files that the process needs for other things than its clients."""
+
+
+class Seats:
+    """Places for connections; this machine's own programs are not counted by address."""
+
+    def __init__(self, *, most: int, most_per_address: int) -> None:
+        self._most = min(most, _file_limit() - RESERVED)
+        self._most_per_address = most_per_address
+        self._by_address: Counter[str] = Counter()
+        self._taken = 0
+
+    @contextmanager
+    def taken(self, address: str) -> Iterator[bool]:
+        """Take a place for a connection from *address* while the block lasts; yields whether there is one."""
+        counted = "" if is_loopback(address) else network_of(address)
+        if self._taken >= self._most or (counted and self._by_address[counted] >= self._most_per_address):
+            yield False
+            return
+        self._taken += 1
+        self._by_address[counted] += 1
+        try:
+            yield True
+        finally:
+            self._taken -= 1
+            self._by_address[counted] -= 1
+            if not self._by_address[counted]:
+                del self._by_address[counted]
+
+
+def _file_limit() -> int:
+    """How many files the process may have open; raised to what the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,0 +1,113 @@
+"""Who is calling: keys and tickets become a `Caller`, which knows its scopes and what it has open."""
+
+import math
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from ibactors.config import Settings
+from ibactors.keys import GRANTABLE, ApiKey, Keyring, Scope
+from ibactors.web.gate.refusals import TooManySubscriptions
+
+TICKET_LIFE = 30.0
+"""Seconds in which a ticket must be used."""
+MOST_TICKETS = 10_000
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Caller:
+    """One key, or everybody without one."""
+
+    name: str
+    scopes: frozenset[Scope]
+    key: ApiKey | None = None
+    streams: set[trio.CancelScope] = field(default_factory=set)
+    """One for each open stream, WebSocket or events; cancelling it ends the stream."""
+    subscriptions: int = 0
+    """Of all its WebSockets together."""
+    most_subscriptions: float = math.inf
+
+    @contextmanager
+    def streaming(self) -> Iterator[trio.CancelScope]:
+        """One stream lasts as long as the block, and no longer than the key is valid."""
+        with trio.CancelScope() as stream:
+            self.streams.add(stream)
+            try:
+                yield stream
+            finally:
+                self.streams.discard(stream)
+
+    def check_subscriptions(self, beginning: int) -> None:
+        """Raises TooManySubscriptions unless there is room for one more, besides those that are *beginning*."""
+        if self.subscriptions + beginning >= self.most_subscriptions:
+            raise TooManySubscriptions(f"The WebSockets of {self.name!r} have {self.subscriptions} subscriptions; more are not allowed.")
+
+    @contextmanager
+    def subscribed(self) -> Iterator[None]:
+        """Counts one subscription while the block lasts."""
+        self.subscriptions += 1
+        try:
+            yield
+        finally:
+            self.subscriptions -= 1
+
+
+class Access:
+    """The keys that are valid now, and their callers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._keyring = Keyring(settings.api_keys)
+        self._most_subscriptions = settings.max_subscriptions_per_key
+        self._callers = {key: self._caller(key) for key in settings.api_keys}
+        self._tickets: dict[str, tuple[ApiKey | None, float]] = {}
+        everything = frozenset(GRANTABLE)
+        self._anonymous = Caller(name="anonymous", scopes=everything if settings.loopback_only else everything - {Scope.ADMIN})
+
+    @property
+    def secured(self) -> bool:
+        """Whether keys are configured."""
+        return bool(self._keyring)
+
+    @property
+    def anonymous(self) -> Caller | None:
+        """Everybody without a key, where no keys are configured."""
+        return None if self._keyring else self._anonymous
+
+    def find(self, key_text: str) -> Caller | None:
+        """The caller with this key."""
+        key = self._keyring.find(key_text)
+        return None if key is None else self._callers[key]
+
+    def issue_ticket(self, caller: Caller) -> str:
+        """A text that stands for *caller* once, within `TICKET_LIFE` seconds, where a key must not be shown: in a URL."""
+        present = trio.current_time()
+        # In the order of issue, so that the oldest ones come first.
+        for ticket, (_, until) in list(self._tickets.items()):
+            if until > present and len(self._tickets) < MOST_TICKETS:
+                break
+            del self._tickets[ticket]
+        ticket = secrets.token_urlsafe(32)
+        self._tickets[ticket] = caller.key, present + TICKET_LIFE
+        return ticket
+
+    def redeem(self, ticket: str) -> Caller | None:
+        """The caller that the ticket was issued to; None when it was used before, is too old, or its key is not valid any more."""
+        key, until = self._tickets.pop(ticket, (None, 0.0))
+        if trio.current_time() >= until:
+            return None
+        return self.anonymous if key is None else self._callers.get(key)
+
+    def replace_keys(self, keys: tuple[ApiKey, ...]) -> list[str]:
+        """Take *keys* from now on and close the WebSockets of those that are gone; returns the names of the latter."""
+        gone = [self._callers.pop(key) for key in self._keyring.replace(keys)]
+        self._callers |= {key: self._caller(key) for key in keys if key not in self._callers}
+        for caller in gone:
+            for stream in caller.streams:
+                stream.cancel(reason="its key was revoked")
+        return sorted(caller.name for caller in gone)
+
+    def _caller(self, key: ApiKey) -> Caller:
+        return Caller(name=key.name, scopes=key.scopes, key=key, most_subscriptions=self._most_subscriptions)

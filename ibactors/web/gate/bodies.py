@@ -1,0 +1,84 @@
+"""What the gate reads and writes itself: bodies of requests, whole and in time, and the responses of what it turns away."""
+
+import msgspec
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
+
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import headers_of, problem_of
+from ibactors.web.gate.refusals import Refused, RequestTimeout, RequestTooLarge
+from ibactors.web.gate.visit import Headers, Visit
+
+MAX_BODY = 64 * 1024
+BODY_PATIENCE = 10.0
+"""Seconds in which the whole body must come."""
+
+
+async def read_body(visit: Visit, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+    """Read the body, if there is one; what is returned brings it in one piece. Raises RequestTooLarge, RequestTimeout."""
+    length = visit.headers.get(b"content-length", b"0")
+    if length == b"0" and b"transfer-encoding" not in visit.headers:
+        return receive
+    if length.isdigit() and int(length) > MAX_BODY:
+        raise _too_large()
+    body = bytearray()
+    with trio.move_on_after(BODY_PATIENCE) as patience:
+        more = True
+        while more:
+            event = await receive()
+            if event["type"] != "http.request":
+                return _replaying(event, receive)
+            body += event["body"]
+            more = event["more_body"]
+            if len(body) > MAX_BODY:
+                raise _too_large()
+    if patience.cancelled_caught:
+        raise RequestTimeout(f"The body did not come within {BODY_PATIENCE:g} s.")
+    return _replaying({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+
+
+def _too_large() -> RequestTooLarge:
+    return RequestTooLarge(f"A body may have {MAX_BODY} bytes.")
+
+
+def _replaying(first: ASGIReceiveEvent, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+    """*first*, and then what *receive* brings."""
+    events = [first]
+
+    async def replaying() -> ASGIReceiveEvent:
+        return events.pop() if events else await receive()
+
+    return replaying
+
+
+async def refuse(visit: Visit, refusal: Refused, send: ASGISendCallable) -> None:
+    """Answer an HTTP request with the problem document of *refusal*."""
+    status, headers, body = _response(visit, refusal)
+    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def refuse_upgrade(visit: Visit, refusal: Refused, send: ASGISendCallable) -> None:
+    """Answer the request for a WebSocket with the problem document of *refusal*, instead of accepting."""
+    status, headers, body = _response(visit, refusal)
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+def _response(visit: Visit, refusal: Refused) -> tuple[int, Headers, bytes]:
+    problem = msgspec.structs.replace(problem_of(refusal), request_id=visit.request_id)
+    body = encode(problem)
+    named = {**headers_of(problem), **refusal.headers, "Content-Length": str(len(body))}
+    given = [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()]
+    return problem.status, visit.response_headers(given), body
+
+
+def adding_headers(visit: Visit, send: ASGISendCallable) -> ASGISendCallable:
+    """Send what the application sends, with the gate's headers on the response."""
+
+    async def sending(event: ASGISendEvent) -> None:
+        if event["type"] == "http.response.start":
+            event["headers"] = visit.response_headers(list(event["headers"]))
+        await send(event)
+
+    return sending

@@ -1,0 +1,300 @@
+"""The gate: the one layer that every request passes before the application, and every response after it.
+
+It knows hosts, origins, keys, scopes and rates; the application behind it, Quart or whatever answers in front of Quart, finds only
+requests that may be answered, with their `Caller` in the ASGI scope's state. What is not in the table of routes does not exist here,
+whatever the application would make of it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import structlog
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope, WebsocketScope
+
+from ibactors.config import Settings
+from ibactors.keys import Scope as KeyScope
+from ibactors.limits import Attempts, RateLimit, Verdict
+from ibactors.web.contract.addresses import is_loopback, network_of
+from ibactors.web.contract.asgi import App
+from ibactors.web.contract.routes import WEBSOCKET, Place, RouteTable
+from ibactors.web.gate import websocket
+from ibactors.web.gate.access import Access, Caller
+from ibactors.web.gate.audit import Audit
+from ibactors.web.gate.bodies import adding_headers, read_body, refuse, refuse_upgrade
+from ibactors.web.gate.origins import Origins, addressed
+from ibactors.web.gate.refusals import (
+    HostNotAllowed,
+    KeyInUrl,
+    KeyInvalid,
+    KeyRequired,
+    MethodNotAllowed,
+    NotFound,
+    OriginNotAllowed,
+    RateLimited,
+    Refused,
+    ScopeMissing,
+    TicketInvalid,
+    TooManyLogins,
+    UpgradeRequired,
+)
+from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
+
+LOGIN = "/auth/login"
+LOGIN_WINDOW = 15 * 60.0
+NO_ATTEMPT = frozenset({409, 413, 415, 422, 503})
+"""Answers to a login that was not tried, and therefore does not count."""
+AUDITED = frozenset({KeyScope.LOGIN, KeyScope.TRADE, KeyScope.ADMIN})
+
+_EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, Location"
+_PREFLIGHT = (
+    (b"access-control-allow-headers", b"Authorization, X-API-Key, Content-Type, X-Request-Id"),
+    (b"access-control-max-age", b"600"),
+)
+
+_NO_KEY = 'Bearer realm="ibactors"'
+_WRONG_KEY = f'{_NO_KEY}, error="invalid_token"'
+
+
+class Gate:
+    """An ASGI application in front of another; `visitor` is who a request without a key comes from, by default who *access* says."""
+
+    def __init__(
+        self,
+        app: App,
+        routes: RouteTable,
+        access: Access,
+        settings: Settings,
+        audit: Audit,
+        *,
+        logins_begun: Callable[[], int],
+        visitor: Caller | None = None,
+    ) -> None:
+        self._app = app
+        self.answers_at_once = app.answers_at_once
+        self._routes = routes
+        self._access = access
+        self._settings = settings
+        self._audit = audit
+        self._visitor = visitor
+        self._origins = Origins(
+            hosts=settings.allowed_hosts,
+            origins=settings.allowed_origins,
+            loopback_only=settings.loopback_only or visitor is not None,
+        )
+        self._by_key = settings.rate_per_key and RateLimit(settings.rate_per_key)
+        self._by_address = settings.rate_per_address and RateLimit(settings.rate_per_address)
+        self._on_loopback = settings.rate_on_loopback and RateLimit(settings.rate_on_loopback)
+        self._logins_begun = logins_begun
+        self._logins = Attempts(settings.login_attempts, LOGIN_WINDOW)
+        self._ids = request_ids()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request or one WebSocket."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        visit = self._visit(scope, scope["method"])
+        try:
+            place = self._admit(visit, scope)
+            if visit.method == "OPTIONS":
+                await self._answer_options(visit, place, send)
+                return
+            receive = await read_body(visit, receive)
+            watched = self._watch(visit, place, adding_headers(visit, send))
+        except Refused as refusal:
+            self._turn_away(visit, refusal)
+            await refuse(visit, refusal, send)
+        else:
+            scope["state"].update(caller=visit.caller, request_id=visit.request_id)
+            streams = place.methods[visit.method] is KeyScope.STREAM
+            with visit.caller.streaming() if visit.caller and streams else nullcontext(), self._counting_logins(visit, place):
+                await self._app(scope, receive, watched)
+
+    async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        visit = self._visit(scope, WEBSOCKET)
+        try:
+            self._admit(visit, scope)
+        except Refused as refusal:
+            self._turn_away(visit, refusal)
+            await refuse_upgrade(visit, refusal, send)
+            return
+        socket = websocket.Socket(visit, receive, send)
+        if visit.caller is None:
+            try:
+                await self._introduce(visit, socket)
+            except Refused as refusal:
+                self._turn_away(visit, refusal)
+                await socket.turn_away(refusal)
+                return
+        if visit.caller is not None:
+            scope["state"].update(caller=visit.caller, request_id=visit.request_id)
+            await socket.serve(self._app, scope, visit.caller, most=self._settings.max_streams_per_key)
+
+    def _visit(self, scope: HTTPScope | WebsocketScope, method: str) -> Visit:
+        headers = dict(scope["headers"])
+        peer = scope["client"][0] if scope["client"] else ""
+        visit = Visit(
+            request_id=chosen_id(headers, self._ids),
+            method=method,
+            path=scope["path"],
+            query=scope["query_string"],
+            headers=headers,
+            sender=addressed(peer, scope["scheme"], headers, self._settings.trusted_proxies),
+        )
+        structlog.contextvars.bind_contextvars(request_id=visit.request_id)
+        return visit
+
+    def _admit(self, visit: Visit, scope: HTTPScope | WebsocketScope) -> Place:
+        """Decide on everything that can be decided by the head of the request. Raises Refused."""
+        self._check_origin(visit)
+        straighten(scope)
+        visit.path = scope["path"]
+        place = self._routes.find(visit.path)
+        wanted = place.methods.get(visit.method) if place else None
+        problem = None
+        try:
+            if wanted is not KeyScope.OPEN:
+                self._identify(visit)
+        except Refused as refusal:
+            problem = refusal
+        self._limit(visit)
+        if problem is not None:
+            raise problem
+        return self._check_scope(visit, place, wanted)
+
+    def _check_origin(self, visit: Visit) -> None:
+        host, origin = visit.sender.host, visit.origin
+        if not self._origins.welcomes_host(host):
+            raise HostNotAllowed(f"The service is not served as {host[:100]!a}.")
+        if not origin:
+            return
+        if not self._origins.welcomes_origin(origin, host):
+            raise OriginNotAllowed(f"Pages of {origin[:100]!a} may not use this service.")
+        if self._origins.shares_with(origin):
+            visit.extra += [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                (b"access-control-expose-headers", _EXPOSED),
+                (b"vary", b"Origin"),
+            ]
+
+    def _identify(self, visit: Visit) -> None:
+        """Find the caller by key or ticket; without either, the caller stays unknown. Raises KeyInUrl, KeyInvalid, TicketInvalid."""
+        visit.caller = self._visitor or self._access.anonymous
+        if not self._access.secured:
+            return
+        if visit.shows_key_in_url():
+            raise KeyInUrl("A key does not belong into a URL.")
+        if visit.key:
+            visit.caller = self._access.find(visit.key)
+            if visit.caller is None:
+                raise KeyInvalid("The API key is not valid.", headers={"WWW-Authenticate": _WRONG_KEY})
+            self._audit.key_used(visit.caller.name, visit.sender.address)
+        elif visit.method == WEBSOCKET and (ticket := visit.parameter("ticket")):
+            visit.caller = self._access.redeem(ticket)
+            if visit.caller is None:
+                raise TicketInvalid("The ticket is not valid: unknown, used before or too old.")
+
+    def _limit(self, visit: Visit) -> None:
+        """Count the request against its key or its address. Raises RateLimited."""
+        verdict = self._verdict(visit)
+        if verdict is None:
+            return
+        shown = (("ratelimit-limit", verdict.limit), ("ratelimit-remaining", verdict.remaining), ("ratelimit-reset", verdict.reset))
+        visit.extra += [(name.encode(), str(value).encode()) for name, value in shown]
+        if not verdict.allowed:
+            raise RateLimited("Too many requests.", headers={"Retry-After": str(verdict.retry_after)})
+
+    def _verdict(self, visit: Visit) -> Verdict | None:
+        present = trio.current_time()
+        if visit.caller is not None and visit.caller.key is not None:
+            return self._by_key.take(visit.caller.name, present) if self._by_key else None
+        limit = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
+        return limit.take(network_of(visit.sender.address), present) if limit else None
+
+    def _check_scope(self, visit: Visit, place: Place | None, wanted: KeyScope | None) -> Place:
+        if place is None:
+            raise NotFound("There is nothing at this path.")
+        if visit.method == "OPTIONS":
+            return place
+        if wanted is None:
+            if visit.method == "GET" and WEBSOCKET in place.methods:
+                raise UpgradeRequired(f"{visit.path} is a WebSocket.", headers={"Upgrade": "websocket"})
+            raise MethodNotAllowed(f"{visit.path} does not take {visit.method[:20]!a}.", headers={"Allow": place.allowed})
+        if wanted is KeyScope.OPEN:
+            return place
+        if visit.caller is None:
+            if visit.method != WEBSOCKET:
+                raise KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
+        else:
+            _check_grant(visit.caller, wanted)
+        return place
+
+    def _watch(self, visit: Visit, place: Place, send: ASGISendCallable) -> ASGISendCallable:
+        """Write down what is audited when its answer is known. Raises TooManyLogins."""
+        wanted = place.methods[visit.method]
+        if wanted not in AUDITED:
+            return send
+        if _is_login(visit, place):
+            wait = self._logins.wait(_who(visit), trio.current_time())
+            if wait:
+                raise TooManyLogins(f"More than {self._settings.login_attempts} logins in 15 minutes.", headers={"Retry-After": str(wait)})
+
+        async def watched(event: ASGISendEvent) -> None:
+            if event["type"] == "http.response.start":
+                visit.status = event["status"]
+                self._audit.acted(wanted, visit.caller_name, visit.sender.address, visit.method, visit.path, visit.status)
+            await send(event)
+
+        return watched
+
+    @contextmanager
+    def _counting_logins(self, visit: Visit, place: Place) -> Iterator[None]:
+        """Count a login that was begun; as one runs at a time, the others that come meanwhile are refused and do not count."""
+        before = self._logins_begun()
+        try:
+            yield
+        finally:
+            if _is_login(visit, place) and visit.status not in NO_ATTEMPT and self._logins_begun() > before:
+                self._logins.add(_who(visit), trio.current_time())
+
+    async def _answer_options(self, visit: Visit, place: Place, send: ASGISendCallable) -> None:
+        """What may be done here; needs no key, as a browser that asks for a page's sake sends none."""
+        headers = [(b"allow", place.allowed.encode())]
+        if self._origins.shares_with(visit.origin):
+            headers += [(b"access-control-allow-methods", place.allowed.encode()), *_PREFLIGHT]
+        await send({"type": "http.response.start", "status": 204, "headers": visit.response_headers(headers), "trailers": False})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _introduce(self, visit: Visit, socket: websocket.Socket) -> None:
+        """Let a client that has sent no key with its request send it in its first message. Raises Refused."""
+        introduction = await socket.introduction()
+        if introduction is None:
+            return
+        visit.caller = self._access.find(introduction.api_key)
+        if visit.caller is None:
+            raise KeyInvalid("The API key is not valid.")
+        _check_grant(visit.caller, KeyScope.STREAM)
+        self._audit.key_used(visit.caller.name, visit.sender.address)
+        await socket.welcome(introduction)
+
+    def _turn_away(self, visit: Visit, refusal: Refused) -> None:
+        if not isinstance(refusal, NotFound | MethodNotAllowed | UpgradeRequired):
+            self._audit.refused(refusal, visit.caller_name, visit.sender.address, visit.method, visit.path)
+
+
+def _check_grant(caller: Caller, wanted: KeyScope) -> None:
+    if wanted not in caller.scopes:
+        raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
+
+
+def _is_login(visit: Visit, place: Place) -> bool:
+    return place.pattern == LOGIN and visit.method == "POST"
+
+
+def _who(visit: Visit) -> str:
+    """Whose logins are counted together: those of a key, else those of a network."""
+    return visit.caller.name if visit.caller and visit.caller.key else network_of(visit.sender.address)

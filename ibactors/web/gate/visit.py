@@ -1,0 +1,118 @@
+"""One request on its way through the gate: what was sent, who sent it, and the headers that its response gets."""
+
+import itertools
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+from hypercorn.typing import HTTPScope, WebsocketScope
+
+from ibactors.web.gate.access import Caller
+from ibactors.web.gate.origins import Addressed
+from ibactors.web.gate.refusals import Refused
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_KEY_PARAMETERS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "access_token", "token", "key", "bearer"})
+
+_DEFAULTS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""On each response, where the application has not set its own; so is a content security policy."""
+_DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_PAGE_POLICY = (
+    b"content-security-policy",
+    (
+        b"default-src 'self'; script-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        b"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+)
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """What the gate knows of one request."""
+
+    request_id: str
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    sender: Addressed
+    caller: Caller | None = None
+    """Set once it is known."""
+    status: int = 0
+    """Of the answer, where somebody wants to know it; 0 before there is one."""
+    extra: Headers = field(default_factory=list)
+    """Headers of the response, besides those that every response has."""
+
+    @property
+    def caller_name(self) -> str:
+        """For the audit log."""
+        return self.caller.name if self.caller else "-"
+
+    @property
+    def origin(self) -> str:
+        """The web site whose page sent this, or nothing."""
+        return self.headers.get(b"origin", b"").decode("latin-1").lower()
+
+    @property
+    def key(self) -> str:
+        """The key in the headers, or nothing."""
+        scheme, _, text = self.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        return text.strip() if scheme.lower() == "bearer" else self.headers.get(b"x-api-key", b"").decode("latin-1").strip()
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the query, or nothing."""
+        return dict(parse_qsl(self.query.decode("latin-1"))).get(name, "")
+
+    def shows_key_in_url(self) -> bool:
+        """Whether the query has a parameter that is meant to be a key."""
+        if b"=" not in self.query:
+            return False
+        return any(name.lower() in _KEY_PARAMETERS for name, _ in parse_qsl(self.query.decode("latin-1")))
+
+    def response_headers(self, given: Headers) -> Headers:
+        """The headers of a response to which the application has *given* some."""
+        names = {name.lower(): value for name, value in given}
+        headers = [*given, *self.extra, (b"x-request-id", self.request_id.encode())]
+        headers += [header for header in _DEFAULTS if header[0] not in names]
+        if b"content-security-policy" not in names:
+            headers.append(_PAGE_POLICY if names.get(b"content-type", b"").startswith(b"text/html") else _DATA_POLICY)
+        if self.sender.scheme in {"https", "wss"}:
+            headers.append(_HTTPS_ONLY)
+        return headers
+
+
+def request_ids() -> Iterator[str]:
+    """Ids that no other process and no other request of this one has."""
+    process = secrets.token_hex(4)
+    return (f"{process}-{number:x}" for number in itertools.count(1))
+
+
+def chosen_id(headers: dict[bytes, bytes], ids: Iterator[str]) -> str:
+    """The client's own id for a request, if it has one that is fit to be logged."""
+    given = headers.get(b"x-request-id")
+    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else next(ids)
+
+
+def straighten(scope: HTTPScope | WebsocketScope) -> None:
+    """Make the path what the application will take it for. Raises Refused.
+
+    A request's target may be a whole URL, of which Quart takes the path: the gate must judge the same path.
+    """
+    path = scope["path"]
+    if path.startswith("/"):
+        return
+    if not path.lower().startswith(("http://", "https://")):
+        raise Refused("The target of the request is not a path.")
+    scope["path"] = urlsplit(path).path or "/"

@@ -1,0 +1,121 @@
+"""A WebSocket at the gate: the introduction of its client, the pace of its messages, the end when its key is revoked."""
+
+from typing import Any, Literal
+
+import msgspec
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, WebsocketScope
+
+from ibactors.errors import InvalidRequest
+from ibactors.web.contract.codec import encode, validated
+from ibactors.web.contract.messages import Authenticated, error_message
+from ibactors.web.gate.access import Caller
+from ibactors.web.gate.refusals import KeyRequired, Refused
+from ibactors.web.gate.visit import Visit
+
+NOT_AUTHORISED, TRY_AGAIN_LATER = 1008, 1013
+INTRODUCTION_PATIENCE = 10.0
+"""Seconds in which a client without a key in its request must send it in a message."""
+LONGEST_INTRODUCTION = 1000
+MESSAGES_PER_SECOND = 200.0
+MESSAGES_AT_ONCE = 1000
+"""A client that sends more is read more slowly."""
+
+
+class Introduction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first message of a client that has sent no key with its request."""
+
+    action: Literal["auth"]
+    api_key: str
+    id: str | int | None = None
+
+
+class Socket:
+    """One WebSocket, between server and application."""
+
+    def __init__(self, visit: Visit, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self._visit = visit
+        self._receive = receive
+        self._send = send
+        self._accepted = False
+        self._connected = False
+        self._busy_until = 0.0
+
+    async def introduction(self) -> Introduction | None:
+        """Accept, and wait for the first message; None when the client leaves instead. Raises KeyRequired."""
+        await self._accept()
+        text = None
+        with trio.move_on_after(INTRODUCTION_PATIENCE):
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return None
+            text = event["text"] if event["type"] == "websocket.receive" else None
+        if text is None or len(text) > LONGEST_INTRODUCTION:
+            raise KeyRequired(f"No API key came within {INTRODUCTION_PATIENCE:g} s.")
+        try:
+            return validated(Introduction, lambda: msgspec.json.decode(text, type=Introduction))
+        except InvalidRequest:
+            raise KeyRequired("The first message must bring the API key.") from None
+
+    async def welcome(self, introduction: Introduction) -> None:
+        """Tell the client that its key is accepted."""
+        await self._say(Authenticated(id=introduction.id))
+
+    async def turn_away(self, refusal: Refused) -> None:
+        """Tell the client why, and close."""
+        await self._say(error_message(refusal))
+        await self._close(NOT_AUTHORISED, str(refusal))
+
+    async def serve(self, app: Any, scope: WebsocketScope, caller: Caller, *, most: int) -> None:
+        """Run the application on it, until either side ends or the key is revoked."""
+        if caller.key is not None and len(caller.streams) >= most:
+            if not self._accepted:
+                await self._accept()
+            await self._close(TRY_AGAIN_LATER, f"{caller.name} has {most} WebSockets already")
+            return
+        with caller.streaming() as serving:
+            await app(scope, self._next, self._pass)
+        if serving.cancelled_caught:
+            await self._close(NOT_AUTHORISED, "the API key was revoked")
+
+    async def _accept(self) -> None:
+        await self._receive()
+        await self._send({"type": "websocket.accept", "subprotocol": None, "headers": self._headers()})
+        self._accepted = True
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return [*self._visit.extra, (b"x-request-id", self._visit.request_id.encode())]
+
+    async def _say(self, message: object) -> None:
+        text = encode(message).decode()
+        batch = self._visit.parameter("batch") == "1"
+        await self._send({"type": "websocket.send", "bytes": None, "text": f"[{text}]" if batch else text})
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
+
+    async def _next(self) -> ASGIReceiveEvent:
+        """What the application receives: first of all, that there is a client."""
+        if self._accepted and not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        self._connected = True
+        event = await self._receive()
+        await self._keep_pace()
+        return event
+
+    async def _keep_pace(self) -> None:
+        present = trio.current_time()
+        self._busy_until = max(self._busy_until, present) + 1 / MESSAGES_PER_SECOND
+        ahead = self._busy_until - present - MESSAGES_AT_ONCE / MESSAGES_PER_SECOND
+        if ahead > 0:
+            await trio.sleep(ahead)
+
+    async def _pass(self, event: ASGISendEvent) -> None:
+        """What the application sends; it need not know that the client was accepted already."""
+        if event["type"] == "websocket.accept":
+            if self._accepted:
+                return
+            self._accepted = True
+            event["headers"] = [*event["headers"], *self._headers()]
+        await self._send(event)

@@ -1,0 +1,1 @@
+"""Serves the live page, whose files are in `ui/`."""

@@ -1,0 +1,84 @@
+"""The live page: the static files of `ui/` at /ui, and the page itself at / for browsers.
+
+The files are read once and held in memory, each with an ETag of its content, so that a browser asks every time and is answered 304 until
+the package changes. They need no key: what they show comes from the public API, which asks for one.
+"""
+
+import hashlib
+import importlib.resources
+import mimetypes
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from quart import Quart, Response, request
+from werkzeug.exceptions import NotFound
+
+from ibactors.keys import Scope
+from ibactors.web.contract.routes import Route
+
+INDEX = "index.html"
+
+ROUTES = tuple(Route(method="GET", path=path, scope=Scope.OPEN) for path in ("/ui", "/ui/{filename}"))
+
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """One file of the page."""
+
+    content: bytes
+    content_type: str
+    etag: str
+
+    async def response(self) -> Response:
+        """The file, or 304 for a browser that has it."""
+        response = Response(self.content, content_type=self.content_type, headers=HEADERS)
+        response.set_etag(self.etag)
+        await response.make_conditional(request)
+        return response
+
+
+def register_ui(app: Quart) -> None:
+    """Add /ui and its files."""
+
+    async def asset(filename: str) -> Response:
+        if filename not in _FILES:
+            raise NotFound
+        return await _FILES[filename].response()
+
+    app.add_url_rule("/ui", "ui", _FILES[INDEX].response, methods=["GET"])
+    app.add_url_rule("/ui/<filename>", "ui:asset", asset, methods=["GET"])
+
+
+def page_or(view: Callable[[], Awaitable[Response]]) -> Callable[[], Awaitable[Response]]:
+    """A view that answers with the page where HTML is wanted, as browsers do, and else with what *view* has."""
+
+    async def choose() -> Response:
+        # The first of equals wins, so that `*/*`, which curl sends, means JSON.
+        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        response = await (_FILES[INDEX].response() if wanted == "text/html" else view())
+        response.vary.add("Accept")
+        return response
+
+    return choose
+
+
+def _read_files() -> dict[str, _File]:
+    folder = importlib.resources.files(__package__) / "ui"
+    return {entry.name: _read(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
+
+
+def _read(name: str, content: bytes) -> _File:
+    kind = {"js": "text/javascript"}.get(name.rsplit(".", 1)[-1]) or mimetypes.guess_type(name)[0]
+    charset = "; charset=utf-8" if kind and kind.startswith("text/") else ""
+    return _File(content=content, content_type=f"{kind}{charset}", etag=hashlib.sha256(content).hexdigest()[:16])
+
+
+_FILES = _read_files()

@@ -1,0 +1,1 @@
+"""The operations of the REST interface and the documents derived from them."""

@@ -1,0 +1,132 @@
+"""Accounts: summary, positions and balances, from the account actor's memory."""
+
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, MailboxFull, UnknownAccount
+from ibactors.keys import Scope
+from ibactors.model.accounts import Figure, Position
+from ibactors.web.contract.queries import AccountName
+from ibactors.web.rest.operation import Call, Nothing, Operation
+
+_PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, MailboxFull, GatewayTimeout)
+
+
+class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which account."""
+
+    account: AccountName | None = None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The figures of an account by IB's tag, in its base currency; values are IB's text."""
+
+    account_summary: dict[str, Figure]
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """All holdings; of all accounts unless one is named."""
+
+    positions: tuple[Position, ...]
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """Money figures as numbers, by currency and IB's tag; `BASE` is the sum in the base currency."""
+
+    account: str
+    base_currency: str | None
+    balance: dict[str, dict[str, Decimal]]
+
+
+class Accounts(msgspec.Struct, frozen=True):
+    """The accounts of this session."""
+
+    accounts: tuple[str, ...]
+
+
+async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
+    book = await call.system.account.book(call.query.account, needs="summary")
+    return Summary(book.summary)
+
+
+async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
+    book = await call.system.account.book(call.query.account, needs="positions")
+    return Positions(book.positions)
+
+
+async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
+    book = await call.system.account.book(call.query.account, needs="summary")
+    balance: dict[str, dict[str, Decimal]] = {}
+    for (tag, currency), figure in sorted(book.figures.items()):
+        amount = _amount(figure.value)
+        if currency and amount is not None:
+            balance.setdefault(currency, {})[tag] = amount
+    return Balance(account=book.account, base_currency=book.base_currency, balance=balance)
+
+
+async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
+    session = call.system.connection.sessions.value
+    if not session.up:
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    return Accounts(session.accounts)
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/account/summary",
+        handler=get_summary,
+        summary="Account summary",
+        tag="Account",
+        scope=Scope.READ,
+        query=AccountQuery,
+        body=Nothing,
+        returns=Summary,
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/account/positions",
+        handler=get_positions,
+        summary="Positions, with market values where the gateway streams them",
+        tag="Account",
+        scope=Scope.READ,
+        query=AccountQuery,
+        body=Nothing,
+        returns=Positions,
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/account/balance",
+        handler=get_balance,
+        summary="Money figures as numbers, by currency",
+        tag="Account",
+        scope=Scope.READ,
+        query=AccountQuery,
+        body=Nothing,
+        returns=Balance,
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/accounts",
+        handler=get_accounts,
+        summary="The accounts of this session",
+        tag="Account",
+        scope=Scope.READ,
+        query=Nothing,
+        body=Nothing,
+        returns=Accounts,
+        problems=(GatewayDisconnected,),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Is it alive, is it ready, does it have a session: for people, load balancers and container runtimes."""
+
+from typing import Literal
+
+import msgspec
+
+from ibactors import __version__
+from ibactors.errors import GatewayDisconnected
+from ibactors.keys import Scope
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.times import now
+from ibactors.web.contract.problems import Problem, make_problem
+from ibactors.web.rest.operation import Call, Nothing, Operation
+from ibactors.web.system import Phase
+
+
+class Root(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers here."""
+
+    service: str = "IB Gateway REST API"
+    status: str = "running"
+    connected: bool
+    timestamp: str
+    version: str = __version__
+    docs: str = "/docs"
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """`degraded` with a reason while there is no session with the gateway; the status code stays 200 as long as the process serves."""
+
+    status: Literal["healthy", "degraded"]
+    ib_connected: bool
+    timestamp: str
+    reason: str | None = None
+    session: SessionStatus
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The event loop turns."""
+
+    status: str = "live"
+    timestamp: str
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The service takes requests."""
+
+    status: Phase
+    timestamp: str
+
+
+class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The API session is up and answers."""
+
+    status: str = "connected"
+    session: SessionStatus
+    timestamp: str
+
+
+async def get_root(call: Call[Nothing, Nothing]) -> Root:
+    return Root(connected=call.system.connection.sessions.value.up, timestamp=now())
+
+
+async def get_health(call: Call[Nothing, Nothing]) -> Health:
+    return present_health(call)
+
+
+def present_health(call: Call[Nothing, Nothing]) -> Health:
+    session = call.system.connection.sessions.value
+    return Health(
+        status="healthy" if session.phase is SessionPhase.UP else "degraded",
+        ib_connected=session.up,
+        timestamp=now(),
+        reason=session.reason,
+        session=masked(session),
+    )
+
+
+async def get_live(_call: Call[Nothing, Nothing]) -> Live:
+    return Live(timestamp=now())
+
+
+async def get_ready(call: Call[Nothing, Nothing]) -> Ready | Problem:
+    phase = call.system.phase
+    if phase is not Phase.READY:
+        return make_problem("not_ready", f"The service is {phase.value}.")
+    return Ready(status=phase, timestamp=now())
+
+
+async def get_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
+    session = call.system.connection.sessions.value
+    if not session.up:
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    return GatewayHealth(session=masked(session), timestamp=now())
+
+
+def masked(session: SessionStatus) -> SessionStatus:
+    """Without account numbers: health is read by load balancers and shown on status pages."""
+    return msgspec.structs.replace(session, accounts=())
+
+
+class NotReady(GatewayDisconnected):
+    """The process is starting or stopping."""
+
+    code = "not_ready"
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/",
+        handler=get_root,
+        summary="What answers here",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Root,
+    ),
+    Operation(
+        method="GET",
+        path="/health",
+        handler=get_health,
+        at_once=present_health,
+        summary="Health of the service and of its session with the gateway",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Health,
+    ),
+    Operation(
+        method="GET",
+        path="/health/live",
+        handler=get_live,
+        summary="Liveness",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Live,
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        handler=get_ready,
+        summary="Readiness: 503 while starting or stopping",
+        tag="Health",
+        scope=Scope.OPEN,
+        query=Nothing,
+        body=Nothing,
+        returns=Ready,
+        problems=(NotReady,),
+    ),
+    Operation(
+        method="GET",
+        path="/health/gateway",
+        handler=get_gateway,
+        summary="503 unless the API session is up and answering",
+        tag="Health",
+        scope=Scope.READ,
+        query=Nothing,
+        body=Nothing,
+        returns=GatewayHealth,
+        problems=(GatewayDisconnected,),
+    ),
+)

@@ -1,0 +1,119 @@
+"""Logging the gateway in and out, and where its login is."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+
+from ibactors.errors import (
+    ActorDown,
+    BadCredentials,
+    ExistingSession,
+    GatewayNotManaged,
+    GatewayTimeout,
+    LauncherFailed,
+    LauncherMissing,
+    LoginCancelled,
+    LoginInProgress,
+    PasswordExpired,
+    TooManyAttempts,
+    TwoFactorExpired,
+)
+from ibactors.keys import Scope
+from ibactors.model.logins import LoginPhase, LoginRequest, LoginResult, LoginStatus
+from ibactors.web.contract.codec import encode
+from ibactors.web.rest.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
+
+STATUS_PATH = "/auth/status"
+
+
+class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long to wait."""
+
+    wait: Annotated[
+        float, msgspec.Meta(ge=0, le=300, description="Seconds to wait for the end, from 0 to 300; then the answer is 202.")
+    ] = 60.0
+
+
+async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
+    status = await call.system.gateway.login(call.body, wait=call.query.wait)
+    if status.phase is LoginPhase.API_READY:
+        message = f"Successfully connected to {status.account_type} account"
+        return LoginResult(message=message, account_type=status.account_type, connected=True)
+    if status.phase is LoginPhase.DISCONNECTED:
+        raise GatewayTimeout(f"The gateway did not answer within {call.query.wait:g} s: {status.detail}")
+    return _accepted(status)
+
+
+async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginStatus | Answer:
+    status = await call.system.gateway.logout(wait=call.query.wait)
+    return _accepted(status) if status.phase is LoginPhase.STOPPING else status
+
+
+async def get_login_status(call: Call[Nothing, Nothing]) -> LoginStatus:
+    return call.system.gateway.logins.value
+
+
+def _accepted(status: LoginStatus) -> Answer:
+    """It goes on; the status tells how."""
+    return Answer(body=encode(status), status=HTTPStatus.ACCEPTED, headers={"Location": STATUS_PATH})
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/auth/login",
+        handler=post_login,
+        summary="Log the gateway in with IB credentials",
+        description=(
+            "Waits for the API to be ready and answers 200, or 202 while the login still runs, such as while the second factor is being "
+            "waited for; a login goes on when its client leaves. The credentials are sent to IB once. Without username and password, those "
+            "of the settings are used, or, if the gateway is somebody else's, the port of the account type is connected to."
+        ),
+        tag="Login",
+        scope=Scope.LOGIN,
+        query=WaitQuery,
+        body=LoginRequest,
+        returns=LoginResult,
+        accepted=LoginStatus,
+        problems=(
+            BadCredentials,
+            PasswordExpired,
+            TwoFactorExpired,
+            ExistingSession,
+            GatewayNotManaged,
+            LoginCancelled,
+            LoginInProgress,
+            UnsupportedMediaType,
+            TooManyAttempts,
+            LauncherFailed,
+            ActorDown,
+            LauncherMissing,
+            GatewayTimeout,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=STATUS_PATH,
+        handler=get_login_status,
+        summary="Where the gateway's login is",
+        tag="Login",
+        scope=Scope.LOGIN,
+        query=Nothing,
+        body=Nothing,
+        returns=LoginStatus,
+    ),
+    Operation(
+        method="POST",
+        path="/auth/logout",
+        handler=post_logout,
+        summary="End the gateway's session with IB, or the login that is running",
+        tag="Login",
+        scope=Scope.LOGIN,
+        query=WaitQuery,
+        body=Nothing,
+        returns=LoginStatus,
+        accepted=LoginStatus,
+        problems=(GatewayNotManaged, ActorDown),
+    ),
+)

@@ -1,0 +1,229 @@
+"""What `/metrics` tells Prometheus. Values are read off the running service when it asks; nothing is counted here.
+
+Each metric is one row of a table: name, what it means, labels, and how to read it. Names and meanings are documented in
+docs/debugging.md; the dashboard and the alert rules under deploy/ are made of them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+import trio
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from ibactors import __version__
+from ibactors.inside.histogram import BOUNDS, Histogram
+from ibactors.kernel.ref import Ref
+from ibactors.kernel.status import State
+from ibactors.model.sessions import SessionPhase
+from ibactors.web.system import System
+
+Labels = tuple[str, ...]
+Rows = Iterable[tuple[Labels, float]]
+Histograms = Iterable[tuple[Labels, Histogram]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A gauge, or a counter where the name ends in `_total`."""
+
+    name: str
+    meaning: str
+    labels: Labels
+    read: Callable[[System], Rows]
+
+    def family(self, system: System) -> Metric:
+        kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
+        family = kind(self.name, self.meaning, labels=self.labels)
+        for labels, value in self.read(system):
+            family.add_metric(labels, value)
+        return family
+
+
+@dataclass(frozen=True, slots=True)
+class _Durations:
+    """A histogram, in seconds."""
+
+    name: str
+    meaning: str
+    labels: Labels
+    read: Callable[[System], Histograms]
+
+    def family(self, system: System) -> Metric:
+        family = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
+        for labels, histogram in self.read(system):
+            bounds = [*map(str, BOUNDS), "+Inf"]
+            family.add_metric(labels, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
+        return family
+
+
+def _one(value: float) -> Rows:
+    return [((), value)]
+
+
+def _epoch(system: System) -> Rows:
+    return _one(system.connection.sessions.value.epoch)
+
+
+def _phases(system: System) -> Rows:
+    return [((phase.value,), float(system.connection.sessions.value.phase is phase)) for phase in SessionPhase]
+
+
+def _actors(system: System) -> Rows:
+    numbers = Counter((ref.kind, ref.status.state) for ref in system.supervisor)
+    kinds = sorted({kind for kind, _ in numbers})
+    return [((kind, state.value), numbers[kind, state]) for kind in kinds for state in State]
+
+
+def _by_kind(system: System, value: Callable[[Ref[object]], int], combine: Callable[[Iterable[int]], int]) -> Rows:
+    values: dict[str, list[int]] = {}
+    for ref in system.supervisor:
+        values.setdefault(ref.kind, []).append(value(ref))
+    return [((kind,), combine(several)) for kind, several in sorted(values.items())]
+
+
+def _waiting(ref: Ref[object]) -> int:
+    return ref.waiting
+
+
+def _waiting_peak(ref: Ref[object]) -> int:
+    return ref.peak
+
+
+_METRICS: tuple[_Value | _Durations, ...] = (
+    _Value("ibactors_info", "The running version.", ("version",), lambda _system: [((__version__,), 1)]),
+    _Value("ibactors_start_time_seconds", "When the service started, Unix time.", (), lambda system: _one(system.started)),
+    _Value("ibactors_session_up", "1 while there is a usable API session.", (), lambda system: _one(system.connection.sessions.value.up)),
+    _Value("ibactors_session_phase", "1 for the phase that the API session is in.", ("phase",), _phases),
+    _Value(
+        "ibactors_session_epoch",
+        "Number of the API session; rises with each new one.",
+        (),
+        _epoch,
+    ),
+    _Value("ibactors_lines_used", "Open market-data lines.", (), lambda system: _one(system.connection.lines)),
+    _Value(
+        "ibactors_lines_free",
+        "Market-data lines that may still be opened.",
+        (),
+        lambda system: _one(max(system.settings.max_lines - system.connection.lines, 0)),
+    ),
+    _Value(
+        "ibactors_gateway_messages_total",
+        "Messages exchanged with the gateway.",
+        ("direction",),
+        lambda system: [(("in",), system.connection.tally.received), (("out",), system.connection.tally.sent)],
+    ),
+    _Value(
+        "ibactors_gateway_unsent",
+        "Messages that wait for their turn at the gateway's message rate.",
+        (),
+        lambda system: _one(system.connection.unsent),
+    ),
+    _Value(
+        "ibactors_ib_errors_total",
+        "IB's errors and notices by code (TWS message 4).",
+        ("code",),
+        lambda system: [((str(code),), number) for code, number in sorted(system.connection.tally.errors.items())],
+    ),
+    _Value(
+        "ibactors_logins_total",
+        "Logins of the gateway by outcome: api_ready, or the phase of a failure.",
+        ("outcome",),
+        lambda system: [((outcome,), number) for outcome, number in sorted(system.meters.logins.items())],
+    ),
+    _Value("ibactors_streams_open", "WebSocket streams open now.", (), lambda system: _one(system.streams_open)),
+    _Value("ibactors_streams_total", "WebSocket streams opened.", (), lambda system: _one(system.streams)),
+    _Value(
+        "ibactors_stream_messages_total",
+        "Messages exchanged with WebSocket clients.",
+        ("direction",),
+        lambda system: [(("in",), system.meters.stream_received), (("out",), system.meters.stream_sent)],
+    ),
+    _Value(
+        "ibactors_slow_reader_skips_total",
+        "Updates that slow WebSocket clients did not get, because a newer one took their place.",
+        (),
+        lambda system: _one(system.meters.skips),
+    ),
+    _Value(
+        "ibactors_quotes_served_total",
+        "Quotes served, by way (rest, stream) and freshness (live, frozen, delayed, delayed_frozen, stale).",
+        ("way", "freshness"),
+        lambda system: sorted(system.meters.served.items()),
+    ),
+    _Durations(
+        "ibactors_tick_to_client_seconds",
+        "From a tick's arrival to its being written to a WebSocket client.",
+        (),
+        lambda system: [((), system.meters.tick_to_client)],
+    ),
+    _Durations(
+        "ibactors_quote_age_seconds",
+        "Age of the newest value of a quote when REST served it.",
+        (),
+        lambda system: [((), system.meters.quote_age)],
+    ),
+    _Durations(
+        "ibactors_request_seconds",
+        "Time to answer an HTTP request.",
+        ("method", "route", "status"),
+        lambda system: [((method, route, str(status)), taken) for (method, route, status), taken in sorted(system.meters.requests.items())],
+    ),
+    _Value("ibactors_actors", "Actors by kind and state.", ("kind", "state"), _actors),
+    _Value(
+        "ibactors_actor_restarts_total",
+        "Restarts of actors after a crash.",
+        ("kind",),
+        lambda system: [((kind,), number) for kind, number in sorted(system.supervisor.restarts.items())],
+    ),
+    _Value("ibactors_mailbox_depth", "Waiting messages, all actors of a kind.", ("kind",), lambda system: _by_kind(system, _waiting, sum)),
+    _Value(
+        "ibactors_mailbox_peak",
+        "The most messages that ever waited for one actor of a kind.",
+        ("kind",),
+        lambda system: _by_kind(system, _waiting_peak, max),
+    ),
+    _Value("ibactors_tasks", "Trio tasks alive.", (), lambda _system: _one(trio.lowlevel.current_statistics().tasks_living)),
+    _Durations(
+        "ibactors_loop_lag_seconds",
+        "How late timers fire on the event loop; the clock's grain is 1 ms.",
+        (),
+        lambda system: [((), system.watch.lag)] if system.watch else [],
+    ),
+    _Value(
+        "ibactors_loop_slow_steps_total",
+        "Steps of a task that held up the event loop for longer than the limit.",
+        (),
+        lambda system: _one(system.watch.slow_steps) if system.watch else [],
+    ),
+)
+
+
+class _SystemCollector(Collector):
+    """Reads the service when it is asked."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in _METRICS:
+            yield metric.family(self._system)
+
+
+def exposition(system: System, accept: str) -> tuple[bytes, str]:
+    """All metrics of a service and of its process, in the format that the Accept header asks for, and its content type."""
+    registry = CollectorRegistry()
+    registry.register(_SystemCollector(system))
+    ProcessCollector(registry=registry)
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+def metrics_table() -> list[tuple[str, Labels, str]]:
+    """For the docs: name, labels, meaning."""
+    return [(metric.name, metric.labels, metric.meaning) for metric in _METRICS]

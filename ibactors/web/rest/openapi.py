@@ -1,0 +1,153 @@
+"""The OpenAPI document, made from the table of operations and the types they name."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ibactors import __version__
+from ibactors.keys import Scope
+from ibactors.web.contract.problems import KINDS, MEDIA_TYPE, Problem
+from ibactors.web.rest.operation import EVENT_STREAM, Nothing, Operation
+
+_REF = "#/components/schemas/{name}"
+_ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")
+_KEYED = ("api_key_required", "api_key_invalid", "api_key_in_url", "scope_missing")
+_WITH_BODY = ("invalid_request", "request_too_large", "request_timeout")
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer ibk_…`."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header of its own."},
+}
+_DESCRIPTION = (
+    "Interactive Brokers behind REST and WebSocket. Prices are never shown as newer than they are: after a break requests answer 503 "
+    "until data of the new session is in. Live quotes come from the WebSocket `/ws/stream`. Errors are RFC 9457 problem documents with a "
+    "stable `code`."
+)
+
+
+def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) -> dict[str, Any]:
+    """The whole document as JSON-ready objects; *secured* tells whether the service asks for keys."""
+    table = list(operations)
+    types = [kind for operation in table for kind in _types(operation) if kind not in {None, Nothing}]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    _show_decimals_as_numbers(components)
+    for kind in {operation.body for operation in table}:
+        components.get(kind.__name__, {}).update(getattr(kind, "json_schema", {}))
+    by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in table:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
+    for operation in table:  # these are told by their parameters
+        components.pop(operation.query.__name__, None)
+        components.pop(operation.named.__name__, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in table)],
+        "paths": paths,
+        "components": {"schemas": components} | ({"securitySchemes": _SECURITY_SCHEMES} if secured else {}),
+    }
+
+
+def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
+    return (operation.returns, operation.accepted, operation.body, operation.query, operation.named)
+
+
+def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any], *, secured: bool) -> dict[str, Any]:
+    keyed = secured and operation.scope is not Scope.OPEN
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_parameters("path", operation.named, components), *_parameters("query", operation.query, components)],
+        "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation, keyed=keyed)},
+    }
+    if secured:
+        described["security"] = [{scheme: [operation.scope.value]} for scheme in _SECURITY_SCHEMES] if keyed else []
+    if operation.description:
+        described["description"] = operation.description
+    if operation.body is not Nothing:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": by_type[id(operation.body)]}}}
+    return described
+
+
+def _show_decimals_as_numbers(node: Any) -> None:
+    """Msgspec describes a Decimal as the text that it would write by default; here they are numbers (`operations.encode`)."""
+    match node:
+        case {"type": "string", "format": "decimal"}:
+            del node["format"]
+            node["type"] = "number"
+        case dict():
+            for child in node.values():
+                _show_decimals_as_numbers(child)
+        case list():
+            for child in node:
+                _show_decimals_as_numbers(child)
+
+
+def _parameters(place: str, kind: type, components: dict[str, Any]) -> list[dict[str, Any]]:
+    if kind is Nothing:
+        return []
+    schema = components[kind.__name__]
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": place,
+            "required": name in required,
+            "description": field.get("description", ""),
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
+    schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
+    if operation.media_type == EVENT_STREAM:
+        schema = _event(schema)
+    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in operation.also}}
+
+
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """One server-sent event that carries JSON."""
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "id": {"type": "string", "description": "For `Last-Event-ID`."},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema},
+        },
+    }
+
+
+def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
+    if operation.accepted is None:
+        return {}
+    return {
+        "202": {
+            "description": "It goes on.",
+            "headers": {"Location": {"description": "Where to see how it goes on.", "schema": {"type": "string"}}},
+            "content": {"application/json": {"schema": by_type[id(operation.accepted)]}},
+        }
+    }
+
+
+def _problems(operation: Operation[Any, Any], *, keyed: bool) -> dict[str, Any]:
+    codes = [*(error.code for error in operation.problems), *_ALWAYS, *(_KEYED if keyed else ())]
+    if operation.query is not Nothing:
+        codes.append("invalid_request")
+    if operation.body is not Nothing:
+        codes.extend(_WITH_BODY)
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(KINDS[code].status, []).append(code)
+        if code == "actor_down":
+            by_status.setdefault(502, []).append(code)
+    return {
+        str(status): {
+            "description": "; ".join(f"{KINDS[code].title} (`{code}`)" for code in codes),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
+        }
+        for status, codes in sorted(by_status.items())
+    }

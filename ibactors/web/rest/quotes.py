@@ -1,0 +1,189 @@
+"""Quotes over REST, from the symbol actors' memory."""
+
+from typing import Annotated, Any
+
+import msgspec
+import trio
+
+from ibactors.actors.symbol import Update
+from ibactors.errors import (
+    ActorDown,
+    CompetingSession,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    IbactorsError,
+    InvalidRequest,
+    MailboxFull,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+    NoMarketData,
+)
+from ibactors.keys import Scope
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import Quote
+from ibactors.model.times import whole
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import Problem, problem_of
+from ibactors.web.contract.queries import _SPACED, MAX_SYMBOLS, InstrumentQuery, SymbolInPath, instrument_of
+from ibactors.web.rest.operation import Answer, Call, Nothing, Operation
+from ibactors.web.system import System
+
+_PROBLEMS = (
+    ContractNotFound,
+    ContractAmbiguous,
+    CompetingSession,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+    NoMarketData,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    ActorDown,
+    MailboxFull,
+    InvalidRequest,
+)
+
+
+class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several symbols at once."""
+
+    # Not `whole`: this is only shown, `$` is the end in JSON Schema, and generators of examples choke on it with a lookahead.
+    symbols: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=4000,
+            description="Symbols, separated by commas; 100 at most.",
+            examples=["AAPL,MSFT"],
+            extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
+        ),
+    ]
+
+
+class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One quote, now or when there is another."""
+
+    wait: Annotated[float, msgspec.Meta(ge=0, le=60, description="Seconds to wait at most for another quote than `after`; 0 to 60.")] = 0.0
+    after: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"),
+                description="The `timestamp` of the last quote that you have, as it came.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Quotes(msgspec.Struct, frozen=True):
+    """One entry a symbol: a quote, or the problem that stands in its place."""
+
+    quotes: dict[str, dict[str, Any]]
+
+
+async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
+    instrument = instrument_of(call.path["symbol"], call.query)
+    encoded = await call.system.market.quote(instrument)
+    if call.query.wait and encoded.value.timestamp == call.query.after:
+        encoded = await _next_quote(call.system, instrument, call.query)
+    call.system.meters.quoted(encoded)
+    return Answer(body=encoded.json)
+
+
+def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
+    encoded = call.system.market.newest(instrument_of(call.path["symbol"], call.query))
+    if encoded is None or (call.query.wait and encoded.value.timestamp == call.query.after):
+        return None
+    call.system.meters.quoted(encoded)
+    return Answer(body=encoded.json)
+
+
+async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery) -> Encoded[Quote]:
+    """What there is when something changed, when the time is up or when the service stops."""
+    changed = trio.Event()
+
+    def look(update: Update | None) -> None:
+        if not (isinstance(update, Encoded) and isinstance(update.value, Quote) and update.value.timestamp == query.after):
+            changed.set()
+
+    ref = await system.market.open(instrument, stream=False)
+    with ref.updates.listening(look) as newest:
+        look(newest)
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + query.wait
+            nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
+            await changed.wait()
+            nursery.cancel_scope.cancel(reason="there is something new")
+    return await system.market.quote(instrument)
+
+
+async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel(reason="the service stops")
+
+
+def instruments_of(query: QuotesQuery) -> list[Instrument]:
+    """The instruments of a list of symbols; raises InvalidRequest."""
+    symbols = query.symbols.split(",")
+    if len(symbols) > MAX_SYMBOLS:
+        raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
+    return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
+
+
+async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
+    instruments = {instrument.symbol: instrument for instrument in instruments_of(call.query)}
+    entries: dict[str, msgspec.Raw | Problem] = {}
+    async with trio.open_nursery() as nursery:
+        for symbol, instrument in instruments.items():
+            nursery.start_soon(_quote_or_problem, call.system, symbol, instrument, entries)
+    return Answer(body=encode({"quotes": {symbol: entries[symbol] for symbol in instruments}}))
+
+
+async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
+    try:
+        encoded = await system.market.quote(instrument)
+        system.meters.quoted(encoded)
+        entries[symbol] = msgspec.Raw(encoded.json)
+    except IbactorsError as exc:
+        entries[symbol] = problem_of(exc)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/market/quote/{symbol}",
+        handler=get_quote,
+        at_once=newest_quote,
+        summary="The newest quote of one instrument",
+        tag="Market data",
+        scope=Scope.READ,
+        named=SymbolInPath,
+        query=QuoteQuery,
+        body=Nothing,
+        returns=Quote,
+        problems=_PROBLEMS,
+        description=(
+            "The first request for an instrument opens a market-data line and waits for the first set of values; later ones are answered "
+            "from memory. `timestamp` is when the newest value arrived from the gateway. With `after` and `wait` the answer comes when "
+            "there is another quote than the one of that timestamp, or when the time is up: live quotes for clients that can have neither "
+            "a WebSocket nor server-sent events."
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/market/quotes",
+        handler=get_quotes,
+        summary="The newest quotes of several instruments",
+        tag="Market data",
+        scope=Scope.READ,
+        query=QuotesQuery,
+        body=Nothing,
+        returns=Quotes,
+        problems=(InvalidRequest,),
+    ),
+)

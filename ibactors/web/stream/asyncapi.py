@@ -1,0 +1,84 @@
+"""The AsyncAPI document of /ws/stream, made from the types of its messages."""
+
+from typing import Any
+
+import msgspec
+
+from ibactors import __version__
+from ibactors.model.accounts import AccountStale, AccountState
+from ibactors.model.quotes import Quote, Stale
+from ibactors.web.contract.changes import StatusChange
+from ibactors.web.contract.messages import Authenticated, Command, Listing, Pong, StreamError, Subscribed, Unsubscribed
+from ibactors.web.contract.routes import STREAM
+
+_REF = "#/components/schemas/{name}"
+_DESCRIPTION = (
+    "Live quotes and account data. A message to the service is one JSON object; messages from it are objects too, or arrays of them with "
+    "`?batch=1`. A slow reader gets the newest value of each symbol and skips the rest. After `stale`, what was shown before must not be "
+    "taken for current; the next message of the symbol or account ends it. An error never closes the socket. Closing codes: 1001 the "
+    "service stops, 1003 not text, 1007 not UTF-8, 1008 not authorised, 1009 message too large, 1011 no answer to pings, 1013 too many "
+    "connections."
+)
+_SENT: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),
+    "stale": (Stale, "A symbol's data stopped."),
+    "account": (AccountState, "Summary and positions of an account: at once after subscribing, and with each change."),
+    "account_stale": (AccountStale, "An account's data stopped."),
+    "status": (StatusChange, "The session with the gateway changed."),
+    "subscribed": (Subscribed, "A subscription was accepted."),
+    "unsubscribed": (Unsubscribed, "A subscription ended."),
+    "list": (Listing, "The present subscriptions."),
+    "pong": (Pong, "The answer to a ping."),
+    "authenticated": (Authenticated, "The API key was accepted."),
+    "error": (StreamError, "Something did not work; the socket stays open."),
+}
+"""Messages from the service by name, with what they tell."""
+_EXAMPLES: tuple[dict[str, Any], ...] = (
+    {"action": "subscribe", "symbol": "AAPL"},
+    {"action": "subscribe", "symbols": ["AAPL", "MSFT"], "interval_ms": 1000, "id": 1},
+    {"action": "subscribe", "channel": "account"},
+    {"action": "unsubscribe", "symbol": "AAPL"},
+    {"action": "list"},
+    {"action": "ping", "id": "a"},
+)
+
+
+def build_asyncapi() -> dict[str, Any]:
+    """The whole document as JSON-ready objects."""
+    _, schemas = msgspec.json.schema_components([Command, *(kind for kind, _ in _SENT.values())], ref_template=_REF)
+    messages: dict[str, Any] = {
+        "command": {
+            "title": "What a client sends",
+            "payload": {"$ref": _REF.format(name="Command")},
+            "examples": [{"payload": example} for example in _EXAMPLES],
+        }
+    }
+    for name, (kind, summary) in _SENT.items():
+        messages[name] = {"title": name, "summary": summary, "payload": {"$ref": _REF.format(name=kind.__name__)}}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT"}},
+        "defaultContentType": "application/json",
+        "channels": {
+            "stream": {
+                "address": STREAM,
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+                "bindings": {"ws": {"query": {"type": "object", "properties": {"batch": {"type": "string", "enum": ["0", "1"]}}}}},
+            }
+        },
+        "operations": {
+            "command": _operation("receive", "A client asks for something.", ["command"]),
+            "news": _operation("send", "The service tells what is new.", list(_SENT)),
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _operation(action: str, summary: str, messages: list[str]) -> dict[str, Any]:
+    channel = "#/channels/stream"
+    return {
+        "action": action,
+        "channel": {"$ref": channel},
+        "summary": summary,
+        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in messages],
+    }

@@ -1,0 +1,242 @@
+"""The sending side of one client of /ws/stream: one place a symbol, and what is new there written as soon as the socket takes it.
+
+A reader that is slow gets the newest quote and skips the rest, never delays anybody and never grows memory: a newer value takes the place
+of an unsent one. All that is new for a client leaves in one write, as frames that were made once for all clients. The `Fanout` has all
+clients write in turn, as long as sockets take what they are given; a client whose socket is full, or that wants its quotes at intervals, is
+served by a task of its own until there is nothing left to wait for.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import NoReturn, Protocol
+
+import trio
+
+from ibactors.actors.symbol import Failed
+from ibactors.model.accounts import AccountStale
+from ibactors.model.encoded import Encoded, text_frame
+from ibactors.model.quotes import Stale
+from ibactors.web.contract.messages import Message
+from ibactors.web.fanout import Fanout, News, Subject
+from ibactors.web.meters import Meters
+from ibactors.web.newest import Newest
+
+CHUNK = 32 * 1024
+"""Octets, about, that are written at once; a batch is no longer than that, so that little of it is old when a slow reader gets it."""
+PING = b"\x89\x00"
+PING_INTERVAL = 20.0
+"""Seconds between two pings; below the idle timeouts of proxies, 30 to 60 s."""
+DEAD_AFTER = 100.0
+"""Seconds without a word from a client, so without an answer to five pings, after which it is taken for gone."""
+
+
+class Wire(Protocol):
+    """What is used of the `Connection` below ASGI."""
+
+    heard_at: float
+    """When the client last sent anything, in `trio.current_time()` seconds."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something is being written, or waits to be: nothing more can be taken now."""
+
+    def take_frames(self, frames: Sequence[bytes]) -> int:
+        """Take whole WebSocket frames without waiting, while not `blocked`; how many were taken, in part or whole."""
+
+    async def unblocked(self) -> None:
+        """Wait until all that was taken is written."""
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole WebSocket frames."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Subscription:
+    """One symbol, or one account, of one client."""
+
+    interval: float
+    """Seconds between two values, at least."""
+    next_due: float = 0.0
+    """Before this `trio.current_time()` no further value is sent."""
+    listening: ExitStack = field(default_factory=ExitStack)
+    active: bool = True
+    """False once the client has unsubscribed."""
+    on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
+    """Called when it is over; says what to tell the client."""
+
+
+_Message = Encoded[object]
+_Item = _Message | Failed | None
+
+
+class Sender:
+    """What is on its way to one client."""
+
+    def __init__(self, meters: Meters, wire: Wire, fanout: Fanout, *, batch: bool) -> None:
+        self.wanted: dict[Subject, Hashable] = {}
+        """What the fan-out has news of for this client, with its `Subscription`."""
+        self._meters = meters
+        self._wire = wire
+        self._fanout = fanout
+        self._batch = batch
+        self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped, on_filled=self._filled)
+        self._held: dict[Subscription, _Message] = {}
+        self._answers = 0
+        self._unsent_answers = 0
+        self._answered = trio.Event()
+        self._awaited = False
+        """Whether somebody, fan-out or own task, is going to look at the outbox anyway."""
+        self._called = trio.Event()
+        """Set to have the own task look."""
+        self._looks_at = math.inf
+        """When the own task looks without being called."""
+        self._error: Exception | None = None
+        self.put = self._outbox.put
+        """Take a value of a key, usually a `Subscription`, in place of an unsent older one."""
+
+    def answer(self, message: Message) -> None:
+        """Take a message that no other replaces."""
+        self.put(self._answer_key(), Encoded(message))
+
+    async def answered(self) -> None:
+        """Wait until no answer is unsent; for a reader that must not run ahead."""
+        if self._unsent_answers:
+            self._answered = trio.Event()
+            await self._answered.wait()
+
+    def forget(self, subscription: Subscription) -> None:
+        """Send nothing more of it."""
+        subscription.active = False
+        self._outbox.discard(subscription)
+        self._held.pop(subscription, None)
+
+    async def ping(self) -> bool:
+        """Ping the client, to be called every PING_INTERVAL; tells whether it has answered those before."""
+        with trio.move_on_after(PING_INTERVAL / 2):
+            await self._wire.send_frames(PING)
+        return trio.current_time() < self._wire.heard_at + DEAD_AFTER
+
+    async def run(self) -> NoReturn:
+        """Send what `flush` cannot: what a full socket does not take, and what is due later. Raises what `fail` was given."""
+        while True:
+            self._looks_at = min([subscription.next_due for subscription in self._held], default=math.inf)
+            with trio.move_on_at(self._looks_at):
+                await self._called.wait()
+            self._called = trio.Event()
+            if self._error is not None:
+                raise self._error
+            self._awaited = True
+            self._release_due()
+            while not self._write():
+                await self._wire.unblocked()
+            self._awaited = False
+
+    def flush(self, news: News) -> None:
+        """Write what is new, as far as that takes no waiting; for the fan-out."""
+        self._awaited = True
+        fresh = self._wanted_of(news)
+        if self._outbox or self._wire.blocked:
+            for key, message in fresh.items():
+                self.put(key, message)
+        elif fresh:
+            self._take(list(fresh), list(fresh.values()))
+        if self._write():
+            self._awaited = False
+        else:
+            self._called.set()
+
+    def fail(self, error: Exception) -> None:
+        """End the client's stream: its `flush` has failed."""
+        self._error = error
+        self._called.set()
+
+    def _filled(self) -> None:
+        if not self._awaited:
+            self._awaited = True
+            self._fanout.call(self)
+
+    def _wanted_of(self, news: News) -> dict[Hashable, _Message]:
+        """Looks through the shorter of the two."""
+        wanted = self.wanted
+        if len(wanted) < len(news):
+            return {key: news[subject] for subject, key in wanted.items() if subject in news}
+        return {wanted[subject]: message for subject, message in news.items() if subject in wanted}
+
+    def _write(self) -> bool:
+        """Write what the socket takes; tells whether there is nothing left to write."""
+        while self._outbox and not self._wire.blocked:
+            due = self._due(self._outbox.drain())
+            self._take([key for key, _ in due], [message for _, message in due], noting=True)
+        return not self._wire.blocked
+
+    def _due(self, items: Mapping[Hashable, _Item]) -> list[tuple[Hashable, _Message]]:
+        """What of it is to be sent now; some is held back until later, some has become void."""
+        due: list[tuple[Hashable, _Message]] = []
+        for key, item in items.items():
+            if isinstance(item, Encoded):
+                if not isinstance(key, Subscription) or (key.active and (not key.interval or self._is_due(key, item))):
+                    due.append((key, item))
+            elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
+                due += [(self._answer_key(), Encoded(message)) for message in key.on_failed(item)]
+        return due
+
+    def _is_due(self, subscription: Subscription, message: _Message) -> bool:
+        """Whether a message that is wanted at intervals may go out; if not, it is held until it may."""
+        self._held.pop(subscription, None)
+        if trio.current_time() >= subscription.next_due or isinstance(message.value, Stale | AccountStale):
+            return True
+        self._held[subscription] = message
+        if subscription.next_due < self._looks_at:
+            self._called.set()
+        return False
+
+    def _take(self, keys: list[Hashable], messages: list[_Message], *, noting: bool = False) -> None:
+        """Write as many as the socket takes, a chunk at a time; the others wait on, where newer ones replace them.
+
+        *noting*: there may be answers among them, or quotes that are wanted at intervals.
+        """
+        frames = [message.frame for message in messages]
+        ends = list(accumulate(map(len, frames)))
+        done = 0
+        while done < len(messages) and not self._wire.blocked:
+            until = bisect_left(ends, (ends[done - 1] if done else 0) + CHUNK, done) + 1
+            if self._batch:
+                array = b"[%b]" % b",".join([message.json for message in messages[done:until]])
+                self._wire.take_frames([text_frame(array)])
+                taken = len(messages[done:until])
+            else:
+                taken = self._wire.take_frames(frames[done:until])
+            sent = messages[done : done + taken]
+            delayed = noting and self._note(keys[done : done + taken], sent)
+            self._meters.streamed(sent, delayed=delayed)
+            done += taken
+        if done < len(messages):
+            self._outbox.put_back(dict(zip(keys[done:], messages[done:], strict=True)))
+
+    def _release_due(self) -> None:
+        present = trio.current_time()
+        due = [subscription for subscription in self._held if subscription.next_due <= present]
+        self._outbox.put_back({subscription: self._held.pop(subscription) for subscription in due})
+
+    def _note(self, keys: Sequence[Hashable], messages: Sequence[_Message]) -> bool:
+        """They are sent; tells whether some were held back because they are wanted at intervals."""
+        present = trio.current_time()
+        delayed = False
+        for key, message in zip(keys, messages, strict=True):
+            if isinstance(key, Subscription):
+                delayed |= key.interval > 0
+                key.next_due = present + key.interval if not isinstance(message.value, Stale | AccountStale) else key.next_due
+            elif isinstance(key, int):
+                self._unsent_answers -= 1
+        if not self._unsent_answers:
+            self._answered.set()
+        return delayed
+
+    def _answer_key(self) -> int:
+        self._answers += 1
+        self._unsent_answers += 1
+        return self._answers

@@ -1,0 +1,61 @@
+"""The running service as one object: what the web layer needs to reach the actors and to know the state of the process."""
+
+import enum
+import time
+from dataclasses import dataclass, field
+
+import trio
+
+from ibactors.actors.account import AccountRef
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.gateway import GatewayRef
+from ibactors.actors.market import MarketRef
+from ibactors.config import Settings
+from ibactors.inside.watch import Watch
+from ibactors.kernel.supervisor import Supervisor
+from ibactors.web.contract.changes import Status
+from ibactors.web.edge.tls import Certificate
+from ibactors.web.fanout import Fanout
+from ibactors.web.gate.access import Access
+from ibactors.web.gate.audit import Audit
+from ibactors.web.meters import Meters
+
+
+class Phase(enum.StrEnum):
+    """Where the process is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True, kw_only=True)
+class System:
+    """Addresses of the actors, and the process's own state."""
+
+    settings: Settings
+    supervisor: Supervisor
+    connection: ConnectionRef
+    account: AccountRef
+    market: MarketRef
+    gateway: GatewayRef
+    access: Access
+    certificate: Certificate | None = None
+    """None without TLS."""
+    audit: Audit = field(default_factory=Audit)
+    stop: trio.Event
+    """Set to end the service."""
+    phase: Phase = Phase.STARTING
+    streams: int = 0
+    """WebSocket streams opened so far; numbers their tasks."""
+    streams_open: int = 0
+    """WebSocket streams open now."""
+    fanout: Fanout
+    """From symbols to the clients of the stream."""
+    status: Status
+    """What clients of the stream are told of session and login."""
+    meters: Meters
+    watch: Watch | None = None
+    """Watches the event loop; None when the settings turn it off."""
+    started: float = field(default_factory=time.time)
+    """Unix time."""
