@@ -3,6 +3,7 @@
 import argparse
 import faulthandler
 import gc
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -122,6 +123,7 @@ def _run(body: Callable[[trio.Event], Awaitable[None]], updates: Topic[Settings]
             await body(stop)
             nursery.cancel_scope.cancel(reason="the command is done")
 
+    _raise_file_limit()
     # What is loaded stays: looking through all of it takes each full collection some 25 ms, in which nobody gets a price.
     gc.freeze()
     # For an event loop that is blocked, where SIGUSR1 has to wait: the stacks of all threads, without locals, to stderr.
@@ -135,6 +137,13 @@ def _run(body: Callable[[trio.Event], Awaitable[None]], updates: Topic[Settings]
         log.critical("service_failed", exc_info=group)
         return 1
     return 0
+
+
+def _raise_file_limit() -> None:
+    """Allow the process as many open files as the system lets it have: each client takes one, and the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _leaf(group: BaseExceptionGroup[StartupError]) -> StartupError:

@@ -12,10 +12,11 @@ RESERVED = 100
 
 
 class Seats:
-    """Places for connections; this machine's own programs are not counted by address."""
+    """Places for connections, never more than the process may have files open; loopback clients are not counted by address."""
 
     def __init__(self, *, most: int, most_per_address: int) -> None:
-        self._most = min(most, _file_limit() - RESERVED)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = most if files == resource.RLIM_INFINITY else min(most, files - RESERVED)
         self._most_per_address = most_per_address
         self._by_address: Counter[str] = Counter()
         self._taken = 0
@@ -36,11 +37,3 @@ class Seats:
             self._by_address[counted] -= 1
             if not self._by_address[counted]:
                 del self._by_address[counted]
-
-
-def _file_limit() -> int:
-    """How many files the process may have open; raised to what the system allows it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
