@@ -85,9 +85,16 @@ class Target:
     """Why there is nothing to connect to; None when there is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retarget:
+    """Connect somewhere else from now on, or nowhere."""
+
+    target: Target
+
+
 _WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
-ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts | Synced
+ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts | Synced | Retarget
 
 
 class ConnectionRef(Ref[ConnectionMessage]):
@@ -101,8 +108,8 @@ class ConnectionRef(Ref[ConnectionMessage]):
         """The state of the session; its value may be read at any time without asking."""
         self.tally = GatewayTally()
         """Traffic with the gateway since the service started."""
-        self.target: Topic[Target] = Topic(Target())
-        """Each value published here ends the session and begins another one; it is on the ref so that a crash does not lose it."""
+        self.target = Target()
+        """Where to connect: what `retarget` said last. On the ref, so that no crash loses it; may be said before the actor runs."""
         self.session: Session | None = None
         """The live session; set and used by the actor, read by others only through the properties below."""
 
@@ -129,6 +136,11 @@ class ConnectionRef(Ref[ConnectionMessage]):
     def close_line(self, owner: str) -> None:
         """Close the owner's line, if it has one; without effect while the actor is down, as its session ended with it."""
         self.tell_newest(("close", owner), CloseLine(owner=owner))
+
+    def retarget(self, target: Target) -> None:
+        """End the session and begin another one at *target*; at once if the actor is idle, else as soon as it gets to it."""
+        self.target = target
+        self.tell_newest("retarget", Retarget(target=target))
 
     def synced(self, epoch: int) -> None:
         """Say that the account data of the session is complete."""
@@ -203,8 +215,17 @@ class ConnectionActor(Actor[ConnectionMessage]):
                     self.nursery.start_soon(_find_contracts, session, msg, name=f"actor:connection/find {msg.instrument.name}")
             case OpenLine():
                 self._open_line(msg)
+            case Retarget():
+                self._retarget(msg.target)
             case _:
                 assert_never(msg)
+
+    def handle_at_once(self, msg: ConnectionMessage) -> bool:
+        """Nothing of the session before is shown any more when whoever says where to connect goes on."""
+        if isinstance(msg, Retarget):
+            self._retarget(msg.target)
+            return True
+        return False
 
     def _session_or_refuse(self, reply: Reply[T]) -> Session | None:
         session = self._live()
@@ -230,17 +251,15 @@ class ConnectionActor(Actor[ConnectionMessage]):
             session.close_line(line_id)
 
     async def _keep_session(self) -> NoReturn:
-        with self._me.target.listening(self._retarget):
-            while True:
-                target = self._me.target.value
-                self._announce(target)
-                with trio.CancelScope() as self._aim:
-                    if target.closed is not None:
-                        await trio.sleep_forever()
-                    await self._connect_forever(target)
+        while True:
+            target = self._me.target
+            self._announce(target)
+            with trio.CancelScope() as self._aim:
+                if target.closed is not None:
+                    await trio.sleep_forever()
+                await self._connect_forever(target)
 
     def _retarget(self, target: Target) -> None:
-        """At once, so that nothing of the session before is shown any more."""
         self._aim.cancel(reason="there is another gateway to connect to, or none")
         self._announce(target)
 

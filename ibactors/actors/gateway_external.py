@@ -56,7 +56,7 @@ class ExternalGatewayActor(Actor[GatewayMessage]):
             old = self._me.logins.value
             if old.phase is not LoginPhase.API_READY or old.account_type != request.account_type:
                 self._show(LoginPhase.DISCONNECTED, request.account_type, "Connecting to the gateway.", old.attempt + 1)
-                self._connection.target.publish(Target(port=settings.port_of(request.account_type)))
+                self._connection.retarget(Target(port=settings.port_of(request.account_type)))
             msg.reply.send(self._me.logins.value.attempt)
 
     def _session_changed(self, session: SessionStatus) -> None:

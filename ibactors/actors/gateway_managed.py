@@ -186,8 +186,8 @@ class GatewayActor(Actor[GatewayMessage]):
         )
         account_type = self._me.logins.value.account_type
         target = Target(port=self._settings.port_of(account_type)) if phase.logged_in else Target(closed=detail)
-        if target != self._connection.target.value:
-            self._connection.target.publish(target)
+        if target != self._connection.target:
+            self._connection.retarget(target)
 
 
 def _same(one: Credentials, other: Credentials) -> bool:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, RunSession, connection_builder
+from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, FindContracts, RunSession, Target, connection_builder
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.session import Session, SessionSettings
 from ibactors.errors import GatewayDisconnected
@@ -191,3 +191,57 @@ async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None
     async with connection(breaks_when_cancelled) as (_, told):
         await wait_all_tasks_blocked()
     assert [status.phase for status in told] == [SessionPhase.CONNECTING, SessionPhase.STOPPED]
+
+
+async def test_another_target_ends_the_session_before_the_teller_goes_on(autojump_clock: MockClock) -> None:
+    gateway = Gateway(up=lambda _: HOUR)
+    async with connection(gateway) as (ref, told):
+        await wait_all_tasks_blocked()
+        assert ref.sessions.value.up
+        ref.retarget(Target(closed="logged out"))
+        assert ref.session is None
+        assert ref.sessions.value.phase is SessionPhase.LOGGED_OUT
+        ref.retarget(Target(port=4711))
+        assert ref.sessions.value.phase is SessionPhase.CONNECTING
+        await wait_all_tasks_blocked()
+        assert ref.sessions.value.epoch == 2
+        assert gateway.attempts[-1].port == 4711
+        assert [status.phase for status in told][-3:] == [SessionPhase.LOGGED_OUT, SessionPhase.CONNECTING, SessionPhase.SYNCING]
+
+
+async def test_target_told_while_the_actor_is_busy_is_taken_next(autojump_clock: MockClock) -> None:
+    gateway = Gateway(up=lambda _: HOUR)
+    async with connection(gateway) as (ref, _):
+        await wait_all_tasks_blocked()
+        ref.tell(FindContracts(instrument=APPLE))
+        ref.retarget(Target(port=1))
+        ref.retarget(Target(closed="logged out"))
+        assert ref.sessions.value.up, "messages keep their order"
+        await wait_all_tasks_blocked()
+        assert ref.sessions.value.phase is SessionPhase.LOGGED_OUT
+        assert len(gateway.attempts) == 1
+
+
+async def test_target_told_before_the_start_and_after_a_crash_is_not_lost(autojump_clock: MockClock, logged: list[EventDict]) -> None:
+    ref = ConnectionRef()
+    ref.retarget(Target(closed="not logged in"))
+    gateway = Gateway(up=lambda _: HOUR)
+    async with open_supervisor() as supervisor:
+        await supervisor.start(ref, connection_builder(ref, SessionSettings(), gateway))
+        await wait_all_tasks_blocked()
+        assert ref.sessions.value.phase is SessionPhase.LOGGED_OUT
+        ref.retarget(Target(port=4711))
+        await wait_all_tasks_blocked()
+
+        def broken(_: SessionStatus) -> None:
+            raise RuntimeError("a listener's bug")
+
+        with ref.sessions.listening(broken):
+            ref.retarget(Target(port=4712))  # raises nothing: the failure is the connection's
+            await wait_all_tasks_blocked()
+            assert ref.status.restarts == 1
+            assert ref.status.last_error == "RuntimeError: a listener's bug"
+        await trio.sleep(60)
+        assert ref.sessions.value.up
+        assert gateway.attempts[-1].port == 4712
+    assert [event["actor"] for event in logged if event["event"] == "actor_crashed"] == ["connection"]

@@ -25,7 +25,7 @@ async def test_crash_ends_the_login_and_the_program(error_log: ErrorLog):
             with pytest.raises(LauncherFailed, match="the gateway was ended"):
                 await ref.login(LoginRequest(username="slow", password=PASSWORD, account_type="paper"), wait=20)
             assert ref.logins.value.phase is LoginPhase.LAUNCHER_FAILED
-            assert connection.target.value.closed
+            assert connection.target.closed
             assert processes(settings.state_path) == {}
             assert attempts(settings.state_path) in ([], ["slow"])
         assert len(error_log.take()) == 1
