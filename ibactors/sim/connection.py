@@ -5,18 +5,18 @@ answers to the outbox and a second task sends them. Whatever a client sends, the
 its own connection ends with a log line.
 """
 
-from __future__ import annotations
-
 import collections
 import logging
 import socket
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import trio
 
-from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS
+from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS, Gateway
 from ibactors.sim.messages import connection as messages
+from ibactors.sim.orders.desk import Desk
+from ibactors.sim.request import Request
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import (
     FieldError,
@@ -27,13 +27,6 @@ from ibactors.sim.wire.frames import (
     parse_versions,
 )
 from ibactors.sim.wire.outbox import Outbox, SlowClientError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.orders.desk import Desk
-    from ibactors.sim.request import Request
 
 MIN_VERSION = 157
 MAX_VERSION = 178

@@ -3,27 +3,22 @@
 One `Gateway` belongs to one server. Sessions, orders and handlers read it, the control port changes it.
 """
 
-from __future__ import annotations
-
 import collections
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import trio
 
 from ibactors.sim.ledger import Ledger
 from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.market.clockprices import PriceClock
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
 from ibactors.sim.messages import connection as messages
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.delivery import Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim.market.instruments import Instrument
 
 MARKET_FARMS = ("usfarm", "usfuture", "cashfarm", "usopt")
 HISTORY_FARM = "ushmds"

@@ -4,15 +4,11 @@ All values are computed from the market at the moment of asking and agree with e
 total cash, stock and option value and the day's futures profit, in the base currency USD.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.market import Market
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.market import Market
 
 BASE = "USD"
 STOCK_MARGIN = 0.30
@@ -64,7 +60,7 @@ class Holding:
         """Size times multiplier."""
         return self.size * self.multiplier
 
-    def traded(self, size: int, price: float, commission: float) -> Holding:
+    def traded(self, size: int, price: float, commission: float) -> "Holding":
         """Give the position after buying `size`, or selling it when negative; commissions are part of the cost."""
         closing = min(abs(size), abs(self.size)) if size * self.size < 0 else 0
         opening = abs(size) - closing

@@ -1,8 +1,6 @@
 """Which handler serves which request id. A new topic is a new module with a `REQUESTS` table, joined here."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.history.bars import REQUESTS as BARS
 from ibactors.sim.history.requests import REQUESTS as HISTORY
@@ -11,6 +9,7 @@ from ibactors.sim.live.depth import REQUESTS as DEPTH
 from ibactors.sim.live.marketdata import REQUESTS as MARKETDATA
 from ibactors.sim.live.optionticks import REQUESTS as OPTION_TICKS
 from ibactors.sim.live.tickbytick import REQUESTS as TICK_BY_TICK
+from ibactors.sim.request import Request
 from ibactors.sim.requests.contracts import REQUESTS as CONTRACTS
 from ibactors.sim.requests.news import REQUESTS as NEWS
 from ibactors.sim.requests.orders import REQUESTS as ORDERS
@@ -20,11 +19,6 @@ from ibactors.sim.requests.reference import REQUESTS as REFERENCE
 from ibactors.sim.requests.scanner import REQUESTS as SCANNER
 from ibactors.sim.requests.talk import REQUESTS as TALK
 from ibactors.sim.requests.unsimulated import REQUESTS as UNSIMULATED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.request import Request
 
 REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,

@@ -1,15 +1,10 @@
 """The shape of a request handler, and the texts of the errors that several topics give."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 NO_DEFINITION = "No security definition has been found for the request"
 _UNKNOWN_ID = "Can't find EId with tickerId:{id}"

@@ -1,22 +1,17 @@
 """The listening side: accepts API clients, keeps the market and the orders going, can refuse for a while."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import trio
 
 from ibactors.sim.connection import Connection
+from ibactors.sim.gateway import Gateway
 from ibactors.sim.orders.desk import Desk
 from ibactors.sim.registry import REQUESTS
+from ibactors.sim.session import Session
 from ibactors.sim.wire.ports import open_listener, port_of
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.session import Session
 
 _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1

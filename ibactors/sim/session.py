@@ -3,22 +3,17 @@
 Nothing here waits: answers are posted to the outbox, and the connection's writer sends them.
 """
 
-from __future__ import annotations
-
 import collections
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import trio
 
+from ibactors.sim.gateway import Gateway
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.messages import connection as messages
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.desk import Desk
-    from ibactors.sim.wire.outbox import Outbox
+from ibactors.sim.orders.desk import Desk
+from ibactors.sim.wire.outbox import Outbox
 
 
 class Line(Protocol):

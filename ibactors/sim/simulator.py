@@ -3,23 +3,18 @@
 `serve_simulator` runs until it is cancelled. A taken port raises OSError before it has started.
 """
 
-from __future__ import annotations
-
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import trio
 
 from ibactors.sim.control.port import Control
+from ibactors.sim.control.scenario import Scenario
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.market.market import MAX_RATE, MIN_RATE
 from ibactors.sim.server import Server
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable
-
-    from ibactors.sim.control.scenario import Scenario
 
 MAX_EXTRA_SYMBOLS = 200
 

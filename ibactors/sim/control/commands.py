@@ -4,19 +4,13 @@ The control port and scenario files take the same commands; both check a line wi
 out, so that a scenario's mistakes show when it is read and not hours later.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ibactors.sim.gateway import HISTORY_FARM
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.server import Server
-    from ibactors.sim.session import Line
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.server import Server
+from ibactors.sim.session import Line
 
 _NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "PORT"})
 

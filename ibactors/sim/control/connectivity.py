@@ -1,13 +1,7 @@
 """Control commands that break and repair the way between the gateway, its farms and Interactive Brokers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from ibactors.sim.control.commands import farm_named, lines, table
-
-if TYPE_CHECKING:
-    from ibactors.sim.server import Server
+from ibactors.sim.server import Server
 
 
 def lose(server: Server, _: list[str]) -> None:

@@ -3,16 +3,10 @@
 Each has its undo: the same command with `off`, a number that means none, or a command of its own.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from ibactors.sim.control.commands import instruments_named, number, table
+from ibactors.sim.server import Server
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from ibactors.sim.server import Server
 
 _DAY_S = 86400
 _HIGHEST_ID = (1 << 31) - 1

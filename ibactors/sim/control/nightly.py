@@ -4,18 +4,12 @@ The API socket stays open all the time. A client hears 2103 and 2105 for the far
 seconds, then 1102 and that the farms are well.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import trio
 
 from ibactors.sim.control.commands import CommandError, number, table
 from ibactors.sim.control.connectivity import lose, restore
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS
-
-if TYPE_CHECKING:
-    from ibactors.sim.server import Server
+from ibactors.sim.server import Server
 
 USUAL_S = 15.0
 _DAY_S = 86400

@@ -1,22 +1,17 @@
 """The control port: one command a line, one line of answer, to make a simulated gateway misbehave on cue."""
 
-from __future__ import annotations
-
 import json
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 import trio
 
 from ibactors.sim.control import connectivity, faults, nightly, trading
 from ibactors.sim.control.commands import Command, CommandError, fit
+from ibactors.sim.gateway import Gateway
+from ibactors.sim.server import Server
 from ibactors.sim.wire.ports import open_listener, port_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.server import Server
 
 _MAX_LINE = 1000
 ANSWERS_ONLY = ("clock", "stats", "help")

@@ -5,21 +5,15 @@ Everything that can be wrong with a line is wrong when the file is read, except 
 such as the order that `fill` names; that is logged and the scenario goes on.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import trio
 
 from ibactors.sim.control.commands import CommandError, fit
-from ibactors.sim.control.port import ANSWERS_ONLY, usage_of
-
-if TYPE_CHECKING:
-    from ibactors.sim.control.port import Control
+from ibactors.sim.control.port import ANSWERS_ONLY, Control, usage_of
 
 _FORM = "`at TIME COMMAND` or `every TIME COMMAND`, as in `at 1m30s refuse 10`"
 _TIME = re.compile(r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6}(?:\.\d{1,3})?)s)?\Z")

@@ -1,15 +1,9 @@
 """Control commands for what happens on the market and to orders."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from ibactors.sim.control.commands import CommandError, instruments_named, number, table
 from ibactors.sim.market.market import MAX_RATE, MIN_RATE
+from ibactors.sim.server import Server
 from ibactors.sim.wire.frames import FieldError
-
-if TYPE_CHECKING:
-    from ibactors.sim.server import Server
 
 
 def _rate(server: Server, arguments: list[str]) -> None:

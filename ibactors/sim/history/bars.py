@@ -1,31 +1,23 @@
 """Bars that grow while the client watches: historical bars kept up to date, and five-second real-time bars."""
 
-from __future__ import annotations
-
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 import trio
 
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import DAY_S
+from ibactors.sim.history.query import DAY_S, BarQuery
 from ibactors.sim.history.rows import bar_row, shares
-from ibactors.sim.market.instruments import ContractSpec, Fate
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
+from ibactors.sim.market.ticks import Change
 from ibactors.sim.messages import history as past_messages
 from ibactors.sim.messages import market as messages
 from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import NoReturn
-
-    from ibactors.sim.history.query import BarQuery
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.ticks import Change
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 REAL_TIME_BAR_S = 5
 _UPDATE_PAUSE_S = 0.25

@@ -1,15 +1,9 @@
 """The farm that answers questions about the past, and what clients hear while it is broken."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from ibactors.sim.gateway import HISTORY_FARM
+from ibactors.sim.market.instruments import ContractSpec, Instrument
 from ibactors.sim.requests.contracts import the_one
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import ContractSpec, Instrument
-    from ibactors.sim.session import Session
+from ibactors.sim.session import Session
 
 _BROKEN = "Historical Market Data Service error message:HMDS server disconnect occurred.  Attempting reconnection..."
 

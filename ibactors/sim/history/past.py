@@ -5,21 +5,15 @@ curve and agree with each other. Near the present it bends towards the live pric
 chart has to meet the first tick. An option's past follows from its underlying's.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 import random
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ibactors.sim.market.greeks import option_price
-from ibactors.sim.market.instruments import decimals
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.market import Market
+from ibactors.sim.market.instruments import Instrument, decimals
+from ibactors.sim.market.market import Market
 
 _DAY = 86_400
 _SCALES = (400 * _DAY, 90 * _DAY, 20 * _DAY, 5 * _DAY, _DAY, 14_400, 3_600, 600, 120, 30, 5)

@@ -4,19 +4,13 @@ Everything here is about the question, nothing about prices: which bar sizes and
 combination is too much, which moments the bars begin at.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ibactors.sim.market import hours
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.instruments import Instrument
 
 MAX_BARS = 20_000
 # Bars up to this size are rationed by a gateway.

@@ -4,9 +4,8 @@ Long answers are computed in a task of the session, a stretch at a time, so that
 of minutes holds up nobody else.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Mapping
 
 import trio
 
@@ -15,18 +14,12 @@ from ibactors.sim.history.farm import known_past
 from ibactors.sim.history.past import Bar, Past
 from ibactors.sim.history.query import MAX_BARS, SMALL_BAR_S, WHAT, BarQuery, QueryError, read_query, too_long
 from ibactors.sim.history.rows import bar_row
-from ibactors.sim.market.instruments import ContractSpec
+from ibactors.sim.market.instruments import ContractSpec, Instrument
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, invalid, unprocessable
+from ibactors.sim.session import Session
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import FieldReader
 
 MAX_SMALL_REQUESTS = 60
 SMALL_REQUESTS_S = 600.0

@@ -1,16 +1,10 @@
 """A bar as the fields of an answer: prices with the instrument's decimals, the date as the client wants it."""
 
-from __future__ import annotations
+import datetime as dt
 
-from typing import TYPE_CHECKING
-
+from ibactors.sim.history.past import Bar, Past
+from ibactors.sim.session import Session
 from ibactors.sim.wire.datetimes import moment, zone
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from ibactors.sim.history.past import Bar, Past
-    from ibactors.sim.session import Session
 
 _BARS_IN_SHARES = 175
 _SHARES_PER_LOT = 100

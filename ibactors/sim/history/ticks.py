@@ -1,27 +1,19 @@
 """Requests for single facts of the past: the first moment of data, ticks, and how trades spread over prices."""
 
-from __future__ import annotations
-
 import collections
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from ibactors.sim.history.farm import known_past
-from ibactors.sim.history.past import Past
+from ibactors.sim.history.past import Past, PastTick
 from ibactors.sim.market import hours
-from ibactors.sim.market.instruments import ContractSpec
+from ibactors.sim.market.instruments import ContractSpec, Instrument
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, cancel_of, invalid
+from ibactors.sim.session import Session
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from ibactors.sim.history.past import PastTick
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import FieldReader
 
 _MAX_TICKS = 1000
 # Where the search for ticks gives up: more than a long weekend without any.

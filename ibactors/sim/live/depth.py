@@ -5,24 +5,16 @@ it changed; only the end of a side ever grows or shrinks. Clients disagree about
 and ib_insync shift what follows, ib_async overwrites (wrapper.py, `updateMktDepthL2`), and this suits both.
 """
 
-from __future__ import annotations
-
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from ibactors.sim.market.instruments import ContractSpec, Fate
-from ibactors.sim.market.ticks import size_for
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
+from ibactors.sim.market.ticks import Change, size_for
 from ibactors.sim.messages import market as messages
 from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.ticks import Change
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 MAX_BOOKS = 3
 _MAX_ROWS = 20

@@ -1,21 +1,13 @@
 """Generic ticks: what a market data request asks for by number, beyond top of book and last trade."""
 
-from __future__ import annotations
-
+import datetime as dt
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-from ibactors.sim.market.ticks import size_for
-from ibactors.sim.market.walk import Field
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.ticks import Change, size_for
+from ibactors.sim.market.walk import Field, PriceWalk
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterator
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.ticks import Change
-    from ibactors.sim.market.walk import PriceWalk
 
 _PRICE, _SIZE, _GENERIC, _STRING = 1, 2, 45, 46
 _RT_VOLUME = {"233": 48, "375": 77}

@@ -1,20 +1,13 @@
 """A market data line: one client's subscription to one instrument, live or delayed, streaming or snapshot."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from ibactors.sim.live.generics import Generics
 from ibactors.sim.live.optionticks import computations
-from ibactors.sim.market.instruments import Fate
+from ibactors.sim.market.instruments import Fate, Instrument
 from ibactors.sim.market.ticks import SIZES_IN_SHARES, Change
 from ibactors.sim.market.walk import Field
 from ibactors.sim.messages import market as messages
 from ibactors.sim.requests.news import headline_tick
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
+from ibactors.sim.session import Session
 
 LIVE = 1
 FROZEN = 2

@@ -1,20 +1,13 @@
 """Market data requests: subscribe, snapshot, cancel, and the kind of data wanted."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.live.lines import Line
-from ibactors.sim.market.instruments import ContractSpec, Fate
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.request import Request, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 DELAYED_AFTER_S = 0.1
 

@@ -1,24 +1,16 @@
 """Option computations (21): the greeks behind each price of an option, and the two calculators (54, 55)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from ibactors.sim.market import greeks
-from ibactors.sim.market.instruments import ContractSpec
+from ibactors.sim.market.greeks import Greeks
+from ibactors.sim.market.instruments import ContractSpec, Instrument
+from ibactors.sim.market.market import Market
 from ibactors.sim.market.walk import Field
 from ibactors.sim.request import Request, invalid
 from ibactors.sim.requests.contracts import the_one
-from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ibactors.sim.market.greeks import Greeks
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.market import Market
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader, frame
 
 # Field whose change brings it: live tick type, delayed tick type; the model's comes with the bid.
 _TYPES = {Field.BID: (10, 80), Field.ASK: (11, 81), Field.LAST: (12, 82)}

@@ -1,25 +1,17 @@
 """Every trade or quote as it happens: tick-by-tick subscriptions (97, 98)."""
 
-from __future__ import annotations
-
 import enum
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.history.ticks import recent_ticks
-from ibactors.sim.market.instruments import ContractSpec, Fate
-from ibactors.sim.market.ticks import size_for
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
+from ibactors.sim.market.ticks import Change, size_for
 from ibactors.sim.market.walk import Field
 from ibactors.sim.messages import market as messages
 from ibactors.sim.request import Request, cancel_of, unprocessable
 from ibactors.sim.requests.contracts import the_one
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.ticks import Change
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 # A user has one such subscription for every twenty market data lines.
 MAX_STREAMS = 5

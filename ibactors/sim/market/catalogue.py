@@ -4,16 +4,11 @@ Futures and options are computed from the date, so that they have never expired.
 the market starts from them.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from ibactors.sim.market.instruments import Catalogue, Fate, Instrument, Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _US_VENUES = "SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,NASDAQ,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,EDGX,PEARL,MEMX,PSX"
 _MONTH_CODES = "FGHJKMNQUVXZ"

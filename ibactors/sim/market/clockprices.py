@@ -5,16 +5,10 @@ start and the instrument. They rise strictly with every frame, so that whoever g
 belongs to the symbol it is shown under, whether it was sent before a break, and whether it was ever sent at all.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import trio
 
+from ibactors.sim.market.instruments import Catalogue, Instrument
 from ibactors.sim.market.walk import Field, PriceWalk
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Catalogue, Instrument
 
 SCALE = 1000
 """Ticks a millisecond; the rest is twice the instrument's number, and one more for an ask."""

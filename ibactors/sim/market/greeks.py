@@ -1,7 +1,5 @@
 """Black and Scholes: what an option is worth, how that changes, and which volatility a price implies."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import TypedDict

@@ -4,18 +4,12 @@ A session is a pair of moments. One that opens later on the clock than it closes
 so Monday's session of a future opens on Sunday. Holidays are not simulated: every weekday is a trading day.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from ibactors.sim.market.instruments import Session
 from ibactors.sim.wire.datetimes import zone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ibactors.sim.market.instruments import Session
 
 _DAYS = 6
 _SATURDAY = 5

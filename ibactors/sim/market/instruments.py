@@ -5,17 +5,12 @@ gives everything that agrees with the fields that are set; which number of match
 request, so the handlers decide.
 """
 
-from __future__ import annotations
-
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import FieldReader
 
 _TYPES = "STK OPT FUT CONTFUT IND FOP CASH BAG WAR BOND CMDTY NEWS FUND CRYPTO CFD IOPT"
 SECURITY_TYPES = frozenset(_TYPES.split())
@@ -133,7 +128,7 @@ class ContractSpec:
     trading_class: str
 
     @classmethod
-    def read(cls, fields: FieldReader) -> ContractSpec:
+    def read(cls, fields: FieldReader) -> "ContractSpec":
         """Read the twelve contract fields."""
         return cls(
             con_id=fields.integer(),

@@ -4,26 +4,20 @@ Lines watch instruments; the task `run` steps each watched instrument at the rat
 change to its watchers. Prices of unwatched instruments (positions) move when they are read.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import heapq
 import random
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from collections.abc import Callable
+from typing import NoReturn, Protocol
 
 import trio
 
-from ibactors.sim.market.clockprices import ClockWalk
+from ibactors.sim.market.clockprices import ClockWalk, PriceClock
 from ibactors.sim.market.greeks import option_price
 from ibactors.sim.market.hours import is_open
+from ibactors.sim.market.instruments import Catalogue, Instrument
 from ibactors.sim.market.ticks import Change
 from ibactors.sim.market.walk import Field, PriceWalk
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim.market.clockprices import PriceClock
-    from ibactors.sim.market.instruments import Catalogue, Instrument
 
 _DAYS_PER_YEAR = 365
 _STEPS_PER_TURN = 8

@@ -4,17 +4,10 @@ The frames of two lines differ in the request id only. `Change` therefore keeps 
 request ids; a line's burst is one `join`, which is what lets one core feed thousands of lines.
 """
 
-from __future__ import annotations
+from collections.abc import Set as AbstractSet
 
-from typing import TYPE_CHECKING
-
-from ibactors.sim.market.walk import Field
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.walk import PriceWalk
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.walk import Field, PriceWalk
 
 SIZES_IN_SHARES = 163
 _SHARES_PER_LOT = 100

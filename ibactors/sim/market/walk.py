@@ -4,19 +4,12 @@ Prices are whole numbers of the minimum tick, so that no rounding error ever rea
 changes something, as the rate of updates is a promise to the clients.
 """
 
-from __future__ import annotations
-
 import enum
 import math
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from ibactors.sim.market.instruments import decimals
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.instruments import Instrument, decimals
 
 _REVERSION = 0.01
 _TRADE_PROBABILITY = 0.6

@@ -1,13 +1,7 @@
 """Encoders of account values, positions and profit."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
 
 
 def account_value(key: str, value: str, currency: str, account: str) -> bytes:

@@ -1,13 +1,8 @@
 """Encoders of what concerns the connection itself: errors, ids, accounts' names, the time, bulletins."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ERROR_WITH_JSON = 166
 

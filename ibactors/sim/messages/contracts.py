@@ -1,15 +1,9 @@
 """Encoders of the answers about instruments: details, search, market rules, option parameters."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
-
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ibactors.sim.market.instruments import Instrument
 
 CONTRACT_WITH_SIZES = 164
 CONTRACT_WITH_SUGGESTED_SIZE = 163

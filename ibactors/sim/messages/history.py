@@ -1,13 +1,8 @@
 """Encoders of the answers about the past: bars, ticks, histograms, schedules."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Row = tuple[str | int, ...]
 

@@ -1,13 +1,8 @@
 """Encoders of market data besides ticks themselves: what frames a line, bars, ticks by tick, depth of the book."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def real_time_bar(request_id: int, epoch_s: int, prices: Sequence[str], volume: int, average: str, count: int) -> bytes:

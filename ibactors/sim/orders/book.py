@@ -4,11 +4,10 @@ One book belongs to one gateway and outlives its clients' connections. Every met
 waiting; what clients learn is posted to their sessions in the order in which a real gateway sends it.
 """
 
-from __future__ import annotations
-
+import datetime as dt
 import random
-from typing import TYPE_CHECKING
 
+from ibactors.sim.gateway import Gateway
 from ibactors.sim.orders import conditions
 from ibactors.sim.orders.combo import combination
 from ibactors.sim.orders.families import Families
@@ -18,13 +17,8 @@ from ibactors.sim.orders.life import Fill, Leg, Order, Status
 from ibactors.sim.orders.margin import Preview, preview, shortfall, trades
 from ibactors.sim.orders.notices import Notices
 from ibactors.sim.orders.register import Register
+from ibactors.sim.orders.ticket import Ticket
 from ibactors.sim.orders.times import expiry, opening, parse_moment
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.orders.ticket import Ticket
 
 _AT_ONCE = ("IOC", "FOK")
 

@@ -1,16 +1,10 @@
 """Combination orders (BAG): several legs that are bought and sold together at one net price."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.orders.life import Leg
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.orders.ticket import Ticket
+from ibactors.sim.orders.ticket import Ticket
 
 # A gateway has one con id for all combinations in a currency.
 _CON_IDS = {"USD": 28812380}

@@ -4,20 +4,14 @@ A condition is its fields as they are on the wire: type, `a` or `o` for how the 
 type needs. `refusal` turns away those that cannot be judged, so that `hold` never meets one.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from typing import TYPE_CHECKING
-
+from ibactors.sim.gateway import Gateway
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.life import Fill, Order
 from ibactors.sim.orders.rules import Refusal, invalid_order
+from ibactors.sim.orders.ticket import Ticket
 from ibactors.sim.orders.times import parse_moment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.life import Fill, Order
-    from ibactors.sim.orders.ticket import Ticket
 
 _PRICE, _TIME, _MARGIN, _EXECUTION, _VOLUME, _CHANGE = "1", "3", "4", "5", "6", "7"
 _WITH_CONTRACT = (_PRICE, _VOLUME, _CHANGE)

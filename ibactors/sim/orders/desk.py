@@ -3,10 +3,8 @@
 Errors go to the client that asked; everything else is the business of the order book behind the desk.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from ibactors.sim.gateway import Client, Gateway
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.orders import conditions, layout
 from ibactors.sim.orders.book import OrderBook
 from ibactors.sim.orders.combo import combination
@@ -14,11 +12,7 @@ from ibactors.sim.orders.life import Leg, Order, Status
 from ibactors.sim.orders.manual import ManualOrders
 from ibactors.sim.orders.margin import odd_lot_warning
 from ibactors.sim.orders.rules import Refusal, mismatch, not_cancellable, not_found, refusal, too_late
-
-if TYPE_CHECKING:
-    from ibactors.sim.gateway import Client, Gateway
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.ticket import Ticket
+from ibactors.sim.orders.ticket import Ticket
 
 
 class Desk:

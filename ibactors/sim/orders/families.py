@@ -1,13 +1,8 @@
 """Orders that depend on each other: a bracket's parent and children, and groups of which one cancels the rest."""
 
-from __future__ import annotations
+from collections.abc import Mapping
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.orders.life import Order
+from ibactors.sim.orders.life import Order
 
 
 class Families:

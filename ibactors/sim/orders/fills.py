@@ -1,22 +1,15 @@
 """How an execution comes about: its ids, sums and commission, and what it does to the account."""
 
-from __future__ import annotations
-
+import datetime as dt
+import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ibactors.sim.gateway import Gateway
+from ibactors.sim.ledger import Account
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.orders.floor import net_price
-from ibactors.sim.orders.life import Fill
+from ibactors.sim.orders.life import Fill, Leg, Order
 from ibactors.sim.orders.margin import commission
-
-if TYPE_CHECKING:
-    import datetime as dt
-    import random
-
-    from ibactors.sim.gateway import Gateway
-    from ibactors.sim.ledger import Account
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.life import Leg, Order
 
 _FIRST_ID = 0xE0D5
 _STOCK_VENUES = ("NASDAQ", "ARCA", "IEX", "BATS", "NYSE", "MEMX")

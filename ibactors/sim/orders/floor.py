@@ -5,18 +5,14 @@ they come and whenever the market moves. What one order took is gone until the m
 order fills in parts. All of it follows from the seed of the market.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.market import Market
-    from ibactors.sim.market.ticks import Change
-    from ibactors.sim.orders.life import Order
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.market import Market
+from ibactors.sim.market.ticks import Change
+from ibactors.sim.orders.life import Order
 
 
 class Clerk(Protocol):

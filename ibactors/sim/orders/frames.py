@@ -3,19 +3,13 @@
 The two long messages, openOrder (5) and completedOrder (101), are in `orders_layout`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import datetime as dt
 
 from ibactors.sim.ledger import price
+from ibactors.sim.orders.life import Fill, Order
 from ibactors.sim.orders.times import GATEWAY_ZONE
 from ibactors.sim.wire.datetimes import Dialect, moment, zone
 from ibactors.sim.wire.frames import UNSET_DOUBLE, UNSET_INTEGER, frame
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from ibactors.sim.orders.life import Fill, Order
 
 EXECUTIONS_WITH_REVISION = 178
 LIVE = -1

@@ -4,21 +4,14 @@ Both follow the frames that real gateways were recorded to send. What a client l
 gateway's own defaults: INT_MAX, DBL_MAX, `None`, `?` or nothing, each where it belongs.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ibactors.sim.ledger import money
-from ibactors.sim.orders.life import Status
+from ibactors.sim.orders.life import Order, Status
+from ibactors.sim.orders.margin import Preview
 from ibactors.sim.orders.times import GATEWAY_ZONE
 from ibactors.sim.wire.datetimes import Dialect, moment
 from ibactors.sim.wire.frames import UNSET_DOUBLE, UNSET_INTEGER, frame
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ibactors.sim.orders.life import Order
-    from ibactors.sim.orders.margin import Preview
 
 WITHOUT_PROFILE = 177
 WITH_DURATION = 158

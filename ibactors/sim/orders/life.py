@@ -1,16 +1,11 @@
 """An order while it lives and what it leaves behind: its state, its fills, its frames' facts."""
 
-from __future__ import annotations
-
+import datetime as dt
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.ticket import Ticket
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.ticket import Ticket
 
 
 class Status(enum.Enum):
@@ -49,7 +44,7 @@ class Fill:
     A combination has one fill for the whole, which costs nothing, and one for each leg.
     """
 
-    order: Order
+    order: "Order"
     instrument: Instrument
     buys: bool
     exec_id: str
@@ -85,7 +80,7 @@ class Order:
     client_id: int
     perm_id: int
     placed: dt.datetime
-    parent: Order | None = None
+    parent: "Order | None" = None
     status: Status = Status.UNTRANSMITTED
     triggered: bool = False
     released: bool = False

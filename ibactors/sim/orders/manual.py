@@ -4,21 +4,15 @@ Client 0 may bind them, one by one with reqOpenOrders or all new ones with reqAu
 like one of its own. Everybody sees the unbound ones in the list of all open orders, with order id 0.
 """
 
-from __future__ import annotations
-
 import weakref
-from typing import TYPE_CHECKING
 
-from ibactors.sim.orders.life import Leg
+from ibactors.sim.gateway import Client, Gateway
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.book import OrderBook
+from ibactors.sim.orders.life import Leg, Order
 from ibactors.sim.orders.rules import refusal
 from ibactors.sim.orders.ticket import read_ticket
 from ibactors.sim.wire.frames import FieldReader, frame
-
-if TYPE_CHECKING:
-    from ibactors.sim.gateway import Client, Gateway
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.book import OrderBook
-    from ibactors.sim.orders.life import Order
 
 _VERSION = 178
 _BLANKS = 100

@@ -1,18 +1,11 @@
 """What an order costs: commissions by security type, and the margins that a what-if order asks for."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ibactors.sim.ledger import FUTURE_MARGIN, STOCK_MARGIN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ibactors.sim.ledger import Account, Ledger
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.life import Order
+from ibactors.sim.ledger import FUTURE_MARGIN, STOCK_MARGIN, Account, Ledger
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.life import Order
 
 # Security type: commission a share or contract, and the least for an order.
 _RATES = {"STK": (0.005, 1.0), "FUT": (2.25, 0.0), "OPT": (0.65, 1.0)}

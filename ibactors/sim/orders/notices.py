@@ -4,19 +4,13 @@ The client that placed an order hears of it, on whatever connection it has at th
 is lost, as it is at a real gateway, and the client has to ask when it is back.
 """
 
-from __future__ import annotations
+import datetime as dt
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
-
+from ibactors.sim.gateway import Client, Gateway
 from ibactors.sim.orders import frames, layout
+from ibactors.sim.orders.life import Fill, Order
 from ibactors.sim.orders.margin import odd_lot_warning
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
-
-    from ibactors.sim.gateway import Client, Gateway
-    from ibactors.sim.orders.life import Fill, Order
 
 
 class Notices:

@@ -1,16 +1,9 @@
 """The register of orders: who has which id. Order ids are a client's own, permanent ids are the gateway's."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING
+import random
 
-from ibactors.sim.orders.life import Status
-
-if TYPE_CHECKING:
-    import random
-
-    from ibactors.sim.orders.life import Order
+from ibactors.sim.orders.life import Order, Status
 
 
 class Register:

@@ -4,18 +4,12 @@
 is well. Codes and texts are those of the real gateway as far as they are known.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ibactors.sim.orders.life import Status
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.life import Order, Status
+from ibactors.sim.orders.ticket import Ticket
 from ibactors.sim.orders.times import parse_moment
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.orders.life import Order
-    from ibactors.sim.orders.ticket import Ticket
 
 ACTIONS = ("BUY", "SELL", "SSHORT")
 TIMES_IN_FORCE = ("DAY", "GTC", "IOC", "GTD", "FOK")

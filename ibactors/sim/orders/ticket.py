@@ -4,19 +4,12 @@ What the simulator acts on is typed; everything else is kept as text and goes ba
 A number that is none raises FieldError, which the session answers with error 320.
 """
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ibactors.sim.market.instruments import ContractSpec
-from ibactors.sim.wire.frames import FieldError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import FieldError, FieldReader
 
 _UNSET_INTEGER = 2147483647
 # Field counts after the type of a condition; the first of them is the conjunction.

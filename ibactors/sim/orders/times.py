@@ -1,15 +1,10 @@
 """When an order works: dates as clients write them, the next opening of its market, the end of its day."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
 
 from ibactors.sim.market import hours
+from ibactors.sim.orders.life import Order
 from ibactors.sim.wire import datetimes
-
-if TYPE_CHECKING:
-    from ibactors.sim.orders.life import Order
 
 GATEWAY_ZONE = "UTC"
 _LOOK = dt.timedelta(days=7)

@@ -1,20 +1,13 @@
 """Requests about instruments: contract details, symbol search, market rules, option parameters."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.market.hours import trading_and_liquid_hours
-from ibactors.sim.market.instruments import SECURITY_TYPES, ContractSpec
+from ibactors.sim.market.instruments import SECURITY_TYPES, ContractSpec, Instrument
 from ibactors.sim.messages import contracts as messages
 from ibactors.sim.request import NO_DEFINITION, Request, invalid
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 # Rule id: (price from which it holds, increment)
 _MARKET_RULES = {

@@ -4,23 +4,16 @@ Every stock gets a headline every few hours, made from its name and the hour, so
 the same answer on every run. Articles are plain text.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.messages import connection as messages
 from ibactors.sim.request import Request, invalid
+from ibactors.sim.session import Session
 from ibactors.sim.wire.datetimes import parse
-from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import FieldReader, frame
 
 _PROVIDERS = {"BRFG": "Briefing.com General Market Columns", "BRFUPDN": "Briefing.com Analyst Actions", "DJ-N": "Dow Jones News"}
 _EVENTS = (

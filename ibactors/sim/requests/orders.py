@@ -1,24 +1,16 @@
 """Order requests: place, cancel, list. What becomes of an order is the business of the gateway's order book."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.orders import frames, layout
 from ibactors.sim.orders.combo import read_legs
-from ibactors.sim.orders.life import Leg
-from ibactors.sim.orders.ticket import read_ticket
+from ibactors.sim.orders.life import Fill, Leg, Order
+from ibactors.sim.orders.ticket import Ticket, read_ticket
 from ibactors.sim.orders.times import parse_moment
 from ibactors.sim.request import NO_DEFINITION, Request, invalid
 from ibactors.sim.requests.contracts import names_a_type
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.orders.life import Fill, Order
-    from ibactors.sim.orders.ticket import Ticket
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 _SIDES = {"": ("",), "BUY": ("BUY",), "BOT": ("BUY",), "SELL": ("SELL", "SSHORT"), "SLD": ("SELL", "SSHORT")}
 

@@ -4,20 +4,14 @@ A subscription is an object in `session.repeating` that remembers what it sent; 
 it send the difference every few seconds.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim import ledger
+from ibactors.sim.ledger import Account, Valuation, Values
 from ibactors.sim.messages import accounts as messages
 from ibactors.sim.request import Request, invalid, unprocessable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.ledger import Account, Valuation, Values
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 MAX_SUMMARIES = 2
 _UPDATES = ("account updates", -1)

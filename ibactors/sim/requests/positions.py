@@ -1,20 +1,14 @@
 """Requests for positions (61, 71): all of them at once, and then each again when a trade has changed it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from ibactors.sim import ledger
+from ibactors.sim.ledger import Account, Holding
 from ibactors.sim.messages import accounts as messages
 from ibactors.sim.request import Request
 from ibactors.sim.requests.portfolio import account_named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from ibactors.sim.ledger import Account, Holding
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 _ALL = ("positions", -1)
 _MULTI = "positions multi"

@@ -1,17 +1,10 @@
 """Requests for lists that hardly ever change: exchanges with depth, letters of exchanges, families, groups."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.request import Request, invalid
-from ibactors.sim.wire.frames import UNSET_INTEGER, frame
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import UNSET_INTEGER, FieldReader, frame
 
 SMART_MAP = "9c0001"
 # Exchange, security type, listing exchange, service, aggregation group.

@@ -1,21 +1,15 @@
 """The market scanner (22, 23, 24): what can be asked, and the instruments that rank first, again every half minute."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import trio
 
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.market import Market
 from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
-from ibactors.sim.wire.frames import frame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ibactors.sim.market.instruments import Instrument
-    from ibactors.sim.market.market import Market
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader, frame
 
 REPEAT_S = 30.0
 _MAX_ROWS = 50

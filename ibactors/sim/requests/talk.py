@@ -1,17 +1,11 @@
 """Requests about the session itself: time, accounts, order ids, log level."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.messages import connection as messages
 from ibactors.sim.request import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 
 def _start_api(session: Session, fields: FieldReader) -> None:

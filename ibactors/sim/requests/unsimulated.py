@@ -3,17 +3,11 @@
 The errors are those a real gateway gives for a user without the permission in question.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ibactors.sim.request import Request, invalid
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ibactors.sim.session import Session
-    from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.session import Session
+from ibactors.sim.wire.frames import FieldReader
 
 _CANNOT = "Error processing request.-'bQ' : cause - {}"
 _NOT_AN_ADVISER = "FA data operations ignored for non FA customers."

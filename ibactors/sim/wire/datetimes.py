@@ -4,8 +4,6 @@ A gateway writes times without a zone, with the zone's name, or in UTC; which on
 screen, so `Dialect` belongs to the gateway. Clients send any form whatever the gateway is set to.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import enum
 import functools

@@ -4,15 +4,10 @@ TCP keeps no frame boundaries, so a client must not depend on them; these faults
 `Delivery` belongs to a gateway: sessions ask it before they read and while they send.
 """
 
-from __future__ import annotations
-
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import trio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 GLUE_S = 0.25
 _LONGEST_PIECE = 40

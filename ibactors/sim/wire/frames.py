@@ -5,8 +5,6 @@ bytes in and read whole frames out; handlers read a request's fields front to ba
 Bad input raises `FrameError` (the socket is beyond repair) or `FieldError` (one request is).
 """
 
-from __future__ import annotations
-
 import math
 import re
 import struct

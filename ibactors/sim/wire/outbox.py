@@ -5,16 +5,12 @@ limit ticks are refused, and the refused lines get their newest values once ther
 limit, or when the client takes nothing for too long, the session ends.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 import trio
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim.wire.delivery import Delivery
+from ibactors.sim.wire.delivery import Delivery
 
 SOFT_LIMIT = 256 * 1024
 HARD_LIMIT = 8 * 1024 * 1024

@@ -1,7 +1,5 @@
 """Listening sockets: one for each port, whatever the host's name stands for."""
 
-from __future__ import annotations
-
 import trio
 
 
