@@ -1,16 +1,15 @@
 """One API connection: its handshake, its requests in order, its pace and its end.
 
-The connection reads whole frames and calls the handler of each request; handlers never block, they post their
-answers to the outbox and a second task sends them. Whatever a client sends, the worst that happens is that
-its own connection ends with a log line.
+The connection reads whole frames and calls the handler of each request; handlers never block, they post their answers to the outbox and a
+second task sends them. Whatever a client sends, the worst that happens is that its own connection ends with a log line.
 """
 
 import collections
-import logging
 import socket
 import struct
 from collections.abc import Mapping
 
+import structlog
 import trio
 
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS, Gateway
@@ -19,14 +18,14 @@ from ibactors.sim.orders.desk import Desk
 from ibactors.sim.request import Request
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import (
-    FieldError,
+    BadField,
+    BadFrame,
     FieldReader,
     FrameBuffer,
-    FrameError,
     frame,
     parse_versions,
 )
-from ibactors.sim.wire.outbox import Outbox, SlowClientError
+from ibactors.sim.wire.outbox import ClientTooSlow, Outbox
 
 MIN_VERSION = 157
 MAX_VERSION = 178
@@ -36,10 +35,10 @@ _START_API = 71
 _RECEIVE_BYTES = 64 * 1024
 _LINGER_S = 1.0
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
-class SessionEndedError(Exception):
+class SessionEnded(Exception):
     """The server ends the session; what was posted before still goes out."""
 
 
@@ -68,18 +67,19 @@ class Connection:
         self._serving.cancel(reason="the gateway hangs up")
 
     @property
-    def _name(self) -> str:
-        return "a connection before startApi" if self.session is None else f"api client {self.session.client_id}"
+    def _client_id(self) -> int | None:
+        """The client's id for the log; None before startApi."""
+        return None if self.session is None else self.session.client_id
 
     async def run(self) -> None:
-        """Serve the client until either side ends; nothing a client does gets out of here."""
+        """Serve the client until either side ends; nothing that a client does raises here."""
         try:
             async with trio.open_nursery() as tasks:
                 tasks.start_soon(self._write, name="sim:client writer")
                 await self._read(tasks)
                 tasks.cancel_scope.cancel(reason="the API client's session has ended")
         except* Exception:
-            logger.exception("%s ended by a bug of the simulator", self._name)
+            log.exception("client_crashed", client_id=self._client_id)
         finally:
             self._forget()
 
@@ -89,21 +89,21 @@ class Connection:
                 await self._serve(tasks)
             # Only a hang-up gets here.
             await self._close_politely()
-        except (SessionEndedError, FrameError) as ended:
-            logger.info("%s ended: %s", self._name, ended)
+        except (SessionEnded, BadFrame) as ended:
+            log.info("client_ended", client_id=self._client_id, reason=str(ended))
             await self._close_politely()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            logger.debug("%s lost its connection", self._name)
+            log.debug("client_lost", client_id=self._client_id, during="reading")
 
     async def _write(self) -> None:
         try:
             await self._outbox.send_forever(self._stream, self._catch_up)
-        except SlowClientError as slow:
-            logger.warning("%s is too slow: %s", self._name, slow)
+        except ClientTooSlow as slow:
+            log.warning("slow_client_dropped", client_id=self._client_id, reason=str(slow))
             self.reset()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             # The reader notices the same and ends the session.
-            logger.debug("%s takes no more", self._name)
+            log.debug("client_lost", client_id=self._client_id, during="writing")
 
     async def _serve(self, tasks: trio.Nursery) -> None:
         await self._gateway.delivery.alive()
@@ -113,10 +113,10 @@ class Connection:
         if scope.cancelled_caught:
             # A half-open gateway does not close what it does not answer.
             await self._gateway.delivery.alive()
-            raise SessionEndedError(f"no handshake within {self._gateway.handshake_s:g} s")
+            raise SessionEnded(f"no handshake within {self._gateway.handshake_s:g} s")
         session = self.session = self._start_api(start, tasks)
         self._gateway.clients[session.client_id] = session
-        logger.info("api client %d connected at server version %d", session.client_id, session.version)
+        log.info("client_connected", client_id=session.client_id, server_version=session.version)
         while True:
             body = await self._next_frame()
             if self._within_pace(session):
@@ -132,7 +132,7 @@ class Connection:
         lowest, highest = parse_versions(await self._next_frame())
         self._version = min(MAX_VERSION, highest)
         if self._version < MIN_VERSION or lowest > MAX_VERSION:
-            raise SessionEndedError(f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}")
+            raise SessionEnded(f"it speaks {lowest} to {highest}, not {MIN_VERSION} to {MAX_VERSION}")
         self._outbox.post(frame(self._version, f"{self._gateway.now():%Y%m%d %H:%M:%S} GMT"))
 
     async def _start_request(self) -> FieldReader:
@@ -147,14 +147,14 @@ class Connection:
         try:
             fields.version()
             client_id = fields.integer()
-        except FieldError as bad:
-            raise SessionEndedError(f"its startApi cannot be read: {bad}") from bad
+        except BadField as bad:
+            raise SessionEnded(f"its startApi cannot be read: {bad}") from bad
         session = Session(self._gateway, self._orders, self._outbox, tasks, self.hang_up, version=self._version, client_id=client_id)
         if self._gateway.has_client(client_id):
             session.error(-1, 326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
-            raise SessionEndedError(f"client id {client_id} is in use")
+            raise SessionEnded(f"client id {client_id} is in use")
         if len(self._gateway.clients) >= MAX_CLIENTS:
-            raise SessionEndedError(f"{MAX_CLIENTS} clients are connected already")
+            raise SessionEnded(f"{MAX_CLIENTS} clients are connected already")
         session.send(messages.managed_accounts(self._gateway.account_names))
         session.send(messages.next_valid_id(self._orders.next_id(client_id)))
         for code, text in self._farms():
@@ -179,7 +179,7 @@ class Connection:
                 return
             self._count(request.name)
             request.handle(session, fields)
-        except FieldError as bad:
+        except BadField as bad:
             session.error(fields.request_id, 320, f"Error reading request. {bad}")
 
     def _within_pace(self, session: Session) -> bool:
@@ -195,7 +195,7 @@ class Connection:
         text = f"Max rate of messages per second has been exceeded. max={limit} rec={len(self._recent) + 1}"
         session.error(-1, 100, text)
         if self._violations >= MAX_VIOLATIONS:
-            raise SessionEndedError("it sent too many messages a second for the third time")
+            raise SessionEnded("it sent too many messages a second for the third time")
         return False
 
     def _count(self, name: str) -> None:
@@ -228,7 +228,7 @@ class Connection:
                 while await self._stream.receive_some(_RECEIVE_BYTES):
                     pass
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                logger.debug("%s was gone before the close", self._name)
+                log.debug("client_lost", client_id=self._client_id, during="closing")
 
     def _forget(self) -> None:
         session, self.session = self.session, None

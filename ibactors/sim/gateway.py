@@ -40,7 +40,7 @@ class Faults:
     occupied: set[int] = field(default_factory=set)
 
     def silence(self, instrument: Instrument) -> bool:
-        """Whether ticks of an instrument do not reach the clients."""
+        """Whether a fault keeps the ticks of an instrument from the clients."""
         return self.connectivity_lost or self.competing or instrument.farm in self.farms_down
 
 
@@ -107,7 +107,7 @@ class Gateway:
         self.ledger = Ledger(accounts, self.market)
         self.clients: dict[int, Client] = {}
         self.dialect = Dialect.ZONED
-        # A new day has an old bulletin, for clients that want those of the day too.
+        # One bulletin is there from the start, for clients that also ask for the earlier ones of the day.
         self.bulletins = ["Simulated bulletin: this gateway is not connected to Interactive Brokers."]
         # A real gateway closes a silent connection after some seconds and ends a snapshot after eleven.
         self.handshake_s = 5.0
@@ -119,7 +119,7 @@ class Gateway:
 
     @property
     def refresh_s(self) -> float:
-        """How often account data repeats. A gateway takes three minutes; here it keeps pace with the rate."""
+        """Seconds between repeats of account data. A gateway takes three minutes; here they follow the rate."""
         wanted = _UPDATES_PER_REFRESH / self.market.rate
         return min(max(wanted, _FASTEST_REFRESH_S), _SLOWEST_REFRESH_S)
 

@@ -1,7 +1,7 @@
 """The accounts: what each holds, and every value that follows from holdings, cash and prices.
 
-All values are computed from the market at the moment of asking and agree with each other: NetLiquidation is
-total cash, stock and option value and the day's futures profit, in the base currency USD.
+All values are computed from the market at the moment of asking and agree with each other: NetLiquidation is total cash, stock and option
+value and the day's futures profit, in the base currency USD.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ Values = dict[tuple[str, str], str]
 class Holding:
     """A position. `cost` is per unit and, as IB has it, includes the multiplier.
 
-    `overnight` is the size the day began with and `spent` what the day's trades have cost in all, commissions
-    included: the day's profit follows from both. A position that was closed stays, with size 0, for the day.
+    `overnight` is the size the day began with and `spent` what the day's trades have cost in all, commissions included: the day's profit
+    follows from both. A position that was closed stays, with size 0, for the day.
     """
 
     instrument: Instrument
@@ -120,7 +120,7 @@ class Account:
     def trade(self, instrument: Instrument, size: int, price: float, commission: float) -> float | None:
         """Book a fill, negative when sold; returns the profit it realized, None when it closed nothing."""
         if instrument.sec_type == "CASH":
-            # Currencies are exchanged: a pair is no position but two amounts of cash.
+            # Currencies are exchanged: a pair is not a position but two amounts of cash.
             self._pay(instrument.symbol, size)
             self._pay(instrument.currency, -size * price - commission)
             return None

@@ -1,9 +1,9 @@
 """The listening side: accepts API clients, keeps the market and the orders going, can refuse for a while."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+import structlog
 import trio
 
 from ibactors.sim.connection import Connection
@@ -17,7 +17,7 @@ _REOPEN_TRIES = 50
 _REOPEN_PAUSE_S = 0.1
 _REFRESH_LOOK_S = 0.1
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Server:
@@ -86,7 +86,7 @@ class Server:
         """Repeat account data to the clients that subscribed to it, and let orders expire."""
         last = trio.current_time()
         while True:
-            # In small sleeps, as the rate may change meanwhile and with it the interval.
+            # Short sleeps, because the rate may change meanwhile and with it the interval.
             await trio.sleep(_REFRESH_LOOK_S)
             self.orders.book.tick()
             if trio.current_time() - last < self.gateway.refresh_s:
@@ -110,6 +110,6 @@ class Server:
             try:
                 return await open_listener(self._host, self._port)
             except OSError as error:
-                logger.warning("the API port %d is not free yet: %s", self._port, error)
+                log.warning("reopening_failed", port=self._port, error=str(error))
             await trio.sleep(_REOPEN_PAUSE_S)
         return await open_listener(self._host, self._port)

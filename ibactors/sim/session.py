@@ -53,7 +53,7 @@ class Stream(Protocol):
         """What it is about, None for a scanner."""
 
     def end(self) -> None:
-        """Stop for good; harmless when it is over."""
+        """Stop for good; does nothing if it is over already."""
 
 
 class Session:
@@ -132,7 +132,7 @@ class Session:
         self._tasks.start_soon(task, name=name)
 
     def end_stream(self, kind: str, request_id: int) -> bool:
-        """End a stream; whether there was one, as far as the client is told."""
+        """End a stream; returns whether there was one, as far as the client is told."""
         stream = self.streams.pop((kind, request_id), None)
         if stream is not None:
             stream.end()

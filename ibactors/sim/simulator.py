@@ -23,8 +23,8 @@ MAX_EXTRA_SYMBOLS = 200
 class SimulatorOptions:
     """How to run a simulator. Port 0 takes any free port; `control_port` None means no control port.
 
-    The market always ticks unless it `keeps_hours`. A `scenario` begins when clients can connect.
-    `now` is the clock behind every date, by default the machine's.
+    The market always ticks unless it `keeps_hours`. A `scenario` begins when clients can connect. `now` is the clock behind every date, by
+    default the machine's.
     """
 
     host: str = "127.0.0.1"
@@ -40,7 +40,7 @@ class SimulatorOptions:
     scenario: Scenario | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no gateway could run with; ValueError."""
+        """Check the options; ValueError for what no gateway could run with."""
         if not MIN_RATE <= self.rate <= MAX_RATE:
             raise ValueError(f"the rate {self.rate} is not between {MIN_RATE:g} and {MAX_RATE:g} a second")
         if not self.accounts or len(set(self.accounts)) < len(self.accounts) or "" in self.accounts:

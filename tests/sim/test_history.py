@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rawclient import Bench, RawClient, contract
 
 from ibactors.sim.history.past import Past
-from ibactors.sim.history.query import QueryError, read_query
+from ibactors.sim.history.query import BadQuery, read_query
 from ibactors.sim.market import hours
 from ibactors.sim.market.catalogue import build_catalogue
-from ibactors.sim.market.instruments import Session
+from ibactors.sim.market.instruments import TradingHours
 from ibactors.sim.market.market import Market
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
 
@@ -135,8 +135,8 @@ async def test_volumes_of_old_versions_are_lots(bench: Bench):
         (history(1, duration="5"), 321, "duration"),
         (history(1, duration="400 D"), 321, "must be made in years"),
         (history(1, what="GOSSIP"), 321, "what to show"),
-        (history(1, end="yesterday"), 321, "is no date"),
-        (history(1, end="20261120 20:00:00 Mars/Olympus"), 321, "no time zone"),
+        (history(1, end="yesterday"), 321, "is not a date"),
+        (history(1, end="20261120 20:00:00 Mars/Olympus"), 321, "not a time zone"),
         (history(1, keep=1, end="20261120-20:00:00"), 321, "keeps up to date"),
         (history(1, size="1 secs", duration="2 Y"), 162, "Time length exceed max"),
         (history(1, contract("NOSUCH")), 200, "No security definition"),
@@ -217,14 +217,14 @@ def test_dates_are_written_in_three_dialects():
 
 
 def test_sessions_of_a_future_open_on_the_evening_before():
-    found = hours.days_back(Session.CME_INDEX, "US/Central", NOW, 2, regular=False)
+    found = hours.days_back(TradingHours.CME_INDEX, "US/Central", NOW, 2, regular=False)
     assert [d.isoformat() for d, _ in found] == ["2026-11-23", "2026-11-24"]
     assert found[0][1][0] == dt.datetime(2026, 11, 22, 23, tzinfo=dt.UTC)
-    assert hours.is_open(Session.CME_INDEX, "US/Central", NOW)
-    assert not hours.is_open(Session.US_STOCK, "US/Eastern", dt.datetime(2026, 11, 22, 17, tzinfo=dt.UTC))
+    assert hours.is_open(TradingHours.CME_INDEX, "US/Central", NOW)
+    assert not hours.is_open(TradingHours.US_STOCK, "US/Eastern", dt.datetime(2026, 11, 22, 17, tzinfo=dt.UTC))
 
 
 @pytest.mark.parametrize("duration", ["0 D", "", "5 X", "-1 D", "1.5 D", "99999999 D"])
 def test_durations_that_are_none_are_refused(duration: str):
-    with pytest.raises(QueryError):
+    with pytest.raises(BadQuery):
         read_query(end=NOW, size="1 day", duration=duration, regular=True)

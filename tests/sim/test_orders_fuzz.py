@@ -12,7 +12,7 @@ from ordertools import answers, place
 from rawclient import contract, pack
 
 from ibactors.sim.orders.ticket import read_ticket
-from ibactors.sim.wire.frames import FieldError, FieldReader
+from ibactors.sim.wire.frames import BadField, FieldReader
 
 if TYPE_CHECKING:
     from rawclient import Bench
@@ -45,7 +45,7 @@ def test_ticket_is_read_or_refused(version: int, changes: list[tuple[int, str]],
     reader = fields_after_id(tuple(fields[: max(1, 120 - length)]))
     try:
         ticket = read_ticket(reader, version)
-    except FieldError:
+    except BadField:
         return
     assert ticket.order_type is not None
 

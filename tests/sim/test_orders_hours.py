@@ -11,15 +11,15 @@ from ordertools import answers, kinds, pinned, place
 from rawclient import Bench, Clock
 
 from ibactors.sim import Simulator, SimulatorOptions
-from ibactors.sim.market.instruments import Session
+from ibactors.sim.market.instruments import TradingHours
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 from ibactors.sim.wire.datetimes import Dialect
 
 
-def order(tif: str = "DAY", outside: str = "0", till: str = "", session: Session = Session.US_STOCK) -> Any:
+def order(tif: str = "DAY", outside: str = "0", till: str = "", hours: TradingHours = TradingHours.US_STOCK) -> Any:
     ticket = SimpleNamespace(tif=tif, echo={"outsideRth": outside, "goodTillDate": till})
-    zone = "US/Central" if session is Session.CME_INDEX else "US/Eastern"
-    leg = SimpleNamespace(instrument=SimpleNamespace(session=session, time_zone=zone))
+    zone = "US/Central" if hours is TradingHours.CME_INDEX else "US/Eastern"
+    leg = SimpleNamespace(instrument=SimpleNamespace(trading_hours=hours, time_zone=zone))
     return SimpleNamespace(ticket=ticket, legs=(leg,))
 
 
@@ -48,7 +48,7 @@ def test_market_opens_when_its_session_does(now: str, outside: str, opens: str |
         ("2026-11-23 15:00", order(), "2026-11-23 21:00"),
         ("2026-11-23 15:00", order(outside="1"), "2026-11-24 01:00"),
         ("2026-11-20 21:30", order(), "2026-11-23 21:00"),
-        ("2026-11-22 23:30", order(outside="1", session=Session.CME_INDEX), "2026-11-23 22:00"),
+        ("2026-11-22 23:30", order(outside="1", hours=TradingHours.CME_INDEX), "2026-11-23 22:00"),
         ("2026-11-23 15:00", order("GTC"), None),
         ("2026-11-23 15:00", order("GTD", till="20261124-10:00:00"), "2026-11-24 10:00"),
         ("2026-11-23 15:00", order("GTD", till="20261124"), "2026-11-24 00:00"),

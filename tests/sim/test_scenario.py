@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 from rawclient import Bench
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.sim import Simulator, SimulatorOptions, parse_scenario, read_scenario
@@ -39,14 +41,14 @@ def test_times_commands_and_comments_are_read():
         ("drop", "a step is `at TIME COMMAND`"),
         ("at 5s", "a step is `at TIME COMMAND`"),
         ("after 5s drop", "a step is `at TIME COMMAND`"),
-        ("at soon drop", "'soon' is no time"),
-        ("at 5 drop", "'5' is no time"),
-        ("at -5s drop", "'-5s' is no time"),
-        ("at s drop", "'s' is no time"),
+        ("at soon drop", "'soon' is not a time"),
+        ("at 5 drop", "'5' is not a time"),
+        ("at -5s drop", "'-5s' is not a time"),
+        ("at s drop", "'s' is not a time"),
         ("every 0s drop", "too often"),
         ("at 5s explode", "there is no command 'explode'"),
         ("at 5s refuse", "usage: refuse SECONDS"),
-        ("at 5s refuse ten", "'ten' is no number"),
+        ("at 5s refuse ten", "'ten' is not a number"),
         ("at 5s half-open perhaps", "usage: half-open on|off"),
         ("at 5s stats", "only answers"),
     ],
@@ -63,13 +65,18 @@ def test_file_without_a_step_and_file_that_is_missing_are_errors(tmp_path: Path)
     with pytest.raises(ValueError, match="cannot read the scenario"):
         read_scenario(tmp_path / "missing.txt")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match="no UTF-8"):
+    with pytest.raises(ValueError, match="not UTF-8"):
         read_scenario(tmp_path / "binary.txt")
 
 
-async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture):
+@pytest.fixture
+def logged() -> Iterator[list[EventDict]]:
+    with capture_logs() as events:
+        yield events
+
+
+async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: trio.Nursery, logged: list[EventDict]):
     assert autojump_clock.autojump_threshold == 0
-    caplog.set_level(logging.INFO, logger="ibactors.sim.control.scenario")
     scenario = parse_scenario("every 4s limit rate 60\nat 6s limit lines 7\nat 3s limit lines 5\nat 7s fill 99\n", name="s")
     simulator = Simulator(SimulatorOptions(port=0))
     nursery.start_soon(scenario.run, simulator.control)
@@ -80,10 +87,15 @@ async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: tri
         await wait_all_tasks_blocked()
         seen.append((limits.lines, limits.messages_per_s))
     assert seen == [(100, 50)] * 2 + [(5, 50)] + [(5, 60)] * 2 + [(7, 60)] * 4
-    told = [r.getMessage() for r in caplog.records]
-    assert "scenario s, line 3: limit lines 5" in told
-    assert told.count("scenario s, line 1: limit rate 60") == 2
-    assert "scenario s, line 4: fill 99: no open order has the id 99" in told
+    assert [(e["event"], e["line"], e["command"]) for e in logged if "line" in e] == [
+        ("scenario_step_done", 3, "limit lines 5"),
+        ("scenario_step_done", 1, "limit rate 60"),
+        ("scenario_step_done", 2, "limit lines 7"),
+        ("scenario_step_failed", 4, "fill 99"),
+        ("scenario_step_done", 1, "limit rate 60"),
+    ]
+    assert [e["error"] for e in logged if "error" in e] == ["no open order has the id 99"]
+    assert {e["scenario"] for e in logged} == {"s"}
     nursery.cancel_scope.cancel()
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 from typing import TYPE_CHECKING
 
-import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,9 +45,7 @@ STREAMS = st.one_of(
 )
 
 
-async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator, caplog: pytest.LogCaptureFixture):
-    # pytest keeps log records, those the reasons why sessions ended, and those the sessions.
-    caplog.set_level(logging.WARNING, logger="ibactors.sim.connection")
+async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator):
     good = await bench.client(1)
     await bench.control("limit rate 100000")
     before = await bench.until(lambda stats: len(stats["clients"]) == 1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.market.greeks import option_price
 from ibactors.sim.market.hours import trading_and_liquid_hours
-from ibactors.sim.market.instruments import Instrument, Session
+from ibactors.sim.market.instruments import Instrument, TradingHours
 from ibactors.sim.market.market import Market
 from ibactors.sim.market.walk import Field, PriceWalk
 
@@ -143,7 +143,7 @@ def test_option_prices_obey_put_call_parity():
 
 
 def test_hours_have_closed_weekends_and_evenings_before():
-    stock, _ = trading_and_liquid_hours(Session.US_STOCK, dt.date(2026, 11, 20))
+    stock, _ = trading_and_liquid_hours(TradingHours.US_STOCK, dt.date(2026, 11, 20))
     assert stock.split(";")[:3] == ["20261120:0400-20261120:2000", "20261121:CLOSED", "20261122:CLOSED"]
-    future, _ = trading_and_liquid_hours(Session.CME_INDEX, dt.date(2026, 11, 20))
+    future, _ = trading_and_liquid_hours(TradingHours.CME_INDEX, dt.date(2026, 11, 20))
     assert future.split(";")[:3] == ["20261119:1700-20261120:1600", "20261121:CLOSED", "20261122:1700-20261123:1600"]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rawclient import pack
 
-from ibactors.sim.wire.frames import FieldError, FieldReader, FrameBuffer, FrameError, frame, parse_versions
+from ibactors.sim.wire.frames import BadField, BadFrame, FieldReader, FrameBuffer, frame, parse_versions
 
 _fields = st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), min_size=1), max_size=8)
 
@@ -27,7 +29,7 @@ def test_frames_survive_any_cutting_of_the_stream(messages: list[list[str]], cut
 def test_frame_of_absurd_length_is_refused():
     buffer = FrameBuffer()
     buffer.feed(b"\x7f\xff\xff\xff")
-    with pytest.raises(FrameError, match="claims"):
+    with pytest.raises(BadFrame, match="claims"):
         buffer.next_frame()
 
 
@@ -35,7 +37,7 @@ def test_frame_of_absurd_length_is_refused():
 def test_stream_without_api_prefix_is_refused(start: bytes):
     buffer = FrameBuffer()
     buffer.feed(start)
-    with pytest.raises(FrameError):
+    with pytest.raises(BadFrame):
         buffer.take_prefix()
 
 
@@ -49,7 +51,7 @@ def test_version_range_is_read_with_and_without_options(text: bytes, versions: t
 
 @pytest.mark.parametrize("text", [b"", b"157..178", b"v..", b"v1..x", b"v-1..2"])
 def test_bad_version_range_is_refused(text: bytes):
-    with pytest.raises(FrameError):
+    with pytest.raises(BadFrame):
         parse_versions(text)
 
 
@@ -62,13 +64,13 @@ def test_fields_are_read_in_order_with_defaults_for_empty_ones():
 
 @pytest.mark.parametrize("text", ["x", "1.5", "1_000", "\u0661", "2147483648", "9" * 30, " 1"])
 def test_field_that_is_no_java_int_is_an_error(text: str):
-    with pytest.raises(FieldError, match="NumberFormat"):
+    with pytest.raises(BadField, match="NumberFormat"):
         FieldReader(text.encode() + b"\0").integer()
 
 
 @pytest.mark.parametrize("text", ["nan", "1_0", "abc", "--1"])
 def test_field_that_is_no_number_is_an_error(text: str):
-    with pytest.raises(FieldError, match="NumberFormat"):
+    with pytest.raises(BadField, match="NumberFormat"):
         FieldReader(text.encode() + b"\0").number()
 
 
@@ -81,16 +83,32 @@ def test_unset_double_and_infinite_are_numbers():
 def test_message_that_ends_early_is_an_error():
     reader = FieldReader(b"1\0")
     reader.skip()
-    with pytest.raises(FieldError, match="ends before"):
+    with pytest.raises(BadField, match="ends before"):
         reader.text()
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_read_or_raise_a_field_error(body: bytes):
+_FITS: dict[str, Callable[[Any, str], bool]] = {
+    "integer": lambda value, _: type(value) is int and -(1 << 31) <= value < 1 << 31,
+    "number": lambda value, _: type(value) is float and not math.isnan(value),
+    "flag": lambda value, field: value is (field in ("1", "true", "True")),
+    "text": lambda value, field: value == field,
+}
+_values = st.sampled_from([b"", b"1", b"-1", b"2147483648", b"0.5", b"1e400", b"nan", b"Infinite", b"true", b"1_0", b" 1", b"\xd9\xa1"])
+_bodies = st.lists(_values | st.binary(max_size=6), max_size=8).map(b"\0".join)
+
+
+@given(_bodies, st.lists(st.sampled_from(list(_FITS)), min_size=4))
+def test_any_bytes_give_a_value_of_the_kind_asked_for_or_a_bad_field(body: bytes, kinds: list[str]):
+    fields = body.decode(errors="replace").removesuffix("\0").split("\0") if body else []
     reader = FieldReader(body)
-    for read in (reader.integer, reader.number, reader.flag, reader.text):
-        with contextlib.suppress(FieldError):
-            read()
+    for nth, kind in enumerate(kinds):
+        try:
+            value = getattr(reader, kind)()
+        except BadField:
+            assert nth >= len(fields) or (kind in ("integer", "number") and fields[nth])
+        else:
+            assert _FITS[kind](value, fields[nth])
+        assert reader.remaining == max(0, len(fields) - nth - 1)
 
 
 def test_answers_are_plain_ascii_with_booleans_as_digits():

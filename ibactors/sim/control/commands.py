@@ -1,7 +1,7 @@
 """What a control command is: a name, its arguments as `help` shows them, and what it does to a server.
 
-The control port and scenario files take the same commands; both check a line with `fit` before it is carried
-out, so that a scenario's mistakes show when it is read and not hours later.
+The control port and scenario files take the same commands; both check a line with `fit` before it is carried out, so that a scenario's
+mistakes show when it is read and not hours later.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from ibactors.sim.session import Line
 _NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "PORT"})
 
 
-class CommandError(Exception):
+class CommandRefused(Exception):
     """The command is unknown or its arguments are wrong; the text is the answer."""
 
 
@@ -33,43 +33,43 @@ def table(*rows: tuple[str, str, Callable[[Server, list[str]], None]]) -> Mappin
 
 
 def fit(name: str, usage: str, arguments: list[str]) -> list[str]:
-    """The arguments as the command takes them; CommandError when they do not fit its usage."""
+    """The arguments as the command takes them; CommandRefused when they do not fit its usage."""
     wanted = usage.split()
     if usage.endswith("...") and len(arguments) >= len(wanted):
         last = len(wanted) - 1
         arguments = [*arguments[:last], " ".join(arguments[last:])]
     least = sum(not w.startswith("[") for w in wanted)
     if not least <= len(arguments) <= len(wanted):
-        raise CommandError(f"usage: {name} {usage}".rstrip())
+        raise CommandRefused(f"usage: {name} {usage}".rstrip())
     for word, argument in zip(wanted, arguments, strict=False):
         _check(name, usage, word.strip("[]"), argument)
     return arguments
 
 
 def number(text: str, lowest: float, highest: float) -> float:
-    """A number in a range; CommandError for anything else."""
+    """A number in a range; CommandRefused for anything else."""
     try:
         value = float(text)
     except ValueError as error:
-        raise CommandError(f"{text!r} is no number") from error
+        raise CommandRefused(f"{text!r} is not a number") from error
     if not lowest <= value <= highest:
-        raise CommandError(f"{text} is not between {lowest:g} and {highest:g}")
+        raise CommandRefused(f"{text} is not between {lowest:g} and {highest:g}")
     return value
 
 
 def instruments_named(server: Server, name: str) -> list[Instrument]:
-    """The instruments of a symbol or local symbol; CommandError when there is none."""
+    """The instruments of a symbol or local symbol; CommandRefused when there is none."""
     found = server.gateway.catalogue.named(name)
     if not found:
-        raise CommandError(f"there is no instrument {name!r}")
+        raise CommandRefused(f"there is no instrument {name!r}")
     return found
 
 
 def farm_named(server: Server, name: str) -> str:
-    """The farm of that name; CommandError when there is none."""
+    """The farm of that name; CommandRefused when there is none."""
     farms = sorted({HISTORY_FARM, *(i.farm for i in server.gateway.catalogue.by_con_id.values())})
     if name not in farms:
-        raise CommandError(f"there is no farm {name!r}; there are {', '.join(farms)}")
+        raise CommandRefused(f"there is no farm {name!r}; there are {', '.join(farms)}")
     return name
 
 
@@ -79,8 +79,8 @@ def lines(server: Server) -> list[Line]:
 
 
 def _check(name: str, usage: str, word: str, argument: str) -> None:
-    # A choice is written small; MKT|LIMIT stands for a word or a value.
+    # A choice is written in lower case; MKT|LIMIT stands for a word or a value.
     if "|" in word and word == word.lower() and argument not in word.split("|"):
-        raise CommandError(f"usage: {name} {usage}")
+        raise CommandRefused(f"usage: {name} {usage}")
     if word in _NUMBERS:
         number(argument, float("-inf"), float("inf"))

@@ -11,7 +11,7 @@ def lose(server: Server, _: list[str]) -> None:
 
 
 def restore(server: Server, _: list[str]) -> None:
-    """Have the broker back with all subscriptions: 1102."""
+    """Restore the broker with all subscriptions: 1102."""
     server.gateway.faults.connectivity_lost = False
     text = "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
     text += "All data farms are connected: usfarm; usfuture; cashfarm; usopt; ushmds; secdefil."

@@ -11,9 +11,9 @@ from ibactors.sim.wire.frames import frame
 _DAY_S = 86400
 _HIGHEST_ID = (1 << 31) - 1
 _GARBAGE = {
-    # A tickPrice whose price is no number and whose last fields are missing.
+    # A tickPrice whose price is not a number and whose last fields are missing.
     "number": frame(1, 6, 1, 1, "12..5x"),
-    # A length that promises more than comes: what follows is misread.
+    # A length that promises more than follows: the next frames are misread.
     "truncated": frame(1, 6, 1, 1, "12.50", 100, 1)[:-6],
     "utf8": b"\0\0\0\x0e46\x006\x001\x0045\0\xff\xfe\x80\0",
     "empty": b"\0\0\0\0",

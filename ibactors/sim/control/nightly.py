@@ -1,12 +1,12 @@
 """The nightly reset of a gateway's connections, as recorded: farms break, connectivity goes, everything returns.
 
-The API socket stays open all the time. A client hears 2103 and 2105 for the farms, 1100 and again every few
-seconds, then 1102 and that the farms are well.
+The API socket stays open all the time. A client hears 2103 and 2105 for the farms, 1100 and again every few seconds, then 1102 and that the
+farms are well.
 """
 
 import trio
 
-from ibactors.sim.control.commands import CommandError, number, table
+from ibactors.sim.control.commands import CommandRefused, number, table
 from ibactors.sim.control.connectivity import lose, restore
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS
 from ibactors.sim.server import Server
@@ -18,12 +18,12 @@ _FARMS = (*MARKET_FARMS, HISTORY_FARM)
 
 
 def _nightly(server: Server, arguments: list[str]) -> None:
-    """Let the reset begin; it lasts some seconds, and `nightly 0` ends one that is under way."""
+    """Start the reset; it lasts some seconds, and `nightly 0` ends one that is under way."""
     gateway = server.gateway
     seconds = number(arguments[0], 0, _DAY_S) if arguments else USUAL_S
     if gateway.nightly is not None:
         if seconds:
-            raise CommandError("a nightly reset is under way; `nightly 0` ends it")
+            raise CommandRefused("a nightly reset is under way; `nightly 0` ends it")
         gateway.nightly.cancel(reason="the nightly reset was told to end")
         return
     if seconds == 0:

@@ -1,14 +1,14 @@
-"""The control port: one command a line, one line of answer, to make a simulated gateway misbehave on cue."""
+"""The control port: one command per line, one line per answer, to make a simulated gateway misbehave on cue."""
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import NoReturn
 
+import structlog
 import trio
 
 from ibactors.sim.control import connectivity, faults, nightly, trading
-from ibactors.sim.control.commands import Command, CommandError, fit
+from ibactors.sim.control.commands import Command, CommandRefused, fit
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.server import Server
 from ibactors.sim.wire.ports import open_listener, port_of
@@ -17,7 +17,7 @@ _MAX_LINE = 1000
 ANSWERS_ONLY = ("clock", "stats", "help")
 COMMANDS: Mapping[str, Command] = {**connectivity.COMMANDS, **nightly.COMMANDS, **faults.COMMANDS, **trading.COMMANDS}
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Control:
@@ -38,7 +38,7 @@ class Control:
         try:
             arguments = fit(name, usage_of(name), arguments)
             COMMANDS[name].act(self._server, arguments)
-        except CommandError as error:
+        except CommandRefused as error:
             return f"error: {error}"
         return "ok"
 
@@ -66,13 +66,13 @@ class Control:
                     await stream.send_all(b"error: the line is too long\n")
                     return
         except trio.BrokenResourceError:
-            logger.debug("a control connection broke")
+            log.debug("control_connection_lost")
 
 
 def usage_of(name: str) -> str:
-    """What arguments a command takes that does more than answer; CommandError for a name that is none."""
+    """The arguments of a command that does more than answer; CommandRefused for an unknown name."""
     if name not in COMMANDS:
-        raise CommandError(f"there is no command {name!r}; `help` lists the commands")
+        raise CommandRefused(f"there is no command {name!r}; `help` lists the commands")
     return COMMANDS[name].usage
 
 

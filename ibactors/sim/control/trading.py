@@ -1,9 +1,9 @@
 """Control commands for what happens on the market and to orders."""
 
-from ibactors.sim.control.commands import CommandError, instruments_named, number, table
+from ibactors.sim.control.commands import CommandRefused, instruments_named, number, table
 from ibactors.sim.market.market import MAX_RATE, MIN_RATE
 from ibactors.sim.server import Server
-from ibactors.sim.wire.frames import FieldError
+from ibactors.sim.wire.frames import BadField
 
 
 def _rate(server: Server, arguments: list[str]) -> None:
@@ -16,7 +16,7 @@ def _set(server: Server, arguments: list[str]) -> None:
         try:
             server.gateway.market.fix(instrument, bid, ask, last)
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandRefused(str(error)) from error
 
 
 def _free(server: Server, arguments: list[str]) -> None:
@@ -41,7 +41,7 @@ def _hours(server: Server, arguments: list[str]) -> None:
 def _fill(server: Server, arguments: list[str]) -> None:
     order_id = int(number(arguments[0], 1, 1 << 31))
     if not server.orders.book.fill_by_force(order_id):
-        raise CommandError(f"no open order has the id {order_id}")
+        raise CommandRefused(f"no open order has the id {order_id}")
 
 
 def _reject(server: Server, arguments: list[str]) -> None:
@@ -53,8 +53,8 @@ def _manual(server: Server, arguments: list[str]) -> None:
     [instrument, *_] = instruments_named(server, symbol)
     try:
         server.orders.manual.place(instrument, action, int(number(size, 1, 1e6)), limit)
-    except (ValueError, FieldError) as error:
-        raise CommandError(str(error)) from error
+    except (ValueError, BadField) as error:
+        raise CommandRefused(str(error)) from error
 
 
 COMMANDS = table(

@@ -25,7 +25,7 @@ _REAL_TIME_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
 
 
 class Growing:
-    """The bar that an instrument is in, fed by its walk; `price` is what the bar is of."""
+    """The present bar of an instrument, fed by its walk; `what` is the kind of price that it shows."""
 
     def __init__(self, session: Session, instrument: Instrument, what: str) -> None:
         self.session = session
@@ -45,7 +45,7 @@ class Growing:
         return Bar(start=start, open=price, high=price, low=price, close=price, average=average, volume=nothing, count=nothing)
 
     def price(self) -> float:
-        """The present price of the kind that the bar is of."""
+        """The present price of the bar's kind."""
         walk, tick = self._walk, float(self.instrument.min_tick)
         if self.what == "TRADES" or not self.instrument.has_book:
             return walk.mark
@@ -99,7 +99,7 @@ class KeptBars:
         return self._growing is not None
 
     def end(self) -> None:
-        """Stop; harmless before the beginning."""
+        """Stop; does nothing before `begin`."""
         self._session.gateway.market.unwatch(self.instrument, self)
 
     def moved(self, _: Change) -> None:
@@ -146,7 +146,7 @@ class RealTimeBars:
         self._growing.grow()
 
     async def run(self) -> None:
-        """Send the bar of every five seconds when these are over."""
+        """Send the bar of each five seconds when they are over."""
         with self._scope:
             await self._send_forever()
 

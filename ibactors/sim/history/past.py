@@ -1,8 +1,8 @@
-"""The past of the market: a price for every instrument and second, the same on every day that asks for it.
+"""The past of the market: a price for every instrument and second, the same on whichever day it is asked for.
 
-The path is noise on several time scales, larger the longer the scale, so that bars of any size come from one
-curve and agree with each other. Near the present it bends towards the live price, for the last bar of a
-chart has to meet the first tick. An option's past follows from its underlying's.
+The path is noise on several time scales, larger on longer scales; bars of any size come from one curve and therefore agree with each other.
+Near the present it bends towards the live price, because the last bar of a chart has to meet the first tick. An option's past follows from
+its underlying's.
 """
 
 import datetime as dt
@@ -131,7 +131,7 @@ class Past:
         fair = self.quoted(self.price(epoch_s), "TRADES")
         bid = max(self._tick, fair - self.half_spread)
         venues = self.instrument.exchanges[1:] or self.instrument.exchanges
-        # Less than a round lot of a stock is a trade that sets no last price.
+        # A trade of less than a round lot of a stock does not set the last price.
         odd = self.instrument.sec_type == "STK" and dice.random() < _ODD_LOTS
         return PastTick(
             epoch_s=epoch_s,

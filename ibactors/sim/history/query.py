@@ -1,7 +1,7 @@
 """A request for historical bars as the client wrote it, checked and turned into bar times.
 
-Everything here is about the question, nothing about prices: which bar sizes and durations exist, which
-combination is too much, which moments the bars begin at.
+Everything here is about the question, nothing about prices: which bar sizes and durations exist, which combination is too much, which
+moments the bars begin at.
 """
 
 import datetime as dt
@@ -35,13 +35,13 @@ WHAT = (
 ).split()
 
 
-class QueryError(Exception):
+class BadQuery(Exception):
     """The request is not acceptable; the text is the cause that error 321 gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarQuery:
-    """What bars are wanted: size in seconds, back from `end` over so many trading days, or seconds."""
+    """Which bars are wanted: their size in seconds, and how many trading days or seconds back from `end`."""
 
     size_s: int
     end: dt.datetime
@@ -70,12 +70,12 @@ class BarQuery:
                 start += dt.timedelta(seconds=self.size_s)
 
     def sessions(self, instrument: Instrument) -> tuple[dt.datetime, list[tuple[dt.date, hours.Span]]]:
-        """From when on, and the sessions within."""
+        """The beginning, and the sessions from then on."""
         i = instrument
         if self.days:
-            found = hours.days_back(i.session, i.time_zone, self.end, self.days, regular=self.regular)
+            found = hours.days_back(i.trading_hours, i.time_zone, self.end, self.days, regular=self.regular)
             return (found[0][1][0] if found else self.end), found
-        days = hours.days_back(i.session, i.time_zone, self.end, 2 + self.seconds // 20_000, regular=self.regular)
+        days = hours.days_back(i.trading_hours, i.time_zone, self.end, 2 + self.seconds // 20_000, regular=self.regular)
         left, begin = float(self.seconds), self.end
         # Seconds count backwards through open hours only.
         for _, (opens, closes) in reversed(days):
@@ -93,16 +93,16 @@ class BarQuery:
 
 
 def read_query(*, end: dt.datetime, size: str, duration: str, regular: bool) -> BarQuery:
-    """Check bar size and duration; QueryError says what is wrong with them."""
+    """Check bar size and duration; BadQuery says what is wrong with them."""
     size_s = _SIZES.get(_ALIASES.get(size, size))
     if size_s is None:
-        raise QueryError(f"Historical data bar size setting is invalid. Legal ones are: {', '.join(_SIZES)}")
+        raise BadQuery(f"Historical data bar size setting is invalid. Legal ones are: {', '.join(_SIZES)}")
     match = _DURATION.match(duration.strip().upper())
     if match is None or int(match[1]) == 0:
-        raise QueryError("Invalid format for duration. Legal format: {integer}{SPACE}{unit (S|D|W|M|Y)}")
+        raise BadQuery("Invalid format for duration. Legal format: {integer}{SPACE}{unit (S|D|W|M|Y)}")
     count, unit = int(match[1]), match[2]
     if unit == "D" and count > 365:
-        raise QueryError("Historical data request for durations longer than 365 days must be made in years.")
+        raise BadQuery("Historical data request for durations longer than 365 days must be made in years.")
     if unit == "S":
         return BarQuery(size_s=size_s, end=end, days=0, seconds=count, regular=regular)
     return BarQuery(size_s=size_s, end=end, days=count * _UNIT_DAYS[unit], seconds=0, regular=regular)

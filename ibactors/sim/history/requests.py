@@ -1,7 +1,6 @@
 """Requests about the past: bars, head timestamps, ticks, histograms, schedules, and their cancels.
 
-Long answers are computed in a task of the session, a stretch at a time, so that a client that asks for a year
-of minutes holds up nobody else.
+Long answers are computed in a task of the session, in stretches: a client that asks for a year of minutes does not hold up the others.
 """
 
 import datetime as dt
@@ -12,7 +11,7 @@ import trio
 from ibactors.sim.history.bars import KeptBars
 from ibactors.sim.history.farm import known_past
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import MAX_BARS, SMALL_BAR_S, WHAT, BarQuery, QueryError, read_query, too_long
+from ibactors.sim.history.query import MAX_BARS, SMALL_BAR_S, WHAT, BadQuery, BarQuery, read_query, too_long
 from ibactors.sim.history.rows import bar_row
 from ibactors.sim.market.instruments import ContractSpec, Instrument
 from ibactors.sim.messages import history as encode
@@ -24,7 +23,7 @@ from ibactors.sim.wire.frames import FieldReader
 MAX_SMALL_REQUESTS = 60
 SMALL_REQUESTS_S = 600.0
 _SCHEDULE_SINCE = 165
-_BARS_A_TURN = 100
+_BARS_PER_TURN = 100
 _NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: {local}@{exchange} {what}"
 _PACING = "Historical Market Data Service error message:Historical data request pacing violation"
 _TOO_LONG = "Historical Market Data Service error message:Time length exceed max."
@@ -50,8 +49,8 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
         query = read_query(end=_end(session, instrument, end_text), size=size, duration=duration, regular=regular)
         _check_kind(session, what, query)
         if keep and end_text:
-            raise QueryError("End date/time cannot be set for a request that keeps up to date")
-    except (QueryError, ValueError) as wrong:
+            raise BadQuery("End date/time cannot be set for a request that keeps up to date")
+    except (BadQuery, ValueError) as wrong:
         invalid(session, request_id, str(wrong))
         return
     if not _rationed(session, request_id, query):
@@ -64,9 +63,9 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
 
 def _check_kind(session: Session, what: str, query: BarQuery) -> None:
     if what not in WHAT:
-        raise QueryError(f"Invalid what to show. Legal ones are: {', '.join(WHAT)}")
+        raise BadQuery(f"Invalid what to show. Legal ones are: {', '.join(WHAT)}")
     if what == "SCHEDULE" and (session.version < _SCHEDULE_SINCE or query.size_s != 86_400):
-        raise QueryError("SCHEDULE is only available with a bar size of 1 day")
+        raise BadQuery("SCHEDULE is only available with a bar size of 1 day")
 
 
 def _rationed(session: Session, request_id: int, query: BarQuery) -> bool:
@@ -132,7 +131,7 @@ class Chart:
         bars: list[Bar] = []
         for start, seconds in self._query.starts(self._instrument):
             bars.append(self._past.bar(start, seconds, self._what))
-            if len(bars) % _BARS_A_TURN == 0:
+            if len(bars) % _BARS_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
         return bars[-MAX_BARS:]
 

@@ -33,7 +33,7 @@ def bar_date(session: Session, past: Past, start: dt.datetime, *, daily: bool, e
     if daily:
         # A session that opens on the evening before belongs to the day that it ends on.
         local = start.astimezone(zone(i.time_zone))
-        evening = i.session.value[2] > i.session.value[3] and local.hour >= 12
+        evening = i.trading_hours.value[2] > i.trading_hours.value[3] and local.hour >= 12
         day = local.toordinal() + (1 if evening else 0)
         return f"{local.fromordinal(day):%Y%m%d}"
     return str(int(start.timestamp())) if epoch else moment(start, i.time_zone, session.gateway.dialect)

@@ -16,12 +16,12 @@ from ibactors.sim.wire.datetimes import Dialect, moment, parse
 from ibactors.sim.wire.frames import FieldReader
 
 _MAX_TICKS = 1000
-# Where the search for ticks gives up: more than a long weekend without any.
+# Days after which the search for ticks gives up: more than a long weekend.
 _SEARCH_DAYS = 5
 _KINDS = ("TRADES", "BID_ASK", "MIDPOINT")
 _PERIOD = re.compile(r"(\d{1,4}) ?(S|D|W|M|Y)[a-z]*\Z", re.IGNORECASE)
 _PERIOD_DAYS = {"S": 1, "D": 1, "W": 5, "M": 21, "Y": 252}
-_SAMPLES_A_DAY = 78
+_SAMPLES_PER_DAY = 78
 _UNREPORTED = 2
 _ODD_LOT = "   I"
 _FIRST_DAYS = {"STK": "19930129 14:30:00", "IND": "19900102 14:30:00", "CASH": "20050309 22:15:00"}
@@ -114,7 +114,7 @@ def _collect(past: Past, start: dt.datetime | None, end: dt.datetime, count: int
 def _seconds(instrument: Instrument, start: dt.datetime | None, end: dt.datetime, *, regular: bool) -> Iterator[int]:
     reach = dt.timedelta(days=_SEARCH_DAYS)
     first, last = (end - reach, end) if start is None else (start, min(end, start + reach))
-    sessions = [s for _, s in hours.spans(instrument.session, instrument.time_zone, first, last, regular=regular)]
+    sessions = [s for _, s in hours.spans(instrument.trading_hours, instrument.time_zone, first, last, regular=regular)]
     if start is None:
         for opens, closes in reversed(sessions):
             yield from range(int(min(closes, last).timestamp()) - 1, int(max(opens, first).timestamp()) - 1, -1)
@@ -150,9 +150,9 @@ def _histogram(session: Session, fields: FieldReader) -> None:
     now = session.gateway.now()
     past = Past(session.gateway.market, instrument, now)
     sizes: collections.Counter[str] = collections.Counter()
-    for _, (opens, closes) in hours.days_back(instrument.session, instrument.time_zone, now, min(days, 25), regular=regular):
-        step = (closes - opens).total_seconds() / _SAMPLES_A_DAY
-        for n in range(_SAMPLES_A_DAY):
+    for _, (opens, closes) in hours.days_back(instrument.trading_hours, instrument.time_zone, now, min(days, 25), regular=regular):
+        step = (closes - opens).total_seconds() / _SAMPLES_PER_DAY
+        for n in range(_SAMPLES_PER_DAY):
             sizes[past.text(past.quoted(past.price(opens.timestamp() + n * step), "TRADES"))] += 10 * instrument.lot
     session.send(encode.histogram(request_id, sorted(sizes.items(), key=lambda row: float(row[0]))))
 

@@ -1,8 +1,8 @@
 """The book in depth (10, 11): one book of an exchange, or the books of all venues put together for a stock.
 
-The rows are the ticks below the best bid and above the best ask. A change of the market updates the rows that
-it changed; only the end of a side ever grows or shrinks. Clients disagree about an insert between rows: ibapi
-and ib_insync shift what follows, ib_async overwrites (wrapper.py, `updateMktDepthL2`), and this suits both.
+The rows are the ticks below the best bid and above the best ask. A change of the market updates the rows that it changed; only the end of a
+side ever grows or shrinks. Clients disagree about an insert between rows: ibapi and ib_insync shift what follows, ib_async overwrites
+(wrapper.py, `updateMktDepthL2`), and this suits both.
 """
 
 import random

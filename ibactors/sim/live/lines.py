@@ -49,7 +49,7 @@ class Line:
         self.refresh()
 
     def end(self) -> None:
-        """Stop for good and free the line; harmless when it is over already."""
+        """Stop for good and free the line; does nothing if it is over already."""
         self._session.gateway.market.unwatch(self.instrument, self)
         if self._session.lines.get(self.request_id) is self:
             del self._session.lines[self.request_id]
@@ -81,7 +81,7 @@ class Line:
                 self._send_frames(self._generics.then(change, self._session.gateway.now()))
 
     def refresh(self) -> None:
-        """Send every value of the instrument, preceded on the first time by what kind of data it is."""
+        """Send every value of the instrument, preceded the first time by the kind of data it is."""
         if self._dead or self._session.lines.get(self.request_id) is not self:
             return
         if self._session.gateway.faults.silence(self.instrument):

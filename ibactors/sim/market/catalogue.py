@@ -1,14 +1,13 @@
-"""The instruments the simulator knows: real con ids where they are public knowledge, stable made-up ones else.
+"""The instruments the simulator knows: real con ids where they are public knowledge, stable invented ones otherwise.
 
-Futures and options are computed from the date, so that they have never expired. Prices are only plausible:
-the market starts from them.
+Futures and options are computed from the date and therefore have never expired. Prices are only plausible: the market starts from them.
 """
 
 import datetime as dt
 import zlib
 from collections.abc import Iterator
 
-from ibactors.sim.market.instruments import Catalogue, Fate, Instrument, Session
+from ibactors.sim.market.instruments import Catalogue, Fate, Instrument, TradingHours
 
 _US_VENUES = "SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,NASDAQ,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,EDGX,PEARL,MEMX,PSX"
 _MONTH_CODES = "FGHJKMNQUVXZ"
@@ -159,7 +158,7 @@ def _indexes() -> Iterator[Instrument]:
             category="Broad Range Equity Index",
             subcategory="*",
             time_zone="US/Central",
-            session=Session.CME_INDEX,
+            trading_hours=TradingHours.CME_INDEX,
         )
 
 
@@ -182,7 +181,7 @@ def _pairs() -> Iterator[Instrument]:
             agg_group=4,
             market_rule=239,
             min_size="0.01",
-            session=Session.FOREX,
+            trading_hours=TradingHours.FOREX,
             farm="cashfarm",
         )
 
@@ -215,7 +214,7 @@ def _futures(symbol: str, under_con_id: int, name: str, price: float, multiplier
             agg_group=2147483647,
             market_rule=67,
             time_zone="US/Central",
-            session=Session.CME_INDEX,
+            trading_hours=TradingHours.CME_INDEX,
             farm="usfuture",
         )
 
@@ -258,7 +257,7 @@ def _option(expiry: dt.date, strike: int, right: str, underlying: float) -> Inst
         subcategory="Technology",
         agg_group=2,
         market_rule=32,
-        session=Session.US_OPTION,
+        trading_hours=TradingHours.US_OPTION,
         farm="usopt",
     )
 

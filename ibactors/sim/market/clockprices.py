@@ -1,8 +1,8 @@
 """Prices that tell when they were sent and for what: for a checker that sees only the far end of a client.
 
-With `--prices clock` every bid, ask and last is a number of minimum ticks that encodes the milliseconds since the simulator's
-start and the instrument. They rise strictly with every frame, so that whoever gets one can say how old it is, whether it
-belongs to the symbol it is shown under, whether it was sent before a break, and whether it was ever sent at all.
+With `--prices clock` every bid, ask and last is a number of minimum ticks that encodes the milliseconds since the simulator's start and the
+instrument. They rise strictly with every frame. Whoever reads one can therefore say how old it is, whether it belongs to the symbol it is
+shown under, whether it was sent before a break, and whether it was ever sent at all.
 """
 
 import trio
@@ -11,7 +11,7 @@ from ibactors.sim.market.instruments import Catalogue, Instrument
 from ibactors.sim.market.walk import Field, PriceWalk
 
 SCALE = 1000
-"""Ticks a millisecond; the rest is twice the instrument's number, and one more for an ask."""
+"""Ticks per millisecond; the rest is twice the instrument's number, and one more for an ask."""
 
 
 class PriceClock:
@@ -32,7 +32,7 @@ class PriceClock:
         return int((now - self._started) * 1000)
 
     def number(self, instrument: Instrument) -> int:
-        """What stands for the instrument in its prices."""
+        """The number that stands for the instrument in its prices."""
         return self._numbers[instrument.con_id]
 
 

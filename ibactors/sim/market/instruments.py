@@ -1,8 +1,7 @@
 """What can be traded here: instruments, and how a client's partial description finds them.
 
-A request names an instrument by the twelve fields of the contract block, most of them empty. `Catalogue.find`
-gives everything that agrees with the fields that are set; which number of matches is an error depends on the
-request, so the handlers decide.
+A request names an instrument by the twelve fields of the contract block, most of them empty. `Catalogue.find` gives everything that agrees
+with the fields that are set; which number of matches is an error depends on the request, so the handlers decide.
 """
 
 import enum
@@ -28,8 +27,8 @@ class Fate(enum.Enum):
     QUIET = "quiet"
 
 
-class Session(enum.Enum):
-    """When an instrument trades: its regular hours and the longer hours around them, local time."""
+class TradingHours(enum.Enum):
+    """When an instrument trades: regular open and close, then those of the longer hours around them, in local time."""
 
     US_STOCK = ("0930", "1600", "0400", "2000")
     US_OPTION = ("0930", "1600", "0930", "1600")
@@ -76,7 +75,7 @@ class Instrument:
     min_size: str = "1"
     suggested_size: str = "1"
     time_zone: str = "US/Eastern"
-    session: Session = Session.US_STOCK
+    trading_hours: TradingHours = TradingHours.US_STOCK
     farm: str = "usfarm"
     order_types: str = "ACTIVETIM,AD,ADJUST,ALERT,DAY,GTC,IOC,LMT,MKT,STP,STPLMT,TRAIL,WHATIF"
     fate: Fate = Fate.TRADED

@@ -1,7 +1,7 @@
 """The one market that all clients see: a walk for each instrument that anyone looks at, and its pace.
 
-Lines watch instruments; the task `run` steps each watched instrument at the rate, jittered, and hands the
-change to its watchers. Prices of unwatched instruments (positions) move when they are read.
+Lines watch instruments; the task `run` steps each watched instrument at the rate, jittered, and hands the change to its watchers. Prices of
+unwatched instruments (positions) move when they are read.
 """
 
 import datetime as dt
@@ -89,7 +89,7 @@ class Market:
         return walk.mark
 
     def watch(self, instrument: Instrument, watcher: Watcher) -> None:
-        """Start to report changes of `instrument`."""
+        """Start reporting changes of `instrument`."""
         self._watchers.setdefault(instrument.con_id, []).append(watcher)
         if instrument.con_id not in self._scheduled:
             self._scheduled.add(instrument.con_id)
@@ -97,7 +97,7 @@ class Market:
             self._hurry.set()
 
     def unwatch(self, instrument: Instrument, watcher: Watcher) -> None:
-        """Stop to report; harmless when it was not watching."""
+        """Stop reporting to this watcher; does nothing if it was not watching."""
         watchers = self._watchers.get(instrument.con_id, [])
         if watcher in watchers:
             watchers.remove(watcher)
@@ -150,8 +150,8 @@ class Market:
                 self._step(self.catalogue.by_con_id[con_id])
             else:
                 self._scheduled.discard(con_id)
-            # A few instruments a turn: a server with thousands of lines must not hold up the loop it shares,
-            # but one that falls behind has to send the ticks of several at once to each client.
+            # A few instruments per turn: a server with thousands of lines must not hold up the loop it shares, but one that falls behind
+            # has to send the ticks of several at once to each client.
             stepped = (stepped + 1) % _STEPS_PER_TURN
             if stepped == 0:
                 await trio.lowlevel.checkpoint()
@@ -190,13 +190,13 @@ class Market:
         return int(self._now().timestamp())
 
     def years_left(self, option: Instrument) -> float:
-        """The time to an option's expiry, a day at least."""
+        """The years to an option's expiry, at least one day."""
         expiry = dt.datetime.strptime(option.last_trade_date, "%Y%m%d").replace(tzinfo=dt.UTC)
         return max(1, (expiry - self._now()).days) / _DAYS_PER_YEAR
 
     def is_open(self, instrument: Instrument) -> bool:
         """Whether an instrument trades now; always, unless the market keeps hours."""
-        return not self.keeps_hours or is_open(instrument.session, instrument.time_zone, self._now())
+        return not self.keeps_hours or is_open(instrument.trading_hours, instrument.time_zone, self._now())
 
     def _option_model(self, option: Instrument) -> Callable[[], float]:
         underlying = self.catalogue.by_con_id[option.under_con_id]

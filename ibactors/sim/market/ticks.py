@@ -1,7 +1,7 @@
 """Market data ticks on the wire: a change of an instrument is encoded once and fits every line on it.
 
-The frames of two lines differ in the request id only. `Change` therefore keeps the bytes between the
-request ids; a line's burst is one `join`, which is what lets one core feed thousands of lines.
+The frames of two lines differ in the request id only. `Change` therefore keeps the bytes between the request ids; a line's burst is one
+`join`, which is what lets one core feed thousands of lines.
 """
 
 from collections.abc import Set as AbstractSet

@@ -1,7 +1,7 @@
 """The price of one instrument: a seeded, mean-reverting walk with a book, trades, and a day's statistics.
 
-Prices are whole numbers of the minimum tick, so that no rounding error ever reaches the wire. Every step
-changes something, as the rate of updates is a promise to the clients.
+Prices are whole numbers of the minimum tick; therefore no rounding error reaches the wire. Every step changes something, because the rate
+of updates is a promise to the clients.
 """
 
 import enum
@@ -182,5 +182,5 @@ class PriceWalk:
         ticks = round(price / self._tick)
         if ticks < 1 or abs(ticks * self._tick - price) > self._tick / 1000:
             step = self.instrument.min_tick
-            raise ValueError(f"{price} is no price of {self.instrument.symbol}, whose step is {step}")
+            raise ValueError(f"{price} is not a price of {self.instrument.symbol}, whose step is {step}")
         return ticks

@@ -46,7 +46,7 @@ def market_data_type(request_id: int, kind: int) -> bytes:
 
 
 def no_quote(request_id: int, tick_type: int) -> bytes:
-    """Encode tickPrice (1) of a bid or ask that there is none of."""
+    """Encode tickPrice (1) for a bid or ask that does not exist."""
     return frame(1, 6, request_id, tick_type, "-1.00", 0, 0)
 
 

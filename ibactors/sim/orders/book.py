@@ -1,7 +1,7 @@
 """The book of all orders: how they work, fill and end, and who is told.
 
-One book belongs to one gateway and outlives its clients' connections. Every method runs to its end without
-waiting; what clients learn is posted to their sessions in the order in which a real gateway sends it.
+One book belongs to one gateway and outlives its clients' connections. Every method runs to its end without waiting; what clients learn is
+posted to their sessions in the order in which a real gateway sends it.
 """
 
 import datetime as dt
@@ -82,7 +82,7 @@ class OrderBook:
             self._transmit(order)
 
     def cancel(self, order: Order) -> None:
-        """Cancel an order, or promise to as long as the broker is out of reach."""
+        """Cancel an order; while the broker is out of reach, only promise to."""
         if not self._gateway.faults.connectivity_lost:
             self.end(order)
         elif not order.cancelling:
@@ -117,7 +117,7 @@ class OrderBook:
             self.end(child)
 
     def fill_by_force(self, order_id: int) -> bool:
-        """Fill the open orders of that id, whichever client's, at their limit or the market; False for none."""
+        """Fill the open orders of that id, whichever client's, at their limit or the market; False if there is none."""
         orders = [o for o in self.register.alive() if o.order_id == order_id and o.works]
         for order in orders:
             order.triggered = True
@@ -160,7 +160,7 @@ class OrderBook:
         self._notices.state(order)
 
     def _release(self, order: Order) -> None:
-        """Do what the conditions of an order, which are met, are there for."""
+        """Let an order whose conditions are met work, or cancel it if that is what they are for."""
         order.released = True
         if order.cancelled_by_conditions:
             self.end(order)

@@ -1,7 +1,7 @@
 """Conditions of orders: prices, times, margin, trades, volumes and changes that must come to pass first.
 
-A condition is its fields as they are on the wire: type, `a` or `o` for how the next one is joined, and what the
-type needs. `refusal` turns away those that cannot be judged, so that `hold` never meets one.
+A condition is its fields as they are on the wire: type, `a` or `o` for how the next one is joined, and what the type needs. `refusal`
+rejects those that cannot be judged; `hold` therefore never meets one.
 """
 
 from collections.abc import Iterable
@@ -81,5 +81,5 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    # No price and no volume is so large; NaN fails the comparison.
+    # No price or volume is that large; NaN fails the comparison.
     return number if abs(number) < 1e15 else None

@@ -16,7 +16,7 @@ from ibactors.sim.orders.ticket import Ticket
 
 
 class Desk:
-    """Where the clients of one gateway hand in their orders; `book` is what became of these."""
+    """Where the clients of one gateway hand in their orders; `book` holds what became of them."""
 
     def __init__(self, gateway: Gateway, *, seed: int) -> None:
         self.book = OrderBook(gateway, seed=seed)

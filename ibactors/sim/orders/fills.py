@@ -53,7 +53,7 @@ class _Maker:
         """Fill an order, or a leg of it, and book the trade; `earlier` are the fills before, and get the new one."""
         cumulated, average = _sums(earlier, size, price)
         paid = sum(f.commission for f in earlier)
-        # The least commission is for an order, however many parts it fills in.
+        # The minimum commission is per order, however many parts it fills in.
         cost = round(commission(leg.instrument, cumulated, average) - paid, 6)
         buys = leg.buys == self.order.buys
         realized = self.account.trade(leg.instrument, size if buys else -size, price, cost)

@@ -1,8 +1,8 @@
 """Where orders meet the market: triggers, trails and fills against the sizes that the book displays.
 
-The floor watches every instrument that has a working order and tries them in the order of their arrival, when
-they come and whenever the market moves. What one order took is gone until the market moves again, so a large
-order fills in parts. All of it follows from the seed of the market.
+The floor watches every instrument that has a working order and tries them in the order of their arrival, when they come and whenever the
+market moves. What one order took is gone until the market moves again, so a large order fills in parts. All of it follows from the seed of
+the market.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ class Floor:
         self.attempt(order)
 
     def leave(self, order: Order) -> None:
-        """Let an order work no more; harmless when it did not."""
+        """Stop working an order; does nothing if it was not working."""
         for leg in order.legs:
             pit = self._pits.get(leg.instrument.con_id)
             if pit is None or order not in pit.orders:

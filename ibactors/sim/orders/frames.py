@@ -1,6 +1,6 @@
 """Encoders of what happens to orders: orderStatus (3), execDetails (11) and commissionReport (59).
 
-The two long messages, openOrder (5) and completedOrder (101), are in `orders_layout`.
+The two long messages, openOrder (5) and completedOrder (101), are in `layout.py`.
 """
 
 import datetime as dt

@@ -1,7 +1,7 @@
 """The two longest messages: openOrder (5) with 131 to 136 fields and completedOrder (101).
 
-Both follow the frames that real gateways were recorded to send. What a client left unset comes back as the
-gateway's own defaults: INT_MAX, DBL_MAX, `None`, `?` or nothing, each where it belongs.
+Both follow the frames that real gateways were recorded to send. What a client left unset comes back as the gateway's own defaults: INT_MAX,
+DBL_MAX, `None`, `?` or nothing, each where it belongs.
 """
 
 from collections.abc import Sequence

@@ -69,8 +69,8 @@ class Fill:
 class Order:
     """An order of one client.
 
-    `reduced` is what its OCA group took from its size, `triggered` tells that its stop has been elected,
-    `released` that its conditions were met, `cancelling` that its cancellation waits for the broker.
+    `reduced` is what its OCA group took from its size, `triggered` tells that its stop has been elected, `released` that its conditions
+    were met, `cancelling` that its cancellation waits for the broker.
     """
 
     ticket: Ticket
@@ -105,7 +105,7 @@ class Order:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What the book finds it by; an order that was typed into the gateway has no id, so its own number serves."""
+        """The book's key for it; an order that was typed into the gateway has no id, so its own number serves."""
         return self.client_id, self.order_id or -self.perm_id
 
     @property

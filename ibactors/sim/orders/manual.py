@@ -1,7 +1,7 @@
 """Orders that somebody types into the gateway's own windows: they have no client and no order id until bound.
 
-Client 0 may bind them, one by one with reqOpenOrders or all new ones with reqAutoOpenOrders; a bound order is
-like one of its own. Everybody sees the unbound ones in the list of all open orders, with order id 0.
+Client 0 may bind them, one by one with reqOpenOrders or all new ones with reqAutoOpenOrders; a bound order is like one of its own.
+Everybody sees the unbound ones in the list of all open orders, with order id 0.
 """
 
 import weakref
@@ -27,14 +27,14 @@ class ManualOrders:
         self._binders: weakref.WeakSet[Client] = weakref.WeakSet()
 
     def bind_new(self, client: Client, *, wanted: bool) -> None:
-        """Let client 0 have all orders that are typed in from now on, or no more."""
+        """Bind all orders that are typed in from now on to client 0, or stop binding them."""
         if wanted:
             self._binders.add(client)
         else:
             self._binders.discard(client)
 
     def bind_present(self) -> None:
-        """Give every open order that has no id one of client 0."""
+        """Bind every open order without an id to client 0."""
         for order in self._book.register.alive(0):
             if not order.order_id:
                 self._bind(order)

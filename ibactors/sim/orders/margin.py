@@ -7,12 +7,12 @@ from ibactors.sim.ledger import FUTURE_MARGIN, STOCK_MARGIN, Account, Ledger
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.orders.life import Order
 
-# Security type: commission a share or contract, and the least for an order.
+# Security type: commission per share or contract, and the minimum per order.
 _RATES = {"STK": (0.005, 1.0), "FUT": (2.25, 0.0), "OPT": (0.65, 1.0)}
 _FOREX_RATE, _FOREX_LEAST = 0.00002, 2.0
 _MOST_OF_VALUE = 0.01
 _FOREX_MARGIN = 0.025
-# The least that the ideal FX market takes as a whole lot, by the currency that is traded.
+# The smallest amount that IDEALPRO takes as a whole lot, by traded currency.
 _ODD_LOTS = {"EUR": 20_000, "GBP": 17_000, "USD": 25_000}
 
 

@@ -1,7 +1,7 @@
 """Who hears what about an order: every frame that goes to clients unasked leaves from here.
 
-The client that placed an order hears of it, on whatever connection it has at the moment; without one the news
-is lost, as it is at a real gateway, and the client has to ask when it is back.
+The client that placed an order hears of it, on whatever connection it has at the moment; without one the news is lost, as it is at a real
+gateway, and the client has to ask when it is back.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ class Notices:
         self._gateway = gateway
 
     def state(self, order: Order, *, priced: bool = False) -> None:
-        """Send openOrder and orderStatus; `priced` tells the commission of the fills too."""
+        """Send openOrder and orderStatus; `priced` adds the commission of the fills."""
         client = self._client_of(order)
         if client is not None:
             client.send(layout.open_order(client.version, order, priced=priced))
@@ -72,5 +72,5 @@ class Notices:
             everybody.repeat()
 
     def _client_of(self, order: Order) -> Client | None:
-        # Of an order that is bound to nobody, nobody hears.
+        # Nobody hears of an order that is bound to no client.
         return self._gateway.clients.get(order.client_id) if order.order_id else None

@@ -21,7 +21,7 @@ class Register:
         return self._next_ids.get(client_id, 1)
 
     def new_perm_id(self) -> int:
-        """A permanent id that no order has; those between belong to other users of the broker."""
+        """An unused permanent id; the ids between belong to other users of the broker."""
         self._perm_id += self._random.randrange(1, 50)
         return self._perm_id
 

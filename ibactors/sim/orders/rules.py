@@ -1,7 +1,7 @@
 """What a gateway checks before it takes an order, and the error that it answers with.
 
-`refusal` looks at one ticket by itself, `mismatch` at a ticket that changes an order. Both give None when all
-is well. Codes and texts are those of the real gateway as far as they are known.
+`refusal` looks at one ticket by itself, `mismatch` at a ticket that changes an order. Both give None when all is well. Codes and texts are
+those of the real gateway as far as they are known.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ibactors.sim.orders.times import parse_moment
 ACTIONS = ("BUY", "SELL", "SSHORT")
 TIMES_IN_FORCE = ("DAY", "GTC", "IOC", "GTD", "FOK")
 _SIMULATED = ("MKT", "LMT", "STP", "STP LMT", "TRAIL", "TRAIL LIMIT")
-# Real order types that have no simulation; a gateway says the same of a type that an exchange does not take.
+# Real order types without a simulation; a gateway says the same of a type that the exchange does not accept.
 _UNSUPPORTED = frozenset(
     "MOC,LOC,MOO,LOO,MIT,LIT,MTL,REL,REL + LMT,REL + MKT,PEG MKT,PEG MID,PEG BENCH,PEG BEST,PEG STK,PEG PRIM,"
     "MIDPRICE,VOL,BOX TOP,SNAP MKT,SNAP MID,SNAP PRIM,MKT PRT,STP PRT,LMT + MKT,VWAP,PASSV REL,AUC,"
@@ -40,7 +40,7 @@ def refusal(ticket: Ticket, instrument: Instrument) -> Refusal | None:
 
 
 def not_found(order_id: int) -> Refusal:
-    """The refusal of a cancel for an order that is not there."""
+    """The refusal of a cancel for an order that does not exist."""
     return Refusal(code=10147, text=f"OrderId {order_id} that needs to be cancelled is not found.")
 
 

@@ -1,7 +1,7 @@
 """placeOrder (3) as a client sent it: one walk from the first field to the last, for versions 157 to 178.
 
-What the simulator acts on is typed; everything else is kept as text and goes back to the client in openOrder.
-A number that is none raises FieldError, which the session answers with error 320.
+What the simulator acts on is typed; everything else is kept as text and goes back to the client in openOrder. A field that should be a
+number and is not raises BadField, which the session answers with error 320.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ibactors.sim.market.instruments import ContractSpec
-from ibactors.sim.wire.frames import FieldError, FieldReader
+from ibactors.sim.wire.frames import BadField, FieldReader
 
 _UNSET_INTEGER = 2147483647
 # Field counts after the type of a condition; the first of them is the conjunction.
@@ -213,7 +213,7 @@ class _Walk:
     def _condition(self) -> tuple[str, ...]:
         kind = self._fields.integer()
         if kind not in _CONDITION_FIELDS:
-            raise FieldError(f"there is no order condition of type {kind}")
+            raise BadField(f"there is no order condition of type {kind}")
         return (str(kind), *self._texts(_CONDITION_FIELDS[kind]))
 
     def _adjustment(self) -> None:
@@ -257,7 +257,7 @@ class _Walk:
     def _count(self) -> int:
         count = self._fields.integer()
         if not 0 <= count <= self._fields.remaining:
-            raise FieldError(f"a list cannot have {count} members")
+            raise BadField(f"a list cannot have {count} members")
         return count
 
     def _integers(self, names: str) -> None:

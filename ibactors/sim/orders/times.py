@@ -41,5 +41,5 @@ def _session(order: Order, now: dt.datetime) -> hours.Span:
     """The present session of the order's market, or the next."""
     i = order.legs[0].instrument
     regular = order.ticket.echo["outsideRth"] != "1"
-    found = hours.spans(i.session, i.time_zone, now, now + _LOOK, regular=regular)
+    found = hours.spans(i.trading_hours, i.time_zone, now, now + _LOOK, regular=regular)
     return next((span for _, span in found), (now, now + _LOOK))

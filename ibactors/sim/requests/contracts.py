@@ -32,14 +32,14 @@ def _contract_details(session: Session, fields: FieldReader) -> None:
     today = session.gateway.now().date()
     for instrument in found:
         exchange = spec.exchange or instrument.exchanges[0]
-        hours = trading_and_liquid_hours(instrument.session, today)
+        hours = trading_and_liquid_hours(instrument.trading_hours, today)
         data = messages.contract_data(session.version, request_id, instrument, exchange=exchange, hours=hours)
         session.send(data)
     session.send(messages.contract_data_end(request_id))
 
 
 def names_a_type(spec: ContractSpec) -> bool:
-    """Whether the security type is one, or is not needed because the con id says it all."""
+    """Whether the security type is valid, or not needed because there is a con id."""
     return spec.sec_type in SECURITY_TYPES or (not spec.sec_type and spec.con_id != 0)
 
 

@@ -1,7 +1,7 @@
 """News: providers, headlines, articles, bulletins, and headlines as ticks of a line.
 
-Every stock gets a headline every few hours, made from its name and the hour, so that the same question has
-the same answer on every run. Articles are plain text.
+Every stock gets a headline every few hours, made from its name and the hour; therefore the same question has the same answer on every run.
+Articles are plain text.
 """
 
 import datetime as dt

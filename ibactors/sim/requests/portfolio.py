@@ -1,7 +1,7 @@
 """Requests about accounts: account updates, summaries and profit, once and then on every change.
 
-A subscription is an object in `session.repeating` that remembers what it sent; the server's refresher makes
-it send the difference every few seconds.
+A subscription is an object in `session.repeating` that remembers what it sent; the server's refresher makes it send the difference every
+few seconds.
 """
 
 from collections.abc import Mapping

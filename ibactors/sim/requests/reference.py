@@ -53,7 +53,7 @@ def _smart_components(session: Session, fields: FieldReader) -> None:
 
 
 def _family_codes(session: Session, _: FieldReader) -> None:
-    # A user without linked accounts gets a row that says just this.
+    # A user without linked accounts gets one row that says so.
     session.send(frame(78, 1, "*", ""))
 
 

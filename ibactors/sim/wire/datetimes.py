@@ -1,7 +1,7 @@
 """Dates on the wire: the three dialects of a gateway's settings, and every form that clients send.
 
-A gateway writes times without a zone, with the zone's name, or in UTC; which one is a setting of its login
-screen, so `Dialect` belongs to the gateway. Clients send any form whatever the gateway is set to.
+A gateway writes times without a zone, with the zone's name, or in UTC; which one is a setting of its login screen, so `Dialect` belongs to
+the gateway. Clients send any form whatever the gateway is set to.
 """
 
 import datetime as dt
@@ -25,11 +25,11 @@ class Dialect(enum.Enum):
 
 @functools.lru_cache(maxsize=64)
 def zone(name: str) -> zoneinfo.ZoneInfo:
-    """A time zone by the name an instrument or a client has for it; ValueError for no zone."""
+    """A time zone by the name an instrument or a client has for it; ValueError for an unknown zone."""
     try:
         return zoneinfo.ZoneInfo(_ZONES.get(name, name))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name[:40]!r} is no time zone") from error
+        raise ValueError(f"{name[:40]!r} is not a time zone") from error
 
 
 def moment(when: dt.datetime, zone_name: str, dialect: Dialect) -> str:
@@ -43,10 +43,10 @@ def moment(when: dt.datetime, zone_name: str, dialect: Dialect) -> str:
 
 
 def parse(text: str, zone_name: str) -> dt.datetime:
-    """A date with a time as any client writes it; `zone_name` holds where it names none; ValueError else."""
+    """A date with a time as any client writes it; `zone_name` applies if it names none. ValueError for anything else."""
     match = _FORM.match(text.strip())
     if match is None:
-        raise ValueError(f"{text[:40]!r} is no date with a time")
+        raise ValueError(f"{text[:40]!r} is not a date with a time")
     date, dash, clock, named = match.groups()
     if len(clock.split(":")[0]) == 1:
         clock = "0" + clock

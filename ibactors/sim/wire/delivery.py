@@ -1,7 +1,7 @@
 """How bytes leave a session: whole, one at a time, cut at random, collected, or not at all.
 
-TCP keeps no frame boundaries, so a client must not depend on them; these faults show whether it does. One
-`Delivery` belongs to a gateway: sessions ask it before they read and while they send.
+TCP keeps no frame boundaries, so a client must not depend on them; these faults show whether it does. One `Delivery` belongs to a gateway:
+sessions ask it before they read and while they send.
 """
 
 import random
@@ -30,7 +30,7 @@ class Delivery:
         return not self._alive.is_set()
 
     def freeze(self) -> None:
-        """Stop to read and to send; no socket is closed."""
+        """Stop reading and sending; no socket is closed."""
         if self._alive.is_set():
             self._alive = trio.Event()
 

@@ -1,8 +1,8 @@
 """Frames and fields of the TWS API: what every message looks like on the socket.
 
-A frame is a four byte big-endian length and that many bytes of NUL-terminated fields. Sessions feed raw
-bytes in and read whole frames out; handlers read a request's fields front to back with a `FieldReader`.
-Bad input raises `FrameError` (the socket is beyond repair) or `FieldError` (one request is).
+A frame is a four byte big-endian length and that many bytes of NUL-terminated fields. Sessions feed raw bytes in and read whole frames out;
+handlers read a request's fields front to back with a `FieldReader`. Bad input raises `BadFrame` (the socket is beyond repair) or `BadField`
+(one request is).
 """
 
 import math
@@ -10,8 +10,8 @@ import re
 import struct
 
 API_PREFIX = b"API\0"
-# The longest request a client library produces is some kilobytes; the official reader allows 16 MB, but a
-# server that believes such a length lets any client pin that much memory.
+# The longest request a client library produces is some kilobytes; the official reader allows 16 MB, but a server that believes such a
+# length lets any client pin that much memory.
 MAX_REQUEST = 1 << 20
 
 UNSET_INTEGER = "2147483647"
@@ -22,12 +22,12 @@ _VERSIONS = re.compile(rb"v([0-9]{1,5})(?:\.\.([0-9]{1,5}))?(?: [^\0]*)?\Z")
 _JAVA_INT = range(-(1 << 31), 1 << 31)
 
 
-class FrameError(Exception):
-    """The byte stream is no TWS API stream, or a frame's length is absurd; close the socket."""
+class BadFrame(Exception):
+    """The byte stream is not a TWS API stream, or a frame's length is absurd; close the socket."""
 
 
-class FieldError(Exception):
-    """A field of one request is missing or no number; the request is answered with error 320."""
+class BadField(Exception):
+    """A field of one request is missing or not a number; the request is answered with error 320."""
 
 
 class FrameBuffer:
@@ -43,7 +43,7 @@ class FrameBuffer:
     def take_prefix(self) -> bool:
         """Remove the prefix `API` and NUL that opens a session; False while it is incomplete."""
         if not API_PREFIX.startswith(self._data[: len(API_PREFIX)]):
-            raise FrameError("the client does not start with API and a NUL byte")
+            raise BadFrame("the client does not start with API and a NUL byte")
         if len(self._data) < len(API_PREFIX):
             return False
         del self._data[: len(API_PREFIX)]
@@ -55,7 +55,7 @@ class FrameBuffer:
             return None
         length = int.from_bytes(self._data[:4], "big")
         if length > MAX_REQUEST:
-            raise FrameError(f"a frame claims {length} bytes, more than the {MAX_REQUEST} allowed")
+            raise BadFrame(f"a frame claims {length} bytes, more than the {MAX_REQUEST} allowed")
         if len(self._data) < 4 + length:
             return None
         body = bytes(self._data[4 : 4 + length])
@@ -69,7 +69,7 @@ class FieldReader:
     def __init__(self, body: bytes) -> None:
         text = body.decode("utf-8", errors="replace")
         self._fields = text.split("\0")
-        # Fields are terminated, not separated: what follows the last NUL is no field unless it has text.
+        # Fields are terminated, not separated: what follows the last NUL is not a field unless it has text.
         if self._fields[-1] == "":
             self._fields.pop()
         self._position = 0
@@ -83,7 +83,7 @@ class FieldReader:
     def text(self) -> str:
         """The next field as it is."""
         if self._position >= len(self._fields):
-            raise FieldError("the message ends before its last field")
+            raise BadField("the message ends before its last field")
         self._position += 1
         return self._fields[self._position - 1]
 
@@ -93,7 +93,7 @@ class FieldReader:
         if not text:
             return default
         if _INTEGER.match(text) is None or len(text) > 11 or int(text) not in _JAVA_INT:
-            raise FieldError(f'java.lang.NumberFormatException: For input string: "{text[:40]}"')
+            raise BadField(f'java.lang.NumberFormatException: For input string: "{text[:40]}"')
         return int(text)
 
     def number(self, default: float = 0.0) -> float:
@@ -106,7 +106,7 @@ class FieldReader:
         except ValueError:
             value = math.nan
         if math.isnan(value) or "_" in text:
-            raise FieldError(f'java.lang.NumberFormatException: For input string: "{text[:40]}"')
+            raise BadField(f'java.lang.NumberFormatException: For input string: "{text[:40]}"')
         return value
 
     def flag(self) -> bool:
@@ -140,5 +140,5 @@ def parse_versions(body: bytes) -> tuple[int, int]:
     """The lowest and highest server version a client speaks, from `v157..178[ options]`."""
     match = _VERSIONS.match(body.rstrip(b"\0"))
     if match is None:
-        raise FrameError("the client sent no version range")
+        raise BadFrame("the client sent no version range")
     return int(match[1]), int(match[2] or match[1])

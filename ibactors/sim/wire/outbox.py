@@ -1,8 +1,8 @@
 """What is on its way to one client, bounded: a slow client costs itself ticks and then its socket.
 
-Handlers and the market post bytes without waiting; the session's writer task sends them. Above the soft
-limit ticks are refused, and the refused lines get their newest values once there is room. Above the hard
-limit, or when the client takes nothing for too long, the session ends.
+Handlers and the market post bytes without waiting; the session's writer task sends them. Above the soft limit ticks are refused, and the
+refused lines get their newest values once there is room. Above the hard limit, or when the client takes nothing for too long, the session
+ends.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ STALL_S = 30.0
 _CHUNK = 64 * 1024
 
 
-class SlowClientError(Exception):
+class ClientTooSlow(Exception):
     """The client does not take what it asked for; the session ends."""
 
 
@@ -38,7 +38,7 @@ class Outbox:
     def post(self, data: bytes) -> None:
         """Queue an answer; above the hard limit it is lost and the session ends.
 
-        Never raises: whoever posts (the market, a control command) must not suffer for one client.
+        Never raises: the caller (the market, a control command) must not suffer for one client.
         """
         if self._muted() or self._overflowed:
             return
@@ -81,9 +81,9 @@ class Outbox:
             with trio.move_on_after(STALL_S) as self._sending:
                 await self._delivery.send(stream, chunk)
             if self._overflowed:
-                raise SlowClientError(f"more than {HARD_LIMIT} bytes would wait for the client")
+                raise ClientTooSlow(f"more than {HARD_LIMIT} bytes would wait for the client")
             if self._sending.cancelled_caught:
-                raise SlowClientError(f"the client took nothing for {STALL_S:.0f} s")
+                raise ClientTooSlow(f"the client took nothing for {STALL_S:.0f} s")
             if full and len(self._data) <= SOFT_LIMIT // 2:
                 full = False
                 refill()

@@ -1,4 +1,4 @@
-"""Listening sockets: one for each port, whatever the host's name stands for."""
+"""Listening sockets: one per port, however many addresses the host's name has."""
 
 import trio
 
