@@ -37,7 +37,7 @@ interop-ibc *args:
 # coverage-guided fuzzing of the simulator's API port (in an environment of its own, .fuzz): [--seconds 60]
 fuzz *args:
     sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
-    PYTHONPATH=.:tests/sim .fuzz/bin/python tests/fuzz/server.py "$@"
+    PYTHONPATH=. .fuzz/bin/python tests/fuzz/server.py "$@"
 
 # the live page in a real browser: Debian's Chromium, Playwright, axe-core (installs them the first time)
 browser *args:

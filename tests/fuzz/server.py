@@ -7,28 +7,25 @@ An input fails when the server logs an error, when the bad socket costs more tha
 client is not answered. Inputs that fail, and those that reached new code, are kept in .fuzz/; the former are run first.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import struct
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import atheris
 import trio
-from ordertools import place
-from rawclient import Bench, RawClient, assault, pack
-from seeds import OPENING, REAL
+
+from tests.sim.ordertools import place
+from tests.sim.rawclient import Bench, RawClient, assault, pack
+from tests.sim.seeds import OPENING, REAL
 
 with atheris.instrument_imports(include=["ibactors.sim"]):
     from ibactors.sim import Simulator, SimulatorOptions
     from ibactors.sim.registry import REQUESTS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 KEPT, FAILED = Path(".fuzz/corpus"), Path(".fuzz/failed")
 ANSWER_LIMIT_S = 30.0

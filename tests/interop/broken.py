@@ -30,7 +30,7 @@ class Defect:
 
 
 def _answer(number: int, name: str, *answers: bytes) -> None:
-    def handle(session, _fields):  # noqa: ANN001, ANN202 - a handler as the registry has them
+    def handle(session, _fields) -> None:  # noqa: ANN001 - a handler as the registry has them
         for data in answers:
             session.send(data)
 

@@ -45,7 +45,7 @@ class Relay:
                     sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     threading.Thread(target=self._pass_on, args=(source, sink, source is server), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, from_server: bool) -> None:  # noqa: FBT001 - a thread's argument
+    def _pass_on(self, source: socket.socket, sink: socket.socket, from_server: bool) -> None:
         with contextlib.suppress(OSError):
             if from_server:
                 sink.sendall(source.recv(65536))

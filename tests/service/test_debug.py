@@ -20,7 +20,7 @@ async def metrics_of(service: Service) -> dict[str, float]:
     }
 
 
-async def test_actor_has_its_state_its_messages_and_how_long_they_took(service: Service):
+async def test_actor_has_its_state_its_messages_and_how_long_they_took(service: Service) -> None:
     await service.get("/market/quote/AAPL")
     actor = await service.get("/debug/actors/symbol:AAPL")
     assert (actor["name"], actor["state"], actor["epoch"], actor["restarts"], actor["last_crash"]) == ("symbol:AAPL", "running", 1, 0, None)
@@ -42,7 +42,7 @@ async def test_actor_has_its_state_its_messages_and_how_long_they_took(service: 
         ("MES?exchange=CME&sec_type=FUT&expiry=202703", "symbol:MES,exchange=CME,sec_type=FUT,expiry=202703"),
     ],
 )
-async def test_actors_of_odd_names_are_found(service: Service, query: str, name: str):
+async def test_actors_of_odd_names_are_found(service: Service, query: str, name: str) -> None:
     await service.http.get(f"/market/quote/{query}")
     response = await service.http.get(f"/debug/actors/{name.replace(' ', '%20')}")
     assert (response.status_code, response.json()["name"]) == (200, name)
@@ -50,7 +50,7 @@ async def test_actors_of_odd_names_are_found(service: Service, query: str, name:
     assert (await service.get(f"/debug/actors/{encoded}"))["name"] == name
 
 
-async def test_actor_with_slashes_in_its_name_is_found(service: Service):
+async def test_actor_with_slashes_in_its_name_is_found(service: Service) -> None:
     async with service.stream() as stream:
         await stream.send(action="subscribe", symbol="A//B/C")
         await stream.expect("subscribed")
@@ -59,7 +59,7 @@ async def test_actor_with_slashes_in_its_name_is_found(service: Service):
 
 
 @pytest.mark.parametrize("name", ["symbol:NOPE", "a//b", "..", "%00", "x" * 5000, "%3Cscript%3E", "%E2%82%AC"])
-async def test_unknown_actor_is_a_404_with_what_there_is(service: Service, name: str):
+async def test_unknown_actor_is_a_404_with_what_there_is(service: Service, name: str) -> None:
     problem = await service.get(f"/debug/actors/{name}", status=404)
     assert problem["code"] == ("not_found" if name == ".." else "actor_not_found")
     if name != "..":
@@ -67,7 +67,7 @@ async def test_unknown_actor_is_a_404_with_what_there_is(service: Service, name:
     assert len(problem["detail"]) < 300
 
 
-async def test_crash_is_told_with_its_traceback_and_the_message_that_caused_it(error_log: ErrorLog):
+async def test_crash_is_told_with_its_traceback_and_the_message_that_caused_it(error_log: ErrorLog) -> None:
     hook = Hook()
     async with running_service(run=hook) as service, service.stream() as stream:
         await stream.send(action="subscribe", symbol="AAPL")
@@ -89,7 +89,7 @@ async def test_crash_is_told_with_its_traceback_and_the_message_that_caused_it(e
         assert len(error_log.take()) == 1
 
 
-async def test_restarts_of_actors_that_are_gone_still_count(error_log: ErrorLog):
+async def test_restarts_of_actors_that_are_gone_still_count(error_log: ErrorLog) -> None:
     hook = Hook()
     async with running_service(run=hook, line_idle_seconds=1) as service:
         hook.poisoned = "TSLA"
@@ -111,19 +111,19 @@ async def test_restarts_of_actors_that_are_gone_still_count(error_log: ErrorLog)
         ("image/png", "", "text/plain"),
     ],
 )
-async def test_task_tree_comes_in_the_form_that_is_asked_for(service: Service, accept: str, query: str, content_type: str):
+async def test_task_tree_comes_in_the_form_that_is_asked_for(service: Service, accept: str, query: str, content_type: str) -> None:
     response = await service.http.get(f"/debug/tasks{query}", headers={"Accept": accept})
     assert response.headers["Content-Type"].startswith(content_type)
     assert "actor:connection/session" in response.text
     assert "Mailbox.next" in response.text
 
 
-async def test_unknown_form_is_refused_with_those_that_there_are(service: Service):
+async def test_unknown_form_is_refused_with_those_that_there_are(service: Service) -> None:
     problem = await service.get("/debug/tasks?format=xml", status=422)
     assert (problem["field"], problem["hint"]) == ("format", "format: text, json or html; by the Accept header when not given.")
 
 
-async def test_task_tree_tells_how_long_a_task_waits_and_until_when(service: Service):
+async def test_task_tree_tells_how_long_a_task_waits_and_until_when(service: Service) -> None:
     await service.get("/market/quote/AAPL")
 
     def flat(node: Any) -> list[Any]:
@@ -137,7 +137,7 @@ async def test_task_tree_tells_how_long_a_task_waits_and_until_when(service: Ser
     assert tasks["GET /debug/tasks"]["waiting"] < 1
 
 
-async def test_nothing_under_debug_shows_an_account(service: Service):
+async def test_nothing_under_debug_shows_an_account(service: Service) -> None:
     accounts = (await service.get("/accounts"))["accounts"]
     names = [str(account.get("account", account) if isinstance(account, dict) else account) for account in accounts]
     assert names
@@ -147,7 +147,7 @@ async def test_nothing_under_debug_shows_an_account(service: Service):
         assert not [name for name in names if name in text]
 
 
-async def test_loop_is_watched(service: Service):
+async def test_loop_is_watched(service: Service) -> None:
     await service.until("/debug/loop", lambda response: response.json()["lag"]["p50"] is not None)
     loop = await service.get("/debug/loop")
     assert loop["watched"]
@@ -155,7 +155,7 @@ async def test_loop_is_watched(service: Service):
     assert 0 <= loop["lag"]["p50"] <= loop["lag"]["p99"] <= loop["lag"]["highest"]
 
 
-async def test_watch_can_be_turned_off():
+async def test_watch_can_be_turned_off() -> None:
     async with running_service(slow_step=0.0) as service:
         loop = await service.get("/debug/loop")
         assert (loop["watched"], loop["lag"]["p50"]) == (False, None)
@@ -163,7 +163,7 @@ async def test_watch_can_be_turned_off():
         assert not [name for name in await metrics_of(service) if name.startswith("ibactors_loop")]
 
 
-async def test_metrics_follow_what_happens(service: Service):
+async def test_metrics_follow_what_happens(service: Service) -> None:
     before = await metrics_of(service)
     assert before["ibactors_session_up{}"] == 1
     assert before["ibactors_session_phase{phase=up}"] == 1
@@ -190,13 +190,13 @@ async def test_metrics_follow_what_happens(service: Service):
     assert after["process_open_fds{}"] > 3
 
 
-async def test_lost_gateway_shows_in_the_metrics(service: Service):
+async def test_lost_gateway_shows_in_the_metrics(service: Service) -> None:
     await service.gateway.do("refuse 30")
     await service.until("/metrics", lambda response: "\nibactors_session_up 0.0\n" in response.text, within=5)
     assert (await metrics_of(service))["ibactors_session_phase{phase=backing_off}"] == 1
 
 
-async def test_two_services_in_one_process_count_for_themselves():
+async def test_two_services_in_one_process_count_for_themselves() -> None:
     async with running_service() as first, running_service() as second:
         await first.get("/market/quote/AAPL")
         assert (await metrics_of(first))["ibactors_lines_used{}"] == 1
@@ -204,13 +204,13 @@ async def test_two_services_in_one_process_count_for_themselves():
         assert (await metrics_of(second))["ibactors_quote_age_seconds_count{}"] == 0
 
 
-async def test_metrics_speak_openmetrics_where_asked(service: Service):
+async def test_metrics_speak_openmetrics_where_asked(service: Service) -> None:
     response = await service.http.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert response.headers["Content-Type"].startswith("application/openmetrics-text")
     assert response.text.endswith("# EOF\n")
 
 
-async def test_slow_reader_shows_in_the_metrics(service: Service):
+async def test_slow_reader_shows_in_the_metrics(service: Service) -> None:
     # A reader that takes nothing: the socket's buffers fill, then newer quotes take the place of those that wait.
     await service.gateway.do("rate 1000")
     async with service.stream() as stream:
@@ -218,7 +218,7 @@ async def test_slow_reader_shows_in_the_metrics(service: Service):
         await service.until("/metrics", lambda response: "\nibactors_slow_reader_skips_total 0.0\n" not in response.text, within=30)
 
 
-def test_every_debug_operation_is_in_the_document_under_one_tag():
+def test_every_debug_operation_is_in_the_document_under_one_tag() -> None:
     from ibactors.web.app import OPERATIONS  # noqa: PLC0415
     from ibactors.web.rest.openapi import build_document  # noqa: PLC0415
 

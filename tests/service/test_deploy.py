@@ -45,7 +45,7 @@ async def families_of(service: Service) -> list[Metric]:
     return list(text_string_to_metric_families((await service.http.get("/metrics")).text))
 
 
-async def test_dashboard_and_alerts_ask_for_what_there_is(service: Service):
+async def test_dashboard_and_alerts_ask_for_what_there_is(service: Service) -> None:
     families = await families_of(service)
     names = {sample.name for family in families for sample in family.samples} | {family.name for family in families}
     expressions = [*dashboard_expressions(), *alert_expressions()]
@@ -64,7 +64,7 @@ async def test_dashboard_and_alerts_ask_for_what_there_is(service: Service):
             assert any(has(families, name, label) for name, _ in selected), f"{label} of {expression}"
 
 
-async def test_every_metric_of_ours_is_on_the_dashboard(service: Service):
+async def test_every_metric_of_ours_is_on_the_dashboard(service: Service) -> None:
     shown = {name for expression, _ in dashboard_expressions() for name, _ in _SELECTED.findall(expression)}
     left_out = {
         family.name
@@ -74,7 +74,7 @@ async def test_every_metric_of_ours_is_on_the_dashboard(service: Service):
     assert left_out == {"ibactors_info"}, "which is what the variable for the instance is made of"
 
 
-async def test_values_of_labels_that_are_asked_for_exist(service: Service):
+async def test_values_of_labels_that_are_asked_for_exist(service: Service) -> None:
     families = await families_of(service)
     values = {(key, value) for family in families for sample in family.samples for key, value in sample.labels.items()}
     for expression, _ in [*dashboard_expressions(), *alert_expressions()]:
@@ -83,7 +83,7 @@ async def test_values_of_labels_that_are_asked_for_exist(service: Service):
                 assert (label, value) in values, expression
 
 
-def test_document_has_every_metric_with_its_labels_and_meaning():
+def test_document_has_every_metric_with_its_labels_and_meaning() -> None:
     text = (DEPLOY.parent / "docs" / "debugging.md").read_text(encoding="utf-8")
     for name, labels, meaning in metrics_table():
         assert f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {meaning} |" in text

@@ -64,7 +64,7 @@ async def hit(service: Service, data: bytes, *, half_close: bool) -> None:
 
 
 @pytest.mark.parametrize("half_close", [False, True])
-async def test_hostile_bytes_end_one_connection_and_nothing_else(service: Service, half_close: bool) -> None:  # noqa: FBT001
+async def test_hostile_bytes_end_one_connection_and_nothing_else(service: Service, half_close: bool) -> None:
     async with service.stream() as stream:
         await stream.send(action="subscribe", symbol="AAPL")
         for data in HOSTILE.values():

@@ -41,7 +41,7 @@ NAMED: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("name", INCIDENTS)
-async def test_what_the_operator_sees_names_the_cause(name: str, tmp_path: Path):
+async def test_what_the_operator_sees_names_the_cause(name: str, tmp_path: Path) -> None:
     async with played(name, tmp_path) as scene:
         text = scene.text
         for pattern in NAMED[name]:
@@ -50,14 +50,14 @@ async def test_what_the_operator_sees_names_the_cause(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", INCIDENTS)
-def test_document_shows_an_output_that_names_the_cause(name: str):
+def test_document_shows_an_output_that_names_the_cause(name: str) -> None:
     found = place_of(name).search(DOCUMENT.read_text(encoding="utf-8"))
     assert found is not None
     for pattern in NAMED[name]:
         assert re.search(pattern, found[0]), pattern
 
 
-async def test_crash_is_in_the_log_once(tmp_path: Path):
+async def test_crash_is_in_the_log_once(tmp_path: Path) -> None:
     async with played("crash", tmp_path) as scene:
         assert scene.log.count("actor_crashed") == 1
         assert scene.log.count("Traceback (most recent call last)") == 1

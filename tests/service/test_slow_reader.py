@@ -30,7 +30,7 @@ def messages_in(texts: list[str]) -> Iterator[Any]:
 @pytest.mark.parametrize("secure", [False, True])
 async def test_pause_costs_the_client_nothing_but_old_values(
     tmp_path: Path,
-    secure: bool,  # noqa: FBT001
+    secure: bool,
     query: str,
 ) -> None:
     authority = Authority(tmp_path) if secure else None

@@ -53,7 +53,7 @@ class Findings:
     broken: list[str] = field(default_factory=list)
     """The rules that were broken, but for the one about `p99_ms`."""
 
-    def expect(self, fact: bool, rule: str) -> None:  # noqa: FBT001  # it reads like assert
+    def expect(self, fact: bool, rule: str) -> None:  # it reads like assert
         """Note *rule* as broken unless *fact*."""
         if not fact:
             self.broken.append(rule)

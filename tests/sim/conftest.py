@@ -1,19 +1,13 @@
 """A simulator on free loopback ports for each test that asks for one; no test may leave an ERROR in the log."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from rawclient import Bench, Clock
+import trio
 
 from ibactors.sim import Simulator, SimulatorOptions
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    import trio
+from tests.sim.rawclient import Bench, Clock
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,6 @@
 """placeOrder requests of a few words for protocol tests, and the answers to them by name."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from rawclient import contract
-
-if TYPE_CHECKING:
-    from rawclient import Bench, RawClient
+from tests.sim.rawclient import Bench, RawClient, contract
 
 AAPL = contract("AAPL")
 ACCOUNT = "DU1234567"

@@ -1,19 +1,15 @@
 """A TWS API client of a few lines for protocol tests: it sends fields and shows frames as they come."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ibactors.sim import SimulatorPorts
+from ibactors.sim import SimulatorPorts
 
 LIMIT_S = 10.0
 
@@ -68,7 +64,7 @@ class RawClient:
     _data: bytearray = field(default_factory=bytearray)
 
     @classmethod
-    async def dial(cls, port: int) -> RawClient:
+    async def dial(cls, port: int) -> "RawClient":
         return cls(await trio.open_tcp_stream("127.0.0.1", port))
 
     async def shake_hands(self, versions: str = "v157..178") -> list[str]:
@@ -77,7 +73,7 @@ class RawClient:
         self.version = int(answer[0])
         return answer
 
-    async def start(self, client_id: int = 1, versions: str = "v157..178") -> RawClient:
+    async def start(self, client_id: int = 1, versions: str = "v157..178") -> "RawClient":
         """Connect as a well-behaved client does, up to the last startup notice."""
         await self.shake_hands(versions)
         await self.send(71, 2, client_id, "")

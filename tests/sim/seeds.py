@@ -1,8 +1,6 @@
 """Requests as good clients send them, which the fuzzers begin with."""
 
-from __future__ import annotations
-
-from rawclient import contract, hello, market_data, pack
+from tests.sim.rawclient import contract, hello, market_data, pack
 
 AAPL = contract("AAPL")
 OPENING = hello() + pack(71, 2, 99, "")

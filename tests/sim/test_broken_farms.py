@@ -1,16 +1,14 @@
 """Farms that break: what stays dead after their return, what is lost with the broker, and the farm of the past."""
 
-from __future__ import annotations
-
 import pytest
-from rawclient import Bench, contract, market_data, pack
 
 from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, contract, market_data, pack
 
 AAPL = contract("AAPL")
 
 
-async def test_lines_stay_dead_after_a_dead_farm_until_they_are_requested_again(bench: Bench):
+async def test_lines_stay_dead_after_a_dead_farm_until_they_are_requested_again(bench: Bench) -> None:
     client = await bench.watching()
     await client.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
     await bench.control("dead-farm usfarm")
@@ -40,7 +38,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-async def test_streams_stay_dead_after_a_dead_farm_until_they_are_requested_again(bench: Bench, kind: str):
+async def test_streams_stay_dead_after_a_dead_farm_until_they_are_requested_again(bench: Bench, kind: str) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
     await client.send(*STREAMS[kind])
@@ -54,7 +52,7 @@ async def test_streams_stay_dead_after_a_dead_farm_until_they_are_requested_agai
         assert kind not in {f[0] for f in await client.until("1", "6", "6", "1")}
 
 
-async def test_real_time_bars_stay_dead_after_a_dead_farm(bench: Bench, simulator: Simulator):
+async def test_real_time_bars_stay_dead_after_a_dead_farm(bench: Bench, simulator: Simulator) -> None:
     client = await bench.client()
     await client.send(50, 3, 3, *AAPL, 5, "TRADES", 0, "")
     await client.synchronise()
@@ -65,7 +63,7 @@ async def test_real_time_bars_stay_dead_after_a_dead_farm(bench: Bench, simulato
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-async def test_lost_data_ends_streams_too(bench: Bench, kind: str):
+async def test_lost_data_ends_streams_too(bench: Bench, kind: str) -> None:
     client = await bench.client()
     await client.send(*STREAMS[kind])
     await client.find(kind)
@@ -78,7 +76,7 @@ async def test_lost_data_ends_streams_too(bench: Bench, kind: str):
     await client.find(kind)
 
 
-async def test_broken_history_farm_answers_questions_about_the_past_with_162(bench: Bench):
+async def test_broken_history_farm_answers_questions_about_the_past_with_162(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("farm-down ushmds")
     await client.find("4", "2", "-1", "2105", "HMDS data farm connection is broken:ushmds")

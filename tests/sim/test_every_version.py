@@ -1,19 +1,19 @@
 """Every answer about markets at every server version from 157 to 178, through the decoders of two client libraries."""
 
-from __future__ import annotations
-
 import builtins
 import datetime as dt
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import ibapi.decoder
 import pytest
 from ib_async.decoder import Decoder
-from rawclient import Bench, contract, market_data, pack
-from test_recorded import questions
-from test_sim_messages import Recorder
+
+from tests.sim.rawclient import Bench, contract, market_data, pack
+from tests.sim.test_recorded import questions
+from tests.sim.test_sim_messages import Recorder
 
 STOCK, PAIR = contract("AAPL"), contract("EUR", "CASH", "IDEALPRO")
 CALL = contract("AAPL", "OPT", expiry="202612", strike="230", right="C")
@@ -24,7 +24,7 @@ KINDS |= {80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 93, 94, 95, 96, 97, 98, 99
 
 
 @pytest.fixture(autouse=True)
-def clients_complain_of_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+def clients_complain_of_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No error in a client's log, and no field that ibapi's decoder leaves unread."""
     iterators: list[Any] = []
 
@@ -68,7 +68,7 @@ def more(version: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("version", range(157, 179))
-async def test_every_answer_decodes(bench: Bench, version: int):
+async def test_every_answer_decodes(bench: Bench, version: int) -> None:
     client = await bench.client(1, f"v100..{version}")
     asks = [a for a in questions(version) if version >= 165 or b"SCHEDULE" not in a]
     for ask in asks:

@@ -1,28 +1,22 @@
 # ruff: noqa: ARG001 - pytest-trio takes the clock from a test's parameters
 """The past: bars that are bars, whatever their size, and the errors of a data service."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from rawclient import Bench, RawClient, contract
 
 from ibactors.sim.history.past import Past
 from ibactors.sim.history.query import BadQuery, read_query
 from ibactors.sim.market import hours
 from ibactors.sim.market.catalogue import build_catalogue
-from ibactors.sim.market.instruments import TradingHours
+from ibactors.sim.market.instruments import Instrument, TradingHours
 from ibactors.sim.market.market import Market
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.instruments import Instrument
+from tests.sim.rawclient import Bench, RawClient, contract
 
 NOW = dt.datetime(2026, 11, 24, 17, 3, 20, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())
@@ -61,7 +55,7 @@ async def ask(client: RawClient, *fields: str | int) -> list[str]:
 
 
 @given(st.sampled_from([i for i in CATALOGUE.by_con_id.values() if i.sec_type != "OPT"]), st.integers(0, 400 * 86400))
-def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument: Instrument, age: int):
+def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument: Instrument, age: int) -> None:
     start = NOW - dt.timedelta(seconds=age + 60)
 
     async def look() -> None:
@@ -77,7 +71,7 @@ def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument
     trio.run(look)
 
 
-async def test_neighbouring_bars_meet_and_the_last_meets_the_present(autojump_clock: trio.testing.MockClock):
+async def test_neighbouring_bars_meet_and_the_last_meets_the_present(autojump_clock: trio.testing.MockClock) -> None:
     await trio.lowlevel.checkpoint()
     shop = market()
     past = Past(shop, AAPL, NOW)
@@ -87,7 +81,7 @@ async def test_neighbouring_bars_meet_and_the_last_meets_the_present(autojump_cl
     assert bars[-1].close == pytest.approx(shop.mark(AAPL), rel=1e-3)
 
 
-async def test_bars_of_an_hour_cover_their_minutes(bench: Bench):
+async def test_bars_of_an_hour_cover_their_minutes(bench: Bench) -> None:
     client = await bench.client()
     end = "20261120 20:00:00 UTC"
     minutes = bars_of(await ask(client, *history(1, size="1 min", duration="3600 S", end=end, date=2)))
@@ -97,7 +91,7 @@ async def test_bars_of_an_hour_cover_their_minutes(bench: Bench):
     assert (hour[1], hour[4]) == (minutes[0][1], minutes[-1][4])
 
 
-async def test_old_bars_stay_as_they_are_while_the_market_moves(bench: Bench):
+async def test_old_bars_stay_as_they_are_while_the_market_moves(bench: Bench) -> None:
     client = await bench.client()
     question = history(1, size="5 mins", duration="1 D", end="20261120 20:00:00 UTC")
     before = bars_of(await ask(client, *question))
@@ -105,7 +99,7 @@ async def test_old_bars_stay_as_they_are_while_the_market_moves(bench: Bench):
     assert bars_of(await ask(client, *question)) == before
 
 
-async def test_daily_bars_are_weekdays_and_have_no_time(bench: Bench):
+async def test_daily_bars_are_weekdays_and_have_no_time(bench: Bench) -> None:
     client = await bench.client()
     frame = await ask(client, *history(1, duration="10 D", date=2))
     days = [dt.datetime.strptime(b[0], "%Y%m%d").weekday() for b in bars_of(frame)]  # noqa: DTZ007 - a day
@@ -114,14 +108,14 @@ async def test_daily_bars_are_weekdays_and_have_no_time(bench: Bench):
 
 
 @pytest.mark.parametrize(("what", "volume"), [("TRADES", 1), ("MIDPOINT", -1), ("BID", -1), ("ASK", -1), ("BID_ASK", -1)])
-async def test_only_trades_have_volume(bench: Bench, what: str, volume: int):
+async def test_only_trades_have_volume(bench: Bench, what: str, volume: int) -> None:
     client = await bench.client()
     bars = bars_of(await ask(client, *history(1, what=what)))
     assert all((int(b[5]) > 0) == (volume > 0) for b in bars)
     assert all(float(b[3]) <= float(b[1]) <= float(b[2]) for b in bars)
 
 
-async def test_volumes_of_old_versions_are_lots(bench: Bench):
+async def test_volumes_of_old_versions_are_lots(bench: Bench) -> None:
     new, old = await bench.client(1), await bench.client(2, "v100..157")
     shares, lots = [bars_of(await ask(c, *history(1, end="20261120 21:00:00 UTC")))[0] for c in (new, old)]
     assert int(shares[5]) // 100 == int(lots[5])
@@ -150,7 +144,7 @@ async def test_volumes_of_old_versions_are_lots(bench: Bench):
         ((51, 1, 1), 300, "Can't find EId"),
     ],
 )
-async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fields: tuple[str | int, ...], code: int, part: str):
+async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fields: tuple[str | int, ...], code: int, part: str) -> None:
     client = await bench.client()
     await client.send(*fields)
     found, text = await client.error(1)
@@ -158,7 +152,7 @@ async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fiel
     assert part in text
 
 
-async def test_small_bars_are_rationed(bench: Bench):
+async def test_small_bars_are_rationed(bench: Bench) -> None:
     client = await bench.client()
     # Fifty messages a second is another limit.
     await bench.control("limit rate 1000")
@@ -171,7 +165,7 @@ async def test_small_bars_are_rationed(bench: Bench):
     await client.find("17", "100")
 
 
-async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench):
+async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("rate 50")
     await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
@@ -183,7 +177,7 @@ async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench):
     assert not [f for f in await client.synchronise() if f[0] == "90"]
 
 
-async def test_ticks_fill_whole_seconds_forward_and_backward(bench: Bench):
+async def test_ticks_fill_whole_seconds_forward_and_backward(bench: Bench) -> None:
     client = await bench.client()
     await client.send(96, 1, *STOCK, 0, "20261120-15:00:00", "", 20, "TRADES", 1, 0, "")
     forward = (await client.find("98", "1"))[3:-1]
@@ -207,16 +201,16 @@ async def test_ticks_fill_whole_seconds_forward_and_backward(bench: Bench):
         ("20250708 2:35 UTC", "20250708-02:35:00"),
     ],
 )
-def test_dates_are_read_in_every_form(text: str, expected: str):
+def test_dates_are_read_in_every_form(text: str, expected: str) -> None:
     assert moment(parse(text, "US/Eastern"), "US/Eastern", Dialect.UTC) == expected
 
 
-def test_dates_are_written_in_three_dialects():
+def test_dates_are_written_in_three_dialects() -> None:
     texts = [moment(NOW, "US/Eastern", d) for d in Dialect]
     assert texts == ["20261124  12:03:20", "20261124 12:03:20 US/Eastern", "20261124-17:03:20"]
 
 
-def test_sessions_of_a_future_open_on_the_evening_before():
+def test_sessions_of_a_future_open_on_the_evening_before() -> None:
     found = hours.days_back(TradingHours.CME_INDEX, "US/Central", NOW, 2, regular=False)
     assert [d.isoformat() for d, _ in found] == ["2026-11-23", "2026-11-24"]
     assert found[0][1][0] == dt.datetime(2026, 11, 22, 23, tzinfo=dt.UTC)
@@ -225,6 +219,6 @@ def test_sessions_of_a_future_open_on_the_evening_before():
 
 
 @pytest.mark.parametrize("duration", ["0 D", "", "5 X", "-1 D", "1.5 D", "99999999 D"])
-def test_durations_that_are_none_are_refused(duration: str):
+def test_durations_that_are_none_are_refused(duration: str) -> None:
     with pytest.raises(BadQuery):
         read_query(end=NOW, size="1 day", duration=duration, regular=True)

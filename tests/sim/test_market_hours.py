@@ -1,22 +1,17 @@
 """A market that keeps hours, on a clock that the test sets; greeks; generic ticks; delayed and frozen data."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 import math
-from typing import TYPE_CHECKING
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from rawclient import Bench, Clock, contract, contract_details, market_data
 
 from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.market.greeks import greeks, implied_volatility, option_price
-
-if TYPE_CHECKING:
-    import trio
+from tests.sim.rawclient import Bench, Clock, contract, contract_details, market_data
 
 STOCK = contract("AAPL")
 # A Tuesday in New York, an hour before the closing bell.
@@ -32,13 +27,13 @@ async def line(bench: Bench, kind: int = 1, client_id: int = 1) -> list[list[str
     return await client.synchronise()
 
 
-async def test_clock_is_the_one_that_was_given(strict: Bench):
+async def test_clock_is_the_one_that_was_given(strict: Bench) -> None:
     client = await strict.client()
     await client.send(49, 1)
     assert await client.find("49") == ["49", "1", str(int(OPEN.timestamp()))]
 
 
-async def test_open_market_ticks_and_closed_market_does_not(strict: Bench, clock: Clock):
+async def test_open_market_ticks_and_closed_market_does_not(strict: Bench, clock: Clock) -> None:
     client = await strict.client()
     await client.stream.send_all(market_data(5, STOCK))
     for _ in range(3):
@@ -51,7 +46,7 @@ async def test_open_market_ticks_and_closed_market_does_not(strict: Bench, clock
     await client.find("1", "6", "5", "1")
 
 
-async def test_closed_market_has_trades_and_no_quotes(strict: Bench, clock: Clock):
+async def test_closed_market_has_trades_and_no_quotes(strict: Bench, clock: Clock) -> None:
     clock.now = NIGHT
     frames = await line(strict)
     assert ["1", "6", "5", "1", "-1.00", "0", "0"] in frames
@@ -60,7 +55,7 @@ async def test_closed_market_has_trades_and_no_quotes(strict: Bench, clock: Cloc
     assert ["58", "1", "5", "1"] in frames
 
 
-async def test_frozen_data_are_the_last_quotes_of_a_closed_market(strict: Bench, clock: Clock):
+async def test_frozen_data_are_the_last_quotes_of_a_closed_market(strict: Bench, clock: Clock) -> None:
     assert ["58", "1", "5", "1"] in await line(strict, 2, 1)
     clock.now = NIGHT
     frames = await line(strict, 2, 2)
@@ -68,7 +63,7 @@ async def test_frozen_data_are_the_last_quotes_of_a_closed_market(strict: Bench,
     assert [f for f in frames if f[0] == "1" and f[3] == "1" and float(f[4]) > 0]
 
 
-async def test_same_seed_and_clock_give_the_same_first_quotes(nursery: trio.Nursery):
+async def test_same_seed_and_clock_give_the_same_first_quotes(nursery: trio.Nursery) -> None:
     seen = []
     for _ in range(2):
         simulator = Simulator(SimulatorOptions(port=0, rate=0.01, seed=7, now=Clock()))
@@ -88,7 +83,7 @@ def computations(frames: list[list[str]]) -> dict[int, dict[str, float]]:
     return found
 
 
-async def test_greeks_of_an_option_fit_price_and_underlying(bench: Bench):
+async def test_greeks_of_an_option_fit_price_and_underlying(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("set AAPL 228.00 228.02 228.00")
     await client.stream.send_all(contract_details(1, contract("AAPL", "OPT", strike="230", right="C")))
@@ -107,7 +102,7 @@ async def test_greeks_of_an_option_fit_price_and_underlying(bench: Bench):
 
 
 @given(st.floats(50, 500), st.floats(0.7, 1.4), st.floats(0.02, 2), st.booleans(), st.floats(0.1, 1.5))
-def test_implied_volatility_inverts_the_price(spot: float, money: float, years: float, call: bool, volatility: float):  # noqa: FBT001
+def test_implied_volatility_inverts_the_price(spot: float, money: float, years: float, call: bool, volatility: float) -> None:
     strike = spot * money
     price = option_price(spot=spot, strike=strike, years=years, call=call, volatility=volatility)
     g = greeks(spot=spot, strike=strike, years=years, call=call, volatility=volatility)
@@ -119,11 +114,11 @@ def test_implied_volatility_inverts_the_price(spot: float, money: float, years: 
     assert (nudged - price) / (spot * 0.0001) == pytest.approx(g.delta, abs=0.01)
 
 
-def test_price_below_every_volatility_implies_none():
+def test_price_below_every_volatility_implies_none() -> None:
     assert implied_volatility(price=0.01, spot=100, strike=50, years=0.5, call=True) is None
 
 
-async def test_generic_ticks_come_when_asked_for_only(bench: Bench):
+async def test_generic_ticks_come_when_asked_for_only(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, STOCK) + market_data(6, STOCK, generic="100,101,104,106,165,233,236,293,456"))
     frames = await client.synchronise()
@@ -134,14 +129,14 @@ async def test_generic_ticks_come_when_asked_for_only(bench: Bench):
     assert float(volume[0]) > 0
 
 
-async def test_volume_only_grows(bench: Bench):
+async def test_volume_only_grows(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, STOCK))
     volumes = [int((await client.find("2", "6", "5", "8"))[4]) for _ in range(15)]
     assert all(a < b for a, b in itertools.pairwise(volumes))
 
 
-async def test_option_calculators_agree_with_each_other(bench: Bench):
+async def test_option_calculators_agree_with_each_other(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(contract_details(1, contract("AAPL", "OPT", strike="230", right="C")))
     con_id = int((await client.until("52"))[0][12])

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import re
 import struct
 
 import pytest
 import trio
-from rawclient import Bench, RawClient, contract, hello, market_data, pack
 
 from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, RawClient, contract, hello, market_data, pack
 
 AAPL = contract("AAPL")
 
@@ -20,7 +18,7 @@ async def silent(client: RawClient) -> bool:
     return True
 
 
-async def test_half_open_keeps_sockets_and_moves_nothing_until_off(bench: Bench, simulator: Simulator):
+async def test_half_open_keeps_sockets_and_moves_nothing_until_off(bench: Bench, simulator: Simulator) -> None:
     simulator.gateway.handshake_s = 0.1
     client = await bench.watching()
     await client.synchronise()
@@ -38,7 +36,7 @@ async def test_half_open_keeps_sockets_and_moves_nothing_until_off(bench: Bench,
     assert (await late.frame())[0] == "178"
 
 
-async def test_drip_and_split_and_glue_deliver_the_same_frames(bench: Bench):
+async def test_drip_and_split_and_glue_deliver_the_same_frames(bench: Bench) -> None:
     for fault in ("drip", "split", "glue"):
         assert await bench.control(f"{fault} on") == "ok"
         client = await bench.client(1)
@@ -58,14 +56,14 @@ async def first_pieces(client: RawClient) -> list[bytes]:
     return pieces
 
 
-async def test_drip_comes_one_byte_at_a_time(bench: Bench):
+async def test_drip_comes_one_byte_at_a_time(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("drip on")
     pieces = await first_pieces(client)
     assert len(pieces[0]) < 5
 
 
-async def test_glue_sends_together_what_was_asked_apart(bench: Bench):
+async def test_glue_sends_together_what_was_asked_apart(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("glue on")
     for _ in range(5):
@@ -75,7 +73,7 @@ async def test_glue_sends_together_what_was_asked_apart(bench: Bench):
         assert (await client.stream.receive_some()).count(b"49\0") == 5
 
 
-async def test_oversize_is_a_header_with_an_absurd_length(bench: Bench):
+async def test_oversize_is_a_header_with_an_absurd_length(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("oversize")
     with trio.fail_after(5):
@@ -92,7 +90,7 @@ async def test_oversize_is_a_header_with_an_absurd_length(bench: Bench):
         ("empty", b"\0\0\0\0"),
     ],
 )
-async def test_garbage_of_each_kind(bench: Bench, kind: str, data: bytes):
+async def test_garbage_of_each_kind(bench: Bench, kind: str, data: bytes) -> None:
     client = await bench.client()
     assert await bench.control(f"garbage {kind}") == "ok"
     with trio.fail_after(5):
@@ -101,7 +99,7 @@ async def test_garbage_of_each_kind(bench: Bench, kind: str, data: bytes):
         assert struct.unpack(">I", data[:4])[0] == len(data) - 4
 
 
-async def test_1300_names_the_port_and_closes_and_the_client_may_return(bench: Bench):
+async def test_1300_names_the_port_and_closes_and_the_client_may_return(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("1300")
     (notice,) = await client.ended()
@@ -112,7 +110,7 @@ async def test_1300_names_the_port_and_closes_and_the_client_may_return(bench: B
     await bench.client()
 
 
-async def test_2110_stops_the_data_until_1102(bench: Bench):
+async def test_2110_stops_the_data_until_1102(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("2110")
     await client.find("4", "2", "-1", "2110")
@@ -122,14 +120,14 @@ async def test_2110_stops_the_data_until_1102(bench: Bench):
     await client.find("1", "6", "5", "1")
 
 
-async def test_error_goes_to_every_client(bench: Bench):
+async def test_error_goes_to_every_client(bench: Bench) -> None:
     clients = [await bench.client(i) for i in range(2)]
     await bench.control("error 2157 Sec-def data farm connection is broken:secdefil")
     for client in clients:
         assert await client.error(-1) == (2157, "Sec-def data farm connection is broken:secdefil")
 
 
-async def test_line_error_goes_to_the_lines_of_the_symbol_only(bench: Bench):
+async def test_line_error_goes_to_the_lines_of_the_symbol_only(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL) + market_data(6, contract("MSFT")))
     await client.find("45", "6", "6", "49")
@@ -138,7 +136,7 @@ async def test_line_error_goes_to_the_lines_of_the_symbol_only(bench: Bench):
     assert [f[2:5] for f in frames if f[0] == "4"] == [["6", "354", "Requested market data is not subscribed."]]
 
 
-async def test_limit_of_lines_holds_and_can_be_raised(bench: Bench):
+async def test_limit_of_lines_holds_and_can_be_raised(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("limit lines 1")
     await client.stream.send_all(market_data(1, AAPL) + market_data(2, AAPL))
@@ -148,7 +146,7 @@ async def test_limit_of_lines_holds_and_can_be_raised(bench: Bench):
     await client.find("1", "6", "2")
 
 
-async def test_limit_of_messages_holds_and_the_third_excess_ends_the_session(bench: Bench):
+async def test_limit_of_messages_holds_and_the_third_excess_ends_the_session(bench: Bench) -> None:
     await bench.control("limit rate 5")
     client = await bench.client()
     await client.stream.send_all(pack(49, 1) * 8)
@@ -157,7 +155,7 @@ async def test_limit_of_messages_holds_and_the_third_excess_ends_the_session(ben
     await bench.control("limit rate 50")
 
 
-async def test_occupied_client_id_is_refused_until_released(bench: Bench):
+async def test_occupied_client_id_is_refused_until_released(bench: Bench) -> None:
     await bench.control("occupy 7")
     refused = await bench.dial()
     await refused.shake_hands()
@@ -167,7 +165,7 @@ async def test_occupied_client_id_is_refused_until_released(bench: Bench):
     await bench.client(7)
 
 
-async def test_delayed_turns_running_lines_and_back(bench: Bench):
+async def test_delayed_turns_running_lines_and_back(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("delayed on")
     await client.find("58", "1", "5", "3")
@@ -179,7 +177,7 @@ async def test_delayed_turns_running_lines_and_back(bench: Bench):
     await client.find("1", "6", "5", "1")
 
 
-async def test_late_cancel_is_answered_with_300_and_ends_the_line(bench: Bench):
+async def test_late_cancel_is_answered_with_300_and_ends_the_line(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("late-cancel on")
     await client.send(2, 2, 5)
@@ -195,7 +193,7 @@ async def test_late_cancel_is_answered_with_300_and_ends_the_line(bench: Bench):
 @pytest.mark.parametrize(
     ("dialect", "form"), [("plain", r"\d{8}  [\d:]{8}"), ("zoned", r"\d{8} [\d:]{8} US/Eastern"), ("utc", r"\d{8}-[\d:]{8}")]
 )
-async def test_dialect_of_dates_changes(bench: Bench, dialect: str, form: str):
+async def test_dialect_of_dates_changes(bench: Bench, dialect: str, form: str) -> None:
     assert await bench.control(f"dialect {dialect}") == "ok"
     client = await bench.client()
     await client.send(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 0, "")
@@ -206,7 +204,7 @@ async def test_dialect_of_dates_changes(bench: Bench, dialect: str, form: str):
 NIGHT = ["2103"] * 4 + ["2105"] + ["1100"] * 5 + ["1102"] + ["2104"] * 4 + ["2106"]
 
 
-async def test_nightly_reset_breaks_and_restores_everything_on_an_open_socket(bench: Bench):
+async def test_nightly_reset_breaks_and_restores_everything_on_an_open_socket(bench: Bench) -> None:
     client = await bench.watching()
     assert await bench.control("nightly 0.2") == "ok"
     assert (await bench.control("nightly 5")).startswith("error: a nightly reset is under way")
@@ -215,7 +213,7 @@ async def test_nightly_reset_breaks_and_restores_everything_on_an_open_socket(be
     await client.find("2", "6", "5", "0")
 
 
-async def test_nightly_reset_can_be_ended_early(bench: Bench):
+async def test_nightly_reset_can_be_ended_early(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("nightly 3600")
     await bench.control("nightly 0")
@@ -224,7 +222,7 @@ async def test_nightly_reset_can_be_ended_early(bench: Bench):
     assert await bench.control("nightly 0") == "ok"
 
 
-async def test_restart_resets_refuses_and_forgets_faults(bench: Bench):
+async def test_restart_resets_refuses_and_forgets_faults(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("mute")
     assert await bench.control("restart 600") == "ok"

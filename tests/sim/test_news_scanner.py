@@ -1,11 +1,10 @@
 """News and scanner: lists that fit each other, limits, and errors instead of silence."""
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ET
 
 import pytest
-from rawclient import Bench, contract, market_data
+
+from tests.sim.rawclient import Bench, contract, market_data
 
 
 async def headlines(bench: Bench, *, count: int = 5, providers: str = "BRFG+DJ-N") -> tuple[list[list[str]], list[str]]:
@@ -15,7 +14,7 @@ async def headlines(bench: Bench, *, count: int = 5, providers: str = "BRFG+DJ-N
     return found, end
 
 
-async def test_headlines_are_of_the_wanted_providers_newest_first(bench: Bench):
+async def test_headlines_are_of_the_wanted_providers_newest_first(bench: Bench) -> None:
     found, end = await headlines(bench)
     assert len(found) == 5
     assert end == ["87", "1", "1"]
@@ -24,13 +23,13 @@ async def test_headlines_are_of_the_wanted_providers_newest_first(bench: Bench):
     assert {f[3] for f in found} <= {"BRFG", "DJ-N"}
 
 
-async def test_headlines_end_when_there_are_no_more(bench: Bench):
+async def test_headlines_end_when_there_are_no_more(bench: Bench) -> None:
     found, end = await headlines(bench, count=10_000)
     assert len(found) > 50
     assert end[2] == "0"
 
 
-async def test_article_of_a_headline_can_be_read(bench: Bench):
+async def test_article_of_a_headline_can_be_read(bench: Bench) -> None:
     found, _ = await headlines(bench)
     client = bench.clients[0]
     await client.send(84, 2, found[0][3], found[0][4], "")
@@ -39,7 +38,7 @@ async def test_article_of_a_headline_can_be_read(bench: Bench):
     assert article[3].startswith(found[0][5])
 
 
-async def test_line_with_news_begins_with_the_newest_headline(bench: Bench):
+async def test_line_with_news_begins_with_the_newest_headline(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("AAPL"), generic="mdoff,292:BRFG"))
     frames = await client.synchronise()
@@ -47,7 +46,7 @@ async def test_line_with_news_begins_with_the_newest_headline(bench: Bench):
     assert len(frames[-1]) == 7
 
 
-async def test_bulletins_reach_those_who_subscribed(bench: Bench):
+async def test_bulletins_reach_those_who_subscribed(bench: Bench) -> None:
     client, other = await bench.client(1), await bench.client(2)
     await client.send(12, 1, 1)
     assert (await client.find("14"))[2:4] == ["1", "1"]
@@ -63,7 +62,7 @@ def scan(request_id: int, *, rows: int = 5, location: str = "STK.US.MAJOR", code
     return (22, request_id, rows, "STK", location, code, *[""] * 18)
 
 
-async def test_scanner_ranks_and_offers_what_its_parameters_say(bench: Bench):
+async def test_scanner_ranks_and_offers_what_its_parameters_say(bench: Bench) -> None:
     client = await bench.client()
     await client.send(24, 1)
     tree = ET.fromstring((await client.find("19"))[2])  # noqa: S314 - our own answer
@@ -95,13 +94,13 @@ async def test_scanner_ranks_and_offers_what_its_parameters_say(bench: Bench):
         ((100, 1), 10276),
     ],
 )
-async def test_what_cannot_be_had_is_an_error(bench: Bench, fields: tuple[str | int, ...], code: int):
+async def test_what_cannot_be_had_is_an_error(bench: Bench, fields: tuple[str | int, ...], code: int) -> None:
     client = await bench.client()
     await client.send(*fields)
     assert (await client.error(1))[0] == code
 
 
-async def test_eleventh_scanner_is_too_many(bench: Bench):
+async def test_eleventh_scanner_is_too_many(bench: Bench) -> None:
     client = await bench.client()
     for number in range(11):
         await client.send(*scan(number))

@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
-from ordertools import ACCOUNT, OPEN, answers, kinds, pinned, place
-from rawclient import contract
 
-if TYPE_CHECKING:
-    from rawclient import Bench, RawClient
+from tests.sim.ordertools import ACCOUNT, OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench, RawClient, contract
 
 DBL_MAX = "1.7976931348623157E308"
 
@@ -26,7 +20,7 @@ async def executions(client: RawClient, *, client_id: int | str = 0, **wanted: s
     return await answers(client, (7, 3, 77, client_id, *(wanted.get(n, "") for n in names)))
 
 
-async def test_positions_follow_a_fill_at_once(bench: Bench):
+async def test_positions_follow_a_fill_at_once(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await bench.control("rate 0.01")
@@ -41,7 +35,7 @@ async def test_positions_follow_a_fill_at_once(bench: Bench):
     assert not {"61", "71"} & {f[0] for f in await answers(client, place(2))}
 
 
-async def test_portfolio_values_and_profit_follow_a_fill_at_once(bench: Bench):
+async def test_portfolio_values_and_profit_follow_a_fill_at_once(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await bench.control("rate 0.01")
@@ -57,7 +51,7 @@ async def test_portfolio_values_and_profit_follow_a_fill_at_once(bench: Bench):
     assert {"CashBalance", "NetLiquidation", "RealizedPnL"} <= {f[2] for f in frames if f[0] == "6"}
 
 
-async def test_money_of_a_round_trip_adds_up(bench: Bench):
+async def test_money_of_a_round_trip_adds_up(bench: Bench) -> None:
     client = await bench.client()
     for symbol in ("AAPL", "MSFT", "TSLA", "SPY", "KO", "ES", "EUR.USD"):
         await pinned(bench, "100.00", "100.25" if symbol == "ES" else "100.02", "100.00", symbol)
@@ -72,7 +66,7 @@ async def test_money_of_a_round_trip_adds_up(bench: Bench):
     assert after["RealizedPnL", "USD"] == pytest.approx(float(realized[1]), abs=0.01)
 
 
-async def test_position_that_is_closed_and_turned_around_has_the_new_cost(bench: Bench):
+async def test_position_that_is_closed_and_turned_around_has_the_new_cost(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, (61, 1))
@@ -84,7 +78,7 @@ async def test_position_that_is_closed_and_turned_around_has_the_new_cost(bench:
     assert [f[14] for f in again if f[0] == "61" and f[2] == ACCOUNT and f[4] == "AAPL"] == ["-10"]
 
 
-async def test_future_costs_a_commission_and_no_cash(bench: Bench):
+async def test_future_costs_a_commission_and_no_cash(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench, "6000.00", "6000.25", "6000.00", "ES")
     for symbol in ("AAPL", "MSFT", "TSLA", "SPY", "KO", "EUR.USD"):
@@ -101,7 +95,7 @@ async def test_future_costs_a_commission_and_no_cash(bench: Bench):
     assert change == pytest.approx(-0.25 * 50 - 2.25, abs=0.02)
 
 
-async def test_currency_trade_moves_cash_between_currencies(bench: Bench):
+async def test_currency_trade_moves_cash_between_currencies(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench, "1.05000", "1.05010", "1.05000", "EUR.USD")
     before = await values(client)
@@ -112,7 +106,7 @@ async def test_currency_trade_moves_cash_between_currencies(bench: Bench):
     assert after["CashBalance", "USD"] - before["CashBalance", "USD"] == pytest.approx(-20_000 * 1.0501 - 2, abs=0.01)
 
 
-async def test_executions_come_again_with_their_commission_and_an_end(bench: Bench):
+async def test_executions_come_again_with_their_commission_and_an_end(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     live = [f for f in await answers(client, place(1)) if f[0] in ("11", "59")]
@@ -141,7 +135,7 @@ async def test_executions_come_again_with_their_commission_and_an_end(bench: Ben
         ({"time": "20990101 00:00:00 US/Eastern"}, 0),
     ],
 )
-async def test_executions_are_filtered(bench: Bench, wanted: dict[str, str], count: int):
+async def test_executions_are_filtered(bench: Bench, wanted: dict[str, str], count: int) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await pinned(bench)
     await pinned(bench, symbol="MSFT")
@@ -150,7 +144,7 @@ async def test_executions_are_filtered(bench: Bench, wanted: dict[str, str], cou
     assert len([f for f in await executions(one, **wanted) if f[0] == "11"]) == count
 
 
-async def test_executions_with_a_bad_filter_are_an_error(bench: Bench):
+async def test_executions_with_a_bad_filter_are_an_error(bench: Bench) -> None:
     client = await bench.client()
     await client.send(7, 3, 77, 0, "", "yesterday", "", "", "", "")
     assert (await client.error(77))[0] == 321
@@ -158,7 +152,7 @@ async def test_executions_with_a_bad_filter_are_an_error(bench: Bench):
     assert (await client.error(78))[0] == 321
 
 
-async def test_what_if_shows_margins_and_leaves_no_order(bench: Bench):
+async def test_what_if_shows_margins_and_leaves_no_order(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, size="1000", kind="LMT", limit="100.02", whatIf=1))

@@ -1,16 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from ordertools import AAPL, OPEN, answers, kinds, pinned, place
-
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import AAPL, OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench
 
 FILL = [("11",), ("5", "Filled"), ("3", "Filled"), ("5", "Filled"), ("3", "Filled"), ("59",)]
 
 
-async def test_market_order_fills_at_the_touch_in_the_real_order_of_frames(bench: Bench):
+async def test_market_order_fills_at_the_touch_in_the_real_order_of_frames(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1))
@@ -21,7 +15,7 @@ async def test_market_order_fills_at_the_touch_in_the_real_order_of_frames(bench
     assert frames[5][OPEN["commission"] : OPEN["warning"]] == ["1.0", "", "", "USD"]
 
 
-async def test_limit_order_rests_until_the_market_comes(bench: Bench):
+async def test_limit_order_rests_until_the_market_comes(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, kind="LMT", limit="99.50"))
@@ -32,7 +26,7 @@ async def test_limit_order_rests_until_the_market_comes(bench: Bench):
     assert frames[0][20:22] == ["99.45", frames[1][OPEN["perm"]]]
 
 
-async def test_cancelled_order_is_confirmed_with_202(bench: Bench):
+async def test_cancelled_order_is_confirmed_with_202(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, kind="LMT", limit="99.50"))
@@ -43,7 +37,7 @@ async def test_cancelled_order_is_confirmed_with_202(bench: Bench):
     assert await answers(client) == []
 
 
-async def test_large_order_fills_in_parts_as_sizes_are_displayed(bench: Bench):
+async def test_large_order_fills_in_parts_as_sizes_are_displayed(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, size="3000"))
@@ -59,7 +53,7 @@ async def test_large_order_fills_in_parts_as_sizes_are_displayed(bench: Bench):
     assert len({f[14] for f in seen}) == len(seen)
 
 
-async def test_modified_order_is_acknowledged_and_filled_at_its_new_price(bench: Bench):
+async def test_modified_order_is_acknowledged_and_filled_at_its_new_price(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     first = await answers(client, place(1, kind="LMT", limit="99.50"))
@@ -72,7 +66,7 @@ async def test_modified_order_is_acknowledged_and_filled_at_its_new_price(bench:
     assert kinds(await answers(client, place(1, kind="LMT", limit="99.50"))) == [("4", "104")]
 
 
-async def test_what_is_left_of_an_immediate_order_is_cancelled(bench: Bench):
+async def test_what_is_left_of_an_immediate_order_is_cancelled(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, size="3000", tif="IOC"))
@@ -82,7 +76,7 @@ async def test_what_is_left_of_an_immediate_order_is_cancelled(bench: Bench):
     assert ("11",) not in kinds(frames)
 
 
-async def test_order_ids_grow_and_survive_a_reconnection(bench: Bench):
+async def test_order_ids_grow_and_survive_a_reconnection(bench: Bench) -> None:
     client = await bench.client(7)
     await answers(client, place(41, kind="LMT", limit="1.00"))
     assert kinds(await answers(client, place(40))) == [("4", "103")]
@@ -97,7 +91,7 @@ async def test_order_ids_grow_and_survive_a_reconnection(bench: Bench):
     assert frames[-1] == ["53", "1"]
 
 
-async def test_orders_are_no_market_data_lines(bench: Bench):
+async def test_orders_are_no_market_data_lines(bench: Bench) -> None:
     client = await bench.client()
     await answers(client, place(1, kind="LMT", limit="1.00", block=AAPL))
     stats = await bench.until(lambda stats: "placeOrder" in stats["requests"])

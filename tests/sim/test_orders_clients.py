@@ -1,23 +1,17 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from ordertools import OPEN, answers, kinds, pinned, place
-
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench
 
 RESTING = place(1, kind="LMT", limit="50.00")
 
 
-async def test_only_the_client_that_placed_an_order_hears_of_it(bench: Bench):
+async def test_only_the_client_that_placed_an_order_hears_of_it(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await pinned(bench)
     await answers(one, place(1))
     assert await answers(two) == []
 
 
-async def test_own_orders_are_listed_apart_from_all_orders(bench: Bench):
+async def test_own_orders_are_listed_apart_from_all_orders(bench: Bench) -> None:
     clients = [await bench.client(n) for n in (0, 1, 2)]
     for client in clients:
         await answers(client, RESTING)
@@ -29,7 +23,7 @@ async def test_own_orders_are_listed_apart_from_all_orders(bench: Bench):
         assert [f[0] for f in everything] == ["5", "3"] * 3 + ["53"]
 
 
-async def test_each_client_has_its_own_order_ids_and_every_order_its_permanent_one(bench: Bench):
+async def test_each_client_has_its_own_order_ids_and_every_order_its_permanent_one(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     first = await answers(one, place(30, kind="LMT", limit="50.00"))
     second = await answers(two, RESTING)
@@ -40,14 +34,14 @@ async def test_each_client_has_its_own_order_ids_and_every_order_its_permanent_o
         assert await client.find("9") == ["9", "1", following]
 
 
-async def test_order_of_another_client_cannot_be_cancelled_by_its_id(bench: Bench):
+async def test_order_of_another_client_cannot_be_cancelled_by_its_id(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await answers(one, RESTING)
     frames = await answers(two, (4, 1, 1, ""))
     assert [f[3:5] for f in frames] == [["10147", "OrderId 1 that needs to be cancelled is not found."]]
 
 
-async def test_global_cancel_ends_the_orders_of_every_client(bench: Bench):
+async def test_global_cancel_ends_the_orders_of_every_client(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await answers(one, RESTING)
     await answers(two, RESTING)
@@ -56,13 +50,13 @@ async def test_global_cancel_ends_the_orders_of_every_client(bench: Bench):
     assert await answers(one, (16, 1)) == [["53", "1"]]
 
 
-async def test_only_client_zero_can_bind_orders(bench: Bench):
+async def test_only_client_zero_can_bind_orders(bench: Bench) -> None:
     zero, one = await bench.client(0), await bench.client(1)
     assert await answers(zero, (15, 1, 1)) == []
     assert [f[3] for f in await answers(one, (15, 1, 1))] == ["321"]
 
 
-async def test_orders_fill_while_their_client_is_away(bench: Bench):
+async def test_orders_fill_while_their_client_is_away(bench: Bench) -> None:
     client = await bench.client(1)
     await pinned(bench)
     await answers(client, place(1, kind="LMT", limit="99.50"))
@@ -74,7 +68,7 @@ async def test_orders_fill_while_their_client_is_away(bench: Bench):
     assert [f[0] for f in frames] == ["53", "11", "59", "55", "101", "102"]
 
 
-async def test_completed_orders_of_all_clients_are_listed(bench: Bench):
+async def test_completed_orders_of_all_clients_are_listed(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await pinned(bench)
     await answers(one, place(1))
@@ -87,7 +81,7 @@ async def test_completed_orders_of_all_clients_are_listed(bench: Bench):
     ]
 
 
-async def test_typed_in_order_is_seen_by_all_and_belongs_to_nobody(bench: Bench):
+async def test_typed_in_order_is_seen_by_all_and_belongs_to_nobody(bench: Bench) -> None:
     zero, one = await bench.client(0), await bench.client(1)
     assert await bench.control("manual BUY 10 AAPL 50.00") == "ok"
     assert await answers(zero) == await answers(one) == []
@@ -96,7 +90,7 @@ async def test_typed_in_order_is_seen_by_all_and_belongs_to_nobody(bench: Bench)
     assert (opened[1], opened[24], status[1]) == ("0", "0", "0")
 
 
-async def test_client_zero_binds_typed_in_orders_by_asking_for_its_own(bench: Bench):
+async def test_client_zero_binds_typed_in_orders_by_asking_for_its_own(bench: Bench) -> None:
     zero = await bench.client(0)
     await bench.control("manual SELL 10 AAPL 900.00")
     bound, opened, status, end = await answers(zero, (5, 1))
@@ -105,7 +99,7 @@ async def test_client_zero_binds_typed_in_orders_by_asking_for_its_own(bench: Be
     assert kinds(await answers(zero, (4, 1, 1, ""))) == [("3", "Cancelled"), ("4", "202")]
 
 
-async def test_client_zero_can_have_all_typed_in_orders_at_once(bench: Bench):
+async def test_client_zero_can_have_all_typed_in_orders_at_once(bench: Bench) -> None:
     zero = await bench.client(0)
     await pinned(bench)
     await answers(zero, (15, 1, 1))
@@ -118,7 +112,7 @@ async def test_client_zero_can_have_all_typed_in_orders_at_once(bench: Bench):
     assert await answers(zero) == []
 
 
-async def test_typed_in_orders_are_in_the_lists_of_what_has_been(bench: Bench):
+async def test_typed_in_orders_are_in_the_lists_of_what_has_been(bench: Bench) -> None:
     client = await bench.client(1)
     await pinned(bench)
     await bench.control("manual BUY 10 AAPL MKT")
@@ -127,7 +121,7 @@ async def test_typed_in_orders_are_in_the_lists_of_what_has_been(bench: Bench):
     assert await answers(client, (99, 1)) == [["102"]]
 
 
-async def test_bad_order_is_not_typed_in(bench: Bench):
+async def test_bad_order_is_not_typed_in(bench: Bench) -> None:
     assert (await bench.control("manual BUY 10 AAPL 1.001")).startswith("error: The price does not conform")
     assert (await bench.control("manual BUY 10 AAPL x")).startswith("error: java")
     assert (await bench.control("manual HOLD 10 AAPL 1")).startswith("error: ")

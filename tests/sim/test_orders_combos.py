@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
-from ordertools import answers, kinds, pinned, place
-from rawclient import contract
 
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import answers, kinds, pinned, place
+from tests.sim.rawclient import Bench, contract
 
 LEGS = (265598, 1, "BUY", "SMART", 0, 0, "", -1, 272093, 2, "SELL", "SMART", 0, 0, "", -1)
 Fields = tuple[str | int, ...]
@@ -19,7 +13,7 @@ def spread(order_id: int, action: str = "BUY", kind: str = "MKT", limit: str = "
     return (*fields[:35], len(legs) // 8, *legs, 0, 0, *fields[35:])
 
 
-async def test_combination_fills_at_the_net_price_leg_by_leg(bench: Bench):
+async def test_combination_fills_at_the_net_price_leg_by_leg(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench, "300.00", "300.02", "300.00")
     await pinned(bench, symbol="MSFT")
@@ -36,7 +30,7 @@ async def test_combination_fills_at_the_net_price_leg_by_leg(bench: Bench):
     assert ("3", "Filled") in kinds(frames)
 
 
-async def test_combination_rests_at_its_net_limit_until_a_leg_moves(bench: Bench):
+async def test_combination_rests_at_its_net_limit_until_a_leg_moves(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench, "300.00", "300.02", "300.00")
     await pinned(bench, symbol="MSFT")
@@ -47,7 +41,7 @@ async def test_combination_rests_at_its_net_limit_until_a_leg_moves(bench: Bench
     assert frames[-1][0] == "59"
 
 
-async def test_combination_that_is_sold_is_turned_around(bench: Bench):
+async def test_combination_that_is_sold_is_turned_around(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench, "100.00", "100.02", "100.00")
     await pinned(bench, symbol="MSFT")
@@ -56,13 +50,13 @@ async def test_combination_that_is_sold_is_turned_around(bench: Bench):
 
 
 @pytest.mark.parametrize("legs", [(), (1, *LEGS[1:]), (265598, 0, *LEGS[2:]), (265598, 1, "HOLD", *LEGS[3:])])
-async def test_combination_of_impossible_legs_does_not_exist(bench: Bench, legs: Fields):
+async def test_combination_of_impossible_legs_does_not_exist(bench: Bench, legs: Fields) -> None:
     client = await bench.client()
     frames = await answers(client, spread(1, legs=legs))
     assert [f[3] for f in frames] == ["200"]
 
 
-async def test_combination_takes_no_stop(bench: Bench):
+async def test_combination_takes_no_stop(bench: Bench) -> None:
     client = await bench.client()
     frames = await answers(client, spread(1, kind="STP"))
     assert [f[3] for f in frames] == ["387"]

@@ -1,14 +1,8 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import trio
-from ordertools import AAPL, OPEN, answers, kinds, pinned, place
-from rawclient import contract
 
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import AAPL, OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench, contract
 
 # Where the number of conditions stands in a placeOrder of version 178 without them.
 COUNT = 89
@@ -26,7 +20,7 @@ def conditional(order_id: int, *conditions: Fields, cancels: int = 0, kind: str 
     return (*fields[:COUNT], len(conditions), *flat, 0, cancels, *fields[COUNT + 1 :])
 
 
-async def test_order_is_held_until_its_price_condition_is_met(bench: Bench):
+async def test_order_is_held_until_its_price_condition_is_met(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await pinned(bench, symbol="MSFT")
@@ -48,14 +42,14 @@ async def test_order_is_held_until_its_price_condition_is_met(bench: Bench):
         (7, "a", 0, "500.0", MSFT, "SMART"),
     ],
 )
-async def test_condition_of_each_kind_lets_the_order_work_when_it_holds(bench: Bench, condition: Fields):
+async def test_condition_of_each_kind_lets_the_order_work_when_it_holds(bench: Bench, condition: Fields) -> None:
     client = await bench.client()
     await client.send(*conditional(1, condition))
     with trio.fail_after(3):
         await client.find("3", "1", "Filled")
 
 
-async def test_execution_condition_waits_for_a_trade(bench: Bench):
+async def test_execution_condition_waits_for_a_trade(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, conditional(1, (5, "a", "STK", "SMART", "KO")))
@@ -65,7 +59,7 @@ async def test_execution_condition_waits_for_a_trade(bench: Bench):
 
 
 @pytest.mark.parametrize(("joined", "fills"), [("a", False), ("o", True)])
-async def test_conditions_are_joined_by_and_or_or(bench: Bench, joined: str, fills: bool):  # noqa: FBT001 - a parameter
+async def test_conditions_are_joined_by_and_or_or(bench: Bench, joined: str, fills: bool) -> None:
     client = await bench.client()
     met = (3, joined, 1, "20200101 00:00:00 UTC")
     await client.send(*conditional(1, met, NEVER))
@@ -75,7 +69,7 @@ async def test_conditions_are_joined_by_and_or_or(bench: Bench, joined: str, fil
     assert (["3", "1", "Filled"] in [f[:3] for f in frames]) is fills
 
 
-async def test_conditions_can_cancel_an_order(bench: Bench):
+async def test_conditions_can_cancel_an_order(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await pinned(bench, symbol="MSFT")
@@ -86,7 +80,7 @@ async def test_conditions_can_cancel_an_order(bench: Bench):
         await client.find("3", "1", "Cancelled")
 
 
-async def test_change_can_put_a_working_order_on_hold(bench: Bench):
+async def test_change_can_put_a_working_order_on_hold(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, kind="LMT", limit="50.00"), conditional(1, NEVER, kind="LMT", limit="101.00"))
@@ -106,12 +100,12 @@ async def test_change_can_put_a_working_order_on_hold(bench: Bench):
         ((99, "a", 1, "1"), "320"),
     ],
 )
-async def test_condition_that_cannot_be_judged_is_refused(bench: Bench, condition: Fields, code: str):
+async def test_condition_that_cannot_be_judged_is_refused(bench: Bench, condition: Fields, code: str) -> None:
     client = await bench.client()
     assert [f[3] for f in await answers(client, conditional(1, condition))] == [code]
 
 
-async def test_cancel_waits_while_the_broker_is_out_of_reach(bench: Bench):
+async def test_cancel_waits_while_the_broker_is_out_of_reach(bench: Bench) -> None:
     client = await bench.client()
     perm = (await answers(client, place(1, kind="LMT", limit="50.00")))[0][OPEN["perm"]]
     await bench.control("1100")

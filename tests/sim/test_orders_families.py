@@ -1,11 +1,5 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from ordertools import OPEN, answers, kinds, pinned, place
-
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench
 
 PARENT = place(1, kind="LMT", limit="99.00", transmit=0)
 PROFIT = place(2, "SELL", kind="LMT", limit="105.00", parentId=1, transmit=0)
@@ -17,7 +11,7 @@ def statuses(frames: list[list[str]]) -> dict[str, str]:
     return {f[1]: f"{f[2]} {f[10]}".strip() for f in frames if f[0] == "3"}
 
 
-async def test_bracket_is_silent_until_its_last_order_transmits_it(bench: Bench):
+async def test_bracket_is_silent_until_its_last_order_transmits_it(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     assert await answers(client, PARENT, PROFIT) == []
@@ -30,7 +24,7 @@ async def test_bracket_is_silent_until_its_last_order_transmits_it(bench: Bench)
     assert [f[7] for f in frames if f[0] == "3" and f[1] == "2"] == ["1"]
 
 
-async def test_children_work_when_the_parent_is_filled_and_one_cancels_the_other(bench: Bench):
+async def test_children_work_when_the_parent_is_filled_and_one_cancels_the_other(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, PARENT, PROFIT, STOP)
@@ -43,7 +37,7 @@ async def test_children_work_when_the_parent_is_filled_and_one_cancels_the_other
     assert kinds(frames)[-1] == ("4", "202")
 
 
-async def test_cancelled_parent_takes_its_children_along(bench: Bench):
+async def test_cancelled_parent_takes_its_children_along(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, PARENT, PROFIT, STOP)
@@ -52,7 +46,7 @@ async def test_cancelled_parent_takes_its_children_along(bench: Bench):
     assert [f[2] for f in frames if f[0] == "4"] == ["1", "2", "3"]
 
 
-async def test_children_of_a_partly_filled_parent_protect_what_it_bought(bench: Bench):
+async def test_children_of_a_partly_filled_parent_protect_what_it_bought(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     parent = place(1, size="3000", kind="LMT", limit="100.02", transmit=0)
@@ -63,13 +57,13 @@ async def test_children_of_a_partly_filled_parent_protect_what_it_bought(bench: 
     assert child[OPEN["quantity"]] == bought
 
 
-async def test_child_of_an_unknown_parent_is_refused(bench: Bench):
+async def test_child_of_an_unknown_parent_is_refused(bench: Bench) -> None:
     client = await bench.client()
     await client.send(*place(2, "SELL", kind="LMT", limit="105.00", parentId=1))
     assert await client.error(2) == (135, "Can't find order with id =1")
 
 
-async def test_untransmitted_order_can_be_transmitted_or_cancelled(bench: Bench):
+async def test_untransmitted_order_can_be_transmitted_or_cancelled(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     assert await answers(client, place(1, transmit=0)) == []
@@ -78,7 +72,7 @@ async def test_untransmitted_order_can_be_transmitted_or_cancelled(bench: Bench)
     assert kinds(await answers(client, (4, 1, 2, ""))) == [("3", "Cancelled"), ("4", "202")]
 
 
-async def test_one_fill_cancels_the_rest_of_its_group(bench: Bench):
+async def test_one_fill_cancels_the_rest_of_its_group(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     terms = {"ocaGroup": "exit", "ocaType": 1}
@@ -91,7 +85,7 @@ async def test_one_fill_cancels_the_rest_of_its_group(bench: Bench):
     assert [f[1] for f in await answers(client, (5, 1)) if f[0] == "5"] == ["4"]
 
 
-async def test_partial_fill_reduces_the_rest_of_its_group(bench: Bench):
+async def test_partial_fill_reduces_the_rest_of_its_group(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, size="3000", kind="LMT", limit="90.00", ocaGroup="exit", ocaType=3))
@@ -102,7 +96,7 @@ async def test_partial_fill_reduces_the_rest_of_its_group(bench: Bench):
     assert int(other[OPEN["quantity"]]) == 3000 - bought
 
 
-async def test_partial_fill_of_the_blocking_kind_cancels_the_rest_of_its_group(bench: Bench):
+async def test_partial_fill_of_the_blocking_kind_cancels_the_rest_of_its_group(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, size="3000", kind="LMT", limit="90.00", ocaGroup="exit", ocaType=1))

@@ -1,21 +1,15 @@
 """Whatever a client writes into an order, it gets an answer and the log stays clean."""
 
-from __future__ import annotations
-
 import random
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ordertools import answers, place
-from rawclient import contract, pack
 
 from ibactors.sim.orders.ticket import read_ticket
 from ibactors.sim.wire.frames import BadField, FieldReader
-
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import answers, place
+from tests.sim.rawclient import Bench, contract, pack
 
 NASTY = [
     *("", "0", "1", "-1", "2147483647", "-2147483648", "2147483648", "99999999999999999999", "1e308", "1e-308", "-0.0"),
@@ -37,7 +31,7 @@ def fields_after_id(fields: tuple[str | int, ...]) -> FieldReader:
     st.lists(st.tuples(st.integers(1, 113), st.sampled_from(NASTY) | st.text(max_size=8)), max_size=12),
     st.integers(0, 120),
 )
-def test_ticket_is_read_or_refused(version: int, changes: list[tuple[int, str]], length: int):
+def test_ticket_is_read_or_refused(version: int, changes: list[tuple[int, str]], length: int) -> None:
     fields = list(place(1, kind="LMT", limit="1.00", version=version))
     for position, value in changes:
         if position < len(fields):
@@ -51,7 +45,7 @@ def test_ticket_is_read_or_refused(version: int, changes: list[tuple[int, str]],
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_orders_of_nasty_values_are_answered_and_leave_the_log_clean(bench: Bench, seed: int):
+async def test_orders_of_nasty_values_are_answered_and_leave_the_log_clean(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)
     await bench.control("rate 200")
     blocks = [contract("AAPL"), contract("EUR", "CASH", "IDEALPRO"), contract("AAPL", "BAG"), contract("MSFT")]

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import datetime as dt
 import re
 from types import SimpleNamespace
@@ -7,13 +5,13 @@ from typing import Any
 
 import pytest
 import trio
-from ordertools import answers, kinds, pinned, place
-from rawclient import Bench, Clock
 
 from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.market.instruments import TradingHours
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 from ibactors.sim.wire.datetimes import Dialect
+from tests.sim.ordertools import answers, kinds, pinned, place
+from tests.sim.rawclient import Bench, Clock
 
 
 def order(tif: str = "DAY", outside: str = "0", till: str = "", hours: TradingHours = TradingHours.US_STOCK) -> Any:
@@ -38,7 +36,7 @@ def utc(text: str) -> dt.datetime:
         ("2026-07-03 22:00", "0", "2026-07-06 13:30"),
     ],
 )
-def test_market_opens_when_its_session_does(now: str, outside: str, opens: str | None):
+def test_market_opens_when_its_session_does(now: str, outside: str, opens: str | None) -> None:
     assert opening(order(outside=outside), utc(now)) == (utc(opens) if opens else None)
 
 
@@ -54,12 +52,12 @@ def test_market_opens_when_its_session_does(now: str, outside: str, opens: str |
         ("2026-11-23 15:00", order("GTD", till="20261124"), "2026-11-24 00:00"),
     ],
 )
-def test_order_ends_with_its_day_or_its_date(now: str, of: Any, ends: str | None):
+def test_order_ends_with_its_day_or_its_date(now: str, of: Any, ends: str | None) -> None:
     assert expiry(of, utc(now)) == (utc(ends) if ends else None)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "20261301", "20261124 25:00:00", "20261124 10:00:00 Mars/Olympus", "2026-11-24"])
-def test_nonsense_is_no_moment(text: str):
+def test_nonsense_is_no_moment(text: str) -> None:
     assert parse_moment(text) is None
 
 
@@ -67,7 +65,7 @@ def test_nonsense_is_no_moment(text: str):
 EARLY, OPEN, LATE = utc("2026-11-24 13:00"), utc("2026-11-24 20:00"), utc("2026-11-24 21:30")
 
 
-async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict: Bench, clock: Clock):
+async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict: Bench, clock: Clock) -> None:
     clock.now = EARLY
     client = await strict.client()
     frames = await answers(client, place(1))
@@ -79,14 +77,14 @@ async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict
         await client.find("3", "1", "Filled")
 
 
-async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench, clock: Clock):
+async def test_order_for_the_long_hours_fills_before_the_bell(strict: Bench, clock: Clock) -> None:
     clock.now = EARLY
     client = await strict.client()
     frames = await answers(client, place(1, kind="LMT", limit="900.00", outsideRth=1))
     assert ("3", "Filled") in kinds(frames)
 
 
-async def test_order_rests_outside_its_hours_and_ends_with_its_day(strict: Bench, clock: Clock):
+async def test_order_rests_outside_its_hours_and_ends_with_its_day(strict: Bench, clock: Clock) -> None:
     client = await strict.client()
     await pinned(strict)
     await answers(client, place(1, kind="LMT", limit="50.00"), place(2, kind="LMT", limit="50.00", tif="GTC"))
@@ -111,7 +109,7 @@ async def fills_of(nursery: trio.Nursery, seed: int) -> list[list[str]]:
     return frames
 
 
-async def test_same_seed_gives_the_same_fills(nursery: trio.Nursery):
+async def test_same_seed_gives_the_same_fills(nursery: trio.Nursery) -> None:
     first, second, other = [await fills_of(nursery, seed) for seed in (7, 7, 8)]
     nursery.cancel_scope.cancel()
     assert ("11",) in kinds(first)
@@ -119,7 +117,7 @@ async def test_same_seed_gives_the_same_fills(nursery: trio.Nursery):
     assert first != other
 
 
-async def test_market_order_outside_hours_is_told_that_the_wish_is_ignored(bench: Bench):
+async def test_market_order_outside_hours_is_told_that_the_wish_is_ignored(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, outsideRth=1))
@@ -134,7 +132,9 @@ async def test_market_order_outside_hours_is_told_that_the_wish_is_ignored(bench
         (Dialect.UTC, r"\d{8}-\d\d:\d\d:\d\d"),
     ],
 )
-async def test_times_of_orders_are_in_the_dialect_of_the_gateway(bench: Bench, simulator: Simulator, dialect: Dialect, pattern: str):
+async def test_times_of_orders_are_in_the_dialect_of_the_gateway(
+    bench: Bench, simulator: Simulator, dialect: Dialect, pattern: str
+) -> None:
     client = await bench.client()
     await pinned(bench)
     simulator.gateway.dialect = dialect

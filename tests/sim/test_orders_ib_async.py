@@ -1,22 +1,17 @@
 """Unchanged ib_async trades at each of its server versions and finds nothing to complain about."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import ib_async
 import pytest
 import trio
-from test_sim_clients import Complaints
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rawclient import Bench
-
-    from ibactors.sim import SimulatorPorts
+from ibactors.sim import SimulatorPorts
+from tests.sim.rawclient import Bench
+from tests.sim.test_sim_clients import Complaints
 
 ACCOUNT = "DU1234567"
 STOCK = ib_async.Stock("AAPL", "SMART", "USD")
@@ -211,7 +206,7 @@ STORIES = {
 
 @pytest.mark.parametrize("version", [157, 176, 178])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-async def test_ib_async_trades_without_a_complaint(bench: Bench, story: Callable[[Desk], Any], version: int):
+async def test_ib_async_trades_without_a_complaint(bench: Bench, story: Callable[[Desk], Any], version: int) -> None:
     complaints = Complaints("ib_async", "asyncio")
     try:
         await trio.to_thread.run_sync(traded, bench.ports, version, story)

@@ -1,12 +1,11 @@
 """The unchanged official client trades: every callback of orders comes, decoded, and nothing is logged as wrong."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 from ibapi.contract import ComboLeg, Contract
@@ -15,14 +14,10 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 from ibapi.order_condition import PriceCondition
 from ibapi.tag_value import TagValue
-from test_sim_clients import Complaints, OfficialClient
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rawclient import Bench
-
-    from ibactors.sim import SimulatorPorts
+from ibactors.sim import SimulatorPorts
+from tests.sim.rawclient import Bench
+from tests.sim.test_sim_clients import Complaints, OfficialClient
 
 ACCOUNT = "DU1234567"
 
@@ -170,7 +165,7 @@ def hold_and_ask(trader: Trader) -> None:
     trader.wait("execDetailsEnd")
 
 
-async def test_official_client_trades_without_a_complaint(bench: Bench):
+async def test_official_client_trades_without_a_complaint(bench: Bench) -> None:
     complaints = Complaints("ibapi")
     try:
         trader = await trio.to_thread.run_sync(use, bench.ports)

@@ -1,19 +1,15 @@
 """Frames of orders against those that real gateways sent: every field agrees in type, presence and default."""
 
-from __future__ import annotations
-
 import json
 import pathlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from ordertools import answers, pinned, place
-from rawclient import contract
-from test_orders_combos import spread
 
-if TYPE_CHECKING:
-    from rawclient import Bench, RawClient
+from tests.sim.ordertools import answers, pinned, place
+from tests.sim.rawclient import Bench, RawClient, contract
+from tests.sim.test_orders_combos import spread
 
 RECORDED: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "data/recorded_orders.json").read_text())
 
@@ -56,7 +52,7 @@ async def at(bench: Bench, version: int) -> RawClient:
 
 
 @pytest.mark.parametrize("case", RECORDED["fills"], ids=lambda case: case["name"])
-async def test_fill_of_a_market_order_looks_as_recorded(bench: Bench, case: dict[str, Any]):
+async def test_fill_of_a_market_order_looks_as_recorded(bench: Bench, case: dict[str, Any]) -> None:
     client = await at(bench, case["version"])
     await pinned(bench, "196.50", "196.52", "196.50", case["symbol"])
     block = contract(case["symbol"])
@@ -69,7 +65,7 @@ async def test_fill_of_a_market_order_looks_as_recorded(bench: Bench, case: dict
         assert differences(mine, theirs) == [], theirs[0]
 
 
-async def test_cancel_looks_as_recorded(bench: Bench):
+async def test_cancel_looks_as_recorded(bench: Bench) -> None:
     case = RECORDED["cancel"]
     client = await at(bench, case["version"])
     await answers(client, place(1, kind="LMT", limit="1.00", version=case["version"]))
@@ -78,7 +74,7 @@ async def test_cancel_looks_as_recorded(bench: Bench):
         assert differences(mine, theirs) == []
 
 
-async def test_first_answer_to_a_what_if_looks_as_recorded(bench: Bench):
+async def test_first_answer_to_a_what_if_looks_as_recorded(bench: Bench) -> None:
     case = RECORDED["what_if"]
     client = await at(bench, case["version"])
     block = contract("EUR", "CASH", "IDEALPRO")
@@ -126,13 +122,13 @@ def combination(version: int) -> tuple[str | int, ...]:
 
 
 @pytest.mark.parametrize("case", RECORDED["completed"], ids=lambda case: case["name"])
-async def test_completed_order_looks_as_recorded(bench: Bench, case: dict[str, Any]):
+async def test_completed_order_looks_as_recorded(bench: Bench, case: dict[str, Any]) -> None:
     ours = await completed(bench, case["version"], case["name"])
     found = differences(ours, case["frame"], ignored=(MULTIPLIER, RULE_80A))
     assert found == []
 
 
-async def test_positions_look_as_recorded(bench: Bench):
+async def test_positions_look_as_recorded(bench: Bench) -> None:
     client = await bench.client()
     frames = await answers(client, (61, 1))
     for recorded in RECORDED["positions"]:
@@ -141,7 +137,7 @@ async def test_positions_look_as_recorded(bench: Bench):
 
 
 @pytest.mark.parametrize("version", range(157, 179))
-async def test_lengths_change_where_the_versions_do(bench: Bench, version: int):
+async def test_lengths_change_where_the_versions_do(bench: Bench, version: int) -> None:
     client = await at(bench, version)
     await pinned(bench)
     frames = await answers(client, place(1, version=version), (99, 0))

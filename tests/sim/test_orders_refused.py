@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
-from ordertools import AAPL, OPEN, answers, kinds, pinned, place
-from rawclient import contract, pack
 
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import AAPL, OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench, contract, pack
 
 Fields = tuple[str | int, ...]
 
@@ -48,7 +42,7 @@ Fields = tuple[str | int, ...]
         (place(1, block=contract("SPX", "IND", "CBOE")), 201, "Order rejected - reason:"),
     ],
 )
-async def test_bad_order_is_refused_and_its_id_stays_free(bench: Bench, request_: Fields, code: int, part: str):
+async def test_bad_order_is_refused_and_its_id_stays_free(bench: Bench, request_: Fields, code: int, part: str) -> None:
     client = await bench.client()
     frames = await answers(client, request_)
     assert [(f[0], f[3]) for f in frames] == [("4", str(code))]
@@ -60,7 +54,7 @@ async def test_bad_order_is_refused_and_its_id_stays_free(bench: Bench, request_
 
 
 @pytest.mark.parametrize("position", [1, 2, 17, 19, 20, 25, 28, 31, 32, 36])
-async def test_number_that_is_none_is_a_reading_error(bench: Bench, position: int):
+async def test_number_that_is_none_is_a_reading_error(bench: Bench, position: int) -> None:
     client = await bench.client()
     fields = list(place(1, kind="LMT", limit="1.00"))
     fields[position] = "abc"
@@ -69,7 +63,7 @@ async def test_number_that_is_none_is_a_reading_error(bench: Bench, position: in
     assert "abc" in frames[0][4]
 
 
-async def test_truncated_order_is_a_reading_error_wherever_it_ends(bench: Bench):
+async def test_truncated_order_is_a_reading_error_wherever_it_ends(bench: Bench) -> None:
     client = await bench.client()
     whole = place(1, kind="LMT", limit="1.00")
     await bench.control("rate 0.01")
@@ -81,20 +75,20 @@ async def test_truncated_order_is_a_reading_error_wherever_it_ends(bench: Bench)
 
 
 @pytest.mark.parametrize("fields", [(4, 1, "x", ""), (4,), (7, 3, "x"), (15, 1), (99,)])
-async def test_order_request_that_cannot_be_read_harms_nobody(bench: Bench, fields: Fields):
+async def test_order_request_that_cannot_be_read_harms_nobody(bench: Bench, fields: Fields) -> None:
     client = await bench.client()
     await client.stream.send_all(pack(*fields))
     assert {f[3] for f in await client.synchronise() if f[0] == "4"} <= {"320", "321"}
 
 
-async def test_order_id_below_the_next_one_is_a_duplicate(bench: Bench):
+async def test_order_id_below_the_next_one_is_a_duplicate(bench: Bench) -> None:
     client = await bench.client()
     await answers(client, place(10, kind="LMT", limit="1.00"))
     frames = await answers(client, place(9, kind="LMT", limit="1.00"))
     assert [f[2:5] for f in frames] == [["9", "103", "Duplicate order id"]]
 
 
-async def test_cancel_of_what_cannot_be_cancelled_says_why(bench: Bench):
+async def test_cancel_of_what_cannot_be_cancelled_says_why(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1))
@@ -116,7 +110,7 @@ async def test_cancel_of_what_cannot_be_cancelled_says_why(bench: Bench):
         (place(1, kind="LMT", limit="1.00", size="0"), "434"),
     ],
 )
-async def test_change_that_does_not_fit_leaves_the_order_alone(bench: Bench, change: Fields, code: str):
+async def test_change_that_does_not_fit_leaves_the_order_alone(bench: Bench, change: Fields, code: str) -> None:
     client = await bench.client()
     await answers(client, place(1, kind="LMT", limit="1.00"))
     frames = await answers(client, change)
@@ -125,13 +119,13 @@ async def test_change_that_does_not_fit_leaves_the_order_alone(bench: Bench, cha
     assert opened[OPEN["action"] : OPEN["aux"]] == ["BUY", "100", "LMT", "1.0"]
 
 
-async def test_cancelled_order_cannot_be_changed(bench: Bench):
+async def test_cancelled_order_cannot_be_changed(bench: Bench) -> None:
     client = await bench.client()
     await answers(client, place(1, kind="LMT", limit="1.00"), (4, 1, 1, ""))
     assert kinds(await answers(client, place(1, kind="LMT", limit="2.00"))) == [("4", "103")]
 
 
-async def test_order_beyond_the_account_is_rejected_and_inactive(bench: Bench):
+async def test_order_beyond_the_account_is_rejected_and_inactive(bench: Bench) -> None:
     client = await bench.client()
     frames = await answers(client, place(1, size="100000"))
     assert kinds(frames) == [("5", "Inactive"), ("3", "Inactive"), ("4", "201")]
@@ -140,7 +134,7 @@ async def test_order_beyond_the_account_is_rejected_and_inactive(bench: Bench):
     assert kinds(await answers(client, (4, 1, 1, ""))) == [("4", "10148")]
 
 
-async def test_next_order_can_be_made_to_fail(bench: Bench):
+async def test_next_order_can_be_made_to_fail(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     assert await bench.control("reject No trading permissions.") == "ok"
@@ -150,7 +144,7 @@ async def test_next_order_can_be_made_to_fail(bench: Bench):
     assert ("3", "Filled") in kinds(frames)
 
 
-async def test_order_can_be_filled_on_command(bench: Bench):
+async def test_order_can_be_filled_on_command(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, kind="LMT", limit="50.00"), place(2, "SELL", kind="STP", aux="10.00"))
@@ -162,7 +156,7 @@ async def test_order_can_be_filled_on_command(bench: Bench):
     assert (await bench.control("fill 3")).startswith("error: no open order has the id 3")
 
 
-async def test_odd_lot_of_currency_is_warned_of(bench: Bench):
+async def test_odd_lot_of_currency_is_warned_of(bench: Bench) -> None:
     client = await bench.client()
     request = place(1, kind="LMT", limit="1.00", block=contract("EUR", "CASH", "IDEALPRO"))
     frames = await answers(client, request)
@@ -172,7 +166,7 @@ async def test_odd_lot_of_currency_is_warned_of(bench: Bench):
     assert ("3", "Submitted") in kinds(frames)
 
 
-async def test_order_of_every_type_of_instrument_is_taken(bench: Bench):
+async def test_order_of_every_type_of_instrument_is_taken(bench: Bench) -> None:
     client = await bench.client()
     details = await answers(client, (9, 8, 3, *contract("AAPL", "OPT", strike="230.0"), 0, "", "", ""))
     option = next(f for f in details if f[0] == "10")[12]

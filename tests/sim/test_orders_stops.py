@@ -1,14 +1,10 @@
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from ordertools import OPEN, answers, kinds, pinned, place
 
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.ordertools import OPEN, answers, kinds, pinned, place
+from tests.sim.rawclient import Bench
 
 HELD = [("5", "PreSubmitted"), ("3", "PreSubmitted")]
 ELECTED = [("5", "Submitted"), ("3", "Submitted")]
@@ -24,7 +20,7 @@ FILL = [("11",), ("5", "Filled"), ("3", "Filled"), ("5", "Filled"), ("3", "Fille
 )
 async def test_stop_waits_for_its_trigger_and_then_fills_at_the_market(
     bench: Bench, action: str, stop: str, away: tuple[str, str, str], reached: tuple[str, str, str]
-):
+) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, action, kind="STP", aux=stop))
@@ -36,7 +32,7 @@ async def test_stop_waits_for_its_trigger_and_then_fills_at_the_market(
     assert kinds(await answers(client)) == [*ELECTED, *FILL]
 
 
-async def test_elected_stop_limit_rests_at_its_limit(bench: Bench):
+async def test_elected_stop_limit_rests_at_its_limit(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, "SELL", kind="STP LMT", limit="98.95", aux="99.00"))
@@ -51,7 +47,7 @@ async def test_elected_stop_limit_rests_at_its_limit(bench: Bench):
 
 
 @pytest.mark.parametrize("terms", [{"aux": "1.00"}, {"trailingPercent": "1"}])
-async def test_trailing_stop_follows_the_market_one_way(bench: Bench, terms: dict[str, str]):
+async def test_trailing_stop_follows_the_market_one_way(bench: Bench, terms: dict[str, str]) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, "SELL", kind="TRAIL", **terms))  # type: ignore[arg-type]
@@ -66,7 +62,7 @@ async def test_trailing_stop_follows_the_market_one_way(bench: Bench, terms: dic
     assert next(f for f in frames if f[0] == "11")[20] == "108.8"
 
 
-async def test_trailing_stop_starts_where_it_is_told(bench: Bench):
+async def test_trailing_stop_starts_where_it_is_told(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     frames = await answers(client, place(1, "BUY", kind="TRAIL", aux="5.00", trailStopPrice="101.00"))
@@ -75,7 +71,7 @@ async def test_trailing_stop_starts_where_it_is_told(bench: Bench):
     assert ("3", "Filled") in kinds(await answers(client))
 
 
-async def test_trailing_stop_limit_has_a_limit_at_its_offset(bench: Bench):
+async def test_trailing_stop_limit_has_a_limit_at_its_offset(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     request = place(1, "SELL", kind="TRAIL LIMIT", aux="1.00", trailStopPrice="99.00", lmtPriceOffset="0.10")
@@ -86,7 +82,7 @@ async def test_trailing_stop_limit_has_a_limit_at_its_offset(bench: Bench):
     assert kinds(await answers(client)) == FILL
 
 
-async def test_stop_can_be_moved_while_it_waits(bench: Bench):
+async def test_stop_can_be_moved_while_it_waits(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     await answers(client, place(1, "SELL", kind="STP", aux="99.00"))
@@ -97,7 +93,7 @@ async def test_stop_can_be_moved_while_it_waits(bench: Bench):
     assert await answers(client) == []
 
 
-async def test_order_is_good_until_its_date(bench: Bench):
+async def test_order_is_good_until_its_date(bench: Bench) -> None:
     client = await bench.client()
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.2)
     request = place(1, kind="LMT", limit="1.00", tif="GTD", goodTillDate=f"{until:%Y%m%d-%H:%M:%S}")
@@ -107,7 +103,7 @@ async def test_order_is_good_until_its_date(bench: Bench):
     assert await client.error(1) == (202, "Order Canceled - reason:")
 
 
-async def test_order_waits_until_it_is_good(bench: Bench):
+async def test_order_waits_until_it_is_good(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     after = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.2)
@@ -117,7 +113,7 @@ async def test_order_waits_until_it_is_good(bench: Bench):
         await client.find("3", "1", "Filled")
 
 
-async def test_order_for_a_halted_stock_waits_for_the_resumption(bench: Bench):
+async def test_order_for_a_halted_stock_waits_for_the_resumption(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("halt AAPL")
     frames = await answers(client, place(1))
@@ -126,7 +122,7 @@ async def test_order_for_a_halted_stock_waits_for_the_resumption(bench: Bench):
     await client.find("3", "1", "Filled")
 
 
-async def test_order_waits_while_the_broker_is_out_of_reach(bench: Bench):
+async def test_order_waits_while_the_broker_is_out_of_reach(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("1100")
     assert ("11",) not in kinds(await answers(client, place(1)))
@@ -134,7 +130,7 @@ async def test_order_waits_while_the_broker_is_out_of_reach(bench: Bench):
     await client.find("3", "1", "Filled")
 
 
-async def test_all_or_none_waits_for_enough(bench: Bench):
+async def test_all_or_none_waits_for_enough(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
     assert ("11",) not in kinds(await answers(client, place(1, size="3000", allOrNone=1)))

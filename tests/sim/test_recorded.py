@@ -4,24 +4,19 @@ Alike means: of the same kind, of the same length, and in every field the same s
 a text. In lists the head is compared so, and every recorded row has a simulated row like it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from rawclient import Bench, contract, contract_details, market_data, pack
 
 from ibactors.sim import Simulator, SimulatorOptions
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.sim.rawclient import Bench, contract, contract_details, market_data, pack
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "recorded_market.json").read_text())["frames"]
 STOCK, TESLA, INDEX, PAIR = contract("AAPL"), contract("TSLA"), contract("SPX", "IND", "CBOE"), contract("EUR", "CASH", "IDEALPRO")
@@ -42,7 +37,7 @@ class Shape:
     rows: frozenset[tuple[str, ...]]
 
     @classmethod
-    def of(cls, fields: list[str]) -> Shape:
+    def of(cls, fields: list[str]) -> "Shape":
         if fields[0] not in ROWS:
             return cls(sorts(fields), frozenset())
         before, width, after = ROWS[fields[0]]
@@ -51,7 +46,7 @@ class Shape:
         rows = {sorts(body[n : n + width]) for n in range(0, len(body), width)}
         return cls(sorts(fields[:before] + fields[len(fields) - after :]), frozenset(rows))
 
-    def covers(self, other: Shape) -> bool:
+    def covers(self, other: "Shape") -> bool:
         return self.head == other.head and self.rows >= other.rows
 
 
@@ -119,7 +114,7 @@ async def simulated(bench: Bench, version: int) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("version", sorted({r["version"] for r in RECORDED}))
-async def test_every_recorded_frame_has_one_like_it(recording: Bench, version: int):
+async def test_every_recorded_frame_has_one_like_it(recording: Bench, version: int) -> None:
     frames = await simulated(recording, version)
     lonely = [r for r in RECORDED if r["version"] == version and not any(alike(r, f) for f in frames)]
     assert not lonely, [(r["name"], r["fields"]) for r in lonely]
@@ -137,13 +132,13 @@ def alike(recorded: dict[str, object], frame: list[str]) -> bool:
     return Shape.of(frame).covers(Shape.of(fields))
 
 
-def test_recorded_frames_are_many_and_of_many_kinds():
+def test_recorded_frames_are_many_and_of_many_kinds() -> None:
     assert len(RECORDED) >= 45
     assert len({r["fields"][0] for r in RECORDED}) >= 20
 
 
 @pytest.mark.parametrize("recorded", [r for r in RECORDED if r["whole"] and r["name"] != "handshake"], ids=lambda r: r["name"])
-def test_frame_with_a_field_more_or_of_another_sort_is_not_alike(recorded: dict[str, object]):
+def test_frame_with_a_field_more_or_of_another_sort_is_not_alike(recorded: dict[str, object]) -> None:
     fields = recorded["fields"]
     assert isinstance(fields, list)
     assert alike(recorded, fields)

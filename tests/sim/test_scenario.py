@@ -1,30 +1,28 @@
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
-from rawclient import Bench
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.sim import Simulator, SimulatorOptions, parse_scenario, read_scenario
+from tests.sim.rawclient import Bench
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "docs" / "scenarios").glob("*.txt"))
 
 
-def test_there_are_examples():
+def test_there_are_examples() -> None:
     assert {p.name for p in EXAMPLES} >= {"nightly.txt", "weekend.txt"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
-def test_example_is_a_scenario(path: Path):
+def test_example_is_a_scenario(path: Path) -> None:
     assert len(read_scenario(path).steps) > 5
 
 
-def test_times_commands_and_comments_are_read():
+def test_times_commands_and_comments_are_read() -> None:
     text = "# a comment\n\nat 5s drop\n  at 1h2m3.5s refuse 10 # why\nevery 60s nightly 5\nat 0s error 2104 well\n"
     rows = [(s.line, s.seconds, s.repeats, s.command) for s in parse_scenario(text).steps]
     assert rows == [
@@ -53,13 +51,13 @@ def test_times_commands_and_comments_are_read():
         ("at 5s stats", "only answers"),
     ],
 )
-def test_bad_line_is_named_with_its_problem(line: str, problem: str):
+def test_bad_line_is_named_with_its_problem(line: str, problem: str) -> None:
     with pytest.raises(ValueError, match=r"night\.txt, line 2: ") as caught:
         parse_scenario(f"at 1s drop\n{line}\n", name="night.txt")
     assert problem in str(caught.value)
 
 
-def test_file_without_a_step_and_file_that_is_missing_are_errors(tmp_path: Path):
+def test_file_without_a_step_and_file_that_is_missing_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no step"):
         parse_scenario("# nothing\n")
     with pytest.raises(ValueError, match="cannot read the scenario"):
@@ -75,7 +73,7 @@ def logged() -> Iterator[list[EventDict]]:
         yield events
 
 
-async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: trio.Nursery, logged: list[EventDict]):
+async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: trio.Nursery, logged: list[EventDict]) -> None:
     assert autojump_clock.autojump_threshold == 0
     scenario = parse_scenario("every 4s limit rate 60\nat 6s limit lines 7\nat 3s limit lines 5\nat 7s fill 99\n", name="s")
     simulator = Simulator(SimulatorOptions(port=0))
@@ -99,7 +97,7 @@ async def test_steps_come_at_their_times(autojump_clock: MockClock, nursery: tri
     nursery.cancel_scope.cancel()
 
 
-async def test_simulator_carries_out_its_scenario(nursery: trio.Nursery):
+async def test_simulator_carries_out_its_scenario(nursery: trio.Nursery) -> None:
     options = SimulatorOptions(port=0, control_port=0, scenario=parse_scenario("every 0.1s error 2104 hello"))
     bench = Bench(await nursery.start(Simulator(options).run))
     client = await bench.client()

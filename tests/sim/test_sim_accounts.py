@@ -1,17 +1,12 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import trio
 
-if TYPE_CHECKING:
-    from rawclient import Bench, RawClient
+from tests.sim.rawclient import Bench, RawClient
 
 ACCOUNT = "DU1234567"
 
 
-async def test_positions_of_every_account_come_with_an_end(bench: Bench):
+async def test_positions_of_every_account_come_with_an_end(bench: Bench) -> None:
     client = await bench.client()
     await client.send(61, 1)
     frames = await client.until("62", "1")
@@ -26,7 +21,7 @@ def values_of(frames: list[list[str]], message: str, start: int) -> dict[tuple[s
     return {(f[start], f[start + 2]): f[start + 1] for f in frames if f[0] == message}
 
 
-async def test_account_updates_are_complete_and_consistent(bench: Bench):
+async def test_account_updates_are_complete_and_consistent(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     frames = await client.until("54", "1", ACCOUNT)
@@ -54,7 +49,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-async def test_net_liquidation_follows_the_market(bench: Bench):
+async def test_net_liquidation_follows_the_market(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     frames = await client.until("54")
@@ -67,7 +62,7 @@ async def test_net_liquidation_follows_the_market(bench: Bench):
     assert [f[14] for f in row if f[0] == "7" and f[3] == "AAPL"] == [f"{price + 50:.2f}".rstrip("0").rstrip(".")]
 
 
-async def test_unsubscribed_account_updates_stop(bench: Bench):
+async def test_unsubscribed_account_updates_stop(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     await client.until("54")
@@ -81,7 +76,7 @@ async def test_unsubscribed_account_updates_stop(bench: Bench):
     assert not [f for f in frames if f[0] in ("6", "7", "8")]
 
 
-async def test_second_account_takes_over_the_updates_with_2100(bench: Bench):
+async def test_second_account_takes_over_the_updates_with_2100(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     await client.until("54", "1", ACCOUNT)
@@ -94,7 +89,7 @@ async def test_second_account_takes_over_the_updates_with_2100(bench: Bench):
     ("fields", "request_id"),
     [((6, 2, 1, "DU0"), -1), ((76, 1, 4, "DU0", "", 0), 4), ((62, 1, 4, "Nobody", "NetLiquidation"), 4)],
 )
-async def test_unknown_account_is_invalid(bench: Bench, fields: tuple[str | int, ...], request_id: int):
+async def test_unknown_account_is_invalid(bench: Bench, fields: tuple[str | int, ...], request_id: int) -> None:
     client = await bench.client()
     await client.send(*fields)
     assert (await client.error(request_id))[0] == 321
@@ -110,7 +105,7 @@ DEFAULT_TAGS = (
 )
 
 
-async def test_every_summary_tag_has_a_value(bench: Bench):
+async def test_every_summary_tag_has_a_value(bench: Bench) -> None:
     client = await bench.client()
     rows = await summary(client, DEFAULT_TAGS, ACCOUNT)
     assert sorted(f[4] for f in rows) == sorted(DEFAULT_TAGS.split(","))
@@ -122,7 +117,7 @@ async def summary(client: RawClient, tags: str, group: str = "All") -> list[list
     return (await client.until("64", "1", "9"))[:-1]
 
 
-async def test_summary_gives_the_tags_asked_for_of_each_account(bench: Bench):
+async def test_summary_gives_the_tags_asked_for_of_each_account(bench: Bench) -> None:
     client = await bench.client()
     rows = await summary(client, "NetLiquidation,TotalCashValue,AccountType")
     assert {(f[3], f[4]) for f in rows} == {
@@ -135,14 +130,14 @@ async def test_summary_gives_the_tags_asked_for_of_each_account(bench: Bench):
     ("tag", "currencies"),
     [("$LEDGER", {"BASE"}), ("$LEDGER:EUR", {"EUR"}), ("$LEDGER:ALL", {"BASE", "EUR", "USD"})],
 )
-async def test_ledger_tags_give_the_cash_of_their_currencies(bench: Bench, tag: str, currencies: set[str]):
+async def test_ledger_tags_give_the_cash_of_their_currencies(bench: Bench, tag: str, currencies: set[str]) -> None:
     client = await bench.client()
     rows = await summary(client, tag, ACCOUNT)
     assert {f[6] for f in rows} == currencies
     assert {"CashBalance", "ExchangeRate", "UnrealizedPnL"} <= {f[4] for f in rows}
 
 
-async def test_summary_repeats_what_changed_until_cancelled(bench: Bench):
+async def test_summary_repeats_what_changed_until_cancelled(bench: Bench) -> None:
     client = await bench.client()
     await summary(client, "NetLiquidation,AccountType", ACCOUNT)
     assert (await client.find("63", "1", "9"))[4] == "NetLiquidation"
@@ -152,14 +147,14 @@ async def test_summary_repeats_what_changed_until_cancelled(bench: Bench):
     assert (await client.error(9))[0] == 300
 
 
-async def test_third_summary_is_refused(bench: Bench):
+async def test_third_summary_is_refused(bench: Bench) -> None:
     client = await bench.client()
     for request_id in (1, 2, 3):
         await client.send(62, 1, request_id, "All", "NetLiquidation")
     assert (await client.error(3))[0] == 322
 
 
-async def test_multi_updates_have_values_an_end_and_changes(bench: Bench):
+async def test_multi_updates_have_values_an_end_and_changes(bench: Bench) -> None:
     client = await bench.client()
     await client.send(76, 1, 4, ACCOUNT, "", 0)
     frames = await client.until("74", "1", "4")
@@ -169,7 +164,7 @@ async def test_multi_updates_have_values_an_end_and_changes(bench: Bench):
     await client.synchronise()
 
 
-async def test_multi_updates_of_ledger_and_net_liquidation_only_are_brief(bench: Bench):
+async def test_multi_updates_of_ledger_and_net_liquidation_only_are_brief(bench: Bench) -> None:
     client = await bench.client()
     await client.send(76, 2, 4, ACCOUNT, "", 1)
     frames = await client.until("74", "1", "4")
@@ -178,7 +173,7 @@ async def test_multi_updates_of_ledger_and_net_liquidation_only_are_brief(bench:
     assert "BuyingPower" not in keys
 
 
-async def test_positions_multi_have_the_model_at_the_end(bench: Bench):
+async def test_positions_multi_have_the_model_at_the_end(bench: Bench) -> None:
     client = await bench.client()
     await client.send(74, 1, 4, ACCOUNT, "")
     frames = await client.until("72", "1", "4")
@@ -186,7 +181,7 @@ async def test_positions_multi_have_the_model_at_the_end(bench: Bench):
     assert all(len(f) == 18 for f in frames[:-1])
 
 
-async def test_profit_comes_at_once_and_again_when_it_changes(bench: Bench):
+async def test_profit_comes_at_once_and_again_when_it_changes(bench: Bench) -> None:
     client = await bench.client()
     await client.send(92, 4, ACCOUNT, "")
     await client.send(94, 5, ACCOUNT, "", 265598)
@@ -198,7 +193,7 @@ async def test_profit_comes_at_once_and_again_when_it_changes(bench: Bench):
     await client.find("95", "5")
 
 
-async def test_account_data_keeps_pace_with_the_rate(bench: Bench):
+async def test_account_data_keeps_pace_with_the_rate(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     await client.until("54")

@@ -1,13 +1,11 @@
 """Unchanged client libraries against the simulator: everything arrives, and the client has nothing to complain."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ib_async
 import pytest
@@ -16,8 +14,7 @@ from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.wrapper import EWrapper
 
-if TYPE_CHECKING:
-    from rawclient import Bench
+from tests.sim.rawclient import Bench
 
 
 class Complaints(logging.Handler):
@@ -93,7 +90,7 @@ async def _next(event: Any) -> None:
 
 
 @pytest.mark.parametrize("version", [157, 176, 178])
-async def test_ib_async_gets_everything_without_a_complaint(bench: Bench, version: int):
+async def test_ib_async_gets_everything_without_a_complaint(bench: Bench, version: int) -> None:
     complaints = Complaints("ib_async", "asyncio")
     try:
         got = await trio.to_thread.run_sync(in_asyncio, bench.ports.port, version)
@@ -203,7 +200,7 @@ def use_ibapi(port: int) -> OfficialClient:
     return client
 
 
-async def test_official_client_gets_everything_without_a_complaint(bench: Bench):
+async def test_official_client_gets_everything_without_a_complaint(bench: Bench) -> None:
     complaints = Complaints("ibapi")
     try:
         client = await trio.to_thread.run_sync(use_ibapi, bench.ports.port)

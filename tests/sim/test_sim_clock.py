@@ -1,13 +1,11 @@
 """Prices that tell when they were sent: what a checker at the far end of a client relies on."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
-from rawclient import Bench, RawClient, contract, market_data
 
 from ibactors.sim import Simulator, SimulatorOptions
+from tests.sim.rawclient import Bench, RawClient, contract, market_data
 
 BID, ASK = "1", "2"
 
@@ -29,7 +27,7 @@ async def price(client: RawClient, side: str) -> int:
     return round(float(frame[4]) * 100)
 
 
-async def test_each_price_tells_its_instrument_its_side_and_when_it_was_sent(bench: Bench):
+async def test_each_price_tells_its_instrument_its_side_and_when_it_was_sent(bench: Bench) -> None:
     client = await bench.client()
     before, number = await clock(bench)
     await client.stream.send_all(market_data(5, contract("S002")))
@@ -42,7 +40,7 @@ async def test_each_price_tells_its_instrument_its_side_and_when_it_was_sent(ben
     assert before <= bids[0] // 1000 <= bids[-1] // 1000 <= after
 
 
-async def test_values_sent_again_after_a_fault_tell_the_new_time(bench: Bench):
+async def test_values_sent_again_after_a_fault_tell_the_new_time(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("S002")))
     await price(client, ASK)
@@ -53,6 +51,6 @@ async def test_values_sent_again_after_a_fault_tell_the_new_time(bench: Bench):
     assert await price(client, BID) // 1000 >= restored
 
 
-async def test_prices_that_walk_have_no_clock(bench: Bench, simulator: Simulator):
+async def test_prices_that_walk_have_no_clock(bench: Bench, simulator: Simulator) -> None:
     simulator.gateway.clock = None
     assert (await bench.control("clock")).startswith("error: prices do not tell the time")

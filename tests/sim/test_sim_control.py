@@ -1,11 +1,10 @@
-from __future__ import annotations
-
 import json
 import time
 
 import pytest
 import trio
-from rawclient import Bench, RawClient, contract, market_data
+
+from tests.sim.rawclient import Bench, RawClient, contract, market_data
 
 AAPL = contract("AAPL")
 
@@ -17,7 +16,7 @@ async def nothing_but(client: RawClient, *allowed: str) -> None:
         assert {f[0] for f in frames} <= set(allowed), frames
 
 
-async def test_drop_resets_every_client_and_they_can_return(bench: Bench):
+async def test_drop_resets_every_client_and_they_can_return(bench: Bench) -> None:
     clients = [await bench.client(i) for i in range(3)]
     assert await bench.control("drop") == "ok"
     for client in clients:
@@ -26,7 +25,7 @@ async def test_drop_resets_every_client_and_they_can_return(bench: Bench):
     await bench.client(0)
 
 
-async def test_refuse_closes_the_port_and_opens_the_same_port_again(bench: Bench):
+async def test_refuse_closes_the_port_and_opens_the_same_port_again(bench: Bench) -> None:
     client = await bench.client()
     assert await bench.control("refuse 0.4") == "ok"
     assert await client.ended() == []
@@ -36,13 +35,13 @@ async def test_refuse_closes_the_port_and_opens_the_same_port_again(bench: Bench
     await again.synchronise()
 
 
-async def test_refuse_can_be_ended_early(bench: Bench):
+async def test_refuse_can_be_ended_early(bench: Bench) -> None:
     await bench.control("refuse 600")
     await bench.control("refuse 0")
     await bench.returning()
 
 
-async def test_mute_silences_ticks_and_answers_until_unmute(bench: Bench):
+async def test_mute_silences_ticks_and_answers_until_unmute(bench: Bench) -> None:
     client = await bench.watching()
     assert await bench.control("mute") == "ok"
     await client.send(49, 1)
@@ -55,7 +54,7 @@ async def test_mute_silences_ticks_and_answers_until_unmute(bench: Bench):
     await client.find("1", "6", "5")
 
 
-async def test_rate_changes_the_pace_at_once(bench: Bench):
+async def test_rate_changes_the_pace_at_once(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("rate 0.01")
     await client.synchronise()
@@ -66,7 +65,7 @@ async def test_rate_changes_the_pace_at_once(bench: Bench):
     assert trio.current_time() - start < 3
 
 
-async def test_set_sends_exact_prices_at_once_and_freezes_them(bench: Bench):
+async def test_set_sends_exact_prices_at_once_and_freezes_them(bench: Bench) -> None:
     client = await bench.watching()
     assert await bench.control("set AAPL 100.01 100.03 100.02") == "ok"
     frames = await client.until("1", "6", "5", "4", "100.02")
@@ -80,7 +79,7 @@ async def test_set_sends_exact_prices_at_once_and_freezes_them(bench: Bench):
     assert "100.01" not in [f[4] for f in await client.until("1", "6", "5", "1")][-1]
 
 
-async def test_set_without_a_quote_sends_minus_one(bench: Bench):
+async def test_set_without_a_quote_sends_minus_one(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("set AAPL -1 -1 228.5")
     assert (await client.find("1", "6", "5", "1", "-1.00"))[5:] == ["0", "0"]
@@ -114,19 +113,19 @@ async def test_set_without_a_quote_sends_minus_one(bench: Bench):
         ("occupy -1", "is not between"),
     ],
 )
-async def test_wrong_command_is_an_error_that_says_what_is_right(bench: Bench, line: str, part: str):
+async def test_wrong_command_is_an_error_that_says_what_is_right(bench: Bench, line: str, part: str) -> None:
     answer = await bench.control(line)
     assert answer.startswith("error: ")
     assert part in answer
 
 
-async def test_help_lists_the_commands_on_one_line(bench: Bench):
+async def test_help_lists_the_commands_on_one_line(bench: Bench) -> None:
     answer = await bench.control("help")
     for name in ("drop", "refuse SECONDS", "mute", "unmute", "set SYMBOL BID ASK LAST", "stats"):
         assert name in answer
 
 
-async def test_stats_tell_clients_lines_and_requests(bench: Bench):
+async def test_stats_tell_clients_lines_and_requests(bench: Bench) -> None:
     await bench.watching(1)
     two = await bench.watching(2)
     await two.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
@@ -142,7 +141,7 @@ async def test_stats_tell_clients_lines_and_requests(bench: Bench):
     assert stats["messages_out"] > 30
 
 
-async def test_halt_sends_the_tick_and_stops_the_market_until_resume(bench: Bench):
+async def test_halt_sends_the_tick_and_stops_the_market_until_resume(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("halt AAPL")
     assert (await client.find("45", "6", "5", "49"))[4] == "1"
@@ -153,13 +152,13 @@ async def test_halt_sends_the_tick_and_stops_the_market_until_resume(bench: Benc
     await client.find("2", "6", "5")
 
 
-async def test_garbage_is_one_malformed_frame_for_each_client(bench: Bench):
+async def test_garbage_is_one_malformed_frame_for_each_client(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("garbage")
     assert await client.synchronise() == [["1", "6", "1", "1", "12..5x"]]
 
 
-async def test_connectivity_lost_and_restored_with_data_resumes_the_lines(bench: Bench):
+async def test_connectivity_lost_and_restored_with_data_resumes_the_lines(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("1100")
     await client.find("4", "2", "-1", "1100")
@@ -170,7 +169,7 @@ async def test_connectivity_lost_and_restored_with_data_resumes_the_lines(bench:
     await client.find("1", "6", "5", "1")
 
 
-async def test_connectivity_restored_without_data_kills_the_lines(bench: Bench):
+async def test_connectivity_restored_without_data_kills_the_lines(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("1100")
     await bench.control("1101")
@@ -182,7 +181,7 @@ async def test_connectivity_restored_without_data_kills_the_lines(bench: Bench):
     await client.find("1", "6", "5", "1")
 
 
-async def test_farm_break_silences_its_instruments_only(bench: Bench):
+async def test_farm_break_silences_its_instruments_only(bench: Bench) -> None:
     client = await bench.watching()
     await client.stream.send_all(market_data(6, contract("EUR", "CASH", "IDEALPRO")))
     await bench.control("farm-down usfarm")
@@ -200,7 +199,7 @@ async def test_farm_break_silences_its_instruments_only(bench: Bench):
     await client.find("1", "6", "5", "1")
 
 
-async def test_competing_session_stops_every_line_with_10197_until_it_ends(bench: Bench):
+async def test_competing_session_stops_every_line_with_10197_until_it_ends(bench: Bench) -> None:
     client = await bench.watching()
     await bench.control("competing on")
     assert (await client.error(5))[0] == 10197
@@ -213,7 +212,7 @@ async def test_competing_session_stops_every_line_with_10197_until_it_ends(bench
     assert ["1", "6", "5", "1"] in [f[:4] for f in frames]
 
 
-async def test_overlong_control_line_is_refused(bench: Bench):
+async def test_overlong_control_line_is_refused(bench: Bench) -> None:
     assert bench.ports.control_port is not None
     stream = await trio.open_tcp_stream("127.0.0.1", bench.ports.control_port)
     async with stream:
@@ -222,7 +221,7 @@ async def test_overlong_control_line_is_refused(bench: Bench):
             assert (await stream.receive_some()).startswith(b"error: the line is too long")
 
 
-async def test_sixteen_clients_share_one_market_and_drop_together(bench: Bench):
+async def test_sixteen_clients_share_one_market_and_drop_together(bench: Bench) -> None:
     clients = [await bench.watching(i) for i in range(16)]
     stats = json.loads(await bench.control("stats"))
     assert stats["lines"] == {"AAPL": 16}

@@ -1,22 +1,17 @@
 """Whatever arrives at the API port, one socket suffers at most; IBACTORS_FUZZ_EXAMPLES asks for a longer run."""
 
-from __future__ import annotations
-
 import gc
 import os
-from typing import TYPE_CHECKING
 
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rawclient import Bench, assault, hello, pack
-from seeds import OPENING, REAL
 
+from ibactors.sim import Simulator
 from ibactors.sim.connection import Connection
 from ibactors.sim.registry import REQUESTS
-
-if TYPE_CHECKING:
-    from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, assault, hello, pack
+from tests.sim.seeds import OPENING, REAL
 
 USUAL_EXAMPLES = 500
 EXAMPLES = int(os.environ.get("IBACTORS_FUZZ_EXAMPLES", USUAL_EXAMPLES))
@@ -45,7 +40,7 @@ STREAMS = st.one_of(
 )
 
 
-async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator):
+async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator) -> None:
     good = await bench.client(1)
     await bench.control("limit rate 100000")
     before = await bench.until(lambda stats: len(stats["clients"]) == 1)

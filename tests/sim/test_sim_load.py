@@ -1,26 +1,21 @@
 """Many clients and bad ones: each gets its own, a slow one costs the others nothing and the server no memory."""
 
-from __future__ import annotations
-
 import json
 import random
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from rawclient import Bench, contract, market_data, pack
 
+from ibactors.sim import Simulator
 from ibactors.sim.registry import REQUESTS
 from ibactors.sim.wire import outbox
-
-if TYPE_CHECKING:
-    from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, contract, market_data, pack
 
 SYMBOLS = ("AAPL", "MSFT", "TSLA", "NVDA", "AMZN", "GOOGL", "META", "AMD", "INTC", "SPY")
 
 
-async def test_twenty_clients_with_ten_lines_each_all_keep_the_rate(bench: Bench):
+async def test_twenty_clients_with_ten_lines_each_all_keep_the_rate(bench: Bench) -> None:
     clients = [await bench.client(i) for i in range(20)]
     for client in clients:
         lines = b"".join(market_data(n, contract(s)) for n, s in enumerate(SYMBOLS))
@@ -40,7 +35,9 @@ async def test_twenty_clients_with_ten_lines_each_all_keep_the_rate(bench: Bench
     assert set(json.loads(await bench.control("stats"))["lines"].values()) == {20}
 
 
-async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Bench, simulator: Simulator, monkeypatch: pytest.MonkeyPatch):
+async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(
+    bench: Bench, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "SOFT_LIMIT", 16 * 1024)
     await bench.control("rate 1000")
     slow, fast = await bench.client(1), await bench.client(2)
@@ -62,7 +59,7 @@ async def test_clients_that_read_nothing_lose_ticks_and_delay_nobody(bench: Benc
     await slow.find("1", "6", "0", "1", "100.00")
 
 
-async def test_client_that_asks_and_never_reads_is_read_no_further(bench: Bench, simulator: Simulator):
+async def test_client_that_asks_and_never_reads_is_read_no_further(bench: Bench, simulator: Simulator) -> None:
     client, other = await bench.client(1), await bench.client(2)
     for each in simulator.server.connections:
         each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
@@ -74,7 +71,7 @@ async def test_client_that_asks_and_never_reads_is_read_no_further(bench: Bench,
     assert len(held._outbox._data) < outbox.SOFT_LIMIT + 64 * 1024  # noqa: SLF001
 
 
-async def test_client_that_takes_nothing_for_too_long_is_reset(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+async def test_client_that_takes_nothing_for_too_long_is_reset(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "STALL_S", 0.3)
     await bench.control("rate 1000")
     stalled = await bench.client(1)
@@ -83,7 +80,7 @@ async def test_client_that_takes_nothing_for_too_long_is_reset(bench: Bench, mon
     await bench.until(lambda stats: not stats["clients"])
 
 
-async def test_client_that_vanishes_mid_frame_leaves_nothing_behind(bench: Bench):
+async def test_client_that_vanishes_mid_frame_leaves_nothing_behind(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(1, contract("AAPL")) + b"\0\0\0\x50half a fra")
     await client.find("1", "6", "1")
@@ -107,7 +104,7 @@ def noise(seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_noise_ends_at_worst_its_own_session(bench: Bench, simulator: Simulator, seed: int):
+async def test_noise_ends_at_worst_its_own_session(bench: Bench, simulator: Simulator, seed: int) -> None:
     simulator.gateway.limits.messages_per_s = 1000
     good = await bench.client(1)
     bad = await bench.client(2)

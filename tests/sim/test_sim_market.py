@@ -1,9 +1,6 @@
 # ruff: noqa: ARG001 - pytest-trio takes the clock from a test's parameters
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -15,10 +12,8 @@ from ibactors.sim.market.greeks import option_price
 from ibactors.sim.market.hours import trading_and_liquid_hours
 from ibactors.sim.market.instruments import Instrument, TradingHours
 from ibactors.sim.market.market import Market
+from ibactors.sim.market.ticks import Change
 from ibactors.sim.market.walk import Field, PriceWalk
-
-if TYPE_CHECKING:
-    from ibactors.sim.market.ticks import Change
 
 NOW = dt.datetime(2026, 11, 23, 15, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())
@@ -40,7 +35,7 @@ class Collector:
 
 
 @given(st.sampled_from(list(CATALOGUE.by_con_id.values())), st.integers(0, 50))
-def test_every_walk_stays_a_market(instrument: Instrument, seed: int):
+def test_every_walk_stays_a_market(instrument: Instrument, seed: int) -> None:
     walk = PriceWalk(instrument, seed, 0)
     volume = walk.volume
     for step in range(200):
@@ -54,7 +49,7 @@ def test_every_walk_stays_a_market(instrument: Instrument, seed: int):
     assert 0.7 < walk.mark / walk.close_price < 1.4
 
 
-def test_same_seed_gives_the_same_prices_and_another_does_not():
+def test_same_seed_gives_the_same_prices_and_another_does_not() -> None:
     def prices(seed: int) -> list[int]:
         walk = PriceWalk(AAPL, seed, 0)
         return [(walk.step(n), walk.bid)[1] for n in range(50)]
@@ -64,13 +59,13 @@ def test_same_seed_gives_the_same_prices_and_another_does_not():
 
 
 @pytest.mark.parametrize(("instrument", "text"), [(AAPL, "100.00"), (PAIR, "100.000")])
-def test_prices_have_the_decimals_of_the_tick(instrument: Instrument, text: str):
+def test_prices_have_the_decimals_of_the_tick(instrument: Instrument, text: str) -> None:
     walk = PriceWalk(instrument, 1, 0)
     walk.fix(100, 100.05, 100, 0)
     assert walk.text(walk.bid) == text
 
 
-async def test_lines_tick_at_the_rate_and_not_in_lockstep(autojump_clock: trio.testing.MockClock):
+async def test_lines_tick_at_the_rate_and_not_in_lockstep(autojump_clock: trio.testing.MockClock) -> None:
     shop = market(rate=4)
     collectors = [Collector() for _ in range(10)]
     async with trio.open_nursery() as nursery:
@@ -84,7 +79,7 @@ async def test_lines_tick_at_the_rate_and_not_in_lockstep(autojump_clock: trio.t
     assert len(set(everything)) > 0.99 * len(everything)
 
 
-async def test_market_sleeps_when_nobody_watches(autojump_clock: trio.testing.MockClock):
+async def test_market_sleeps_when_nobody_watches(autojump_clock: trio.testing.MockClock) -> None:
     shop = market(rate=1000)
     collector = Collector()
     async with trio.open_nursery() as nursery:
@@ -101,7 +96,7 @@ async def test_market_sleeps_when_nobody_watches(autojump_clock: trio.testing.Mo
         nursery.cancel_scope.cancel()
 
 
-async def test_pace_is_not_made_up_for_after_a_pause(autojump_clock: trio.testing.MockClock):
+async def test_pace_is_not_made_up_for_after_a_pause(autojump_clock: trio.testing.MockClock) -> None:
     shop = market(rate=10)
     collector = Collector()
     shop.watch(AAPL, collector)
@@ -113,7 +108,7 @@ async def test_pace_is_not_made_up_for_after_a_pause(autojump_clock: trio.testin
     assert len(collector.times) < 16
 
 
-async def test_unwatched_prices_move_when_read(autojump_clock: trio.testing.MockClock):
+async def test_unwatched_prices_move_when_read(autojump_clock: trio.testing.MockClock) -> None:
     shop = market()
     marks = set()
     for _ in range(20):
@@ -122,7 +117,7 @@ async def test_unwatched_prices_move_when_read(autojump_clock: trio.testing.Mock
     assert len(marks) > 3
 
 
-async def test_option_follows_its_underlying(autojump_clock: trio.testing.MockClock):
+async def test_option_follows_its_underlying(autojump_clock: trio.testing.MockClock) -> None:
     shop = market()
     call = next(i for i in CATALOGUE.by_con_id.values() if i.right == "C" and i.strike == "230")
     put = next(i for i in CATALOGUE.by_con_id.values() if i.right == "P" and i.strike == "230")
@@ -136,13 +131,13 @@ async def test_option_follows_its_underlying(autojump_clock: trio.testing.MockCl
     assert shop.mark(put) < before[1]
 
 
-def test_option_prices_obey_put_call_parity():
+def test_option_prices_obey_put_call_parity() -> None:
     call = option_price(spot=100, strike=100, years=1, call=True)
     put = option_price(spot=100, strike=100, years=1, call=False)
     assert call - put == pytest.approx(100 - 100 * 2.718281828 ** (-0.04), abs=1e-6)
 
 
-def test_hours_have_closed_weekends_and_evenings_before():
+def test_hours_have_closed_weekends_and_evenings_before() -> None:
     stock, _ = trading_and_liquid_hours(TradingHours.US_STOCK, dt.date(2026, 11, 20))
     assert stock.split(";")[:3] == ["20261120:0400-20261120:2000", "20261121:CLOSED", "20261122:CLOSED"]
     future, _ = trading_and_liquid_hours(TradingHours.CME_INDEX, dt.date(2026, 11, 20))

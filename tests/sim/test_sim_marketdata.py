@@ -1,14 +1,10 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from rawclient import Bench, contract, market_data, pack
 
-if TYPE_CHECKING:
-    from ibactors.sim import Simulator
+from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, contract, market_data, pack
 
 AAPL = contract("AAPL")
 
@@ -26,7 +22,7 @@ STOCK_TICKS = {
 }
 
 
-async def test_subscription_gets_a_complete_set_at_once_and_in_order(bench: Bench):
+async def test_subscription_gets_a_complete_set_at_once_and_in_order(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL))
     frames = await client.synchronise()
@@ -37,7 +33,7 @@ async def test_subscription_gets_a_complete_set_at_once_and_in_order(bench: Benc
     assert tick_types(frames, 5) == STOCK_TICKS
 
 
-async def test_prices_make_sense_together(bench: Bench):
+async def test_prices_make_sense_together(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL))
     prices = {f[3]: float(f[4]) for f in await client.synchronise() if f[0] == "1"}
@@ -45,7 +41,7 @@ async def test_prices_make_sense_together(bench: Bench):
     assert prices["7"] <= prices["4"] <= prices["6"]
 
 
-async def test_updates_come_at_the_rate(bench: Bench):
+async def test_updates_come_at_the_rate(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL))
     await client.synchronise()
@@ -56,7 +52,7 @@ async def test_updates_come_at_the_rate(bench: Bench):
     assert 0.5 < trio.current_time() - start < 4
 
 
-async def test_volume_only_grows(bench: Bench):
+async def test_volume_only_grows(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL))
     volumes = [int((await client.find("2", "6", "5", "8"))[4]) for _ in range(10)]
@@ -64,7 +60,7 @@ async def test_volume_only_grows(bench: Bench):
     assert volumes[0] < volumes[-1]
 
 
-async def test_all_clients_see_the_same_prices(bench: Bench):
+async def test_all_clients_see_the_same_prices(bench: Bench) -> None:
     await bench.control("rate 0.01")
     one, two = await bench.client(1), await bench.client(2)
     await one.stream.send_all(market_data(5, AAPL))
@@ -72,7 +68,7 @@ async def test_all_clients_see_the_same_prices(bench: Bench):
     assert await one.synchronise() == await two.synchronise()
 
 
-async def test_cancel_stops_the_ticks_whatever_its_version(bench: Bench):
+async def test_cancel_stops_the_ticks_whatever_its_version(bench: Bench) -> None:
     client = await bench.client()
     for version in (1, 2):
         await client.stream.send_all(market_data(5, AAPL))
@@ -83,7 +79,7 @@ async def test_cancel_stops_the_ticks_whatever_its_version(bench: Bench):
     assert await client.error(5) == (300, "Can't find EId with tickerId:5")
 
 
-async def test_sizes_are_lots_below_version_163_and_shares_above(bench: Bench):
+async def test_sizes_are_lots_below_version_163_and_shares_above(bench: Bench) -> None:
     await bench.control("rate 0.01")
     old, new = await bench.client(1, "v100..157"), await bench.client(2)
     sizes = []
@@ -93,14 +89,14 @@ async def test_sizes_are_lots_below_version_163_and_shares_above(bench: Bench):
     assert sizes[0] * 100 == sizes[1]
 
 
-async def test_forex_has_a_book_and_no_trades(bench: Bench):
+async def test_forex_has_a_book_and_no_trades(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("EUR", "CASH", "IDEALPRO", "USD")))
     types = tick_types(await client.synchronise(), 5)
     assert types == {("1", "1"), ("1", "2"), ("1", "6"), ("1", "7"), ("1", "9"), ("2", "0"), ("2", "3")}
 
 
-async def test_index_has_trades_with_an_empty_size_and_no_book(bench: Bench):
+async def test_index_has_trades_with_an_empty_size_and_no_book(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("SPX", "IND", "CBOE")))
     frames = await client.synchronise()
@@ -109,7 +105,7 @@ async def test_index_has_trades_with_an_empty_size_and_no_book(bench: Bench):
     assert not tick_types(frames, 5) & {("1", "1"), ("1", "2"), ("2", "8")}
 
 
-async def test_future_by_local_symbol_and_option_by_description_tick(bench: Bench, simulator: Simulator):
+async def test_future_by_local_symbol_and_option_by_description_tick(bench: Bench, simulator: Simulator) -> None:
     client = await bench.client()
     everything = simulator.gateway.catalogue.by_con_id.values()
     future = next(i for i in everything if i.symbol == "NQ")
@@ -122,13 +118,13 @@ async def test_future_by_local_symbol_and_option_by_description_tick(bench: Benc
     assert ("1", "1") in tick_types(frames, 6)
 
 
-async def test_con_id_with_an_exchange_is_enough(bench: Bench):
+async def test_con_id_with_an_exchange_is_enough(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("", "", "SMART", "", con_id=265598)))
     assert tick_types(await client.synchronise(), 5) == STOCK_TICKS
 
 
-async def test_snapshot_gives_each_value_once_and_ends(bench: Bench):
+async def test_snapshot_gives_each_value_once_and_ends(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL, snapshot=True))
     frames = await client.until("57", "1", "5")
@@ -155,7 +151,7 @@ async def test_snapshot_gives_each_value_once_and_ends(bench: Bench):
         (market_data(5, contract("DELAY")), 354, "not subscribed"),
     ],
 )
-async def test_request_that_cannot_be_served_is_refused(bench: Bench, request_: bytes, code: int, text: str):
+async def test_request_that_cannot_be_served_is_refused(bench: Bench, request_: bytes, code: int, text: str) -> None:
     client = await bench.client()
     await client.stream.send_all(request_)
     got, message = await client.error(5)
@@ -164,20 +160,20 @@ async def test_request_that_cannot_be_served_is_refused(bench: Bench, request_: 
     assert json.loads(await bench.control("stats"))["clients"][0]["lines"] == 0
 
 
-async def test_ambiguous_stock_is_found_by_its_primary_exchange(bench: Bench):
+async def test_ambiguous_stock_is_found_by_its_primary_exchange(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("AMBIG", primary="NYSE")))
     assert tick_types(await client.synchronise(), 5) == STOCK_TICKS
 
 
-async def test_duplicate_request_id_is_refused_and_the_line_lives_on(bench: Bench):
+async def test_duplicate_request_id_is_refused_and_the_line_lives_on(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(market_data(5, AAPL) + market_data(5, AAPL))
     assert (await client.error(5))[0] == 322
     await client.find("1", "6", "5")
 
 
-async def test_unsubscribed_stock_stays_dead_with_delayed_data(bench: Bench):
+async def test_unsubscribed_stock_stays_dead_with_delayed_data(bench: Bench) -> None:
     client = await bench.client()
     await client.send(59, 1, 3)
     await client.stream.send_all(market_data(5, contract("NOSUB")))
@@ -185,7 +181,7 @@ async def test_unsubscribed_stock_stays_dead_with_delayed_data(bench: Bench):
 
 
 @pytest.mark.parametrize("kind", [3, 4])
-async def test_delayed_stock_announces_itself_and_ticks_with_delayed_ids(bench: Bench, kind: int):
+async def test_delayed_stock_announces_itself_and_ticks_with_delayed_ids(bench: Bench, kind: int) -> None:
     client = await bench.client()
     await client.send(59, 1, kind)
     await client.stream.send_all(market_data(5, contract("DELAY")))
@@ -196,7 +192,7 @@ async def test_delayed_stock_announces_itself_and_ticks_with_delayed_ids(bench: 
     assert types == {"66", "67", "68", "69", "70", "71", "72", "73", "74", "75", "76", "88", "90"}
 
 
-async def test_delayed_snapshot_ends(bench: Bench):
+async def test_delayed_snapshot_ends(bench: Bench) -> None:
     client = await bench.client()
     await client.send(59, 1, 3)
     await client.stream.send_all(market_data(5, contract("DELAY"), snapshot=True))
@@ -204,7 +200,7 @@ async def test_delayed_snapshot_ends(bench: Bench):
     assert ("1", "66") in tick_types(frames, 5)
 
 
-async def test_delayed_line_cancelled_before_its_first_tick_stays_silent(bench: Bench):
+async def test_delayed_line_cancelled_before_its_first_tick_stays_silent(bench: Bench) -> None:
     client = await bench.client()
     await client.send(59, 1, 3)
     await client.stream.send_all(market_data(5, contract("DELAY")) + pack(2, 2, 5) + market_data(6, contract("DELAY")))
@@ -212,14 +208,14 @@ async def test_delayed_line_cancelled_before_its_first_tick_stays_silent(bench: 
     assert tick_types(frames, 5) == set()
 
 
-async def test_live_stock_is_live_although_delayed_data_would_do(bench: Bench):
+async def test_live_stock_is_live_although_delayed_data_would_do(bench: Bench) -> None:
     client = await bench.client()
     await client.send(59, 1, 3)
     await client.stream.send_all(market_data(5, AAPL))
     await client.find("58", "1", "5", "1")
 
 
-async def test_quiet_stock_never_ticks_and_its_snapshot_ends_late(bench: Bench, simulator: Simulator):
+async def test_quiet_stock_never_ticks_and_its_snapshot_ends_late(bench: Bench, simulator: Simulator) -> None:
     simulator.gateway.snapshot_wait_s = 0.3
     client = await bench.client()
     await client.stream.send_all(market_data(5, contract("QUIET")) + market_data(6, contract("QUIET"), snapshot=True))
@@ -227,7 +223,7 @@ async def test_quiet_stock_never_ticks_and_its_snapshot_ends_late(bench: Bench, 
     assert {f[0] for f in frames} == {"81", "58", "57"}
 
 
-async def test_line_101_is_refused_until_one_is_cancelled(bench: Bench, simulator: Simulator):
+async def test_line_101_is_refused_until_one_is_cancelled(bench: Bench, simulator: Simulator) -> None:
     simulator.gateway.limits.messages_per_s = 1000
     await bench.control("rate 0.1")
     client = await bench.client()
@@ -238,13 +234,13 @@ async def test_line_101_is_refused_until_one_is_cancelled(bench: Bench, simulato
 
 
 @pytest.mark.parametrize("kind", [0, 5, -1])
-async def test_unknown_market_data_type_is_refused(bench: Bench, kind: int):
+async def test_unknown_market_data_type_is_refused(bench: Bench, kind: int) -> None:
     client = await bench.client()
     await client.send(59, 1, kind)
     assert (await client.error(-1))[0] == 321
 
 
-async def test_combination_legs_and_delta_neutral_part_are_passed_over(bench: Bench):
+async def test_combination_legs_and_delta_neutral_part_are_passed_over(bench: Bench) -> None:
     client = await bench.client()
     legs = (2, 1, 1, "BUY", "SMART", 2, 1, "SELL", "SMART")
     await client.send(1, 11, 5, *contract("AAPL", "BAG"), *legs, 1, 77, "0.5", "10", "", 0, 0, "")

@@ -1,25 +1,20 @@
 """Thousands of bad connections, and what a simulator in a process of its own has kept of them."""
 
-from __future__ import annotations
-
 import os
 import random
 import re
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from ordertools import place
-from rawclient import Bench, assault, hello, market_data, pack
-from seeds import AAPL, OPENING, REAL
 
 from ibactors.sim import SimulatorPorts
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.sim.ordertools import place
+from tests.sim.rawclient import Bench, assault, hello, market_data, pack
+from tests.sim.seeds import AAPL, OPENING, REAL
 
 WARM_UP = 1000
 CONNECTIONS = 3000
@@ -82,7 +77,7 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Bench]]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_memory_stays_flat_under_bad_connections_and_others_are_served(process: tuple[Process, Bench]):
+async def test_memory_stays_flat_under_bad_connections_and_others_are_served(process: tuple[Process, Bench]) -> None:
     simulator, bench = process
     good = await bench.client(1)
     await bench.control("limit rate 100000")

@@ -1,21 +1,20 @@
 """The encoders, seen through the decoders of two client libraries and beside frames of a real gateway."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ib_async.decoder import Decoder
 from ibapi.decoder import Decoder as OfficialDecoder
-from rawclient import Bench, contract, contract_details, market_data, pack
 
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.messages import connection, contracts
+from tests.sim.rawclient import Bench, contract, contract_details, market_data, pack
 
 RECORDED: dict[str, list[str]] = json.loads(Path(__file__).with_name("recorded.json").read_text())
 VERSIONS = (157, 162, 163, 164, 165, 166, 170, 176, 177, 178)
@@ -54,14 +53,14 @@ def through_ibapi(version: int, data: bytes) -> list[tuple[str, tuple[Any, ...]]
 
 
 @pytest.fixture(autouse=True)
-def client_logs_no_error(caplog: pytest.LogCaptureFixture):
+def client_logs_no_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     bad = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
     assert not bad
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_error_decodes_at_every_version(version: int):
+def test_error_decodes_at_every_version(version: int) -> None:
     data = connection.error(version, 5, 200, "No security definition")
     ((name, args),) = through_ib_async(version, data)
     assert (name, args[:3]) == ("error", (5, 200, "No security definition"))
@@ -72,7 +71,7 @@ def test_error_decodes_at_every_version(version: int):
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("symbol", ["AAPL", "ES", "EUR", "SPX", "QUIET"])
-def test_contract_data_decodes_at_every_version(version: int, symbol: str):
+def test_contract_data_decodes_at_every_version(version: int, symbol: str) -> None:
     today = Gateway(accounts=("A",), rate=1, seed=1).now().date()
     everything = build_catalogue(today).by_con_id.values()
     for instrument in (i for i in everything if i.symbol == symbol):
@@ -100,7 +99,7 @@ def test_contract_data_decodes_at_every_version(version: int, symbol: str):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_symbol_samples_decode_at_every_version(version: int):
+def test_symbol_samples_decode_at_every_version(version: int) -> None:
     apple = build_catalogue(Gateway(accounts=("A",), rate=1, seed=1).now().date()).by_con_id[265598]
     data = contracts.symbol_samples(version, 9, [apple, apple])
     ((_, (_, samples)),) = through_ib_async(version, data)
@@ -111,7 +110,7 @@ def test_symbol_samples_decode_at_every_version(version: int):
 
 
 @pytest.mark.parametrize("version", [157, 163, 178])
-async def test_everything_a_session_sends_decodes(bench: Bench, version: int):
+async def test_everything_a_session_sends_decodes(bench: Bench, version: int) -> None:
     """Every kind of frame, through both decoders, with as many callbacks as frames."""
     client = await bench.client(1, f"v157..{version}")
     stock, pair = contract("AAPL"), contract("EUR", "CASH", "IDEALPRO")
@@ -174,7 +173,7 @@ async def one_of_each(bench: Bench) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", [n for n in RECORDED if n != "about"])
-async def test_recorded_frame_has_a_counterpart_of_the_same_shape(bench: Bench, name: str):
+async def test_recorded_frame_has_a_counterpart_of_the_same_shape(bench: Bench, name: str) -> None:
     recorded = RECORDED[name]
     keys = {"61": 5, "10": 3, "4": 3, "73": 5, "63": 4, "1": 3}
     key = keys.get(recorded[0], 0)

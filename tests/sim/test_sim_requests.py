@@ -1,22 +1,20 @@
-from __future__ import annotations
-
 import datetime as dt
 import time
 
 import pytest
-from rawclient import Bench, contract, contract_details, pack
 
 from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.registry import REQUESTS
+from tests.sim.rawclient import Bench, contract, contract_details, pack
 
 
-async def test_current_time_is_now(bench: Bench):
+async def test_current_time_is_now(bench: Bench) -> None:
     client = await bench.client()
     await client.send(49, 1)
     assert abs(int((await client.find("49", "1"))[2]) - time.time()) < 5
 
 
-async def test_ids_and_accounts_are_answered(bench: Bench):
+async def test_ids_and_accounts_are_answered(bench: Bench) -> None:
     client = await bench.client()
     await client.send(8, 1, 1)
     assert await client.find("9") == ["9", "1", "1"]
@@ -34,13 +32,13 @@ async def test_ids_and_accounts_are_answered(bench: Bench):
         ((7, 3, 8, "", "", "", "", "", "", ""), ["55", "1", "8"]),
     ],
 )
-async def test_order_lists_are_empty_and_end(bench: Bench, fields: tuple[str | int, ...], end: list[str]):
+async def test_order_lists_are_empty_and_end(bench: Bench, fields: tuple[str | int, ...], end: list[str]) -> None:
     client = await bench.client()
     await client.send(*fields)
     assert await client.frame() == end
 
 
-async def test_details_by_con_id_carry_the_contract(bench: Bench):
+async def test_details_by_con_id_carry_the_contract(bench: Bench) -> None:
     client = await bench.client()
     await client.stream.send_all(contract_details(3, contract("", "", "", "", con_id=265598)))
     details, end = await client.until("52", "1", "3")
@@ -72,7 +70,7 @@ async def test_details_by_con_id_carry_the_contract(bench: Bench):
         (contract("", "CASH", "IDEALPRO", local_symbol="GBP.USD"), 1),
     ],
 )
-async def test_details_of_a_description_are_all_that_fit(bench: Bench, block: tuple[str | int, ...], count: int):
+async def test_details_of_a_description_are_all_that_fit(bench: Bench, block: tuple[str | int, ...], count: int) -> None:
     client = await bench.client()
     await client.stream.send_all(contract_details(3, block))
     assert len(await client.until("52", "1", "3")) == count + 1
@@ -92,7 +90,7 @@ async def test_details_of_a_description_are_all_that_fit(bench: Bench, block: tu
         (contract("AAPL", ""), 321),
     ],
 )
-async def test_details_of_what_does_not_exist_are_an_error(bench: Bench, block: tuple[str | int, ...], code: int):
+async def test_details_of_what_does_not_exist_are_an_error(bench: Bench, block: tuple[str | int, ...], code: int) -> None:
     client = await bench.client()
     await client.stream.send_all(contract_details(3, block))
     assert (await client.error(3))[0] == code
@@ -102,7 +100,7 @@ async def test_details_of_what_does_not_exist_are_an_error(bench: Bench, block: 
     ("today", "front"),
     [("2026-11-22", "20261218"), ("2026-12-15", "20270319"), ("2027-01-01", "20270319"), ("2028-02-29", "20280317")],
 )
-def test_futures_never_expire_and_con_ids_are_unique_and_stable(today: str, front: str):
+def test_futures_never_expire_and_con_ids_are_unique_and_stable(today: str, front: str) -> None:
     date = dt.date.fromisoformat(today)
     catalogue = build_catalogue(date)
     futures = [i for i in catalogue.by_con_id.values() if i.sec_type == "FUT" and i.symbol == "ES"]
@@ -111,7 +109,7 @@ def test_futures_never_expire_and_con_ids_are_unique_and_stable(today: str, fron
     assert list(build_catalogue(date).by_con_id) == list(catalogue.by_con_id)
 
 
-async def test_search_rule_and_option_parameters_are_answered(bench: Bench):
+async def test_search_rule_and_option_parameters_are_answered(bench: Bench) -> None:
     client = await bench.client()
     await client.send(81, 4, "aap")
     assert (await client.find("79", "4"))[2:6] == ["1", "265598", "AAPL", "STK"]
@@ -145,7 +143,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-async def test_request_without_simulation_is_refused_with_its_id(bench: Bench, message: int):
+async def test_request_without_simulation_is_refused_with_its_id(bench: Bench, message: int) -> None:
     client = await bench.client()
     await client.send(message, *REFUSED[message])
     code, text = await client.error(7)
@@ -156,13 +154,13 @@ async def test_request_without_simulation_is_refused_with_its_id(bench: Bench, m
 @pytest.mark.parametrize(
     "fields", [(18, 1, 1), (19, 1, 1, "<x/>"), (65, 1, "a", "b"), (66, 1, "x"), (72, 1, "a", "b", "c"), (73, 1, "x", "y")]
 )
-async def test_request_without_id_is_refused_too(bench: Bench, fields: tuple[str | int, ...]):
+async def test_request_without_id_is_refused_too(bench: Bench, fields: tuple[str | int, ...]) -> None:
     client = await bench.client()
     await client.send(*fields)
     assert (await client.error(-1))[0] == 321
 
 
-async def test_every_known_request_survives_empty_fields(bench: Bench):
+async def test_every_known_request_survives_empty_fields(bench: Bench) -> None:
     for n, message in enumerate(sorted(REQUESTS)):
         client = await bench.client(n)
         await client.stream.send_all(pack(message) + pack(message, *[""] * 40) + pack(message, *["x"] * 40))

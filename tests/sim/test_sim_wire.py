@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rawclient import pack
 
 from ibactors.sim.wire.frames import BadField, BadFrame, FieldReader, FrameBuffer, frame, parse_versions
+from tests.sim.rawclient import pack
 
 _fields = st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), min_size=1), max_size=8)
 
 
 @given(_fields, st.lists(st.integers(1, 9)))
-def test_frames_survive_any_cutting_of_the_stream(messages: list[list[str]], cuts: list[int]):
+def test_frames_survive_any_cutting_of_the_stream(messages: list[list[str]], cuts: list[int]) -> None:
     stream = b"".join(pack(*fields) for fields in messages)
     buffer, seen, start = FrameBuffer(), [], 0
     for size in [*cuts, len(stream)]:
@@ -26,7 +24,7 @@ def test_frames_survive_any_cutting_of_the_stream(messages: list[list[str]], cut
     assert seen == [pack(*fields)[4:] for fields in messages]
 
 
-def test_frame_of_absurd_length_is_refused():
+def test_frame_of_absurd_length_is_refused() -> None:
     buffer = FrameBuffer()
     buffer.feed(b"\x7f\xff\xff\xff")
     with pytest.raises(BadFrame, match="claims"):
@@ -34,7 +32,7 @@ def test_frame_of_absurd_length_is_refused():
 
 
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1", b"APX", b"\x00\x00\x00\x01"])
-def test_stream_without_api_prefix_is_refused(start: bytes):
+def test_stream_without_api_prefix_is_refused(start: bytes) -> None:
     buffer = FrameBuffer()
     buffer.feed(start)
     with pytest.raises(BadFrame):
@@ -45,17 +43,17 @@ def test_stream_without_api_prefix_is_refused(start: bytes):
     ("text", "versions"),
     [(b"v157..178", (157, 178)), (b"v100..226 +PACEAPI", (100, 226)), (b"v178", (178, 178)), (b"v1..9\0", (1, 9))],
 )
-def test_version_range_is_read_with_and_without_options(text: bytes, versions: tuple[int, int]):
+def test_version_range_is_read_with_and_without_options(text: bytes, versions: tuple[int, int]) -> None:
     assert parse_versions(text) == versions
 
 
 @pytest.mark.parametrize("text", [b"", b"157..178", b"v..", b"v1..x", b"v-1..2"])
-def test_bad_version_range_is_refused(text: bytes):
+def test_bad_version_range_is_refused(text: bytes) -> None:
     with pytest.raises(BadFrame):
         parse_versions(text)
 
 
-def test_fields_are_read_in_order_with_defaults_for_empty_ones():
+def test_fields_are_read_in_order_with_defaults_for_empty_ones() -> None:
     reader = FieldReader(b"1\0\0AAPL\x001.5\0\x001\0\0")
     assert (reader.integer(), reader.integer(-7), reader.text()) == (1, -7, "AAPL")
     assert (reader.number(), reader.number()) == (1.5, 0.0)
@@ -63,24 +61,24 @@ def test_fields_are_read_in_order_with_defaults_for_empty_ones():
 
 
 @pytest.mark.parametrize("text", ["x", "1.5", "1_000", "\u0661", "2147483648", "9" * 30, " 1"])
-def test_field_that_is_no_java_int_is_an_error(text: str):
+def test_field_that_is_no_java_int_is_an_error(text: str) -> None:
     with pytest.raises(BadField, match="NumberFormat"):
         FieldReader(text.encode() + b"\0").integer()
 
 
 @pytest.mark.parametrize("text", ["nan", "1_0", "abc", "--1"])
-def test_field_that_is_no_number_is_an_error(text: str):
+def test_field_that_is_no_number_is_an_error(text: str) -> None:
     with pytest.raises(BadField, match="NumberFormat"):
         FieldReader(text.encode() + b"\0").number()
 
 
-def test_unset_double_and_infinite_are_numbers():
+def test_unset_double_and_infinite_are_numbers() -> None:
     reader = FieldReader(b"1.7976931348623157e+308\0Infinite\0")
     assert reader.number() > 1e308
     assert reader.number() == float("inf")
 
 
-def test_message_that_ends_early_is_an_error():
+def test_message_that_ends_early_is_an_error() -> None:
     reader = FieldReader(b"1\0")
     reader.skip()
     with pytest.raises(BadField, match="ends before"):
@@ -98,7 +96,7 @@ _bodies = st.lists(_values | st.binary(max_size=6), max_size=8).map(b"\0".join)
 
 
 @given(_bodies, st.lists(st.sampled_from(list(_FITS)), min_size=4))
-def test_any_bytes_give_a_value_of_the_kind_asked_for_or_a_bad_field(body: bytes, kinds: list[str]):
+def test_any_bytes_give_a_value_of_the_kind_asked_for_or_a_bad_field(body: bytes, kinds: list[str]) -> None:
     fields = body.decode(errors="replace").removesuffix("\0").split("\0") if body else []
     reader = FieldReader(body)
     for nth, kind in enumerate(kinds):
@@ -111,5 +109,5 @@ def test_any_bytes_give_a_value_of_the_kind_asked_for_or_a_bad_field(body: bytes
         assert reader.remaining == max(0, len(fields) - nth - 1)
 
 
-def test_answers_are_plain_ascii_with_booleans_as_digits():
+def test_answers_are_plain_ascii_with_booleans_as_digits() -> None:
     assert frame(4, *(True, False), "caf\u00e9") == b"\0\0\0\x0e4\x001\x000\0caf\\xe9\0"

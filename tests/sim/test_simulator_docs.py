@@ -1,7 +1,5 @@
 """docs/simulator.md says what the code does: the commands of its help, and every request it knows."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -25,17 +23,17 @@ def requests() -> list[list[str]]:
     return rows[2:]
 
 
-def test_control_commands_are_those_of_the_help():
+def test_control_commands_are_those_of_the_help() -> None:
     commands = Simulator(SimulatorOptions(port=0)).control.execute("help").removeprefix("commands: ").split(", ")
     assert between("help") == "```\n" + "\n".join(commands) + "\n```\n"
 
 
-def test_table_has_every_request_and_no_other():
+def test_table_has_every_request_and_no_other() -> None:
     assert [(int(row[0]), row[1]) for row in requests()] == [(number, r.name) for number, r in sorted(REQUESTS.items())]
 
 
 @pytest.mark.parametrize("row", requests(), ids=lambda row: row[1])
-def test_what_checks_a_request_exists(row: list[str]):
+def test_what_checks_a_request_exists(row: list[str]) -> None:
     for name in row[3].split(", "):
         if name == "clients":
             steps = (HERE.parent / "interop" / "steps.py").read_text()
@@ -45,5 +43,5 @@ def test_what_checks_a_request_exists(row: list[str]):
             assert (HERE / f"{name}.py").exists(), name
 
 
-def test_table_of_clients_is_there():
+def test_table_of_clients_is_there() -> None:
     assert "ibapi 9.81.1" in between("interop")

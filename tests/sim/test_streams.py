@@ -1,14 +1,9 @@
 """Live streams besides the lines: tick by tick, depth of the book, and the lists that clients ask for."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
-from rawclient import Bench, contract
 
-if TYPE_CHECKING:
-    from ibactors.sim import Simulator
+from ibactors.sim import Simulator
+from tests.sim.rawclient import Bench, contract
 
 STOCK, PAIR, INDEX = contract("AAPL"), contract("EUR", "CASH", "IDEALPRO"), contract("SPX", "IND", "CBOE")
 
@@ -22,7 +17,7 @@ def book(request_id: int, block: tuple[str | int, ...], rows: int = 5, *, smart:
 
 
 @pytest.mark.parametrize(("kind", "number", "length"), [("Last", "1", 9), ("AllLast", "2", 9), ("BidAsk", "3", 9), ("MidPoint", "4", 5)])
-async def test_ticks_come_one_by_one_until_cancelled(bench: Bench, kind: str, number: str, length: int):
+async def test_ticks_come_one_by_one_until_cancelled(bench: Bench, kind: str, number: str, length: int) -> None:
     client = await bench.client()
     await client.send(*ticks(1, STOCK, kind))
     for _ in range(3):
@@ -34,7 +29,7 @@ async def test_ticks_come_one_by_one_until_cancelled(bench: Bench, kind: str, nu
     assert not await client.synchronise()
 
 
-async def test_ticks_before_the_first_are_given_when_asked_for(bench: Bench):
+async def test_ticks_before_the_first_are_given_when_asked_for(bench: Bench) -> None:
     client = await bench.client()
     await client.send(*ticks(1, STOCK, "Last", 5))
     first = (await client.until("99", "1"))[0]
@@ -42,7 +37,7 @@ async def test_ticks_before_the_first_are_given_when_asked_for(bench: Bench):
     assert int(first[2]) >= 5
 
 
-async def test_quotes_of_ticks_are_those_of_the_line(bench: Bench):
+async def test_quotes_of_ticks_are_those_of_the_line(bench: Bench) -> None:
     client = await bench.client()
     await client.send(*ticks(1, STOCK, "BidAsk"))
     await client.synchronise()
@@ -82,7 +77,9 @@ class Rows:
     ("block", "smart", "message", "width"),
     [(PAIR, False, "12", 0), (STOCK, True, "13", 1), (contract("AAPL", exchange="NASDAQ"), False, "13", 1)],
 )
-async def test_book_stays_a_book_through_all_changes(bench: Bench, block: tuple[str | int, ...], smart: bool, message: str, width: int):  # noqa: FBT001
+async def test_book_stays_a_book_through_all_changes(
+    bench: Bench, block: tuple[str | int, ...], smart: bool, message: str, width: int
+) -> None:
     client = await bench.client()
     await client.send(*book(1, block, smart=smart))
     rows = Rows(width)
@@ -103,7 +100,7 @@ async def test_book_stays_a_book_through_all_changes(bench: Bench, block: tuple[
     rows.check(5)
 
 
-async def test_fourth_book_and_sixth_tick_stream_are_too_many(bench: Bench):
+async def test_fourth_book_and_sixth_tick_stream_are_too_many(bench: Bench) -> None:
     client = await bench.client()
     for number in range(4):
         await client.send(*book(number, STOCK, smart=True))
@@ -133,13 +130,13 @@ async def test_fourth_book_and_sixth_tick_stream_are_too_many(bench: Bench):
         ((83, 1, "nonsense"), 321),
     ],
 )
-async def test_what_cannot_be_had_is_an_error(bench: Bench, fields: tuple[str | int, ...], code: int):
+async def test_what_cannot_be_had_is_an_error(bench: Bench, fields: tuple[str | int, ...], code: int) -> None:
     client = await bench.client()
     await client.send(*fields)
     assert (await client.error(1))[0] == code
 
 
-async def test_streams_end_with_their_client(bench: Bench, simulator: Simulator):
+async def test_streams_end_with_their_client(bench: Bench, simulator: Simulator) -> None:
     client = await bench.client()
     await client.send(*ticks(1, STOCK, "Last"))
     await client.send(*book(2, STOCK, smart=True))
@@ -151,7 +148,7 @@ async def test_streams_end_with_their_client(bench: Bench, simulator: Simulator)
     await bench.until(lambda _: not watchers)
 
 
-async def test_real_time_bar_is_of_five_seconds(bench: Bench):
+async def test_real_time_bar_is_of_five_seconds(bench: Bench) -> None:
     client = await bench.client()
     await client.send(50, 3, 3, *STOCK, 5, "TRADES", 0, "")
     bar = await client.find("50", "3", "3")
@@ -163,7 +160,7 @@ async def test_real_time_bar_is_of_five_seconds(bench: Bench):
     assert int(bar[8]) > 0
 
 
-async def test_lists_have_as_many_rows_as_they_say(bench: Bench):
+async def test_lists_have_as_many_rows_as_they_say(bench: Bench) -> None:
     client = await bench.client()
     await client.send(82)
     exchanges = await client.find("80")

@@ -7,11 +7,11 @@ from typing import ClassVar
 import outcome
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import Broken, Do, Note, Worker, WorkerMessage, WorkerRef
 
 from ibactors.errors import IbactorsError
 from ibactors.kernel.status import State
 from ibactors.kernel.supervisor import RestartPolicy, Supervisor, open_supervisor
+from tests.unit.worker import Broken, Do, Note, Worker, WorkerMessage, WorkerRef
 
 POLICY = RestartPolicy(initial=1.0, ceiling=4.0, jitter=0.0, max_restarts=None)
 MAILBOX = 4

@@ -8,7 +8,7 @@ from ibactors.kernel.topic import Topic
 from ibactors.web.newest import Newest
 
 
-def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block():
+def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block() -> None:
     topic, heard = Topic(0), []
     topic.publish(1)
     with topic.listening(heard.append) as value:
@@ -20,7 +20,7 @@ def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block():
     assert topic.value == 4
 
 
-def test_listeners_are_called_in_the_order_in_which_they_came():
+def test_listeners_are_called_in_the_order_in_which_they_came() -> None:
     topic, heard = Topic(""), []
     with topic.listening(lambda _: heard.append("first")), topic.listening(lambda _: heard.append("second")):
         assert topic.listeners == 2
@@ -29,7 +29,7 @@ def test_listeners_are_called_in_the_order_in_which_they_came():
     assert topic.listeners == 0
 
 
-def test_same_function_may_listen_twice():
+def test_same_function_may_listen_twice() -> None:
     topic, heard = Topic(0), []
     with topic.listening(heard.append):
         with topic.listening(heard.append):
@@ -38,7 +38,7 @@ def test_same_function_may_listen_twice():
     assert heard == [1, 1, 2]
 
 
-def test_listener_that_comes_while_a_value_is_published_is_not_called_with_it():
+def test_listener_that_comes_while_a_value_is_published_is_not_called_with_it() -> None:
     topic, heard = Topic(0), []
     late = topic.listening(heard.append)
     with topic.listening(lambda _: late.__enter__()):
@@ -49,7 +49,7 @@ def test_listener_that_comes_while_a_value_is_published_is_not_called_with_it():
     assert heard == [2]
 
 
-def test_listener_is_forgotten_when_its_block_fails():
+def test_listener_is_forgotten_when_its_block_fails() -> None:
     topic = Topic(0)
     with pytest.raises(LookupError), topic.listening(lambda _: None):
         raise LookupError
@@ -57,7 +57,7 @@ def test_listener_is_forgotten_when_its_block_fails():
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers())))
-def test_reader_gets_the_newest_value_of_each_key_in_order_of_first_arrival(puts: list[tuple[str, int]]):
+def test_reader_gets_the_newest_value_of_each_key_in_order_of_first_arrival(puts: list[tuple[str, int]]) -> None:
     async def main() -> None:
         newest: Newest[str, int] = Newest()
         newest.put("first", 0)
@@ -69,7 +69,7 @@ def test_reader_gets_the_newest_value_of_each_key_in_order_of_first_arrival(puts
     trio.run(main)
 
 
-async def test_reader_waits_until_something_comes_and_misses_nothing():
+async def test_reader_waits_until_something_comes_and_misses_nothing() -> None:
     newest: Newest[str, int] = Newest()
     taken = []
 
@@ -90,7 +90,7 @@ async def test_reader_waits_until_something_comes_and_misses_nothing():
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_reader_that_is_cancelled_loses_nothing():
+async def test_reader_that_is_cancelled_loses_nothing() -> None:
     newest: Newest[str, int] = Newest()
     newest.put("a", 1)
     with trio.CancelScope() as scope:
@@ -99,7 +99,7 @@ async def test_reader_that_is_cancelled_loses_nothing():
     assert await newest.take() == {"a": 1}
 
 
-async def test_discarded_value_is_not_read():
+async def test_discarded_value_is_not_read() -> None:
     newest: Newest[str, int] = Newest()
     newest.put("a", 1)
     newest.put("b", 2)
@@ -108,7 +108,7 @@ async def test_discarded_value_is_not_read():
     assert await newest.take() == {"b": 2}
 
 
-async def test_reader_goes_on_waiting_when_the_only_value_was_discarded():
+async def test_reader_goes_on_waiting_when_the_only_value_was_discarded() -> None:
     newest: Newest[str, int] = Newest()
     newest.put("a", 1)
     newest.discard("a")
@@ -124,7 +124,7 @@ async def test_reader_goes_on_waiting_when_the_only_value_was_discarded():
     assert taken == [{"b": 2}]
 
 
-async def test_values_put_back_come_first_and_give_way_to_newer_ones():
+async def test_values_put_back_come_first_and_give_way_to_newer_ones() -> None:
     skipped = []
     newest: Newest[str, int] = Newest(on_skip=lambda: skipped.append(1))
     for key, value in (("a", 1), ("b", 1)):
@@ -138,7 +138,7 @@ async def test_values_put_back_come_first_and_give_way_to_newer_ones():
     assert len(skipped) == 1
 
 
-async def test_owner_is_told_when_something_comes_where_there_was_nothing():
+async def test_owner_is_told_when_something_comes_where_there_was_nothing() -> None:
     told = []
     newest: Newest[str, int] = Newest(on_filled=lambda: told.append(1))
     newest.put("a", 1)

@@ -27,7 +27,7 @@ from ibactors.errors import (
         (999999, GatewayRefused),
     ],
 )
-def test_code_that_ends_a_request_becomes_its_error(code: int, kind: type[IbactorsError]):
+def test_code_that_ends_a_request_becomes_its_error(code: int, kind: type[IbactorsError]) -> None:
     assert not codes.is_notice(code)
     error = codes.to_error(code, " No security definition \n")
     assert type(error) is kind
@@ -36,16 +36,16 @@ def test_code_that_ends_a_request_becomes_its_error(code: int, kind: type[Ibacto
 
 
 @pytest.mark.parametrize("code", [399, 10167, 2100, 2104, 2119, 2158, 2199, 300])
-def test_notice_does_not_end_a_request(code: int):
+def test_notice_does_not_end_a_request(code: int) -> None:
     assert codes.is_notice(code)
 
 
 @pytest.mark.parametrize("code", [100, 326, 502, 1100, 1101, 1102, 2099, 2200])
-def test_news_of_the_session_is_not_a_notice_of_a_request(code: int):
+def test_news_of_the_session_is_not_a_notice_of_a_request(code: int) -> None:
     assert not codes.is_notice(code)
 
 
-def test_advisory_codes_are_errors_with_a_class_of_their_own():
+def test_advisory_codes_are_errors_with_a_class_of_their_own() -> None:
     for code in codes.ADVISORY:
         assert not codes.is_notice(code)
         assert type(codes.to_error(code, "x")) is not GatewayRefused

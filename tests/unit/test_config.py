@@ -102,13 +102,13 @@ REFUSED = [
 ]
 
 
-def test_empty_environment_gives_the_documented_defaults():
+def test_empty_environment_gives_the_documented_defaults() -> None:
     assert read_settings({}, dotenv=NOWHERE) == Settings()
     assert (Settings().port, Settings().api_port, Settings().account_type) == (8000, 4002, "paper")
 
 
 @pytest.mark.parametrize(("variable", "text", "name", "value"), ACCEPTED)
-def test_variable_sets_its_field_and_no_other(variable: str, text: str, name: str, value: object):
+def test_variable_sets_its_field_and_no_other(variable: str, text: str, name: str, value: object) -> None:
     settings = read_settings({variable: f" {text} "}, dotenv=NOWHERE)
     assert getattr(settings, name) == value
     assert type(getattr(settings, name)) is type(value)
@@ -116,12 +116,12 @@ def test_variable_sets_its_field_and_no_other(variable: str, text: str, name: st
     assert all(getattr(settings, field) == getattr(Settings(), field) for field in others)
 
 
-def test_every_setting_is_tried_above():
+def test_every_setting_is_tried_above() -> None:
     assert {row[0] for row in ACCEPTED + SECRETS} == {row[0] for row in settings_table()}
 
 
 @pytest.mark.parametrize(("variable", "name"), SECRETS)
-def test_secret_is_taken_as_it_is_and_never_shown(tmp_path: Path, variable: str, name: str):
+def test_secret_is_taken_as_it_is_and_never_shown(tmp_path: Path, variable: str, name: str) -> None:
     odd = "\\=#! é€😀\" '"
     assert getattr(read_settings({variable: odd}, dotenv=NOWHERE), name) == odd
     file = tmp_path / "secret"
@@ -133,52 +133,52 @@ def test_secret_is_taken_as_it_is_and_never_shown(tmp_path: Path, variable: str,
 
 @pytest.mark.parametrize("text", [" hunter2", "hunter2 ", "hunter\t2", "hunter2\n\n"])
 @pytest.mark.parametrize("variable", [row[0] for row in SECRETS])
-def test_secret_that_cannot_work_is_refused_without_showing_it(variable: str, text: str):
+def test_secret_that_cannot_work_is_refused_without_showing_it(variable: str, text: str) -> None:
     with pytest.raises(StartupError, match=f"^{variable}: ") as caught:
         read_settings({variable: text}, dotenv=NOWHERE)
     assert "hunter" not in str(caught.value)
 
 
-def test_auto_restart_can_be_switched_off():
+def test_auto_restart_can_be_switched_off() -> None:
     assert read_settings({"IBACTORS_AUTO_RESTART": "off"}, dotenv=NOWHERE).auto_restart == ""
 
 
 @pytest.mark.parametrize(("variable", "text"), REFUSED)
-def test_bad_value_names_variable_value_and_accepted_form(variable: str, text: str):
+def test_bad_value_names_variable_value_and_accepted_form(variable: str, text: str) -> None:
     form = next(row[2] for row in settings_table() if row[0] == variable)
     with pytest.raises(StartupError) as caught:
         read_settings({variable: text}, dotenv=NOWHERE)
     assert str(caught.value) == f"{variable} is {text!r}, but must be {form}."
 
 
-def test_rate_may_be_switched_off():
+def test_rate_may_be_switched_off() -> None:
     assert read_settings({"IBACTORS_RATE_PER_KEY": "OFF"}, dotenv=NOWHERE).rate_per_key is None
 
 
-def test_key_in_place_of_its_hash_is_refused_and_not_repeated():
+def test_key_in_place_of_its_hash_is_refused_and_not_repeated() -> None:
     with pytest.raises(StartupError, match=r"^IBACTORS_API_KEYS cannot be read") as caught:
         read_settings({"IBACTORS_API_KEYS": "phone:read:ibk_secret"}, dotenv=NOWHERE)
     assert "ibk_secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "  "])
-def test_empty_variable_counts_as_not_set(text: str):
+def test_empty_variable_counts_as_not_set(text: str) -> None:
     assert read_settings({row[0]: text for row in settings_table()}, dotenv=NOWHERE) == Settings()
 
 
 @pytest.mark.parametrize(("variable", "text", "name", "value"), ACCEPTED)
-def test_value_may_come_from_a_file(tmp_path: Path, variable: str, text: str, name: str, value: object):
+def test_value_may_come_from_a_file(tmp_path: Path, variable: str, text: str, name: str, value: object) -> None:
     file = tmp_path / "value"
     file.write_text(f"{text}\n")
     assert getattr(read_settings({f"{variable}_FILE": str(file)}, dotenv=NOWHERE), name) == value
 
 
-def test_variable_and_its_file_at_once_are_refused(tmp_path: Path):
+def test_variable_and_its_file_at_once_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="PORT and PORT_FILE are both set"):
         read_settings({"PORT": "1", "PORT_FILE": str(tmp_path)}, dotenv=NOWHERE)
 
 
-def test_file_that_cannot_be_read_is_named(tmp_path: Path):
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for path in (tmp_path / "missing", tmp_path, binary):
@@ -186,21 +186,21 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path):
             read_settings({"PORT_FILE": str(path)}, dotenv=NOWHERE)
 
 
-def test_environment_stands_above_dotenv(tmp_path: Path):
+def test_environment_stands_above_dotenv(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("# development\nPORT=9000\nIBACTORS_HOST='0.0.0.0'\nIBACTORS_CLIENT_ID\n")
     settings = read_settings({"PORT": "9001"}, dotenv=dotenv)
     assert (settings.port, settings.host, settings.client_id) == (9001, "0.0.0.0", 1)
 
 
-def test_bad_value_in_dotenv_is_refused_like_any_other(tmp_path: Path):
+def test_bad_value_in_dotenv_is_refused_like_any_other(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("PORT=ninety\n")
     with pytest.raises(StartupError, match=r"^PORT is 'ninety', but must be a whole number from 0 to 65535"):
         read_settings({}, dotenv=dotenv)
 
 
-def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("IBACTORS_CLIENT_ID=42\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORT", "9002")
@@ -209,11 +209,11 @@ def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkey
 
 
 @pytest.mark.parametrize(("account_type", "port", "expected"), [("paper", None, 4002), ("live", None, 4001), ("live", 7496, 7496)])
-def test_api_port_follows_the_account_type_unless_set(account_type: str, port: int | None, expected: int):
+def test_api_port_follows_the_account_type_unless_set(account_type: str, port: int | None, expected: int) -> None:
     assert Settings(account_type=account_type, gateway_port=port).api_port == expected
 
 
-def test_table_shows_each_variable_once_with_form_and_meaning():
+def test_table_shows_each_variable_once_with_form_and_meaning() -> None:
     rows = settings_table()
     assert len({row[0] for row in rows}) == len(rows)
     assert all(form and meaning.endswith(".") for _, _, form, meaning in rows)

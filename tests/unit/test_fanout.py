@@ -101,7 +101,7 @@ async def test_long_round_is_followed_by_a_rest(
     monkeypatch: pytest.MonkeyPatch,
     took: float,
     rest: float,
-    at_once: bool,  # noqa: FBT001
+    at_once: bool,
 ) -> None:
     work = [0.0]
 

@@ -17,7 +17,7 @@ from tests.service.logins import PASSWORD, assert_clean, attempts, processes, wa
 BROKEN = Rules(rules=(None,), exits={})  # type: ignore[arg-type]  # the bug
 
 
-async def test_crash_ends_the_login_and_the_program(error_log: ErrorLog):
+async def test_crash_ends_the_login_and_the_program(error_log: ErrorLog) -> None:
     ref, connection = GatewayRef("paper"), ConnectionRef()
     with watched_log() as logs, rehearsal(Settings(), behind=1, ib_username="", ib_password="") as settings:
         async with open_supervisor() as supervisor:

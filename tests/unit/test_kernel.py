@@ -8,10 +8,25 @@ import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import Broken, Call, Do, Note, Worker, WorkerRef, answer, crash, defer, forget, hand_to_child, hold, open_bench, refuse
 
 from ibactors.errors import ActorDown, AskTimeout, InvalidRequest, MailboxFull
 from ibactors.kernel.status import State
+from tests.unit.worker import (
+    Broken,
+    Call,
+    Do,
+    Note,
+    Worker,
+    WorkerRef,
+    answer,
+    crash,
+    defer,
+    forget,
+    hand_to_child,
+    hold,
+    open_bench,
+    refuse,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +43,14 @@ def started_of(call: Call) -> bool:
 # how an ask ends while the actor lives
 
 
-async def test_ask_returns_the_answer(autojump_clock: MockClock):
+async def test_ask_returns_the_answer(autojump_clock: MockClock) -> None:
     async with open_bench() as bench:
         assert await bench.ref.do(answer(42)) == 42
         assert bench.ref.open_asks == 0
         assert bench.ref.status.handled == 1
 
 
-async def test_refusal_reaches_the_caller_and_is_not_a_crash(autojump_clock: MockClock):
+async def test_refusal_reaches_the_caller_and_is_not_a_crash(autojump_clock: MockClock) -> None:
     async with open_bench() as bench:
         with pytest.raises(InvalidRequest, match="no good"):
             await bench.ref.do(refuse(InvalidRequest("no good")))
@@ -44,7 +59,7 @@ async def test_refusal_reaches_the_caller_and_is_not_a_crash(autojump_clock: Moc
         assert bench.ref.status.restarts == 0
 
 
-async def test_first_answer_wins(autojump_clock: MockClock):
+async def test_first_answer_wins(autojump_clock: MockClock) -> None:
     async def answer_twice(_worker: Worker, msg: Do) -> None:
         await trio.lowlevel.checkpoint()
         msg.reply.send("first")
@@ -55,7 +70,7 @@ async def test_first_answer_wins(autojump_clock: MockClock):
         assert await bench.ref.do(answer_twice) == "first"
 
 
-async def test_deferred_ask_is_answered_by_a_child_task_while_the_actor_serves_others(autojump_clock: MockClock):
+async def test_deferred_ask_is_answered_by_a_child_task_while_the_actor_serves_others(autojump_clock: MockClock) -> None:
     async def later(msg: Do) -> None:
         await trio.sleep(5)
         msg.reply.send("late")
@@ -68,7 +83,7 @@ async def test_deferred_ask_is_answered_by_a_child_task_while_the_actor_serves_o
         assert slow.result == "late"
 
 
-async def test_one_refusal_given_to_many_callers_keeps_its_traceback_short(autojump_clock: MockClock):
+async def test_one_refusal_given_to_many_callers_keeps_its_traceback_short(autojump_clock: MockClock) -> None:
     waiting: list[Do] = []
 
     async def wait(_worker: Worker, msg: Do) -> None:
@@ -99,7 +114,7 @@ async def test_one_refusal_given_to_many_callers_keeps_its_traceback_short(autoj
 
 
 @pytest.mark.parametrize("end", ["crash", "stop", "cancel"])
-async def test_every_open_ask_ends_with_the_incarnation_and_says_whether_it_was_begun(end: str, autojump_clock: MockClock):
+async def test_every_open_ask_ends_with_the_incarnation_and_says_whether_it_was_begun(end: str, autojump_clock: MockClock) -> None:
     gate = trio.Event()
     async with open_bench() as bench:
         deferred = await bench.call(defer)
@@ -119,7 +134,7 @@ async def test_every_open_ask_ends_with_the_incarnation_and_says_whether_it_was_
         assert bench.ref.open_asks == 0
 
 
-async def test_crash_of_a_child_task_ends_the_asks_of_all_others(autojump_clock: MockClock):
+async def test_crash_of_a_child_task_ends_the_asks_of_all_others(autojump_clock: MockClock) -> None:
     async def fail(_msg: Do) -> None:
         await trio.sleep(1)
         raise Broken("in a child")
@@ -132,7 +147,7 @@ async def test_crash_of_a_child_task_ends_the_asks_of_all_others(autojump_clock:
         assert [started_of(call) for call in (handed_over, busy, queued)] == [True, True, False]
 
 
-async def test_ask_left_unanswered_crashes_the_actor_and_still_ends(crashes: list[EventDict], autojump_clock: MockClock):
+async def test_ask_left_unanswered_crashes_the_actor_and_still_ends(crashes: list[EventDict], autojump_clock: MockClock) -> None:
     async with open_bench() as bench:
         call = await bench.call(forget)
         assert started_of(call)
@@ -141,7 +156,7 @@ async def test_ask_left_unanswered_crashes_the_actor_and_still_ends(crashes: lis
     assert [event["event"] for event in crashes] == ["actor_crashed"]
 
 
-async def test_actor_that_is_down_refuses_at_once_and_nothing_was_begun(autojump_clock: MockClock):
+async def test_actor_that_is_down_refuses_at_once_and_nothing_was_begun(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     with pytest.raises(ActorDown) as never_started:
         await ref.do(answer("x"))
@@ -159,7 +174,7 @@ async def test_actor_that_is_down_refuses_at_once_and_nothing_was_begun(autojump
         assert await ref.do(answer("back")) == "back"
 
 
-async def test_answer_of_a_dead_incarnation_is_not_given_to_its_successor(autojump_clock: MockClock):
+async def test_answer_of_a_dead_incarnation_is_not_given_to_its_successor(autojump_clock: MockClock) -> None:
     kept: list[Do] = []
 
     async def keep(_worker: Worker, msg: Do) -> None:
@@ -180,7 +195,7 @@ async def test_answer_of_a_dead_incarnation_is_not_given_to_its_successor(autoju
 # limits
 
 
-async def test_full_mailbox_refuses_asks_and_tells_and_keeps_those_it_has(autojump_clock: MockClock):
+async def test_full_mailbox_refuses_asks_and_tells_and_keeps_those_it_has(autojump_clock: MockClock) -> None:
     gate = trio.Event()
     async with open_bench(WorkerRef(mailbox_size=2)) as bench:
         busy = await bench.call(hold(gate))
@@ -195,7 +210,7 @@ async def test_full_mailbox_refuses_asks_and_tells_and_keeps_those_it_has(autoju
         assert [busy.result, *(call.result for call in waiting)] == ["held", 0, 1]
 
 
-async def test_ask_limit_ends_an_ask_whether_begun_or_not(autojump_clock: MockClock):
+async def test_ask_limit_ends_an_ask_whether_begun_or_not(autojump_clock: MockClock) -> None:
     async with open_bench() as bench:
         begun = await bench.call(hold(trio.Event()))
         queued = await bench.call(answer("x"))
@@ -207,7 +222,7 @@ async def test_ask_limit_ends_an_ask_whether_begun_or_not(autojump_clock: MockCl
         assert (begun.error.started, queued.error.started) == (True, False)
 
 
-async def test_request_that_its_caller_gave_up_is_skipped(autojump_clock: MockClock):
+async def test_request_that_its_caller_gave_up_is_skipped(autojump_clock: MockClock) -> None:
     gate = trio.Event()
     async with open_bench() as bench:
         await bench.call(hold(gate), "busy")
@@ -223,7 +238,7 @@ async def test_request_that_its_caller_gave_up_is_skipped(autojump_clock: MockCl
         assert bench.ref.open_asks == 0
 
 
-async def test_reply_knows_the_nearer_of_the_callers_deadline_and_the_limit(autojump_clock: MockClock):
+async def test_reply_knows_the_nearer_of_the_callers_deadline_and_the_limit(autojump_clock: MockClock) -> None:
     deadlines: list[float] = []
 
     async def note_deadline(_worker: Worker, msg: Do) -> None:
@@ -243,7 +258,7 @@ async def test_reply_knows_the_nearer_of_the_callers_deadline_and_the_limit(auto
 # incarnations
 
 
-async def test_crash_log_and_error_name_actor_and_message(crashes: list[EventDict], autojump_clock: MockClock):
+async def test_crash_log_and_error_name_actor_and_message(crashes: list[EventDict], autojump_clock: MockClock) -> None:
     async with open_bench(WorkerRef("abacus")) as bench:
         await bench.call(crash(), "the last straw")
     notes = crashes[0]["exc_info"].exceptions[0].__notes__
@@ -253,7 +268,7 @@ async def test_crash_log_and_error_name_actor_and_message(crashes: list[EventDic
     assert "Reply" not in notes[0]
 
 
-async def test_each_incarnation_is_a_fresh_object_behind_the_same_ref(autojump_clock: MockClock):
+async def test_each_incarnation_is_a_fresh_object_behind_the_same_ref(autojump_clock: MockClock) -> None:
     async with open_bench() as bench:
         await bench.call(crash())
         await trio.sleep(1.5)
@@ -265,7 +280,7 @@ async def test_each_incarnation_is_a_fresh_object_behind_the_same_ref(autojump_c
         assert bench.ref.status.state is State.RUNNING
 
 
-async def test_child_tasks_end_with_their_incarnation(autojump_clock: MockClock):
+async def test_child_tasks_end_with_their_incarnation(autojump_clock: MockClock) -> None:
     alive: list[str] = []
 
     async def live(_msg: Do) -> None:

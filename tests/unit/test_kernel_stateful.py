@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from aquarium import MAILBOX, Aquarium, Asked, Refused
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -11,6 +10,7 @@ from structlog.testing import capture_logs
 
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 from ibactors.kernel.status import State
+from tests.unit.aquarium import MAILBOX, Aquarium, Asked, Refused
 
 KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
 SECONDS = st.sampled_from([0.5, 2.0, 12.0])

@@ -6,9 +6,9 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import Broken, Do, Note, OtherNote, Worker, WorkerMessage, WorkerRef, answer, crash, hold, open_bench
 
 from ibactors.errors import MailboxFull
+from tests.unit.worker import Broken, Do, Note, OtherNote, Worker, WorkerMessage, WorkerRef, answer, crash, hold, open_bench
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def crashes() -> Iterator[None]:
         yield
 
 
-async def test_tells_are_handled_in_order(autojump_clock: MockClock):
+async def test_tells_are_handled_in_order(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     async with open_bench(ref):
         for text in "abc":
@@ -26,7 +26,7 @@ async def test_tells_are_handled_in_order(autojump_clock: MockClock):
         assert ref.seen == ["a", "b", "c"]
 
 
-async def test_newest_message_of_each_key_replaces_the_older_ones(autojump_clock: MockClock):
+async def test_newest_message_of_each_key_replaces_the_older_ones(autojump_clock: MockClock) -> None:
     ref, gate = WorkerRef(), trio.Event()
     async with open_bench(ref) as bench:
         await bench.call(hold(gate), "busy")
@@ -38,7 +38,7 @@ async def test_newest_message_of_each_key_replaces_the_older_ones(autojump_clock
         assert ref.seen == ["busy", "bid 999", "ask 999"]
 
 
-async def test_conflated_message_wakes_an_idle_actor_again_and_again(autojump_clock: MockClock):
+async def test_conflated_message_wakes_an_idle_actor_again_and_again(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     async with open_bench(ref):
         for text in "abc":
@@ -47,7 +47,7 @@ async def test_conflated_message_wakes_an_idle_actor_again_and_again(autojump_cl
         assert ref.seen == ["a", "b", "c"]
 
 
-async def test_full_mailbox_neither_refuses_nor_loses_a_conflated_message(autojump_clock: MockClock):
+async def test_full_mailbox_neither_refuses_nor_loses_a_conflated_message(autojump_clock: MockClock) -> None:
     ref, gate = WorkerRef(mailbox_size=2), trio.Event()
     async with open_bench(ref) as bench:
         await bench.call(hold(gate), "busy")
@@ -61,7 +61,7 @@ async def test_full_mailbox_neither_refuses_nor_loses_a_conflated_message(autoju
         assert sorted(ref.seen) == ["a", "b", "busy", "newest"]
 
 
-async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock):
+async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock) -> None:
     """The mailbox may hold one wake-up, however many ticks arrive during however many handlers."""
     ref = WorkerRef(mailbox_size=3)
 
@@ -82,7 +82,7 @@ async def test_wake_ups_do_not_crowd_out_asks(autojump_clock: MockClock):
         assert [(await bench.call(answer(number))).error for number in range(2)] == [None, None]
 
 
-async def test_conflated_message_to_an_actor_that_is_down_is_dropped(autojump_clock: MockClock):
+async def test_conflated_message_to_an_actor_that_is_down_is_dropped(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     ref.tell_newest("state", Note(text="before the start"))
     async with open_bench(ref) as bench:
@@ -94,7 +94,7 @@ async def test_conflated_message_to_an_actor_that_is_down_is_dropped(autojump_cl
         assert ref.seen == ["crash", "alive"]
 
 
-async def test_conflated_message_unread_at_a_crash_does_not_reach_the_next_incarnation(autojump_clock: MockClock):
+async def test_conflated_message_unread_at_a_crash_does_not_reach_the_next_incarnation(autojump_clock: MockClock) -> None:
     ref, gate = WorkerRef(), trio.Event()
     async with open_bench(ref) as bench:
         await bench.call(crash(gate), "crash")
@@ -130,7 +130,7 @@ class Quick(Worker):
         return True
 
 
-async def test_conflated_message_may_be_handled_in_the_step_of_its_teller(autojump_clock: MockClock):
+async def test_conflated_message_may_be_handled_in_the_step_of_its_teller(autojump_clock: MockClock) -> None:
     ref = QuickRef()
     async with open_bench(ref):
         await wait_all_tasks_blocked()
@@ -146,7 +146,7 @@ async def test_conflated_message_may_be_handled_in_the_step_of_its_teller(autoju
         assert ref.status.kinds[Note].count == 3
 
 
-async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(autojump_clock: MockClock):
+async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(autojump_clock: MockClock) -> None:
     ref, gate = QuickRef(), trio.Event()
     async with open_bench(ref) as bench:
         await bench.call(hold(gate), "busy")
@@ -159,7 +159,7 @@ async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(au
         assert ref.seen == ["busy", "a", "b", "c"]
 
 
-async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump_clock: MockClock):
+async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump_clock: MockClock) -> None:
     ref = QuickRef()
     async with open_bench(ref):
         await wait_all_tasks_blocked()
@@ -168,7 +168,7 @@ async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump
         assert ref.seen == ["again at once", "own"]
 
 
-async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(autojump_clock: MockClock):
+async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(autojump_clock: MockClock) -> None:
     ref = QuickRef()
     async with open_bench(ref):
         await wait_all_tasks_blocked()
@@ -182,7 +182,7 @@ async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(aut
         assert ref.seen == ["crash at once", "a at once"]
 
 
-async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock):
+async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
 
     async def set_timers(worker: Worker, msg: Do) -> None:
@@ -201,7 +201,7 @@ async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock)
         assert ref.seen == ["set", "five", "ten"]
 
 
-async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock):
+async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
 
     async def set_timer_and_answer(worker: Worker, msg: Do) -> None:
@@ -217,7 +217,7 @@ async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock):
         assert ref.seen == ["set", "crash"]
 
 
-async def test_timers_with_different_messages_that_are_due_at_once_are_all_delivered(autojump_clock: MockClock):
+async def test_timers_with_different_messages_that_are_due_at_once_are_all_delivered(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
 
     async def set_timers(worker: Worker, msg: Do) -> None:

@@ -62,7 +62,7 @@ def quote_of(*ticks: Callable[[Line], None]) -> Quote:
     ("live", "delayed", "field"),
     [(1, 66, "bid"), (2, 67, "ask"), (4, 68, "last"), (6, 72, "high"), (7, 73, "low"), (9, 75, "close"), (14, 76, "open")],
 )
-def test_price_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str):
+def test_price_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str) -> None:
     for tick_type, kind in ((live, MarketDataType.LIVE), (delayed, MarketDataType.DELAYED)):
         quote = quote_of(lambda line, tick_type=tick_type: line.price(tick_type, 12.5, None))
         assert getattr(quote, field) == 12.5
@@ -71,56 +71,56 @@ def test_price_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int,
 
 
 @pytest.mark.parametrize(("live", "delayed", "field"), [(0, 69, "bid_size"), (3, 70, "ask_size"), (5, 71, "last_size"), (8, 74, "volume")])
-def test_size_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str):
+def test_size_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str) -> None:
     for tick_type, kind in ((live, MarketDataType.LIVE), (delayed, MarketDataType.DELAYED)):
         quote = quote_of(lambda line, tick_type=tick_type: line.size(tick_type, 300.0))
         assert getattr(quote, field) == 300
         assert quote.market_data_type is kind
 
 
-def test_price_tick_brings_the_size_of_its_side():
+def test_price_tick_brings_the_size_of_its_side() -> None:
     quote = quote_of(lambda line: line.price(1, 10.0, 3.0), lambda line: line.price(2, 10.1, 4.0), lambda line: line.price(4, 10.05, 0.5))
     assert (quote.bid_size, quote.ask_size, quote.last_size) == (3, 4, 0.5)
 
 
 @pytest.mark.parametrize("price", [-1.0, 0.0])
 @pytest.mark.parametrize("size", [None, 0.0])
-def test_minus_one_or_zero_without_a_size_is_no_price(price: float, size: float | None):
+def test_minus_one_or_zero_without_a_size_is_no_price(price: float, size: float | None) -> None:
     assert quote_of(lambda line: line.price(1, price, size)).bid is None
 
 
 @pytest.mark.parametrize(("price", "size"), [(-1.0, 5.0), (0.0, 5.0), (-37.63, None), (-0.01, 0.0)])
-def test_real_price_may_be_zero_or_negative(price: float, size: float | None):
+def test_real_price_may_be_zero_or_negative(price: float, size: float | None) -> None:
     assert quote_of(lambda line: line.price(1, price, size)).bid == price
 
 
 @pytest.mark.parametrize("price", [DBL_MAX, -DBL_MAX, math.nan, math.inf, -math.inf])
-def test_marks_of_a_missing_price_are_null(price: float):
+def test_marks_of_a_missing_price_are_null(price: float) -> None:
     assert quote_of(lambda line: line.price(4, price, 1.0)).last is None
 
 
 @pytest.mark.parametrize("size", [DBL_MAX, math.nan, math.inf, -1.0])
-def test_marks_of_a_missing_size_are_null(size: float):
+def test_marks_of_a_missing_size_are_null(size: float) -> None:
     assert quote_of(lambda line: line.size(8, size)).volume is None
 
 
 @pytest.mark.parametrize("size", [2147483647.0, 9223372036854775807.0, float(2**127 - 1)])
-def test_integer_marks_of_a_missing_size_are_null(size: float):
+def test_integer_marks_of_a_missing_size_are_null(size: float) -> None:
     assert quote_of(lambda line: line.size(8, size)).volume is None
 
 
 @pytest.mark.parametrize("size", [DBL_MAX, math.nan])
-def test_minus_one_with_an_unset_size_is_no_price(size: float):
+def test_minus_one_with_an_unset_size_is_no_price(size: float) -> None:
     assert quote_of(lambda line: line.price(1, -1.0, size)).bid is None
 
 
-def test_whole_sizes_are_integers_and_fractions_stay():
+def test_whole_sizes_are_integers_and_fractions_stay() -> None:
     assert json.loads(Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).json)["volume"] == 1234567
     assert b'"volume":1234567,' in Encoded(quote_of(lambda line: line.size(8, 1_234_567.0))).json
     assert quote_of(lambda line: line.size(8, 0.125)).volume == 0.125
 
 
-def test_packet_of_many_ticks_is_one_quote_with_the_time_of_arrival():
+def test_packet_of_many_ticks_is_one_quote_with_the_time_of_arrival() -> None:
     line, quotes = make_line()
     for number in range(10):
         line.price(1, 10.0 + number, 1.0)
@@ -130,7 +130,7 @@ def test_packet_of_many_ticks_is_one_quote_with_the_time_of_arrival():
     assert quotes[0].timestamp == "2023-11-14T22:13:20.250000Z"
 
 
-def test_packet_that_changes_nothing_is_no_quote():
+def test_packet_that_changes_nothing_is_no_quote() -> None:
     line, quotes = make_line()
     line.packet_done(NOON)
     for _ in range(3):
@@ -147,23 +147,23 @@ def test_packet_that_changes_nothing_is_no_quote():
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.0, False), (1.0, True), (2.0, True), (-1.0, None)])
-def test_halt_is_told_live_and_delayed(value: float, expected: object):
+def test_halt_is_told_live_and_delayed(value: float, expected: object) -> None:
     assert quote_of(lambda line: line.price(1, 1.0, 1.0), lambda line: line.generic(49, value)).halted is expected
     assert quote_of(lambda line: line.price(66, 1.0, 1.0), lambda line: line.generic(90, value)).halted is expected
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "soon", "1700000000.5"])
-def test_unusable_time_of_last_trade_is_ignored(text: str):
+def test_unusable_time_of_last_trade_is_ignored(text: str) -> None:
     assert quote_of(lambda line: line.price(1, 1.0, 1.0), lambda line: line.text(45, text)).last_timestamp is None
     assert quote_of(lambda line: line.text(45, "1700000000")).last_timestamp == "2023-11-14T22:13:20.000000Z"
 
 
 @pytest.mark.parametrize("text", ["1700000000000000", "²"])
-def test_absurd_time_of_last_trade_is_ignored(text: str):
+def test_absurd_time_of_last_trade_is_ignored(text: str) -> None:
     assert quote_of(lambda line: line.price(1, 1.0, 1.0), lambda line: line.text(45, text)).last_timestamp is None
 
 
-def test_change_of_kind_throws_away_values_of_the_other_kind():
+def test_change_of_kind_throws_away_values_of_the_other_kind() -> None:
     line, quotes = make_line()
     line.price(4, 10.0, 1.0)
     line.text(45, "1700000000")
@@ -177,7 +177,7 @@ def test_change_of_kind_throws_away_values_of_the_other_kind():
     assert quotes[1].market_data_type is MarketDataType.DELAYED
 
 
-def test_frozen_data_keeps_the_values_and_says_so():
+def test_frozen_data_keeps_the_values_and_says_so() -> None:
     line, quotes = make_line()
     line.price(4, 10.0, 1.0)
     line.packet_done(NOON)
@@ -187,7 +187,7 @@ def test_frozen_data_keeps_the_values_and_says_so():
     assert [(quote.last, quote.market_data_type) for quote in quotes] == [(10.0, MarketDataType.LIVE), (10.0, MarketDataType.FROZEN)]
 
 
-def test_halt_in_the_packet_of_a_change_of_kind_is_told():
+def test_halt_in_the_packet_of_a_change_of_kind_is_told() -> None:
     assert quote_of(lambda line: line.generic(49, 1.0), lambda line: line.data_type(3)).halted is True
 
 
@@ -197,7 +197,7 @@ PRICED = ("bid", "ask", "last", "high", "low", "close", "open")
 
 @given(st.lists(st.one_of(st.sampled_from(LIVE_IDS + DELAYED_IDS), st.sampled_from([-1, -2, -3, -4])), max_size=12))
 @example([66, 1])
-def test_live_and_delayed_values_are_never_in_one_quote(events: list[int]):
+def test_live_and_delayed_values_are_never_in_one_quote(events: list[int]) -> None:
     line, quotes = make_line()
     for event in events:
         if event < 0:
@@ -220,7 +220,7 @@ TICKS = st.one_of(
 
 
 @given(st.lists(TICKS, max_size=20))
-def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[object, ...]]):
+def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[object, ...]]) -> None:
     line, quotes = make_line()
     for method, *arguments in ticks:
         getattr(line, method)(*arguments)

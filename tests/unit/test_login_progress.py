@@ -18,7 +18,7 @@ def saw(login: Progress, *signs: Sign, now: float = 0) -> Ending | None:
     return ending
 
 
-def test_login_goes_through_its_phases():
+def test_login_goes_through_its_phases() -> None:
     login = progress()
     phases = [login.phase]
     for sign in (Sign.STARTED, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, Sign.LOGGED_IN):
@@ -30,7 +30,7 @@ def test_login_goes_through_its_phases():
 
 
 @pytest.mark.parametrize("sign", [sign for sign in Sign if sign.failure])
-def test_every_failure_is_an_end_at_any_time(sign: Sign):
+def test_every_failure_is_an_end_at_any_time(sign: Sign) -> None:
     for before in ([], [Sign.ATTEMPT], [Sign.ATTEMPT, Sign.LOGGED_IN]):
         ending = saw(progress(), *before, sign)
         assert ending is not None
@@ -40,23 +40,23 @@ def test_every_failure_is_an_end_at_any_time(sign: Sign):
 
 
 @pytest.mark.parametrize("sign", [sign for sign in Sign if not sign.failure])
-def test_no_other_sign_is_one(sign: Sign):
+def test_no_other_sign_is_one(sign: Sign) -> None:
     assert saw(progress(), sign) is None
     assert saw(progress(), Sign.ATTEMPT, Sign.LOGGED_IN, sign) is None
 
 
 @pytest.mark.parametrize("sign", [Sign.ATTEMPT, Sign.RESTARTING])
-def test_credentials_that_are_about_to_be_sent_again_are_an_end(sign: Sign):
+def test_credentials_that_are_about_to_be_sent_again_are_an_end(sign: Sign) -> None:
     ending = saw(progress(), Sign.ATTEMPT, sign)
     assert ending is not None
     assert ending.phase is LoginPhase.LAUNCHER_FAILED
 
 
-def test_attempts_before_and_after_a_good_login_are_two_logins():
+def test_attempts_before_and_after_a_good_login_are_two_logins() -> None:
     assert saw(progress(), Sign.ATTEMPT, Sign.LOGGED_IN, Sign.RESTARTING, Sign.STARTED, Sign.ATTEMPT) is None
 
 
-def test_restart_with_the_old_login_needs_no_sign_but_the_session():
+def test_restart_with_the_old_login_needs_no_sign_but_the_session() -> None:
     login = progress()
     saw(login, Sign.RESTARTING)
     assert login.phase is LoginPhase.LOGGED_IN
@@ -64,14 +64,14 @@ def test_restart_with_the_old_login_needs_no_sign_but_the_session():
     assert login.phase is LoginPhase.API_READY
 
 
-def test_session_counts_only_while_logged_in():
+def test_session_counts_only_while_logged_in() -> None:
     login = progress()
     saw(login, Sign.ATTEMPT)
     login.session_changed(up=True, reason=None)
     assert login.phase is LoginPhase.LOGGING_IN
 
 
-def test_lost_session_is_no_lost_login():
+def test_lost_session_is_no_lost_login() -> None:
     login = progress()
     saw(login, Sign.ATTEMPT, Sign.LOGGED_IN)
     login.session_changed(up=True, reason=None)
@@ -90,7 +90,7 @@ def test_lost_session_is_no_lost_login():
         ([Sign.ATTEMPT, Sign.LOGGED_IN], 150, LoginPhase.TIMEOUT),
     ],
 )
-def test_each_phase_has_its_time(signs: list[Sign], limit: float, end: LoginPhase):
+def test_each_phase_has_its_time(signs: list[Sign], limit: float, end: LoginPhase) -> None:
     login = progress()
     saw(login, *signs, now=50)
     assert login.expired(limit - 1) is None
@@ -99,7 +99,7 @@ def test_each_phase_has_its_time(signs: list[Sign], limit: float, end: LoginPhas
     assert (ending.phase, ending.harmless) == (end, signs in ([], [Sign.ATTEMPT, Sign.LOGGED_IN]))
 
 
-def test_second_factor_asked_for_again_gets_no_more_time():
+def test_second_factor_asked_for_again_gets_no_more_time() -> None:
     login = progress()
     saw(login, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, now=0)
     saw(login, Sign.TWO_FACTOR_PENDING, now=100)
@@ -115,13 +115,13 @@ def test_second_factor_asked_for_again_gets_no_more_time():
         ([Sign.ATTEMPT, Sign.LOGGED_IN], True),
     ],
 )
-def test_exit_is_harmless_unless_credentials_are_on_their_way(signs: list[Sign], *, harmless: bool):
+def test_exit_is_harmless_unless_credentials_are_on_their_way(signs: list[Sign], *, harmless: bool) -> None:
     login = progress()
     saw(login, *signs)
     assert login.exited(Sign.LAUNCHER_FAILED, 3).harmless is harmless
 
 
-def test_ib_being_away_says_nothing_against_the_credentials():
+def test_ib_being_away_says_nothing_against_the_credentials() -> None:
     ending = saw(progress(), Sign.ATTEMPT, Sign.NO_CONNECTION)
     assert ending is not None
     assert ending.harmless

@@ -28,7 +28,7 @@ def log_a_crash() -> None:
         structlog.get_logger("ibactors.test").error("actor_crashed", actor="account", exc_info=exc)
 
 
-def test_json_has_one_object_a_line_with_name_level_time_and_fields(capsys: pytest.CaptureFixture[str]):
+def test_json_has_one_object_a_line_with_name_level_time_and_fields(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     log = structlog.get_logger("ibactors.test")
     log.info("symbol_stopped", symbol="AAPL", idle_s=60.5)
@@ -39,7 +39,7 @@ def test_json_has_one_object_a_line_with_name_level_time_and_fields(capsys: pyte
     assert second["text"] == "two\nlines"
 
 
-def test_records_of_libraries_go_through_the_same_pipe(capsys: pytest.CaptureFixture[str]):
+def test_records_of_libraries_go_through_the_same_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     logging.getLogger("hypercorn.error").warning("bad client on account %s", "U7654321")
     logging.getLogger("ib_async.wrapper").info("updatePortfolio: %s", "DU1234567")
@@ -48,7 +48,7 @@ def test_records_of_libraries_go_through_the_same_pipe(capsys: pytest.CaptureFix
     assert second["event"] == "updatePortfolio: DU*****67"
 
 
-def test_noise_of_libraries_is_silenced(capsys: pytest.CaptureFixture[str]):
+def test_noise_of_libraries_is_silenced(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     logging.getLogger("ib_async.client").error("API connection failed")
     logging.getLogger("hypercorn.error").info("Running on http://…")
@@ -56,7 +56,7 @@ def test_noise_of_libraries_is_silenced(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err == ""
 
 
-def test_console_is_for_people(capsys: pytest.CaptureFixture[str]):
+def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("console")
     structlog.get_logger("ibactors.test").info("symbol_stopped", symbol="AAPL", account="DU1234567")
     line = capsys.readouterr().err
@@ -66,14 +66,14 @@ def test_console_is_for_people(capsys: pytest.CaptureFixture[str]):
     assert "\x1b" not in line, "no colours where there is no terminal"
 
 
-def test_json_is_the_default_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]):
+def test_json_is_the_default_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure()
     structlog.get_logger("ibactors.test").info("x")
     assert json.loads(capsys.readouterr().err)["event"] == "x"
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_traceback_has_frames_and_notes_but_no_locals(capsys: pytest.CaptureFixture[str], log_format: str):
+def test_traceback_has_frames_and_notes_but_no_locals(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
     logs.configure(log_format)
     log_a_crash()
     text = capsys.readouterr().err
@@ -85,7 +85,7 @@ def test_traceback_has_frames_and_notes_but_no_locals(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_account_numbers_in_tracebacks_are_masked(capsys: pytest.CaptureFixture[str], log_format: str):
+def test_account_numbers_in_tracebacks_are_masked(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
     logs.configure(log_format)
     log_a_crash()
     assert "DU1234567" not in capsys.readouterr().err
@@ -103,12 +103,12 @@ def test_account_numbers_in_tracebacks_are_masked(capsys: pytest.CaptureFixture[
         ("account=DU1234567,", "account=DU*****67,"),
     ],
 )
-def test_all_but_the_last_two_digits_are_masked(text: str, masked: str):
+def test_all_but_the_last_two_digits_are_masked(text: str, masked: str) -> None:
     assert logs.mask_accounts(None, "info", text) == masked
 
 
 @given(st.sampled_from(["DU", "DF", "U", "F"]), st.from_regex(r"[0-9]{5,9}", fullmatch=True), st.sampled_from([" ", ":", "'", "", "/"]))
-def test_no_account_number_survives(prefix: str, digits: str, around: str):
+def test_no_account_number_survives(prefix: str, digits: str, around: str) -> None:
     masked = logs.mask_accounts(None, "info", f"{around}{prefix}{digits}{around}")
     assert digits not in masked
     assert masked == f"{around}{prefix}{'*' * (len(digits) - 2)}{digits[-2:]}{around}"
@@ -119,7 +119,7 @@ class _Talker(Actor[str]):
         structlog.get_logger("ibactors.test").info("handled", what=msg)
 
 
-async def test_lines_of_an_actor_name_it(capsys: pytest.CaptureFixture[str]):
+async def test_lines_of_an_actor_name_it(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     ref: Ref[str] = Ref("symbol:AAPL")
     async with open_supervisor() as supervisor:
@@ -131,7 +131,7 @@ async def test_lines_of_an_actor_name_it(capsys: pytest.CaptureFixture[str]):
     assert "actor" not in structlog.contextvars.get_contextvars()
 
 
-def test_exception_in_json_is_an_object_with_frames(capsys: pytest.CaptureFixture[str]):
+def test_exception_in_json_is_an_object_with_frames(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     log_a_crash()
     exception = json.loads(capsys.readouterr().err)["exception"]

@@ -26,12 +26,12 @@ def quote_arrived(seconds_ago: float) -> Encoded[Quote]:
     )
 
 
-def test_histogram_without_observations_has_no_percentile():
+def test_histogram_without_observations_has_no_percentile() -> None:
     assert Histogram().percentile(0.5) is None
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
-def test_percentile_lies_in_the_bucket_of_the_true_one(durations: list[float], share: float):
+def test_percentile_lies_in_the_bucket_of_the_true_one(durations: list[float], share: float) -> None:
     histogram = Histogram()
     for duration in durations:
         histogram.add(duration)
@@ -44,13 +44,13 @@ def test_percentile_lies_in_the_bucket_of_the_true_one(durations: list[float], s
     assert histogram.sum == pytest.approx(sum(durations))
 
 
-def test_bounds_belong_to_the_bucket_below_as_in_prometheus():
+def test_bounds_belong_to_the_bucket_below_as_in_prometheus() -> None:
     histogram = Histogram()
     histogram.add(BOUNDS[3])
     assert histogram.counts.index(1) == 3
 
 
-def test_quotes_are_counted_by_way_and_freshness_with_their_age():
+def test_quotes_are_counted_by_way_and_freshness_with_their_age() -> None:
     meters = Meters()
     meters.quoted(quote_arrived(2.0))
     meters.streamed([quote_arrived(0.1), quote_arrived(0.2)], delayed=False)
@@ -62,7 +62,7 @@ def test_quotes_are_counted_by_way_and_freshness_with_their_age():
     assert (meters.tick_to_client.count, meters.tick_to_client.sum) == (1, pytest.approx(0.2, abs=0.1))
 
 
-def test_requests_are_told_apart_by_method_route_and_status():
+def test_requests_are_told_apart_by_method_route_and_status() -> None:
     meters = Meters()
     for status in (200, 200, 404):
         meters.answered("GET", "/market/quote/{symbol}", status, 0.01)

@@ -19,19 +19,19 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 @given(st.one_of(st.floats(0, 4e9), st.integers(0, 4_000_000_000)))
-def test_times_always_have_microseconds_and_z(seconds: float):
+def test_times_always_have_microseconds_and_z(seconds: float) -> None:
     text = rfc3339(seconds)
     assert RFC3339.fullmatch(text)
     assert math.isclose(datetime.fromisoformat(text).timestamp(), seconds, abs_tol=1e-6)
 
 
-def test_present_time_has_the_same_form():
+def test_present_time_has_the_same_form() -> None:
     assert RFC3339.fullmatch(now())
 
 
 @pytest.mark.parametrize("kind", [Credentials, LoginRequest])
 @given(username=st.text(min_size=6), password=st.text(min_size=6))
-def test_credentials_show_neither_user_name_nor_password(kind: type[Credentials], username: str, password: str):
+def test_credentials_show_neither_user_name_nor_password(kind: type[Credentials], username: str, password: str) -> None:
     credentials = kind(username=f"<{username}", password=f"<{password}", account_type="paper")
     for shown in (repr(credentials), str(credentials), f"{credentials}", repr([credentials]), repr({"login": credentials})):
         assert credentials.username not in shown
@@ -61,13 +61,13 @@ INSTRUMENTS = st.builds(
         (Instrument(symbol="EUR", exchange="IDEALPRO", sec_type=SecType.CASH), "EUR,exchange=IDEALPRO,sec_type=CASH"),
     ],
 )
-def test_name_is_short_for_usual_instruments(instrument: Instrument, name: str):
+def test_name_is_short_for_usual_instruments(instrument: Instrument, name: str) -> None:
     assert instrument.name == name
 
 
 @given(INSTRUMENTS, INSTRUMENTS)
 @example(Instrument(symbol="A/B"), Instrument(symbol="A", exchange="B"))
-def test_unequal_instruments_have_unequal_names(one: Instrument, other: Instrument):
+def test_unequal_instruments_have_unequal_names(one: Instrument, other: Instrument) -> None:
     assert (one.name == other.name) == (one == other)
 
 
@@ -79,17 +79,17 @@ def test_unequal_instruments_have_unequal_names(one: Instrument, other: Instrume
         ({"exchange": "EUR"}, {"currency": "EUR"}),
     ],
 )
-def test_instruments_that_clients_may_well_ask_for_at_once_have_unequal_names(one: dict[str, object], other: dict[str, object]):
+def test_instruments_that_clients_may_well_ask_for_at_once_have_unequal_names(one: dict[str, object], other: dict[str, object]) -> None:
     assert Instrument(symbol="A", **one).name != Instrument(symbol="A", **other).name
 
 
 @given(INSTRUMENTS)
-def test_equal_instruments_share_hash_and_name(instrument: Instrument):
+def test_equal_instruments_share_hash_and_name(instrument: Instrument) -> None:
     twin = msgspec.structs.replace(instrument)
     assert (twin, hash(twin), twin.name) == (instrument, hash(instrument), instrument.name)
 
 
-def test_values_cannot_be_changed():
+def test_values_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Instrument(symbol="A").symbol = "B"
 
@@ -97,7 +97,7 @@ def test_values_cannot_be_changed():
 @pytest.mark.parametrize(
     ("kind", "number", "delayed"), [("live", 1, False), ("frozen", 2, False), ("delayed", 3, True), ("delayed_frozen", 4, True)]
 )
-def test_kinds_of_data_have_ibs_numbers(kind: str, number: int, delayed: object):
+def test_kinds_of_data_have_ibs_numbers(kind: str, number: int, delayed: object) -> None:
     assert (MarketDataType(kind).ib_number, MarketDataType(kind).is_delayed) == (number, delayed)
 
 
@@ -106,14 +106,14 @@ def make_quote(**values: object) -> Quote:
     return Quote(**fixed, market_data_type=MarketDataType.LIVE, **values)
 
 
-def test_quote_is_complete_with_five_values_even_if_they_are_zero():
+def test_quote_is_complete_with_five_values_even_if_they_are_zero() -> None:
     first_set = {"bid": 0.0, "ask": 0.0, "last": 0.0, "close": 0.0, "volume": 0}
     assert make_quote(**first_set).complete
     for missing in first_set:
         assert not make_quote(**{key: value for key, value in first_set.items() if key != missing}).complete
 
 
-def test_missing_values_are_null_in_json_and_the_text_is_made_once():
+def test_missing_values_are_null_in_json_and_the_text_is_made_once() -> None:
     encoded = Encoded(make_quote(bid=1.5))
     assert encoded.json is encoded.json
     members = json.loads(encoded.json)
@@ -121,7 +121,7 @@ def test_missing_values_are_null_in_json_and_the_text_is_made_once():
 
 
 @pytest.mark.parametrize("phase", list(SessionPhase))
-def test_session_is_up_in_the_phases_with_data(phase: SessionPhase):
+def test_session_is_up_in_the_phases_with_data(phase: SessionPhase) -> None:
     assert SessionStatus(phase=phase, epoch=1, since=now()).up is (
         phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
     )

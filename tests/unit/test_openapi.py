@@ -34,7 +34,7 @@ def login(name: str) -> None:
     msgspec.convert({"username": name, "password": name, "account_type": "paper"}, LoginRequest)
 
 
-def test_every_parameter_of_a_path_is_described():
+def test_every_parameter_of_a_path_is_described() -> None:
     for path, methods in DOCUMENT["paths"].items():
         for operation in methods.values():
             described = {parameter["name"]: parameter["schema"] for parameter in operation["parameters"] if parameter["in"] == "path"}
@@ -47,7 +47,7 @@ def test_every_parameter_of_a_path_is_described():
 @example(" AAPL ")
 @example("A" + " " * 44)
 @example("A\n")
-def test_symbol_in_a_path_is_what_its_pattern_says(text: str):
+def test_symbol_in_a_path_is_what_its_pattern_says(text: str) -> None:
     pattern = parameters("/market/quote/{symbol}")["symbol"]["schema"]["pattern"]
     assert bool(re.search(pattern, text)) == (takes(instrument_of, text, QuotesQuery(symbols=text)) and "/" not in text)
 
@@ -56,7 +56,7 @@ def test_symbol_in_a_path_is_what_its_pattern_says(text: str):
 @example("BRK B, AAPL ,BF/B")
 @example("A," * 100 + "A")
 @example("A,A\n")
-def test_list_of_symbols_is_what_its_pattern_says(text: str):
+def test_list_of_symbols_is_what_its_pattern_says(text: str) -> None:
     pattern = parameters("/market/quotes")["symbols"]["schema"]["pattern"]
     assert bool(re.fullmatch(pattern, text)) == takes(instruments_of, QuotesQuery(symbols=text))
 
@@ -65,16 +65,16 @@ def test_list_of_symbols_is_what_its_pattern_says(text: str):
 @example(" a")
 @example("a\x9f")
 @example("a\u2028b")
-def test_login_takes_what_can_be_typed(text: str):
+def test_login_takes_what_can_be_typed(text: str) -> None:
     assert takes(login, text) == takes(check_credential, "username", text)
 
 
-def test_login_asks_for_both_or_neither():
+def test_login_asks_for_both_or_neither() -> None:
     given_both, neither = DOCUMENT["components"]["schemas"]["LoginRequest"]["anyOf"]
     assert given_both["required"] == ["username", "password"]
     assert {schema["type"] for schema in neither["properties"].values()} == {"null"}
 
 
-def test_event_of_a_stream_carries_the_messages_of_the_stream():
+def test_event_of_a_stream_carries_the_messages_of_the_stream() -> None:
     event = DOCUMENT["paths"]["/market/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
     assert set(event["properties"]["data"]["contentSchema"]["discriminator"]["mapping"]) == {"quote", "stale", "status", "error"}

@@ -25,7 +25,7 @@ def refused(text: str, kind: type = Body) -> InvalidRequest:
     return caught.value
 
 
-def test_valid_value_is_returned():
+def test_valid_value_is_returned() -> None:
     assert validated(Body, lambda: msgspec.json.decode('{"symbol":"A"}', type=Body)) == Body(symbol="A")
 
 
@@ -44,13 +44,13 @@ def test_valid_value_is_returned():
         ('{"symbol":"\xff', None),
     ],
 )
-def test_refusal_names_the_field_where_there_is_one(text: str, field: str | None):
+def test_refusal_names_the_field_where_there_is_one(text: str, field: str | None) -> None:
     error = refused(text)
     assert error.field == field
     assert str(error).endswith(".")
 
 
-def test_deep_nesting_is_refused_like_any_other_nonsense():
+def test_deep_nesting_is_refused_like_any_other_nonsense() -> None:
     with pytest.raises(InvalidRequest, match="not valid JSON"):
         validated(Body, lambda: msgspec.json.decode("[" * 100_000))
 
@@ -65,20 +65,20 @@ def test_deep_nesting_is_refused_like_any_other_nonsense():
         '{"username":"user","password":"hunter2"',
     ],
 )
-def test_refusal_never_repeats_a_password(text: str):
+def test_refusal_never_repeats_a_password(text: str) -> None:
     error = refused(text, LoginRequest)
     assert "hunter2" not in str(error)
     assert 'user"' not in str(error)
     assert error.__cause__ is None
 
 
-def test_refusal_of_a_bad_choice_does_not_repeat_the_value():
+def test_refusal_of_a_bad_choice_does_not_repeat_the_value() -> None:
     assert "hunter2" not in str(refused('{"symbol":"A","kind":"hunter2"}'))
 
 
-def test_json_has_null_for_what_is_no_number_and_plain_decimals():
+def test_json_has_null_for_what_is_no_number_and_plain_decimals() -> None:
     assert encode({"a": float("nan"), "b": float("inf"), "c": Decimal("1.10")}) == b'{"a":null,"b":null,"c":1.10}'
 
 
-def test_line_break_at_the_end_of_a_password_is_refused():
+def test_line_break_at_the_end_of_a_password_is_refused() -> None:
     refused('{"username":"user","password":"hunter2\\n","account_type":"paper"}', LoginRequest)

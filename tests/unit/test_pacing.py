@@ -19,7 +19,7 @@ async def send(outbox: Outbox, sent: Sent, seconds: float) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.lists(st.tuples(st.floats(0, 1.5), st.integers(0, 70), st.booleans()), max_size=8))
-def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: list[tuple[float, int, bool]]):
+def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: list[tuple[float, int, bool]]) -> None:
     sent: Sent = []
     total = sum(size for _, size, _ in bursts)
 
@@ -39,7 +39,7 @@ def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: l
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[rate:], strict=False))
 
 
-async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_clock: MockClock):
+async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(5), []
     begin = trio.current_time()
     for number in range(12):
@@ -49,7 +49,7 @@ async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_cloc
     assert [time - begin for time, _ in sent] == pytest.approx([0] * 5 + [WINDOW] * 5 + [2 * WINDOW] * 2)
 
 
-async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockClock):
+async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(2), []
     for number in range(6):
         outbox.put(str(number))
@@ -61,7 +61,7 @@ async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockCloc
     assert [message for _, message in sent] == ["0", "1", "cancel 1", "cancel 2", "2", "3", "4", "5"]
 
 
-async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock):
+async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(2), []
     for message in ("1\0a\0", "2\0b\0", "3\0c\0", "4\0d\0", "33\0e\0"):
         outbox.put(message)
@@ -76,7 +76,7 @@ async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock:
     assert sent[-1][0] - sent[0][0] == pytest.approx(WINDOW)
 
 
-async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock):
+async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(1), []
     outbox.put("1")
     outbox.put("2")
@@ -89,7 +89,7 @@ async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump
     assert [message for _, message in sent] == ["1", "3"]
 
 
-async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock):
+async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(1), []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
@@ -99,7 +99,7 @@ async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock
         assert [message for _, message in sent] == ["now"]
 
 
-async def test_kinds_of_message_take_turns(autojump_clock: MockClock):
+async def test_kinds_of_message_take_turns(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(2), []
     for number in range(4):
         outbox.put(f"9\0search {number}\0")
@@ -110,7 +110,7 @@ async def test_kinds_of_message_take_turns(autojump_clock: MockClock):
     assert order == ["search 0", "line a", "search 1", "line b", "search 2", "search 3"]
 
 
-async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_clock: MockClock):
+async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_clock: MockClock) -> None:
     outbox, sent = Outbox(5), []
     outbox.put("1\0a\0")
     outbox.pause()

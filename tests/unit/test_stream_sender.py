@@ -134,7 +134,7 @@ async def test_batch_is_one_array_in_one_frame(autojump_clock: MockClock) -> Non
 
 
 @pytest.mark.parametrize("batch", [False, True])
-async def test_more_than_a_chunk_leaves_in_order(autojump_clock: MockClock, batch: bool) -> None:  # noqa: FBT001
+async def test_more_than_a_chunk_leaves_in_order(autojump_clock: MockClock, batch: bool) -> None:
     wire = FakeWire(autojump_clock)
     names = [f"S{number}" for number in range(3 * CHUNK // 200)]
     async with sender_on(wire, batch=batch) as sender:

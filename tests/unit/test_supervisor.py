@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
-from worker import GENTLE, Broken, Do, Note, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
 
 from ibactors.errors import ActorDown, RestartLimit
 from ibactors.inside.tracebacks import summary
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.status import State
 from ibactors.kernel.supervisor import RestartPolicy, open_supervisor
+from tests.unit.worker import GENTLE, Broken, Do, Note, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
-async def test_pauses_double_up_to_the_ceiling(autojump_clock: MockClock):
+async def test_pauses_double_up_to_the_ceiling(autojump_clock: MockClock) -> None:
     ref = ShortLived(life=0)
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build, RestartPolicy(initial=1, ceiling=8, jitter=0, max_restarts=None, window=3600))
@@ -61,7 +61,7 @@ async def test_pauses_double_up_to_the_ceiling(autojump_clock: MockClock):
     assert gaps(ref.born) == pytest.approx([1, 2, 4, 8, 8])
 
 
-async def test_pauses_are_short_again_when_failures_have_left_the_window(autojump_clock: MockClock):
+async def test_pauses_are_short_again_when_failures_have_left_the_window(autojump_clock: MockClock) -> None:
     ref = ShortLived(life=0)
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build, RestartPolicy(initial=1, jitter=0, max_restarts=None, window=60))
@@ -72,14 +72,14 @@ async def test_pauses_are_short_again_when_failures_have_left_the_window(autojum
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
-def test_jitter_only_adds_and_only_its_share(failures: int, jitter: float):
+def test_jitter_only_adds_and_only_its_share(failures: int, jitter: float) -> None:
     policy = RestartPolicy(initial=0.1, ceiling=30, jitter=jitter)
     base = RestartPolicy(initial=0.1, ceiling=30, jitter=0).delay(failures)
     assert 0.1 <= base <= 30
     assert base <= policy.delay(failures) <= base * (1 + jitter)
 
 
-async def test_one_failure_more_than_allowed_within_the_window_ends_the_supervisor(autojump_clock: MockClock):
+async def test_one_failure_more_than_allowed_within_the_window_ends_the_supervisor(autojump_clock: MockClock) -> None:
     ref = ShortLived(life=0)
     with pytest.RaisesGroup(pytest.RaisesExc(RestartLimit, match=r"'mayfly' failed 4 times within 60 s; .*Broken: old age")) as caught:
         async with open_supervisor() as supervisor:
@@ -91,7 +91,7 @@ async def test_one_failure_more_than_allowed_within_the_window_ends_the_supervis
     assert ref.status.restarts == 3
 
 
-async def test_failures_further_apart_than_the_window_never_end_the_supervisor(autojump_clock: MockClock):
+async def test_failures_further_apart_than_the_window_never_end_the_supervisor(autojump_clock: MockClock) -> None:
     # Every 31 s a failure, so that never more than two of them are within 60 s.
     ref = ShortLived(life=30)
     async with open_supervisor() as supervisor:
@@ -100,7 +100,7 @@ async def test_failures_further_apart_than_the_window_never_end_the_supervisor(a
     assert len(ref.born) == 100
 
 
-async def test_actor_without_a_limit_never_ends_the_supervisor(autojump_clock: MockClock):
+async def test_actor_without_a_limit_never_ends_the_supervisor(autojump_clock: MockClock) -> None:
     ref = ShortLived(life=0)
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build, RestartPolicy(initial=0.1, ceiling=0.1, jitter=0, max_restarts=None))
@@ -108,7 +108,7 @@ async def test_actor_without_a_limit_never_ends_the_supervisor(autojump_clock: M
     assert len(ref.born) == 1000
 
 
-async def test_each_crash_is_logged_once_with_actor_and_pause(crashes: list[EventDict], autojump_clock: MockClock):
+async def test_each_crash_is_logged_once_with_actor_and_pause(crashes: list[EventDict], autojump_clock: MockClock) -> None:
     ref = ShortLived(life=0)
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build, RestartPolicy(initial=1, jitter=0))
@@ -121,7 +121,7 @@ async def test_each_crash_is_logged_once_with_actor_and_pause(crashes: list[Even
     assert all("Broken('old age')" in repr(event["exc_info"]) for event in crashes)
 
 
-async def test_stop_is_final_even_while_backing_off(autojump_clock: MockClock):
+async def test_stop_is_final_even_while_backing_off(autojump_clock: MockClock) -> None:
     running, resting = ShortLived(life=1000), ShortLived(life=0)
     resting.name = "resting"
     async with open_supervisor() as supervisor:
@@ -138,7 +138,7 @@ async def test_stop_is_final_even_while_backing_off(autojump_clock: MockClock):
             running.tell(Note(text="x"))
 
 
-async def test_supervisor_lists_what_runs_or_will_run_again(autojump_clock: MockClock):
+async def test_supervisor_lists_what_runs_or_will_run_again(autojump_clock: MockClock) -> None:
     stable, crashing, stopped = WorkerRef("stable"), ShortLived(life=0), WorkerRef("stopped")
     async with open_supervisor() as supervisor:
         for ref in (stable, crashing, stopped):
@@ -154,7 +154,7 @@ async def test_supervisor_lists_what_runs_or_will_run_again(autojump_clock: Mock
     assert stable.status.state is State.STOPPED
 
 
-async def test_stopped_actor_can_be_started_again_behind_the_same_ref(autojump_clock: MockClock):
+async def test_stopped_actor_can_be_started_again_behind_the_same_ref(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build)
@@ -165,7 +165,7 @@ async def test_stopped_actor_can_be_started_again_behind_the_same_ref(autojump_c
         assert ref.status.incarnation == 2
 
 
-async def test_ref_that_still_runs_is_not_started_a_second_time(autojump_clock: MockClock):
+async def test_ref_that_still_runs_is_not_started_a_second_time(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, ref.build)
@@ -179,7 +179,7 @@ async def test_ref_that_still_runs_is_not_started_a_second_time(autojump_clock: 
         assert await ref.do(answer("again")) == "again"
 
 
-async def test_successor_of_the_same_name_outlives_the_end_of_its_predecessor(autojump_clock: MockClock):
+async def test_successor_of_the_same_name_outlives_the_end_of_its_predecessor(autojump_clock: MockClock) -> None:
     old, new = WorkerRef("symbol:AAPL"), WorkerRef("symbol:AAPL")
     async with open_supervisor() as supervisor:
         await supervisor.start(old, old.build)
@@ -191,7 +191,7 @@ async def test_successor_of_the_same_name_outlives_the_end_of_its_predecessor(au
         assert await new.do(answer("here")) == "here"
 
 
-async def test_crash_of_one_actor_touches_no_other(autojump_clock: MockClock):
+async def test_crash_of_one_actor_touches_no_other(autojump_clock: MockClock) -> None:
     mayfly, other = ShortLived(life=0.5), WorkerRef("other")
     async with open_supervisor() as supervisor:
         await supervisor.start(other, other.build)
@@ -201,7 +201,7 @@ async def test_crash_of_one_actor_touches_no_other(autojump_clock: MockClock):
         assert (other.status.incarnation, other.status.state) == (1, State.RUNNING)
 
 
-async def test_start_returns_when_the_first_incarnation_cannot_be_built(autojump_clock: MockClock):
+async def test_start_returns_when_the_first_incarnation_cannot_be_built(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
     failures = iter([Broken("no luck at first")])
 
@@ -219,7 +219,7 @@ async def test_start_returns_when_the_first_incarnation_cannot_be_built(autojump
         assert await ref.do(answer("second try")) == "second try"
 
 
-async def test_error_in_the_cleanup_of_a_stopped_actor_touches_no_other(crashes: list[EventDict], autojump_clock: MockClock):
+async def test_error_in_the_cleanup_of_a_stopped_actor_touches_no_other(crashes: list[EventDict], autojump_clock: MockClock) -> None:
     async def die_badly(_msg: Do) -> None:
         try:
             await trio.sleep_forever()
@@ -239,6 +239,6 @@ async def test_error_in_the_cleanup_of_a_stopped_actor_touches_no_other(crashes:
     assert [event["actor"] for event in crashes] == ["clumsy"]
 
 
-def test_summary_of_a_group_names_every_leaf():
+def test_summary_of_a_group_names_every_leaf() -> None:
     group = ExceptionGroup("outer", [Broken("one"), ExceptionGroup("inner", [KeyError("two"), OSError(5, "three")])])
     assert summary(group) == "Broken: one; KeyError: 'two'; OSError: [Errno 5] three"

@@ -32,7 +32,7 @@ async def tree_of_parent() -> TaskNode:
     return tree
 
 
-async def test_tree_has_names_sorted_and_our_innermost_line():
+async def test_tree_has_names_sorted_and_our_innermost_line() -> None:
     tree = await tree_of_parent()
     line = inspect.getsourcelines(wait_for)[1] + 2
     assert tree.name == "parent"
@@ -43,14 +43,14 @@ async def test_tree_has_names_sorted_and_our_innermost_line():
     assert tree.where.startswith("parent (test_tasktree.py:")
 
 
-async def test_text_has_a_line_for_each_task_indented_and_no_locals():
+async def test_text_has_a_line_for_each_task_indented_and_no_locals() -> None:
     text = render(await tree_of_parent())
     assert [line.split("  at ")[0] for line in text.splitlines()] == ["parent", "  child a", "  child b"]
     assert text.endswith("\n")
     assert "DU1234567" not in text
 
 
-async def test_whole_tree_begins_at_the_root_and_holds_this_very_task():
+async def test_whole_tree_begins_at_the_root_and_holds_this_very_task() -> None:
     await trio.lowlevel.checkpoint()
     names = render(snapshot())
     assert names.splitlines()[0].startswith("<init>")
@@ -61,7 +61,7 @@ async def read(stream: ReceiveStream) -> None:
     await stream.receive_some()
 
 
-async def test_line_of_a_library_is_shown_only_where_there_is_none_of_ours():
+async def test_line_of_a_library_is_shown_only_where_there_is_none_of_ours() -> None:
     _, stream = memory_stream_one_way_pair()
     _, other = memory_stream_one_way_pair()
     async with trio.open_nursery() as nursery:
@@ -74,6 +74,6 @@ async def test_line_of_a_library_is_shown_only_where_there_is_none_of_ours():
     assert "(_memory_streams.py:" in places["theirs"]
 
 
-def test_snapshot_outside_a_run_says_so():
+def test_snapshot_outside_a_run_says_so() -> None:
     with pytest.raises(RuntimeError, match=r"inside a trio run|must be called from async context"):
         snapshot()

@@ -38,7 +38,7 @@ async def in_a_nursery() -> None:
         nursery.start_soon(child)
 
 
-async def test_single_failure_in_a_nursery_reads_as_one_stack_with_the_plumbing_folded():
+async def test_single_failure_in_a_nursery_reads_as_one_stack_with_the_plumbing_folded() -> None:
     trace = trace_of(await caught(in_a_nursery))
     assert (trace.type, trace.message, trace.exceptions) == ("ValueError", "no luck with 7 letters", ())
     assert [frame.function.rpartition(".")[2] for frame in trace.frames] == ["caught", "in_a_nursery", "child", "boom"]
@@ -51,13 +51,13 @@ async def test_single_failure_in_a_nursery_reads_as_one_stack_with_the_plumbing_
     ]
 
 
-async def test_locals_are_nowhere():
+async def test_locals_are_nowhere() -> None:
     trace = trace_of(await caught(in_a_nursery))
     assert "hunter2" not in render(trace).replace('password = "hunter2"', "")
     assert "hunter2" not in msgspec.json.encode(trace).decode()
 
 
-async def test_group_of_several_shows_each_with_its_notes():
+async def test_group_of_several_shows_each_with_its_notes() -> None:
     async def fail(number: int) -> None:
         exc = KeyError(f"key {number}")
         exc.add_note(f"while handling number {number}")
@@ -76,7 +76,7 @@ async def test_group_of_several_shows_each_with_its_notes():
         assert part in text
 
 
-async def test_cause_is_told_before_what_it_led_to():
+async def test_cause_is_told_before_what_it_led_to() -> None:
     async def translate() -> None:
         try:
             boom()
@@ -87,7 +87,7 @@ async def test_cause_is_told_before_what_it_led_to():
     assert text.index("no luck") < text.index("This led to:") < text.index("the symbol cannot be shown")
 
 
-async def test_failure_of_an_asyncio_callback_keeps_its_own_frames_through_the_bridge():
+async def test_failure_of_an_asyncio_callback_keeps_its_own_frames_through_the_bridge() -> None:
     async def session() -> None:
         async with trio_asyncio.open_loop() as loop:
             loop.call_soon(boom)
@@ -99,7 +99,7 @@ async def test_failure_of_an_asyncio_callback_keeps_its_own_frames_through_the_b
     assert any("asyncio" in frame.folded for frame in trace.frames)
 
 
-async def test_failure_of_an_asyncio_coroutine_keeps_its_own_frames_through_the_bridge():
+async def test_failure_of_an_asyncio_coroutine_keeps_its_own_frames_through_the_bridge() -> None:
     async def asyncio_side() -> None:
         boom()
 
@@ -111,7 +111,7 @@ async def test_failure_of_an_asyncio_coroutine_keeps_its_own_frames_through_the_
     assert [frame.function.rpartition(".")[2] for frame in trace.frames] == ["caught", "session", "session", "asyncio_side", "boom"]
 
 
-def test_plumbing_is_shown_where_it_is_what_failed():
+def test_plumbing_is_shown_where_it_is_what_failed() -> None:
     @asynccontextmanager
     async def never_yields() -> AsyncIterator[None]:
         if False:
@@ -125,7 +125,7 @@ def test_plumbing_is_shown_where_it_is_what_failed():
     assert trace.frames[-1].file == "contextlib.py"
 
 
-def test_endless_recursion_and_cycles_end():
+def test_endless_recursion_and_cycles_end() -> None:
     def down(depth: int) -> None:
         down(depth + 1)
 
@@ -141,7 +141,7 @@ def test_endless_recursion_and_cycles_end():
     assert trace.cause.cause is None
 
 
-def test_exception_that_cannot_be_shown_and_one_that_is_too_long():
+def test_exception_that_cannot_be_shown_and_one_that_is_too_long() -> None:
     class Rude(Exception):
         def __str__(self) -> str:
             raise ValueError("no")
@@ -150,7 +150,7 @@ def test_exception_that_cannot_be_shown_and_one_that_is_too_long():
     assert len(trace_of(ValueError("x" * 100_000)).message) < 2100
 
 
-async def test_structure_is_json_that_programs_read():
+async def test_structure_is_json_that_programs_read() -> None:
     decoded = json.loads(msgspec.json.encode(trace_of(await caught(in_a_nursery))))
     assert decoded["type"] == "ValueError"
     assert decoded["frames"][-1]["function"] == "boom"

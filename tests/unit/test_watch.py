@@ -38,7 +38,7 @@ async def run_watched(task: str, function: object, *arguments: float) -> watch.W
     return watched
 
 
-async def test_blocking_call_is_reported_with_task_duration_and_stack():
+async def test_blocking_call_is_reported_with_task_duration_and_stack() -> None:
     watched = await run_watched("ws:/ws/stream#7", blocking, 0.2)
     step = max(watched.slowest, key=lambda step: step.seconds)
     assert step.task == "ws:/ws/stream#7"
@@ -49,7 +49,7 @@ async def test_blocking_call_is_reported_with_task_duration_and_stack():
     assert watched.slow_steps >= 1
 
 
-async def test_computation_is_reported_like_a_blocking_call():
+async def test_computation_is_reported_like_a_blocking_call() -> None:
     watched = await run_watched("sums", computing, 0.2)
     step = max(watched.slowest, key=lambda step: step.seconds)
     assert (step.task, step.stack[-1].function) == ("sums", "computing")
@@ -57,18 +57,18 @@ async def test_computation_is_reported_like_a_blocking_call():
     assert 0 < step.cpu <= 1
 
 
-async def test_step_just_over_the_limit_is_reported_with_its_stack():
+async def test_step_just_over_the_limit_is_reported_with_its_stack() -> None:
     watched = await run_watched("a", blocking, 0.06)
     (step, *_) = (step for step in watched.slowest if step.task == "a")
     assert step.stack[-1].function == "hold_up"
 
 
-async def test_waiting_is_no_slow_step():
+async def test_waiting_is_no_slow_step() -> None:
     watched = await run_watched("sleeper", trio.sleep, 0.3)
     assert "sleeper" not in {step.task for step in watched.slowest}
 
 
-async def test_block_shows_in_the_lag():
+async def test_block_shows_in_the_lag() -> None:
     async with open_watch(SLOW) as watched:
         assert watched is not None
         assert watched.lag_percentiles(0.5) == [None]
@@ -84,7 +84,7 @@ async def test_block_shows_in_the_lag():
 
 
 @pytest.mark.usefixtures("restored_logging")
-async def test_one_line_tells_of_a_slow_step_and_one_of_a_block_while_it_lasts(capsys: pytest.CaptureFixture[str]):
+async def test_one_line_tells_of_a_slow_step_and_one_of_a_block_while_it_lasts(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     await run_watched("symbol:AAPL", blocking, 1.3)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -98,7 +98,7 @@ async def test_one_line_tells_of_a_slow_step_and_one_of_a_block_while_it_lasts(c
 
 
 @pytest.mark.usefixtures("restored_logging")
-async def test_many_slow_steps_are_one_line_a_second(capsys: pytest.CaptureFixture[str]):
+async def test_many_slow_steps_are_one_line_a_second(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
 
     async def often() -> None:
@@ -111,7 +111,7 @@ async def test_many_slow_steps_are_one_line_a_second(capsys: pytest.CaptureFixtu
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-async def test_waiting_time_counts_from_the_last_step():
+async def test_waiting_time_counts_from_the_last_step() -> None:
     async with open_watch(SLOW), trio.open_nursery() as nursery:
         nursery.start_soon(trio.sleep_forever, name="idle")
         await trio.sleep(0.2)
@@ -125,7 +125,7 @@ async def test_waiting_time_counts_from_the_last_step():
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_nothing_of_a_watch_is_left_behind():
+async def test_nothing_of_a_watch_is_left_behind() -> None:
     before = threading.active_count()
     async with open_watch(SLOW) as watched:
         assert watched is not None
@@ -137,6 +137,6 @@ async def test_nothing_of_a_watch_is_left_behind():
     assert waiting_for(trio.lowlevel.current_task()) is None
 
 
-async def test_no_watch_when_the_limit_is_zero():
+async def test_no_watch_when_the_limit_is_zero() -> None:
     async with open_watch(0) as watched:
         assert watched is None

@@ -1,7 +1,5 @@
 """Drives ib_async, or ib_insync, which it descends from, through every step it has a call for."""
 
-# ruff: noqa: ANN001, ANN002, ANN202 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Drives the official ibapi package, in each of its editions, through every step it has a call for."""
 
-# ruff: noqa: ANN001, ANN002 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 import builtins

@@ -1,7 +1,5 @@
 """One function a step, in the words of ib_async; each may return what cancels the subscription again."""
 
-# ruff: noqa: ANN001, ANN002, ANN202 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 from functools import partial

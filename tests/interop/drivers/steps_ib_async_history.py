@@ -1,7 +1,5 @@
 """The past, and bars that grow, in the words of ib_async."""
 
-# ruff: noqa: ANN001, ANN202 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 from functools import partial

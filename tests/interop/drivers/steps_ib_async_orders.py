@@ -1,7 +1,5 @@
 """Orders, in the words of ib_async."""
 
-# ruff: noqa: ANN001, ANN003 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 from steps_ib_async import step

@@ -1,6 +1,6 @@
 """One function a step, in the words of ibapi; each may return what cancels the subscription again."""
 
-# ruff: noqa: ANN001, ANN002, ANN003, ANN202, FBT003 - the driven libraries are untyped here
+# ruff: noqa: FBT003 - the driven libraries are untyped here
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The past, and bars that grow, in the words of ibapi."""
 
-# ruff: noqa: ANN001, FBT003 - the driven libraries are untyped here
+# ruff: noqa: FBT003 - the driven libraries are untyped here
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Market data lines and option computations, in the words of ibapi."""
 
-# ruff: noqa: ANN001, ANN202, FBT003 - the driven libraries are untyped here
+# ruff: noqa: FBT003 - the driven libraries are untyped here
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Orders, in the words of ibapi."""
 
-# ruff: noqa: ANN001, ANN003 - the driven libraries are untyped here
-
 from __future__ import annotations
 
 from ibapi.execution import ExecutionFilter
