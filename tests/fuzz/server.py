@@ -8,13 +8,13 @@ client is not answered. Inputs that fail, and those that reached new code, are k
 """
 
 import argparse
-import logging
 import struct
 import sys
 import threading
 from pathlib import Path
 
 import atheris
+import structlog
 import trio
 
 from tests.sim.ordertools import place
@@ -26,6 +26,8 @@ with atheris.instrument_imports(include=["ibactors.sim"]):
     from ibactors.sim.registry import REQUESTS
 
 from collections.abc import Callable
+
+    from structlog.typing import EventDict, WrappedLogger
 
 KEPT, FAILED = Path(".fuzz/corpus"), Path(".fuzz/failed")
 ANSWER_LIMIT_S = 30.0
@@ -44,16 +46,16 @@ def as_stream(data: bytes) -> bytes:
     return OPENING + b"".join(struct.pack(">I", len(body)) + body for body in rest.split(_BETWEEN))
 
 
-class Log(logging.Handler):
+class Log:
     """What the simulator logged for one input."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.records: list[logging.LogRecord] = []
+        self.events: list[EventDict] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if " connected at server version " not in record.getMessage():
-            self.records.append(record)
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if event["event"] != "client_connected":
+            self.events.append({**event, "level": method})
+        raise structlog.DropEvent
 
 
 class Target:
@@ -61,10 +63,7 @@ class Target:
 
     def __init__(self) -> None:
         self.log = Log()
-        logger = logging.getLogger("ibactors")
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.addHandler(self.log)
+        structlog.configure(processors=[self.log], wrapper_class=structlog.make_filtering_bound_logger(20))
         self._token: trio.lowlevel.TrioToken | None = None
         self._running = threading.Event()
         self._inputs, self._take = trio.open_memory_channel[tuple[bytes, "Callable[[BaseException | None], None]"]](0)
@@ -103,13 +102,13 @@ class Target:
             raise outcome[0]
 
     async def _trouble(self, bench: Bench, good: RawClient, data: bytes) -> BaseException | None:
-        self.log.records.clear()
+        self.log.events.clear()
         try:
             with trio.fail_after(ANSWER_LIMIT_S):
                 await assault(bench.ports.port, data)
                 await good.synchronise()
-            texts = [r.getMessage() for r in self.log.records]
-            assert all(r.levelno < logging.ERROR for r in self.log.records), texts
+            texts = [str(event) for event in self.log.events]
+            assert all(event["level"] not in {"error", "critical"} for event in self.log.events), texts
             assert len(texts) <= 1, texts
         except (AssertionError, trio.TooSlowError, EOFError, trio.BrokenResourceError) as trouble:
             return trouble
