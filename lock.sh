@@ -8,7 +8,7 @@ compile() {
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links --native-tls "$@"
 }
 compile pyproject.toml --output-file requirements.txt
-compile pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+compile pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
 compile image/build.in --output-file image/build.txt
 compile --no-deps image/ibc.in --output-file image/ibc.txt
 compile tests/image/requirements.in --output-file tests/image/requirements.txt
