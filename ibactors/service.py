@@ -4,7 +4,6 @@ Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SI
 1001 and the web server ends, then the actors with the API session and the gateway, if it is ours, then the simulator.
 """
 
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -15,7 +14,6 @@ from typing import NoReturn
 
 import structlog
 import trio
-from hypercorn.config import Config
 
 from ibactors.actors.account import AccountRef, account_builder
 from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
@@ -40,6 +38,7 @@ from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.web.app import ROUTES, create_app
 from ibactors.web.contract.changes import StatusChange, publishing_status
 from ibactors.web.contract.routes import RouteTable
+from ibactors.web.edge.config import edge_config
 from ibactors.web.edge.listener import serve
 from ibactors.web.edge.seats import Seats
 from ibactors.web.edge.tls import Certificate
@@ -217,12 +216,7 @@ def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: S
 async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve HTTP and WebSocket until `system.stop`; requests in flight get `GRACE` seconds."""
     host, port = listener.getsockname()[:2]
-    config = Config()
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.graceful_timeout = GRACE
-    config.websocket_max_message_size = MAX_BODY
-    config.include_server_header = False
-
+    config = edge_config(stop_timeout=GRACE, max_message=MAX_BODY)
     app, table = create_app(system), RouteTable(ROUTES)
     gate = partial(Gate, app, table, system.access, system.settings, system.audit, logins_begun=lambda: system.gateway.logins.value.attempt)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)

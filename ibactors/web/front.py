@@ -10,9 +10,8 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
-
 from ibactors.errors import InvalidRequest
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from ibactors.web.contract.routes import STREAM
 from ibactors.web.rest.operation import Answer, Call, Operation, answer_of
 from ibactors.web.stream.client import serve_stream

@@ -2,8 +2,8 @@
 
 import msgspec
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
 
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import headers_of, problem_of
 from ibactors.web.gate.refusals import Refused, RequestTimeout, RequestTooLarge

@@ -10,13 +10,12 @@ from contextlib import contextmanager, nullcontext
 
 import structlog
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope, WebsocketScope
 
 from ibactors.config import Settings
 from ibactors.keys import Scope as KeyScope
 from ibactors.limits import Attempts, RateLimit, Verdict
 from ibactors.web.contract.addresses import is_loopback, network_of
-from ibactors.web.contract.asgi import App
+from ibactors.web.contract.asgi import App, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope, WebsocketScope
 from ibactors.web.contract.routes import WEBSOCKET, Place, RouteTable
 from ibactors.web.gate import websocket
 from ibactors.web.gate.access import Access, Caller

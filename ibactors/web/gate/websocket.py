@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, WebsocketScope
 
 from ibactors.errors import InvalidRequest
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, WebsocketScope
 from ibactors.web.contract.codec import encode, validated
 from ibactors.web.contract.messages import Authenticated, error_message
 from ibactors.web.gate.access import Caller

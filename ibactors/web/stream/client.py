@@ -11,12 +11,12 @@ from urllib.parse import parse_qs
 
 import msgspec
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
 
 from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.model.instruments import Instrument
 from ibactors.model.times import now
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
     Authenticated,
