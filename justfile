@@ -22,6 +22,10 @@ simulate *args:
 test *args:
     python -m pytest -n 4 --dist worksteal -m "not slow and not ibc" "$@"
 
+# openapi.json and asyncapi.json as they are now, for a change of the contract that is meant: see the diff
+golden:
+    python -m tests.golden
+
 # the tests that take longer
 slow *args:
     python -m pytest -m slow "$@"

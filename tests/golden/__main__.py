@@ -1,0 +1,5 @@
+"""Writes the documents anew."""
+
+from tests.golden import renew
+
+renew()
