@@ -53,7 +53,7 @@ class Front:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def answers_at_once(self, scope: HTTPScope) -> bool:
+    def runs_in_step(self, scope: HTTPScope) -> bool:
         """Whether a request is for what is usually in memory, and has no body that would have to be waited for."""
         if scope["method"] != "GET" or self._find(scope["path"])[0] is None:
             return False

@@ -1,9 +1,11 @@
-"""What the rooms of the web layer hand to each other: ASGI's types, and an application that knows what it answers from memory.
+"""What the rooms of the web layer hand to each other: ASGI's types, an application, and what goes along with a request.
 
 Hypercorn's `hypercorn.typing` writes ASGI's types down; every room but the edge takes them from here, so that only the edge depends on
 Hypercorn. import-linter sees whole libraries and cannot tell its types from its privates.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from hypercorn.typing import (
@@ -16,14 +18,63 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
-__all__ = ["ASGIReceiveCallable", "ASGIReceiveEvent", "ASGISendCallable", "ASGISendEvent", "App", "HTTPScope", "Scope", "WebsocketScope"]
+__all__ = [
+    "ASGIReceiveCallable",
+    "ASGIReceiveEvent",
+    "ASGISendCallable",
+    "ASGISendEvent",
+    "App",
+    "HTTPScope",
+    "Handover",
+    "Scope",
+    "WebsocketScope",
+    "Wire",
+    "handover",
+]
+
+_KEY = "ibactors"
 
 
 class App(Protocol):
     """An ASGI application behind the edge or the gate."""
 
-    def answers_at_once(self, scope: HTTPScope) -> bool:
-        """Whether a request is for what is usually in memory."""
+    def runs_in_step(self, scope: HTTPScope) -> bool:
+        """Whether the task that has read a request runs the application itself, because it usually answers from memory."""
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
+
+
+class Wire(Protocol):
+    """The connection of a WebSocket, below ASGI."""
+
+    heard_at: float
+    """When the client last sent anything, in `trio.current_time()` seconds."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something is being written, or waits to be: nothing more can be taken now."""
+
+    def take_frames(self, frames: Sequence[bytes]) -> int:
+        """Take whole WebSocket frames without waiting, while not `blocked`; how many were taken, in part or whole."""
+
+    async def unblocked(self) -> None:
+        """Wait until all that was taken is written."""
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole WebSocket frames."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Handover:
+    """What goes along with one request or WebSocket from room to room."""
+
+    wire: Wire | None = None
+    """Of a WebSocket; the edge sets it."""
+
+
+def handover(scope: HTTPScope | WebsocketScope) -> Handover:
+    """What goes along with the request of *scope*; the first who asks makes it."""
+    # `state` is the place that ASGI has for this. Hypercorn makes one for each request; one of a connection would mix up callers.
+    found: Handover = scope["state"].setdefault(_KEY, Handover())
+    return found

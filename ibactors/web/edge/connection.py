@@ -43,8 +43,8 @@ _MAX_RECEIVE = 64 * 1024
 class Application(AppWrapper, Protocol):
     """What is served."""
 
-    def answers_at_once(self, scope: HTTPScope) -> bool:
-        """Whether a request will be answered from memory, without waiting."""
+    def runs_in_step(self, scope: HTTPScope) -> bool:
+        """Whether the task that has read a request runs the application itself."""
 
 
 class Connection:
@@ -78,7 +78,7 @@ class Connection:
             secure = await self._handshake()
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with Tasks(self, self._app.answers_at_once) as tasks:
+            async with Tasks(self, self._app.runs_in_step) as tasks:
                 self._protocol = Http1(
                     self._app, self._config, self._context, tasks, ConnectionState({}), secure, client, server, self._on_event
                 )

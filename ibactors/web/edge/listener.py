@@ -110,7 +110,7 @@ class _Application(ASGIWrapper):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        self.answers_at_once = app.answers_at_once
+        self.runs_in_step = app.runs_in_step
 
     async def __call__(
         self,

@@ -10,24 +10,26 @@ from hypercorn.config import Config
 from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, HTTPScope, Scope
 
+from ibactors.web.contract.asgi import Wire, handover
+
 
 class Tasks(TaskGroup):
-    """The tasks of one connection; the application finds the connection in the scope of a WebSocket.
+    """The tasks of one connection; what serves a WebSocket finds the connection in the handover of its scope.
 
     Hypercorn puts the news that the client is gone into the queue of its messages. There it is lost when the task that brings it is
     cancelled, and it waits for ever when the queue is full and the application has ended. Here it is the end of the queue.
     """
 
-    def __init__(self, connection: object, answers_at_once: Callable[[HTTPScope], bool]) -> None:
+    def __init__(self, connection: Wire, runs_in_step: Callable[[HTTPScope], bool]) -> None:
         super().__init__()
         self._connection = connection
-        self._answers_at_once = answers_at_once
+        self._runs_in_step = runs_in_step
 
     async def spawn_app(
         self, app: AppWrapper, config: Config, scope: Scope, send: Callable[[ASGISendEvent | None], Awaitable[None]]
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
         if scope["type"] == "websocket":
-            scope["extensions"]["ibactors.connection"] = self._connection  # type: ignore[assignment]
+            handover(scope).wire = self._connection
         inbox = Inbox(config.max_app_queue_size)
 
         async def with_inbox(scope: Scope, _receive: object, *rest: Any) -> None:
@@ -35,7 +37,7 @@ class Tasks(TaskGroup):
                 await app(scope, inbox.receive, *rest)
 
         attended = cast("AppWrapper", with_inbox)
-        if scope["type"] == "http" and self._answers_at_once(scope):
+        if scope["type"] == "http" and self._runs_in_step(scope):
             # The reading task answers itself, which spares a task, a queue and two turns of the event loop.
             inbox.when_whole = partial(_handle, attended, config, scope, inbox.receive, send, _no_threads, _no_threads)
         else:

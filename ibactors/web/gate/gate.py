@@ -70,7 +70,7 @@ class Gate:
         visitor: Caller | None = None,
     ) -> None:
         self._app = app
-        self.answers_at_once = app.answers_at_once
+        self.runs_in_step = app.runs_in_step
         self._routes = routes
         self._access = access
         self._settings = settings

@@ -16,7 +16,7 @@ from ibactors.actors.symbol import Failed, SymbolRef, Update
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.model.instruments import Instrument
 from ibactors.model.times import now
-from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope, handover
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
     Authenticated,
@@ -34,7 +34,7 @@ from ibactors.web.contract.messages import (
 from ibactors.web.contract.queries import instrument_of
 from ibactors.web.gate.access import Caller
 from ibactors.web.stream.account import AccountChannel
-from ibactors.web.stream.sender import PING_INTERVAL, Sender, Subscription, Wire
+from ibactors.web.stream.sender import PING_INTERVAL, Sender, Subscription
 from ibactors.web.system import System
 
 GOING_AWAY, NOT_TEXT, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1011, 1013
@@ -70,7 +70,9 @@ class _Client:
         self._caller: Caller = scope["state"]["caller"]  # the gate put it there
         self._subscriptions: dict[Instrument, Subscription] = {}
         batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
-        wire: Wire = scope["extensions"]["ibactors.connection"]  # type: ignore[assignment]  # our server put it there
+        wire = handover(scope).wire
+        if wire is None:
+            raise AssertionError("the edge hands over the connection of each WebSocket")
         self._sender = Sender(system.meters, wire, system.fanout, batch=batch)
         self._account = AccountChannel(system, self._caller, self._sender)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import trio
 
@@ -20,6 +20,7 @@ from ibactors.actors.symbol import Failed
 from ibactors.model.accounts import AccountStale
 from ibactors.model.encoded import Encoded, text_frame
 from ibactors.model.quotes import Stale
+from ibactors.web.contract.asgi import Wire
 from ibactors.web.contract.messages import Message
 from ibactors.web.fanout import Fanout, News, Subject
 from ibactors.web.meters import Meters
@@ -32,26 +33,6 @@ PING_INTERVAL = 20.0
 """Seconds between two pings; below the idle timeouts of proxies, 30 to 60 s."""
 DEAD_AFTER = 100.0
 """Seconds without a word from a client, so without an answer to five pings, after which it is taken for gone."""
-
-
-class Wire(Protocol):
-    """What is used of the `Connection` below ASGI."""
-
-    heard_at: float
-    """When the client last sent anything, in `trio.current_time()` seconds."""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether something is being written, or waits to be: nothing more can be taken now."""
-
-    def take_frames(self, frames: Sequence[bytes]) -> int:
-        """Take whole WebSocket frames without waiting, while not `blocked`; how many were taken, in part or whole."""
-
-    async def unblocked(self) -> None:
-        """Wait until all that was taken is written."""
-
-    async def send_frames(self, frames: bytes) -> None:
-        """Send whole WebSocket frames."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
