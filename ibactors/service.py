@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Never, NoReturn
 
 import structlog
 import trio
@@ -200,7 +200,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
     )
 
 
-def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage]:
+def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage, Never]:
     if bool(settings.ib_username) != bool(settings.ib_password):
         raise StartupError("IBACTORS_IB_USERNAME and IBACTORS_IB_PASSWORD belong together; set both or neither.")
     if settings.gateway == "external":

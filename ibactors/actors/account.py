@@ -75,7 +75,8 @@ class AskAgain:
     feed: "_Feed"
 
 
-AccountMessage = GetBook | SessionChanged | Seen | Publish | AskAgain
+AccountMessage = GetBook | Publish | AskAgain
+AccountNews = SessionChanged | Seen
 
 ASK_AGAIN_WAIT = 10.0
 """Seconds after which account data that is still incomplete is requested again: the gateway refused it (322) or threw it away (100)."""
@@ -97,7 +98,7 @@ class AccountStates:
         return self.epoch == 0
 
 
-class AccountRef(Ref[AccountMessage]):
+class AccountRef(Ref[AccountMessage, AccountNews]):
     """Account data, as the web layer sees it."""
 
     patience: ClassVar[float] = 8.0
@@ -143,7 +144,7 @@ class _Feed:
         self._ref.tell_newest(key, Seen(feed=self, item=item))
 
 
-class AccountActor(Actor[AccountMessage]):
+class AccountActor(Actor[AccountMessage, AccountNews]):
     """One incarnation; it begins with nothing and subscribes in each new session."""
 
     mailbox_size = 256  # one ask a waiting request; more are refused with 503
@@ -161,7 +162,7 @@ class AccountActor(Actor[AccountMessage]):
         self._waiting: list[GetBook] = []
         self._publishing = False
 
-    async def run(self, mailbox: Mailbox[AccountMessage]) -> None:
+    async def run(self, mailbox: Mailbox[AccountMessage, AccountNews]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
             try:
@@ -173,18 +174,23 @@ class AccountActor(Actor[AccountMessage]):
         match msg:
             case GetBook():
                 self._answer_or_wait(msg)
-            case SessionChanged():
-                self._on_session(msg.session)
-            case Seen():
-                if msg.feed is self._feed:
-                    self._on_item(msg.item)
-                    self._publish_later()
             case Publish():
                 self._publishing = False
                 self._publish()
             case AskAgain():
                 if msg.feed is self._feed and not self._is_complete:
                     self._watch(msg.feed)
+            case _:
+                assert_never(msg)
+
+    def handle_newest(self, msg: AccountNews) -> None:
+        match msg:
+            case SessionChanged():
+                self._on_session(msg.session)
+            case Seen():
+                if msg.feed is self._feed:
+                    self._on_item(msg.item)
+                    self._publish_later()
             case _:
                 assert_never(msg)
 

@@ -94,10 +94,11 @@ class Retarget:
 
 _WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
-ConnectionMessage = FindContracts | OpenLine | CloseLine | WatchAccounts | Synced | Retarget
+ConnectionMessage = FindContracts | OpenLine
+ConnectionNews = CloseLine | WatchAccounts | Synced | Retarget
 
 
-class ConnectionRef(Ref[ConnectionMessage]):
+class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
     """The session with the gateway, as other actors and the web layer see it."""
 
     def __init__(self) -> None:
@@ -173,7 +174,7 @@ class Backoff:
         return base * (1 + random.uniform(0, self.jitter))
 
 
-class ConnectionActor(Actor[ConnectionMessage]):
+class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
     """One incarnation; sessions come and go inside it, and a lost gateway is no crash."""
 
     mailbox_size = 1024  # one ask a symbol and a session; more means that the service is swamped, and asks fail with 503
@@ -190,7 +191,7 @@ class ConnectionActor(Actor[ConnectionMessage]):
         self._lines: dict[str, int] = {}
         self._aim = trio.CancelScope()
 
-    async def run(self, mailbox: Mailbox[ConnectionMessage]) -> None:
+    async def run(self, mailbox: Mailbox[ConnectionMessage, ConnectionNews]) -> None:
         self.nursery.start_soon(self._keep_session, name="actor:connection/session")
         try:
             await self.serve(mailbox)
@@ -198,6 +199,18 @@ class ConnectionActor(Actor[ConnectionMessage]):
             self._session_over(SessionPhase.STOPPED, "The connection actor stopped.")
 
     async def handle(self, msg: ConnectionMessage) -> None:
+        match msg:
+            case FindContracts():
+                session = self._session_or_refuse(msg.reply)
+                if session is not None:
+                    msg.reply.defer()
+                    self.nursery.start_soon(_find_contracts, session, msg, name=f"actor:connection/find {msg.instrument.name}")
+            case OpenLine():
+                self._open_line(msg)
+            case _:
+                assert_never(msg)
+
+    def handle_newest(self, msg: ConnectionNews) -> None:
         match msg:
             case CloseLine():
                 self._close_line(msg.owner)
@@ -208,24 +221,10 @@ class ConnectionActor(Actor[ConnectionMessage]):
                 if self._me.session is not None and msg.epoch == self._me.sessions.value.epoch:
                     self._synced = True
                     self._publish_session(self._me.session, msg.epoch)
-            case FindContracts():
-                session = self._session_or_refuse(msg.reply)
-                if session is not None:
-                    msg.reply.defer()
-                    self.nursery.start_soon(_find_contracts, session, msg, name=f"actor:connection/find {msg.instrument.name}")
-            case OpenLine():
-                self._open_line(msg)
             case Retarget():
                 self._retarget(msg.target)
             case _:
                 assert_never(msg)
-
-    def handle_at_once(self, msg: ConnectionMessage) -> bool:
-        """Nothing of the session before is shown any more when whoever says where to connect goes on."""
-        if isinstance(msg, Retarget):
-            self._retarget(msg.target)
-            return True
-        return False
 
     def _session_or_refuse(self, reply: Reply[T]) -> Session | None:
         session = self._live()

@@ -7,6 +7,7 @@ publish each change on `GatewayRef.logins` and tell the connection actor where t
 import logging
 import math
 from dataclasses import dataclass
+from typing import Never
 
 import structlog
 import trio
@@ -58,7 +59,7 @@ _ERRORS: dict[LoginPhase, type[IbactorsError]] = {
 _OVER = frozenset({LoginPhase.API_READY, LoginPhase.IDLE})
 
 
-class GatewayRef(Ref[GatewayMessage]):
+class GatewayRef(Ref[GatewayMessage, Never]):
     """The gateway's login, as the web layer sees it."""
 
     def __init__(self, account_type: AccountType) -> None:

@@ -1,6 +1,6 @@
 """The gateway is somebody else's process: it cannot be logged in from here, but the port of the wanted account type can be chosen."""
 
-from typing import assert_never
+from typing import Never, assert_never
 
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
@@ -13,7 +13,7 @@ from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import now
 
 
-class ExternalGatewayActor(Actor[GatewayMessage]):
+class ExternalGatewayActor(Actor[GatewayMessage, Never]):
     """One incarnation; it keeps nothing but what it publishes."""
 
     def __init__(self, ref: GatewayRef, connection: ConnectionRef, settings: Settings) -> None:
@@ -22,7 +22,7 @@ class ExternalGatewayActor(Actor[GatewayMessage]):
         self._connection = connection
         self._settings = settings
 
-    async def run(self, mailbox: Mailbox[GatewayMessage]) -> None:
+    async def run(self, mailbox: Mailbox[GatewayMessage, Never]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
             await self.serve(mailbox)

@@ -8,7 +8,7 @@ runs and nobody is logged in: it does not send credentials again by itself.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import assert_never
+from typing import Never, assert_never
 
 import msgspec
 import trio
@@ -46,7 +46,7 @@ class _Login:
     """Nothing of its program runs any more."""
 
 
-class GatewayActor(Actor[GatewayMessage]):
+class GatewayActor(Actor[GatewayMessage, Never]):
     """One incarnation. What it has started ends with it."""
 
     def __init__(self, ref: GatewayRef, connection: ConnectionRef, settings: Settings, rules: Rules, lockouts: "Lockouts") -> None:
@@ -59,7 +59,7 @@ class GatewayActor(Actor[GatewayMessage]):
         self._login: _Login | None = None
         self._restarts = RestartPolicy(initial=settings.launcher_restart, ceiling=PAUSE_CEILING)
 
-    async def run(self, mailbox: Mailbox[GatewayMessage]) -> None:
+    async def run(self, mailbox: Mailbox[GatewayMessage, Never]) -> None:
         before = self._me.logins.value
         crashed = before.attempt > 0
         detail = "The part of the service that runs the gateway failed; the gateway was ended." if crashed else LOGIN_NEEDED

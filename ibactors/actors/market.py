@@ -7,7 +7,6 @@ After a crash its next incarnation finds the running symbols in the supervisor's
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
 
 import structlog
 
@@ -44,10 +43,7 @@ class Retire:
     ref: SymbolRef
 
 
-MarketMessage = Open | Retire
-
-
-class MarketRef(Ref[MarketMessage]):
+class MarketRef(Ref[Open, Retire]):
     """Where the web layer asks for symbols."""
 
     def __init__(self) -> None:
@@ -92,7 +88,7 @@ class MarketSettings:
     quote_patience: float = 5.0
 
 
-class MarketActor(Actor[MarketMessage]):
+class MarketActor(Actor[Open, Retire]):
     """One incarnation of the directory."""
 
     mailbox_size = 1024  # one ask a request in the web layer; more are refused with 503
@@ -105,26 +101,23 @@ class MarketActor(Actor[MarketMessage]):
         self._settings = settings
         self._symbols = ref.symbols
 
-    async def run(self, mailbox: Mailbox[MarketMessage]) -> None:
+    async def run(self, mailbox: Mailbox[Open, Retire]) -> None:
         self._symbols.clear()
         self._symbols.update({ref.instrument: ref for ref in self._supervisor if isinstance(ref, SymbolRef)})
         await self.serve(mailbox)
 
-    async def handle(self, msg: MarketMessage) -> None:
-        match msg:
-            case Open():
-                ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg)
-                if ref is None:
-                    msg.reply.fail(NoFreeLine(f"All {self._room_for(msg)} market-data lines are in use and none of them is idle."))
-                else:
-                    ref.touch()
-                    msg.reply.send(ref)
-            case Retire():
-                failed = isinstance(msg.ref.updates.value, Failed)
-                if failed or msg.ref.idle_for() >= self._settings.idle_seconds:
-                    self._stop(msg.ref, "failed" if failed else "idle")
-            case _:
-                assert_never(msg)
+    async def handle(self, msg: Open) -> None:
+        ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg)
+        if ref is None:
+            msg.reply.fail(NoFreeLine(f"All {self._room_for(msg)} market-data lines are in use and none of them is idle."))
+        else:
+            ref.touch()
+            msg.reply.send(ref)
+
+    def handle_newest(self, msg: Retire) -> None:
+        failed = isinstance(msg.ref.updates.value, Failed)
+        if failed or msg.ref.idle_for() >= self._settings.idle_seconds:
+            self._stop(msg.ref, "failed" if failed else "idle")
 
     def _room_for(self, msg: Open) -> int:
         return self._settings.max_lines - (0 if msg.stream else self._settings.stream_lines)

@@ -96,17 +96,20 @@ class Forget:
     """Time to end after a failure, so that the next request tries anew."""
 
 
-SymbolMessage = GetQuote | SessionChanged | Ticked | LineFailed | Interrupted | Resumed | Verify | FirstSetDue | IdleCheck | Reopen | Forget
+SymbolMessage = GetQuote | Verify | FirstSetDue | IdleCheck | Reopen | Forget
+"""Asks and timers."""
+SymbolNews = SessionChanged | Ticked | LineFailed | Interrupted | Resumed
+"""Conflated: only the newest of each counts."""
 
 
-class SymbolRef(Ref[SymbolMessage]):
+class SymbolRef(Ref[SymbolMessage, SymbolNews]):
     """A symbol, as the market actor and the web layer see it."""
 
     def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, patience: float) -> None:
         super().__init__(f"symbol:{instrument.name}")
         self.instrument = instrument
         self.shown: tuple[int, Encoded[Quote]] | None = None
-        """The quote that a request would be answered with at once, and the epoch it belongs to; for the actor and its feed to set."""
+        """The quote that a request would be answered with at once, and the epoch it belongs to."""
         self._sessions = sessions
         self.updates: Topic[Update | None] = Topic(None)
         """Every change, and its newest value; outlives a crash of the actor."""

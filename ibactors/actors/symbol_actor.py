@@ -27,6 +27,7 @@ from ibactors.actors.symbol import (
     Resumed,
     SessionChanged,
     SymbolMessage,
+    SymbolNews,
     SymbolRef,
     Ticked,
     Verify,
@@ -73,7 +74,7 @@ class Market(Protocol):
         """Stop the symbol, unless somebody wants it again."""
 
 
-class SymbolActor(Actor[SymbolMessage]):
+class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     """One incarnation: it begins without any value and requests everything anew."""
 
     mailbox_size = 1024  # one ask a waiting REST request; more are refused with 503
@@ -93,7 +94,7 @@ class SymbolActor(Actor[SymbolMessage]):
         self._waiting: list[Reply[Encoded[Quote]]] = []
         self._reopening = False
 
-    async def run(self, mailbox: Mailbox[SymbolMessage]) -> None:
+    async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
         self.after(self._idle_seconds, IdleCheck())
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
@@ -109,66 +110,58 @@ class SymbolActor(Actor[SymbolMessage]):
         match msg:
             case GetQuote():
                 self._answer_or_wait(msg.reply)
-            case SessionChanged():
-                await self._on_session(msg.session)
-            case IdleCheck():
-                self._check_idle()
             case Reopen():
                 self._reopening = False
                 await self._open()
-            case Forget():
-                self._market.retire(self._me)
-            case _:
-                if msg.feed is self._feed:
-                    await self._on_feed(msg)
-
-    def handle_at_once(self, msg: SymbolMessage) -> bool:
-        """A tick, or the news of a break, reaches those who listen in the step in which it is read from the gateway."""
-        match msg:
-            case Ticked() if msg.feed is self._feed:
-                self._on_quote(msg.feed, msg.quote)
-            case Interrupted() if msg.feed is self._feed:
-                self._lose(msg.error)
-            case SessionChanged() if not msg.session.up:
-                self._on_break(msg.session)
-            case _:
-                return False
-        return True
-
-    async def _on_feed(self, msg: Ticked | LineFailed | Interrupted | Resumed | Verify | FirstSetDue) -> None:
-        match msg:
-            case Ticked():
-                self._on_quote(msg.feed, msg.quote)
-            case LineFailed():
-                self._on_line_error(msg.error)
-            case Interrupted():
-                self._lose(msg.error)
-            case Resumed():
-                self.after(VERIFY_WAIT, Verify(feed=msg.feed))
             case Verify():
-                if self._quote is None:
+                if msg.feed is self._feed and self._quote is None:
                     self._feed = None
                     await self._open()
             case FirstSetDue():
-                self._first_set_over = True
-                self._show()
-                self._answer_waiting()
+                if msg.feed is self._feed:
+                    self._first_set_over = True
+                    self._show()
+                    self._answer_waiting()
+            case IdleCheck():
+                self._check_idle()
+            case Forget():
+                self._market.retire(self._me)
+            case _:
+                assert_never(msg)
+
+    def handle_newest(self, msg: SymbolNews) -> None:
+        """A tick, or the news of a break, reaches those who listen in the step in which it is read from the gateway."""
+        match msg:
+            case SessionChanged():
+                self._on_session(msg.session)
+            case Ticked():
+                if msg.feed is self._feed:
+                    self._on_quote(msg.feed, msg.quote)
+            case Interrupted():
+                if msg.feed is self._feed:
+                    self._lose(msg.error)
+            case LineFailed():
+                if msg.feed is self._feed:
+                    self._on_line_error(msg.error)
+            case Resumed():
+                if msg.feed is self._feed:
+                    self.after(VERIFY_WAIT, Verify(feed=msg.feed))
             case _:
                 assert_never(msg)
 
     def _session_changed(self, session: SessionStatus) -> None:
         self._me.tell_newest("session", SessionChanged(session=session))
 
-    async def _on_session(self, session: SessionStatus) -> None:
-        if session.up and (session.epoch != self._epoch or self._feed is None):
+    def _on_session(self, session: SessionStatus) -> None:
+        if not session.up:
+            self._on_break(session)
+        elif session.epoch != self._epoch or self._feed is None:
+            # Those that somebody waits for come first: requests for all lines take seconds at the gateway's pace.
+            self._lose(None)
             if self._me.idle_for() > UNWANTED:
-                # Those that somebody waits for come first: requests for all lines take seconds at the gateway's pace.
-                self._lose(None)
                 self._reopen_later()
             else:
-                await self._open()
-        elif not session.up:
-            self._on_break(session)
+                self.after(0.0, Reopen())
 
     def _on_break(self, session: SessionStatus) -> None:
         if session.phase is not SessionPhase.LOST:
@@ -185,13 +178,18 @@ class SymbolActor(Actor[SymbolMessage]):
         try:
             self._contract = self._contract or await self._find_contract()
             await self._connection.open_line(self._me.name, self._me.instrument, self._contract, feed)
-        except (GatewayDisconnected, GatewayTimeout, ActorError) as exc:
+        except GatewayTimeout as exc:
+            # Slow, or told off for the pace: no caller's problem as long as the next try is in time.
+            self._me.advisory = exc
+            self._reopen_later()
+        except (GatewayDisconnected, ActorError) as exc:
             self._refuse_waiting(exc)
             self._reopen_later()
         except IbactorsError as exc:
             self._fail(exc)
         else:
             self._epoch, self._feed = session.epoch, feed
+            self._me.advisory = None
             self.ref.status.epoch = session.epoch
 
     def _reopen_later(self) -> None:

@@ -2,29 +2,30 @@
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import ClassVar, Generic, NoReturn
+from typing import ClassVar, Generic, NoReturn, TypeAlias
 
 import trio
 
 from ibactors.kernel.mailbox import Mailbox
-from ibactors.kernel.ref import Ask, M, Ref, Reply
+from ibactors.kernel.ref import Ask, M, N, Ref, Reply
 from ibactors.kernel.status import State
 
 
-class Actor(Generic[M]):
-    """One incarnation: state and a handler. The supervisor makes a new object for each, so that no broken state survives a crash."""
+class Actor(Generic[M, N]):
+    """One incarnation: state and two handlers. The supervisor makes a new object for each, so that no broken state survives a crash.
+
+    M are its messages: asks, tells and timers, in order. N is what it is told by `Ref.tell_newest`, where only the newest counts.
+    """
 
     mailbox_size: ClassVar[int] = 64
     """Overflow means that the actor is stuck or swamped; asks then fail with MailboxFull (503) instead of piling up."""
 
-    def __init__(self, ref: Ref[M]) -> None:
+    def __init__(self, ref: Ref[M, N]) -> None:
         self.ref = ref
         self.nursery: trio.Nursery
         """For child tasks of this incarnation; set before `run`, cancelled after it."""
-        self._in_step = False
-        """Whether a message is being handled in the step of its teller."""
 
-    async def run(self, mailbox: Mailbox[M]) -> None:
+    async def run(self, mailbox: Mailbox[M, N]) -> None:
         """Serve until cancelled; override to hold resources open around `serve`."""
         await self.serve(mailbox)
 
@@ -32,27 +33,31 @@ class Actor(Generic[M]):
         """Act on one message. An exception is a bug: it crashes the actor. A caller's mistake is a `reply.fail`."""
         raise NotImplementedError
 
-    def handle_at_once(self, _msg: M) -> bool:
-        """Act on a conflated message without waiting, in the step of whoever tells it, and return True; or leave it to `handle`.
+    def handle_newest(self, msg: N) -> None:
+        """Act on one conflated message; an exception crashes this actor, whoever's task it was raised in.
 
-        Only called while the actor waits and its mailbox is empty, so that messages keep their order. What it does counts for the teller
-        as part of telling; it is for what must not wait for a turn of the event loop.
+        Runs in the teller's task while this actor is idle, so that nothing waits for a turn of the event loop, else in its own. So it is
+        short: what it takes is taken from the teller, and the log lines that it writes bear the teller's context. What must wait for
+        something goes by way of `after` to `handle`.
         """
-        return False
+        raise NotImplementedError
 
     def after(self, seconds: float, msg: M) -> None:
-        """Post *msg* to this actor later; forgotten when the incarnation ends."""
+        """Post *msg* to this actor later, however full its mailbox is; forgotten when the incarnation ends."""
         self.nursery.start_soon(self._post_later, seconds, msg, name=f"actor:{self.ref.name}/timer")
 
-    async def serve(self, mailbox: Mailbox[M]) -> NoReturn:
+    async def serve(self, mailbox: Mailbox[M, N]) -> NoReturn:
         """Handle messages until cancelled."""
         self.ref.status.state = State.RUNNING
         self.ref.status.since = trio.current_time()
         while True:
-            for msg in await mailbox.next(self._at_once):
-                await self._handle_one(msg)
+            msg = await mailbox.next(self._handle_newest)
+            if msg is not None:
+                await self._handle(msg)
+            for newest in mailbox.newest():
+                self._handle_newest(newest)
 
-    async def _handle_one(self, msg: M) -> None:
+    async def _handle(self, msg: M) -> None:
         reply: Reply[object] | None = msg.reply if isinstance(msg, Ask) else None
         if reply is not None:
             if reply.settled:
@@ -70,31 +75,24 @@ class Actor(Generic[M]):
             self.ref.status.took(type(msg), perf_counter() - begun)
         self.ref.status.handled += 1
 
-    def _at_once(self, msg: M) -> bool:
-        if self._in_step:
-            return False  # the handler told its own actor something
+    def _handle_newest(self, msg: N) -> None:
         begun = perf_counter()
-        self._in_step = True
         try:
-            done = self.handle_at_once(msg)
+            self.handle_newest(msg)
         except Exception as exc:
             self._blame(exc, msg)
-            self.ref.status.took(type(msg), perf_counter() - begun)
             raise
         finally:
-            self._in_step = False
-        if done:
             self.ref.status.took(type(msg), perf_counter() - begun)
-            self.ref.status.handled += 1
-        return done
+        self.ref.status.handled += 1
 
-    def _blame(self, error: Exception, msg: M) -> None:
+    def _blame(self, error: Exception, msg: M | N) -> None:
         error.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
 
     async def _post_later(self, seconds: float, msg: M) -> None:
         await trio.sleep(seconds)
-        self.ref.tell_newest(object(), msg)
+        await self.ref.post(msg)
 
 
-Build = Callable[[], Actor[M]]
+Build: TypeAlias = Callable[[], Actor[M, N]]
 """Makes the next incarnation of an actor."""

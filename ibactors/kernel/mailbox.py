@@ -7,58 +7,59 @@ from typing import Generic, TypeVar
 import trio
 
 M = TypeVar("M")
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Lies in the mailbox to wake the actor for its conflated messages."""
+    """Lies in the mailbox to wake the actor for its conflated messages, or for its failure in the step of a teller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Lies in the mailbox to crash the actor, because it has failed in the step of whoever told it something."""
-
-    error: Exception
-
-
-class Conflated(Generic[M]):
+class Conflated(Generic[N]):
     """The newest message of each key, and whether a `Wake` for them lies in the mailbox; there is never more than one."""
 
-    __slots__ = ("announced", "at_once", "messages")
+    __slots__ = ("announced", "failure", "handler", "in_step", "messages")
 
     def __init__(self) -> None:
-        self.messages: dict[Hashable, M] = {}
+        self.messages: dict[Hashable, N] = {}
         self.announced = False
-        self.at_once: Callable[[M], bool] | None = None
-        """Handles a message in the step of its teller and says whether it did; there while the actor waits and the mailbox is empty."""
+        self.failure: Exception | None = None
+        """With what the actor has failed in the step of a teller; the actor's own task raises it before it handles anything else."""
+        self.handler: Callable[[N], None] | None = None
+        """Handles a message in the step of its teller. There only while the actor waits and nothing is on its way to it: whoever posts
+        anything takes it away first, or a conflated message would overtake what was told before."""
+        self.in_step = False
+        """Whether it is at work. What it tells its own actor meanwhile is posted: a handler never runs inside another one."""
 
 
-class Mailbox(Generic[M]):
+class Mailbox(Generic[M, N]):
     """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
 
-    def __init__(self, receive: "trio.MemoryReceiveChannel[M | Wake | Failed]", newest: Conflated[M]) -> None:
+    def __init__(self, receive: "trio.MemoryReceiveChannel[M | Wake]", newest: Conflated[N]) -> None:
         self._receive = receive
         self._newest = newest
 
-    async def next(self, at_once: Callable[[M], bool]) -> list[M]:
-        """The next messages to handle; waits until there is at least one, and offers conflated ones to *at_once* meanwhile."""
+    async def next(self, handler: Callable[[N], None]) -> M | None:
+        """The next message, or None if only conflated ones came; until there is one, conflated ones go to *handler* as they are told."""
         try:
             msg = self._receive.receive_nowait()
         except trio.WouldBlock:
-            self._newest.at_once = at_once
+            self._newest.handler = handler
             try:
                 msg = await self._receive.receive()
             finally:
-                self._newest.at_once = None
+                self._newest.handler = None
         else:
             await trio.lowlevel.checkpoint()
-        if isinstance(msg, Failed):
-            raise msg.error
+        if self._newest.failure is not None:
+            raise self._newest.failure
         if isinstance(msg, Wake):
             self._newest.announced = False
-            batch = []
-        else:
-            batch = [msg]
-        batch += self._newest.messages.values()
+            return None
+        return msg
+
+    def newest(self) -> list[N]:
+        """Take out what was conflated so far. To be called after each message: a full mailbox has no place for a `Wake`."""
+        messages = list(self._newest.messages.values())
         self._newest.messages.clear()
-        return batch
+        return messages

@@ -1,27 +1,26 @@
 """The address of an actor: how others reach it. A caller never hangs: each ask is answered, refused or settled with an error."""
 
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import outcome
 import trio
 
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
-from ibactors.kernel.mailbox import Conflated, Failed, Mailbox, Wake
+from ibactors.kernel.mailbox import Conflated, Mailbox, Wake
 from ibactors.kernel.status import Status
 
 R = TypeVar("R")
-
-
 M = TypeVar("M")
+N = TypeVar("N")
 
 
 class Reply(Generic[R]):
     """One-shot slot for the answer to an ask; the first answer wins."""
 
-    __slots__ = ("_event", "_outcome", "deadline", "deferred", "started")
+    __slots__ = ("_event", "_outcome", "deferred", "started")
 
     def __init__(self) -> None:
         self._event = trio.Event()
@@ -30,8 +29,6 @@ class Reply(Generic[R]):
         """True once the actor has taken the message from its mailbox."""
         self.deferred = False
         """True once the handler has said that somebody else will answer."""
-        self.deadline = float("inf")
-        """When the caller stops waiting, in `trio.current_time()` seconds; an actor may budget its own waits by it."""
 
     @property
     def settled(self) -> bool:
@@ -73,8 +70,12 @@ class Ask(Generic[R]):
     reply: Reply[R] = field(default_factory=Reply, repr=False)
 
 
-class Ref(Generic[M]):
-    """The stable address of an actor: other modules hold this, never the actor."""
+class Ref(Generic[M, N]):
+    """The stable address of an actor: other modules hold this, never the actor.
+
+    It takes messages M, each of which is handled, and N, of which the newest is. What else lies on a Ref is written by its actor or by the
+    Ref's own methods, and only read by others.
+    """
 
     ask_limit: ClassVar[float] = 30.0
     """Seconds after which an ask fails with `AskTimeout`, whatever the caller's own deadline."""
@@ -82,9 +83,9 @@ class Ref(Generic[M]):
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = Status()
-        self._mailbox: trio.MemorySendChannel[M | Wake | Failed] | None = None
+        self._mailbox: trio.MemorySendChannel[M | Wake] | None = None
         self._open: set[Reply[Any]] = set()
-        self._newest: Conflated[M] = Conflated()
+        self._newest: Conflated[N] = Conflated()
 
     @property
     def kind(self) -> str:
@@ -111,30 +112,35 @@ class Ref(Generic[M]):
         """Post *msg* without waiting. Raises ActorDown (not started) or MailboxFull."""
         self._post(msg)
 
-    def tell_newest(self, key: Hashable, msg: M) -> None:
+    async def post(self, msg: M) -> None:
+        """Post *msg*, waiting for a place in a full mailbox; for tasks of the actor itself, which end with the mailbox."""
+        if self._mailbox is None:
+            raise ActorDown(self.name, started=False)
+        self._newest.handler = None  # see Conflated.handler
+        await self._mailbox.send(msg)
+
+    def tell_newest(self, key: Hashable, msg: N) -> None:
         """Post *msg*, replacing a waiting one with the same *key*; nothing happens when the actor is down.
 
         For states and ticks, where only the newest counts. It cannot overflow: there is one place for each key, and a full mailbox does
-        not lose the message, because the actor looks at these after each message it handles. An actor that has nothing else to do may
-        handle it before this method returns (`Actor.handle_at_once`); its failure is then its own crash, not the teller's.
+        not lose the message, because the actor looks at these after each message it handles. An actor that is idle handles it before this
+        method returns (`Actor.handle_newest`); its failure is then its own crash, not the teller's.
         """
         if self._mailbox is None:
             return
         newest = self._newest
-        if newest.at_once is not None:
+        if newest.handler is not None and not newest.in_step:
+            newest.in_step = True
             try:
-                if newest.at_once(msg):
-                    return
+                newest.handler(msg)
             except Exception as exc:  # noqa: BLE001  # whatever it is, the actor's own task raises it
-                self._post(Failed(exc))
-                return
-        newest.messages[key] = msg
-        if not newest.announced:
-            try:
-                self._post(Wake())
-            except MailboxFull:
-                return
-            newest.announced = True
+                newest.failure = exc
+                self._wake()
+            finally:
+                newest.in_step = False
+        else:
+            newest.messages[key] = msg
+            self._wake()
 
     async def ask(self, msg: M, reply: Reply[R]) -> R:
         """Post *msg* and wait for *reply*, within the caller's deadline and `ask_limit`.
@@ -142,7 +148,6 @@ class Ref(Generic[M]):
         Raises what the actor refused with, ActorDown, MailboxFull or AskTimeout.
         """
         limit = trio.current_time() + self.ask_limit
-        reply.deadline = min(limit, trio.current_effective_deadline())
         self._post(msg)
         self._open.add(reply)
         try:
@@ -152,22 +157,29 @@ class Ref(Generic[M]):
             raise AskTimeout(self.name, self.ask_limit, started=reply.started) from None
         finally:
             self._open.discard(reply)
-            # An abandoned request is settled, so that the actor skips it instead of working for nobody.
-            reply.fail(ActorDown(self.name, started=reply.started))
+            if not reply.settled:
+                # An abandoned request is settled, so that the actor skips it instead of working for nobody.
+                reply.fail(ActorDown(self.name, started=reply.started))
 
-    def _post(self, msg: "M | Wake | Failed") -> None:
+    def _wake(self) -> None:
+        if not self._newest.announced:
+            with suppress(MailboxFull):  # it looks after the next message
+                self._post(Wake())
+                self._newest.announced = True
+
+    def _post(self, msg: "M | Wake") -> None:
         if self._mailbox is None:
             raise ActorDown(self.name, started=False)
-        self._newest.at_once = None
+        self._newest.handler = None  # see Conflated.handler
         try:
             self._mailbox.send_nowait(msg)
         except trio.WouldBlock:
             raise MailboxFull(self.name, self.waiting) from None
 
     @contextmanager
-    def open_mailbox(self, size: int) -> Iterator["Mailbox[M]"]:
+    def open_mailbox(self, size: int) -> Iterator["Mailbox[M, N]"]:
         """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
-        send, receive = trio.open_memory_channel[M | Wake | Failed](size)
+        send, receive = trio.open_memory_channel[M | Wake](size)
         with send, receive:
             self._mailbox = send
             try:
@@ -178,3 +190,7 @@ class Ref(Generic[M]):
                 self._newest = Conflated()
                 for reply in tuple(self._open):
                     reply.fail(ActorDown(self.name, started=reply.started))
+
+
+AnyRef: TypeAlias = Ref[Any, Any]
+"""An actor's address, for whoever only looks at it."""

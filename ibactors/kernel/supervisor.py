@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import structlog
 import trio
@@ -17,13 +16,11 @@ import trio
 from ibactors.errors import RestartLimit
 from ibactors.inside.tracebacks import summary, trace_of
 from ibactors.kernel.actor import Actor, Build
-from ibactors.kernel.ref import Ref
+from ibactors.kernel.ref import AnyRef, M, N, Ref
 from ibactors.kernel.status import Crash, State
 from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
-
-M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +46,10 @@ class Supervisor:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._running: dict[str, tuple[Ref[Any], trio.CancelScope]] = {}
+        self._running: dict[str, tuple[AnyRef, trio.CancelScope]] = {}
         self._restarts_of_stopped: Counter[str] = Counter()
 
-    def __iter__(self) -> Iterator[Ref[Any]]:
+    def __iter__(self) -> Iterator[AnyRef]:
         return iter([ref for ref, _ in self._running.values()])
 
     @property
@@ -63,13 +60,13 @@ class Supervisor:
             restarts[ref.kind] += ref.status.restarts
         return restarts
 
-    async def start(self, ref: Ref[M], build: Build[M], policy: RestartPolicy | None = None) -> None:
+    async def start(self, ref: Ref[M, N], build: Build[M, N], policy: RestartPolicy | None = None) -> None:
         """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
         if self._running.get(ref.name, (None,))[0] is ref:
             raise ValueError(f"Actor {ref.name!r} runs already.")
         await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
 
-    def stop(self, ref: Ref[M], *, reason: str) -> None:
+    def stop(self, ref: Ref[M, N], *, reason: str) -> None:
         """End an actor for good, whatever it is doing; open asks get ActorDown. Returns at once."""
         known, scope = self._running.get(ref.name, (None, None))
         if known is ref and scope is not None:
@@ -77,8 +74,8 @@ class Supervisor:
 
     async def _run(
         self,
-        ref: Ref[M],
-        build: Build[M],
+        ref: Ref[M, N],
+        build: Build[M, N],
         policy: RestartPolicy,
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
@@ -104,8 +101,8 @@ async def open_supervisor() -> AsyncIterator[Supervisor]:
 
 
 async def supervise(
-    ref: Ref[M],
-    build: Build[M],
+    ref: Ref[M, N],
+    build: Build[M, N],
     policy: RestartPolicy,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
@@ -144,7 +141,7 @@ def _once(function: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
+def _without_failures(ref: AnyRef, group: BaseExceptionGroup[BaseException]) -> BaseExceptionGroup[BaseException]:
     """What is left of a cancelled incarnation when the failures of its cleanup are logged; they must not end other actors."""
     failures, rest = group.split(Exception)
     if failures is not None:
@@ -155,7 +152,7 @@ def _without_failures(ref: Ref[M], group: BaseExceptionGroup[BaseException]) -> 
     return rest
 
 
-async def _run_incarnation(ref: Ref[M], actor: Actor[M], tell_started: Callable[[], None]) -> None:
+async def _run_incarnation(ref: Ref[M, N], actor: Actor[M, N], tell_started: Callable[[], None]) -> None:
     # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
     # settled, no task of the incarnation is left that could still answer.
     with ref.open_mailbox(actor.mailbox_size) as mailbox:
@@ -166,7 +163,7 @@ async def _run_incarnation(ref: Ref[M], actor: Actor[M], tell_started: Callable[
             nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
 
 
-def _next_delay(ref: Ref[M], exc: Exception, failures: "deque[float]", policy: RestartPolicy) -> float:
+def _next_delay(ref: AnyRef, exc: Exception, failures: "deque[float]", policy: RestartPolicy) -> float:
     """Record a failure; seconds until the restart. Raises RestartLimit when there is none."""
     now = trio.current_time()
     failures.append(now)
@@ -183,12 +180,12 @@ def _next_delay(ref: Ref[M], exc: Exception, failures: "deque[float]", policy: R
     return delay
 
 
-def _note_crash(ref: Ref[M], exc: BaseException) -> Crash:
+def _note_crash(ref: AnyRef, exc: BaseException) -> Crash:
     # What is kept is text: the exception itself would keep all locals of its frames alive.
     crash = ref.status.crash = Crash(at=now(), summary=summary(exc), trace=trace_of(exc))
     return crash
 
 
-def _enter(ref: Ref[M], state: State) -> None:
+def _enter(ref: AnyRef, state: State) -> None:
     ref.status.state = state
     ref.status.since = trio.current_time()

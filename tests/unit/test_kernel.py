@@ -238,26 +238,6 @@ async def test_request_that_its_caller_gave_up_is_skipped(autojump_clock: MockCl
         assert bench.ref.open_asks == 0
 
 
-async def test_reply_knows_the_nearer_of_the_callers_deadline_and_the_limit(autojump_clock: MockClock) -> None:
-    deadlines: list[float] = []
-
-    async def note_deadline(_worker: Worker, msg: Do) -> None:
-        await trio.lowlevel.checkpoint()
-        deadlines.append(msg.reply.deadline - trio.current_time())
-        msg.reply.send(None)
-
-    async with open_bench() as bench:
-        await bench.ref.do(note_deadline)
-        with trio.fail_after(3):
-            await bench.ref.do(note_deadline)
-        with trio.fail_after(300):
-            await bench.ref.do(note_deadline)
-    assert deadlines == pytest.approx([30, 3, 30])
-
-
-# incarnations
-
-
 async def test_crash_log_and_error_name_actor_and_message(crashes: list[EventDict], autojump_clock: MockClock) -> None:
     async with open_bench(WorkerRef("abacus")) as bench:
         await bench.call(crash(), "the last straw")

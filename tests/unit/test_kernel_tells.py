@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.errors import MailboxFull
-from tests.unit.worker import Broken, Do, Note, OtherNote, Worker, WorkerMessage, WorkerRef, answer, crash, hold, open_bench
+from tests.unit.worker import Broken, Do, Note, OtherNote, Worker, WorkerRef, answer, crash, hold, open_bench
 
 
 @pytest.fixture(autouse=True)
@@ -116,37 +116,32 @@ class QuickRef(WorkerRef):
 
 
 class Quick(Worker):
-    """Handles notes at once, if it may."""
+    """Tells in whose task it has handled a conflated message."""
 
-    def handle_at_once(self, msg: WorkerMessage) -> bool:
-        if not isinstance(msg, Note):
-            return False
-        self._seen.append(f"{msg.text} at once")
-        if msg.text == "crash":
-            raise Broken("on purpose")
+    def handle_newest(self, msg: Note | OtherNote) -> None:
+        task = trio.lowlevel.current_task().name
+        self._seen.append(f"{msg.text} of its own" if task == "actor:worker" else msg.text)
         if msg.text == "again":
             self.ref.tell_newest("own", Note(text="own"))
-            assert self._seen[-1] == "again at once"
-        return True
+            assert self._seen[-1] == "again"
+        if msg.text in {"crash", "again"}:
+            self.ref.tell_newest("more", Note(text="more"))
+        if msg.text == "crash":
+            raise Broken("on purpose")
 
 
-async def test_conflated_message_may_be_handled_in_the_step_of_its_teller(autojump_clock: MockClock) -> None:
+async def test_conflated_message_is_handled_in_the_step_of_its_teller(autojump_clock: MockClock) -> None:
     ref = QuickRef()
     async with open_bench(ref):
         await wait_all_tasks_blocked()
-        ref.tell_newest("state", Note(text="a"))
-        ref.tell_newest("state", OtherNote(text="b"))
-        ref.tell_newest("state", Note(text="c"))
-        assert ref.seen == ["a at once"]
-        await wait_all_tasks_blocked()
-        assert ref.seen == ["a at once", "c"]
-        ref.tell_newest("state", Note(text="d"))
-        assert ref.seen == ["a at once", "c", "d at once"]
-        assert ref.status.handled == 3
-        assert ref.status.kinds[Note].count == 3
+        for text in "ab":
+            ref.tell_newest("state", Note(text=text))
+        assert ref.seen == ["a", "b"]
+        assert ref.status.handled == 2
+        assert ref.status.kinds[Note].count == 2
 
 
-async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(autojump_clock: MockClock) -> None:
+async def test_conflated_message_overtakes_nothing_that_was_told_before(autojump_clock: MockClock) -> None:
     ref, gate = QuickRef(), trio.Event()
     async with open_bench(ref) as bench:
         await bench.call(hold(gate), "busy")
@@ -156,7 +151,21 @@ async def test_nothing_is_handled_at_once_while_something_is_handled_or_waits(au
         ref.tell(Note(text="b"))
         ref.tell_newest("state", Note(text="c"))
         await wait_all_tasks_blocked()
-        assert ref.seen == ["busy", "a", "b", "c"]
+        assert ref.seen == ["busy", "a of its own", "b", "c of its own"]
+
+
+async def test_conflated_message_does_not_overtake_a_timer_that_is_due(autojump_clock: MockClock) -> None:
+    ref = QuickRef()
+    async with open_bench(ref):
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ref.post, Note(text="timer"))
+            while ref.waiting == 0 and not ref.seen:
+                await trio.lowlevel.checkpoint()
+                ref.tell_newest("state", Note(text="state"))
+        await wait_all_tasks_blocked()
+        assert ref.seen[-1].startswith("state")
+        assert "state" not in ref.seen[ref.seen.index("timer") :]
 
 
 async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump_clock: MockClock) -> None:
@@ -164,8 +173,9 @@ async def test_what_an_actor_tells_itself_meanwhile_is_handled_after_it(autojump
     async with open_bench(ref):
         await wait_all_tasks_blocked()
         ref.tell_newest("state", Note(text="again"))
+        assert ref.seen == ["again"]
         await wait_all_tasks_blocked()
-        assert ref.seen == ["again at once", "own"]
+        assert ref.seen == ["again", "own of its own", "more of its own"]
 
 
 async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(autojump_clock: MockClock) -> None:
@@ -174,12 +184,30 @@ async def test_failure_in_the_step_of_a_teller_is_a_crash_of_the_actor_alone(aut
         await wait_all_tasks_blocked()
         ref.tell_newest("state", Note(text="crash"))
         ref.tell_newest("state", Note(text="to the broken one"))
+        ref.tell(Note(text="to the broken one"))
         await trio.sleep(1.5)
         assert ref.status.incarnation == 2
         assert ref.status.crash is not None
         assert "while actor 'worker' handled Note(text='crash')" in str(ref.status.crash.trace)
         ref.tell_newest("state", Note(text="a"))
-        assert ref.seen == ["crash at once", "a at once"]
+        assert ref.seen == ["crash", "a"]
+
+
+async def test_timer_waits_for_a_place_in_a_full_mailbox(autojump_clock: MockClock) -> None:
+    ref, gate = WorkerRef(mailbox_size=1), trio.Event()
+
+    async def set_timer(worker: Worker, msg: Do) -> None:
+        worker.after(1, Note(text="timer"))
+        await gate.wait()
+        msg.reply.send(None)
+
+    async with open_bench(ref) as bench:
+        await bench.call(set_timer, "busy")
+        ref.tell(Note(text="fills the mailbox"))
+        await trio.sleep(5)
+        gate.set()
+        await wait_all_tasks_blocked()
+        assert ref.seen == ["busy", "fills the mailbox", "timer"]
 
 
 async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock) -> None:

@@ -1,5 +1,6 @@
 import json
 import logging
+from typing import Never
 
 import pytest
 import structlog
@@ -114,14 +115,14 @@ def test_no_account_number_survives(prefix: str, digits: str, around: str) -> No
     assert masked == f"{around}{prefix}{'*' * (len(digits) - 2)}{digits[-2:]}{around}"
 
 
-class _Talker(Actor[str]):
+class _Talker(Actor[str, Never]):
     async def handle(self, msg: str) -> None:
         structlog.get_logger("ibactors.test").info("handled", what=msg)
 
 
 async def test_lines_of_an_actor_name_it(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
-    ref: Ref[str] = Ref("symbol:AAPL")
+    ref: Ref[str, Never] = Ref("symbol:AAPL")
     async with open_supervisor() as supervisor:
         await supervisor.start(ref, lambda: _Talker(ref))
         ref.tell("hello")

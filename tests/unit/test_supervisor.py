@@ -16,7 +16,7 @@ from ibactors.inside.tracebacks import summary
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.status import State
 from ibactors.kernel.supervisor import RestartPolicy, open_supervisor
-from tests.unit.worker import GENTLE, Broken, Do, Note, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
+from tests.unit.worker import GENTLE, Broken, Do, Note, OtherNote, Worker, WorkerMessage, WorkerRef, answer, hand_to_child
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ class Mayfly(Worker):
         super().__init__(ref)
         self._life, self._born = ref.life, ref.born
 
-    async def run(self, mailbox: Mailbox[WorkerMessage]) -> None:
+    async def run(self, mailbox: Mailbox[WorkerMessage, Note | OtherNote]) -> None:
         self._born.append(trio.current_time())
         with trio.move_on_after(self._life):
             await self.serve(mailbox)

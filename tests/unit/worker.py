@@ -40,7 +40,7 @@ Act: TypeAlias = Callable[["Worker", Do], Awaitable[None]]
 WorkerMessage: TypeAlias = Do | Note | OtherNote
 
 
-class WorkerRef(Ref[WorkerMessage]):
+class WorkerRef(Ref[WorkerMessage, Note | OtherNote]):
     def __init__(self, name: str = "worker", *, mailbox_size: int = 8) -> None:
         super().__init__(name)
         self.mailbox_size = mailbox_size
@@ -58,7 +58,7 @@ class WorkerRef(Ref[WorkerMessage]):
         return await self.ask(msg, msg.reply)
 
 
-class Worker(Actor[WorkerMessage]):
+class Worker(Actor[WorkerMessage, Note | OtherNote]):
     def __init__(self, ref: WorkerRef) -> None:
         super().__init__(ref)
         self.mailbox_size = ref.mailbox_size
@@ -70,6 +70,9 @@ class Worker(Actor[WorkerMessage]):
             await msg.act(self, msg)
         else:
             self._seen.append(msg.text)
+
+    def handle_newest(self, msg: Note | OtherNote) -> None:
+        self._seen.append(msg.text)
 
 
 class Call:

@@ -7,7 +7,7 @@ from ibactors.bridge.tally import Notice
 from ibactors.inside.histogram import Histogram
 from ibactors.inside.tracebacks import Trace, frame_lines, render
 from ibactors.inside.watch import SlowStep
-from ibactors.kernel.ref import Ref
+from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import Crash
 from ibactors.model.sessions import SessionStatus
 from ibactors.web.rest.health import masked
@@ -95,7 +95,7 @@ class LoopReport(msgspec.Struct, frozen=True, kw_only=True):
     last_slow_steps: list[SlowStep]
 
 
-def report(ref: Ref[object]) -> ActorReport:
+def report(ref: AnyRef) -> ActorReport:
     """What can be said of an actor without asking it."""
     status = ref.status
     return ActorReport(
@@ -114,7 +114,7 @@ def report(ref: Ref[object]) -> ActorReport:
     )
 
 
-def detail(ref: Ref[object]) -> ActorDetail:
+def detail(ref: AnyRef) -> ActorDetail:
     """Everything that can be said of an actor without asking it."""
     kinds = sorted(ref.status.kinds.items(), key=lambda item: -item[1].sum)
     crash = ref.status.crash

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from ibactors import __version__
 from ibactors.inside.histogram import BOUNDS, Histogram
-from ibactors.kernel.ref import Ref
+from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import State
 from ibactors.model.sessions import SessionPhase
 from ibactors.web.system import System
@@ -79,18 +79,18 @@ def _actors(system: System) -> Rows:
     return [((kind, state.value), numbers[kind, state]) for kind in kinds for state in State]
 
 
-def _by_kind(system: System, value: Callable[[Ref[object]], int], combine: Callable[[Iterable[int]], int]) -> Rows:
+def _by_kind(system: System, value: Callable[[AnyRef], int], combine: Callable[[Iterable[int]], int]) -> Rows:
     values: dict[str, list[int]] = {}
     for ref in system.supervisor:
         values.setdefault(ref.kind, []).append(value(ref))
     return [((kind,), combine(several)) for kind, several in sorted(values.items())]
 
 
-def _waiting(ref: Ref[object]) -> int:
+def _waiting(ref: AnyRef) -> int:
     return ref.waiting
 
 
-def _waiting_peak(ref: Ref[object]) -> int:
+def _waiting_peak(ref: AnyRef) -> int:
     return ref.peak
 
 
