@@ -17,6 +17,7 @@ from ibactors.sim.market.clockprices import PriceClock
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
 from ibactors.sim.messages import connection as messages
+from ibactors.sim.pacing import Pacing
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.delivery import Delivery
 
@@ -96,6 +97,7 @@ class Gateway:
         self.account_names = accounts
         self.faults = Faults()
         self.limits = Limits()
+        self.pacing = Pacing()
         self.delivery = Delivery(seed)
         self.nightly: trio.CancelScope | None = None
         self.counters = Counters()

@@ -3,7 +3,6 @@
 Nothing here waits: answers are posted to the outbox, and the connection's writer sends them.
 """
 
-import collections
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -79,7 +78,6 @@ class Session:
         self.repeating: dict[tuple[str, int], Repeating] = {}
         self.streams: dict[tuple[str, int], Stream] = {}
         self.wants_bulletins = False
-        self.small_bar_requests: collections.deque[float] = collections.deque()
         self.hang_up = hang_up
         self._outbox = outbox
         self._tasks = tasks

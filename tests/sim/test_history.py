@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001 - pytest-trio takes the clock from a test's parameters
 """The past: bars that are bars, whatever their size, and the errors of a data service."""
 
 import datetime as dt
@@ -60,7 +59,7 @@ def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument
 
     async def look() -> None:
         await trio.lowlevel.checkpoint()
-        pasts = [Past(market(), instrument, NOW) for _ in range(2)]
+        pasts = [Past(market(), instrument) for _ in range(2)]
         bar, again = (p.bar(start, 60, "MIDPOINT" if instrument.sec_type == "CASH" else "TRADES") for p in pasts)
         assert bar == again
         assert bar.low <= min(bar.open, bar.close, bar.average + 1e-9 if bar.count > 0 else bar.low)
@@ -71,14 +70,20 @@ def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument
     trio.run(look)
 
 
-async def test_neighbouring_bars_meet_and_the_last_meets_the_present(autojump_clock: trio.testing.MockClock) -> None:
-    await trio.lowlevel.checkpoint()
-    shop = market()
-    past = Past(shop, AAPL, NOW)
+def test_neighbouring_bars_meet() -> None:
+    past = Past(market(), AAPL)
     start = NOW - dt.timedelta(hours=3)
     bars = [past.bar(start + dt.timedelta(minutes=n), 60, "TRADES") for n in range(180)]
     assert all(a.close == b.open for a, b in itertools.pairwise(bars))
-    assert bars[-1].close == pytest.approx(shop.mark(AAPL), rel=1e-3)
+    assert bars[-1].close == pytest.approx(AAPL.price, rel=1e-2)
+
+
+async def test_bar_that_is_not_over_ends_at_the_live_price(strict: Bench) -> None:
+    client = await strict.client()
+    await strict.control("set AAPL 260.00 260.01 260.00")
+    [*_, running] = bars_of(await ask(client, *history(1, size="1 month", duration="1 M")))
+    assert running[4] == "260.00"
+    assert float(running[2]) >= 260
 
 
 async def test_bars_of_an_hour_cover_their_minutes(bench: Bench) -> None:
@@ -129,10 +134,19 @@ async def test_volumes_of_old_versions_are_lots(bench: Bench) -> None:
         (history(1, duration="5"), 321, "duration"),
         (history(1, duration="400 D"), 321, "must be made in years"),
         (history(1, what="GOSSIP"), 321, "what to show"),
-        (history(1, end="yesterday"), 321, "is not a date"),
-        (history(1, end="20261120 20:00:00 Mars/Olympus"), 321, "not a time zone"),
+        (history(1, end="yesterday"), 10314, "The correct format is yyyymmdd hh:mm:ss xx/xxxx"),
+        (history(1, end="20261120 20:00:00 Mars/Olympus"), 10314, "time-zone entered is invalid"),
+        (history(1, end="20261120 20:00:00 GMT"), 10314, "time is in UTC"),
+        (history(1, what="ADJUSTED_LAST", end="20261120-20:00:00"), 321, "End Date not supported with adjusted last"),
+        (history(1, contract("NOSUB")), 162, "No market data permissions for NASDAQ STK"),
+        (history(1, contract("DELAY")), 2188, "requires additional subscription"),
+        (history(1, size="5 secs", duration="60 S", end="20250620-15:00:00"), 162, "HMDS query returned no data: AAPL@SMART Trades"),
+        (history(1, end="19790101-15:00:00"), 162, "HMDS query returned no data"),
         (history(1, keep=1, end="20261120-20:00:00"), 321, "keeps up to date"),
-        (history(1, size="1 secs", duration="2 Y"), 162, "Time length exceed max"),
+        (history(1, size="1 secs", duration="2001 S"), 162, "invalid step: 1"),
+        (history(1, size="1 min", duration="2 M"), 162, "invalid step: 60"),
+        (history(1, duration="90 Y"), 162, "Time length exceed max"),
+        (history(1, duration="90000 S"), 321, "must be made in days"),
         (history(1, contract("NOSUCH")), 200, "No security definition"),
         ((25, 1, 1), 366, "No historical data query found for ticker id:1"),
         ((96, 1, *STOCK, 0, "", "", 10, "TRADES", 1, 0, ""), 10187, "must be specified"),
@@ -152,20 +166,7 @@ async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fiel
     assert part in text
 
 
-async def test_small_bars_are_rationed(bench: Bench) -> None:
-    client = await bench.client()
-    # Fifty messages a second is another limit.
-    await bench.control("limit rate 1000")
-    for number in range(60):
-        await client.send(*history(number, size="5 secs", duration="60 S"))
-        await client.find("17", str(number))
-    await client.send(*history(99, size="5 secs", duration="60 S"))
-    assert "pacing violation" in (await client.error(99))[1]
-    await client.send(*history(100, size="1 min", duration="60 S"))
-    await client.find("17", "100")
-
-
-async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> None:
+async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench):
     client = await bench.client()
     await bench.control("rate 50")
     await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))

@@ -8,7 +8,7 @@ from typing import NoReturn
 import trio
 
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import DAY_S, BarQuery
+from ibactors.sim.history.query import BarQuery
 from ibactors.sim.history.rows import bar_row, shares
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.market.ticks import Change
@@ -25,27 +25,28 @@ _REAL_TIME_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
 
 
 class Growing:
-    """The present bar of an instrument, fed by its walk; `what` is the kind of price that it shows."""
+    """The bar that an instrument is in, fed by its walk; `price` is what the bar is of."""
 
     def __init__(self, session: Session, instrument: Instrument, what: str) -> None:
         self.session = session
         self.instrument = instrument
         self.what = what
-        self.past = Past(session.gateway.market, instrument, session.gateway.now())
+        self.past = Past(session.gateway.market, instrument)
         self._walk = session.gateway.market.walk(instrument)
         self._volume_before = self._walk.volume
-        self.bar = self.fresh(session.gateway.now())
+        now = session.gateway.now()
+        self.bar = self.fresh(now, now.date())
 
-    def fresh(self, start: dt.datetime) -> Bar:
-        """An empty bar at the present price."""
+    def fresh(self, start: dt.datetime, day: dt.date) -> Bar:
+        """An empty bar at the present price, of a time that is stamped so."""
         price = self.price()
         trades = self.what == "TRADES"
         nothing = 0 if trades else -1
         average = price if trades else -1.0
-        return Bar(start=start, open=price, high=price, low=price, close=price, average=average, volume=nothing, count=nothing)
+        return Bar(start=start, day=day, open=price, high=price, low=price, close=price, average=average, volume=nothing, count=nothing)
 
     def price(self) -> float:
-        """The present price of the bar's kind."""
+        """The present price of the kind that the bar is of."""
         walk, tick = self._walk, float(self.instrument.min_tick)
         if self.what == "TRADES" or not self.instrument.has_book:
             return walk.mark
@@ -87,10 +88,8 @@ class KeptBars:
     def begin(self, last: Bar) -> None:
         """Go on from the last bar of the answer."""
         self._growing = Growing(self._session, self.instrument, self._what)
-        if last.start == self._start():
-            self._growing.bar = last
-        else:
-            self._growing.bar = self._growing.fresh(self._start())
+        start, day = self._stamp()
+        self._growing.bar = last if (last.day == day if self._query.daily else last.start == start) else self._growing.fresh(start, day)
         self._session.gateway.market.watch(self.instrument, self)
 
     @property
@@ -99,7 +98,7 @@ class KeptBars:
         return self._growing is not None
 
     def end(self) -> None:
-        """Stop; does nothing before `begin`."""
+        """Stop; harmless before the beginning."""
         self._session.gateway.market.unwatch(self.instrument, self)
 
     def moved(self, _: Change) -> None:
@@ -107,8 +106,9 @@ class KeptBars:
         growing = self._growing
         if growing is None:
             return
-        if growing.bar.start != self._start():
-            growing.bar = growing.fresh(self._start())
+        start, day = self._stamp()
+        if (growing.bar.day != day) if self._query.daily else (growing.bar.start != start):
+            growing.bar = growing.fresh(start, day)
             self._sent = 0.0
         growing.grow()
         if trio.current_time() - self._sent >= _UPDATE_PAUSE_S:
@@ -116,11 +116,8 @@ class KeptBars:
             row = bar_row(self._session, growing.past, growing.bar, self._what, daily=self._query.daily, epoch=self._epoch)
             self._session.send_if_room(past_messages.historical_data_update(self._request_id, row))
 
-    def _start(self) -> dt.datetime:
-        now, size = self._session.gateway.now(), self._query.size_s
-        if size < DAY_S:
-            return dt.datetime.fromtimestamp(now.timestamp() // size * size, dt.UTC)
-        return now.replace(hour=12, minute=0, second=0, microsecond=0)
+    def _stamp(self) -> tuple[dt.datetime, dt.date]:
+        return self._query.bucket_at(self.instrument, self._session.gateway.now())
 
 
 class RealTimeBars:
@@ -146,7 +143,7 @@ class RealTimeBars:
         self._growing.grow()
 
     async def run(self) -> None:
-        """Send the bar of each five seconds when they are over."""
+        """Send the bar of every five seconds when these are over."""
         with self._scope:
             await self._send_forever()
 
@@ -154,7 +151,7 @@ class RealTimeBars:
         size = dt.timedelta(seconds=REAL_TIME_BAR_S)
         start = self._round(self._session.gateway.now())
         while True:
-            self._growing.bar = self._growing.fresh(start)
+            self._growing.bar = self._growing.fresh(start, start.date())
             await trio.sleep(max(0, (start + size - self._session.gateway.now()).total_seconds()))
             if not self._session.gateway.faults.silence(self.instrument):
                 self._send()
@@ -193,6 +190,9 @@ def _real_time_bars(session: Session, fields: FieldReader) -> None:
     elif instrument.fate in (Fate.NOT_SUBSCRIBED, Fate.DELAYED_ONLY):
         name = f"{instrument.local_symbol}, {instrument.sec_type}"
         session.error(request_id, 420, f"Invalid Real-time Query:No market data permissions for {name}")
+    elif session.gateway.pacing.breaks(trio.current_time(), question=object(), subject=object()):
+        # They count among the 60 requests of ten minutes, and are never the same as one for past bars.
+        session.error(request_id, 420, "Invalid Real-time Query:Historical data request pacing violation")
     else:
         bars = RealTimeBars(session, request_id, instrument, what)
         session.streams["bars", request_id] = bars

@@ -1,38 +1,37 @@
-"""The past of the market: a price for every instrument and second, the same on whichever day it is asked for.
+"""The past of the market: what every instrument did at every second, the same for everybody who asks, whenever they ask.
 
-The path is noise on several time scales, larger on longer scales; bars of any size come from one curve and therefore agree with each other.
-Near the present it bends towards the live price, because the last bar of a chart has to meet the first tick. An option's past follows from
-its underlying's.
+A finished bar depends on the seed, the instrument and its time, and on nothing else: not on the request that it is part of, nor on
+what the live market did since. Only the bar that is not over ends at the live price, so that a chart meets the first tick.
+An option's past follows from its underlying's.
 """
 
 import datetime as dt
+import functools
 import math
 import random
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ibactors.sim.history.curve import Stroke, stroke, trades_until
 from ibactors.sim.market.greeks import option_price
-from ibactors.sim.market.instruments import Instrument, decimals
+from ibactors.sim.market.hours import Span
+from ibactors.sim.market.instruments import Fate, Instrument, decimals
 from ibactors.sim.market.market import Market
 
 _DAY = 86_400
-_SCALES = (400 * _DAY, 90 * _DAY, 20 * _DAY, 5 * _DAY, _DAY, 14_400, 3_600, 600, 120, 30, 5)
-# How far a price strays on the scale of one day; grows and shrinks with the root of the time.
-_DAILY = 0.009
 _USUAL_VOLATILITY = 0.0004
-_MEETING_S = 1800
-# Bars that are older than this never change again.
-_SETTLED_S = 6 * 3600
 _YEAR = 365 * _DAY
-_SAMPLES = 5
 _ODD_LOTS = 0.25
+_LATE_S = 7200
+_LOTS_A_TRADE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """Prices and trades between two moments. Volume and count are -1 where there are no trades."""
+    """Prices and trades of some time. `day` is the date of a bar of a day or longer. Volume and count are -1 where there are no trades."""
 
     start: dt.datetime
+    day: dt.date
     open: float
     high: float
     low: float
@@ -56,55 +55,49 @@ class PastTick:
 
 
 class Past:
-    """The past of one instrument as seen at `now`."""
+    """The past of one instrument."""
 
-    def __init__(self, market: Market, instrument: Instrument, now: dt.datetime) -> None:
+    def __init__(self, market: Market, instrument: Instrument) -> None:
         self.instrument = instrument
-        self._seed = market.seed
+        self._market = market
         self._tick = float(instrument.min_tick)
-        self._now = now.timestamp()
-        self._lattice: dict[tuple[int, int], float] = {}
+        self._decimals = decimals(instrument.min_tick)
+        self._name = f"{market.seed}:{instrument.con_id}"
+        self._usual = instrument.volatility / _USUAL_VOLATILITY
         self._underlying: Past | None = None
-        if instrument.sec_type == "OPT":
-            self._underlying = Past(market, market.catalogue.by_con_id[instrument.under_con_id], now)
+        if instrument.is_option:
+            self._underlying = Past(market, market.catalogue.by_con_id[instrument.under_con_id])
             expiry = dt.datetime.strptime(instrument.last_trade_date, "%Y%m%d").replace(tzinfo=dt.UTC)
             self._expiry = expiry.timestamp() + _DAY
-        self._bend = 0.0
+
+    @functools.cached_property
+    def _level(self) -> float:
         # The curve runs through the catalogue's price at the market's beginning, where the live walk starts too.
-        self._level = 1.0
-        self._level = instrument.price / self.price(market.began.timestamp())
-        model = self.price(self._now)
-        self._bend = market.mark(instrument) / model - 1
+        began = int(self._market.began.timestamp())
+        return self.instrument.price / math.exp(stroke(self._name, began, began + 1).open * self._usual)
 
     def price(self, epoch_s: float) -> float:
         """The fair price at a second, not rounded."""
-        i = self.instrument
-        age = self._now - epoch_s
-        bend = 1 + self._bend * math.exp(-age / _MEETING_S) if age < _SETTLED_S else 1.0
-        if self._underlying is not None:
-            years = max(self._expiry - epoch_s, _DAY) / _YEAR
-            spot = self._underlying.price(epoch_s)
-            model = option_price(spot=spot, strike=float(i.strike), years=years, call=i.right == "C")
-            return max(self._tick, model * bend)
-        drift = sum(self._noise(n, scale, epoch_s) for n, scale in enumerate(_SCALES))
-        return max(self._tick, i.price * math.exp(drift * i.volatility / _USUAL_VOLATILITY) * self._level * bend)
+        return self._fair(int(epoch_s), int(epoch_s) + 1).open
 
     def bar(self, start: dt.datetime, seconds: float, what: str) -> Bar:
         """The bar of `seconds` from `start` on."""
-        begin = start.timestamp()
-        end = min(begin + seconds, max(self._now, begin + 1))
-        # Bars that touch share their sample: one opens where the other closed.
-        times = [begin + (end - begin) * n / (_SAMPLES - 1) for n in range(_SAMPLES)]
-        prices = [self.quoted(self.price(t), what) for t in times]
-        if what == "BID_ASK":
-            half = self.half_spread
-            prices = [p - half for p in prices[:-1]] + [prices[-1] + half]
-            top, bottom = max(prices[:-1]) + 2 * half, min(prices[:-1])
-        else:
-            top, bottom = max(prices), min(prices)
-        volume, count = self._traded(begin, end - begin) if what in ("TRADES", "ADJUSTED_LAST") else (-1, -1)
-        average = sum(prices) / _SAMPLES if count >= 0 else -1.0
-        return Bar(start=start, open=prices[0], high=top, low=bottom, close=prices[-1], average=average, volume=volume, count=count)
+        return self.sum(((start, start + dt.timedelta(seconds=seconds)),), what, start=start, day=start.date())
+
+    def sum(self, pieces: Sequence[Span], what: str, *, start: dt.datetime, day: dt.date, live: float | None = None) -> Bar:
+        """The bar that pieces of trading add up to; one that is not over ends at the `live` price."""
+        times = [(int(begin.timestamp()), max(int(end.timestamp()), int(begin.timestamp()) + 1)) for begin, end in pieces]
+        strokes = [self._fair(*time) for time in times]
+        high, low = max(s.high for s in strokes), min(s.low for s in strokes)
+        opened, closed = strokes[0].open, strokes[-1].close
+        if live is not None:
+            high, low, closed = max(high, live), min(low, live), live
+        low_kind, high_kind = ("BID", "ASK") if what == "BID_ASK" else (what, what)
+        prices = [self.quoted(p, kind) for p, kind in ((opened, low_kind), (high, high_kind), (low, low_kind), (closed, high_kind))]
+        volume, count = self._traded(times) if what in ("TRADES", "ADJUSTED_LAST", "AGGTRADES") else (-1, -1)
+        average = sum(prices) / len(prices) if count >= 0 else -1.0
+        first, top, bottom, last = prices
+        return Bar(start=start, day=day, open=first, high=top, low=bottom, close=last, average=average, volume=volume, count=count)
 
     def quoted(self, price: float, what: str) -> float:
         """A fair price as a bid, an ask, a trade or the middle."""
@@ -120,48 +113,49 @@ class Past:
 
     def text(self, price: float, *, finer: int = 0) -> str:
         """A price with the decimals of the instrument, or some more."""
-        return f"{price:.{decimals(self.instrument.min_tick) + finer}f}"
+        return f"{price:.{self._decimals + finer}f}"
 
     def ticks_of(self, epoch_s: int) -> list[PastTick]:
         """The trades of one second, none to three."""
-        dice = random.Random(f"{self._seed}:{self.instrument.con_id}:{epoch_s}")
+        if self.instrument.fate is Fate.QUIET:
+            return []
+        dice = random.Random(f"{self._name}:{epoch_s}")
         return [self._past_tick(epoch_s, dice) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
 
     def _past_tick(self, epoch_s: int, dice: random.Random) -> PastTick:
-        fair = self.quoted(self.price(epoch_s), "TRADES")
-        bid = max(self._tick, fair - self.half_spread)
+        fair = self.quoted(dice.choice(self._fair(epoch_s, epoch_s + 1)), "TRADES")
         venues = self.instrument.exchanges[1:] or self.instrument.exchanges
-        # A trade of less than a round lot of a stock does not set the last price.
+        # Less than a round lot of a stock is a trade that sets no last price.
         odd = self.instrument.sec_type == "STK" and dice.random() < _ODD_LOTS
         return PastTick(
             epoch_s=epoch_s,
-            price=dice.choice((bid, fair, fair + self.half_spread)),
-            bid=bid,
+            price=fair,
+            bid=max(self._tick, fair - self.half_spread),
             ask=fair + self.half_spread,
             size=dice.randrange(1, 100) if odd else dice.randrange(1, 9) * max(1, self.instrument.lot),
             exchange=dice.choice(venues),
             odd=odd,
         )
 
-    def _traded(self, begin: float, seconds: float) -> tuple[int, int]:
+    def _fair(self, begin: int, end: int) -> Stroke:
+        """The fair prices from one second to another, not rounded."""
+        i = self.instrument
+        if i.fate is Fate.QUIET:
+            return Stroke(i.price, i.price, i.price, i.price)
+        if self._underlying is None:
+            return Stroke(*(max(self._tick, self._level * math.exp(value * self._usual)) for value in stroke(self._name, begin, end)))
+        # The same for all of a session, or its parts would not add up; none has 22:00 UTC inside.
+        years = max(self._expiry - (begin + _LATE_S) // _DAY * _DAY, _DAY) / _YEAR
+        call = i.right == "C"
+        spots = self._underlying._fair(begin, end)  # noqa: SLF001 - the same kind of object
+        prices = [max(self._tick, option_price(spot=spot, strike=float(i.strike), years=years, call=call)) for spot in spots]
+        opened, high, low, closed = prices
+        return Stroke(opened, max(high, low), min(high, low), closed)
+
+    def _traded(self, times: Sequence[tuple[int, int]]) -> tuple[int, int]:
         if not self.instrument.has_volume:
             return 0, 0
-        count = max(1, round(seconds * (0.4 + self._unit(97, int(begin)))))
-        return count * max(1, self.instrument.lot) * 2, count
-
-    def _noise(self, number: int, scale: int, epoch_s: float) -> float:
-        position = epoch_s / scale
-        index = math.floor(position)
-        share = position - index
-        share = share * share * (3 - 2 * share)
-        left, right = self._knot(number, index), self._knot(number, index + 1)
-        return (left + (right - left) * share) * _DAILY * math.sqrt(min(scale, 90 * _DAY) / _DAY)
-
-    def _knot(self, number: int, index: int) -> float:
-        known = self._lattice.get((number, index))
-        if known is None:
-            known = self._lattice[number, index] = 2 * self._unit(number, index) - 1
-        return known
-
-    def _unit(self, number: int, index: int) -> float:
-        return zlib.crc32(f"{self._seed}:{self.instrument.con_id}:{number}:{index}".encode()) / 2**32
+        if self.instrument.fate is Fate.QUIET:
+            return 0, 0
+        count = sum(trades_until(self._name, end) - trades_until(self._name, begin) for begin, end in times)
+        return count * max(1, self.instrument.lot) * _LOTS_A_TRADE, count

@@ -1,40 +1,47 @@
-"""Requests about the past: bars, head timestamps, ticks, histograms, schedules, and their cancels.
+"""Requests for bars and schedules of the past, and their cancel.
 
-Long answers are computed in a task of the session, in stretches: a client that asks for a year of minutes does not hold up the others.
+Long answers are computed in a task of the session, a stretch at a time, so that a client that asks for a year
+of minutes holds up nobody else.
 """
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 import trio
 
 from ibactors.sim.history.bars import KeptBars
-from ibactors.sim.history.farm import known_past
+from ibactors.sim.history.farm import first_moment, known_past
+from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import MAX_BARS, SMALL_BAR_S, WHAT, BadQuery, BarQuery, read_query, too_long
+from ibactors.sim.history.query import SMALL_BAR_S, WHAT, BarQuery, BadQuery, read_query, too_long
 from ibactors.sim.history.rows import bar_row
-from ibactors.sim.market.instruments import ContractSpec, Instrument
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, invalid, unprocessable
 from ibactors.sim.session import Session
-from ibactors.sim.wire.datetimes import Dialect, moment, parse
+from ibactors.sim.wire.datetimes import Dialect, moment
 from ibactors.sim.wire.frames import FieldReader
 
-MAX_SMALL_REQUESTS = 60
-SMALL_REQUESTS_S = 600.0
+MAX_OPEN = 50
 _SCHEDULE_SINCE = 165
-_BARS_PER_TURN = 100
-_NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: {local}@{exchange} {what}"
-_PACING = "Historical Market Data Service error message:Historical data request pacing violation"
-_TOO_LONG = "Historical Market Data Service error message:Time length exceed max."
-_CANCELLED = "Historical Market Data Service error message:API historical data query cancelled: {id}"
+_BARS_A_TURN = 100
+# A data service has bars of up to 30 seconds for half a year only.
+_SMALL_BARS_LAST = dt.timedelta(days=183)
+_UP_TO_DATE = dt.timedelta(minutes=15)
+_SERVICE = "Historical Market Data Service error message:"
+_NO_DATA = _SERVICE + "HMDS query returned no data: {local}@{exchange} {what}"
+_PACING = _SERVICE + "Historical data request pacing violation"
+_NOT_PERMITTED = _SERVICE + "No market data permissions for {exchange} {sec_type}"
+_CANCELLED = _SERVICE + "API historical data query cancelled: {id}"
+_UP_TO_THE_SECOND = "Up-to-the-second historical data requires additional subscription for the API."
 
 
 def _historical_data(session: Session, fields: FieldReader) -> None:
     request_id = fields.identifier()
     spec = ContractSpec.read(fields)
     fields.flag()
-    end_text, size, duration = fields.text(), fields.text(), fields.text()
+    end_text, size, duration = fields.text().strip(), fields.text(), fields.text()
     regular, what, epoch = fields.flag(), fields.text().upper(), fields.integer(1) == 2
     if spec.sec_type == "BAG":
         fields.skip(4 * fields.integer())
@@ -42,18 +49,23 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
     if ("history", request_id) in session.streams:
         unprocessable(session, request_id, "Duplicate ticker id")
         return
+    if sum(kind == "history" for kind, _ in session.streams) >= MAX_OPEN:
+        unprocessable(session, request_id, "Only 50 simultaneous API historical data requests allowed.")
+        return
     instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
+    now = session.gateway.now()
     try:
-        query = read_query(end=_end(session, instrument, end_text), size=size, duration=duration, regular=regular)
-        _check_kind(session, what, query)
-        if keep and end_text:
-            raise BadQuery("End date/time cannot be set for a request that keeps up to date")
-    except (BadQuery, ValueError) as wrong:
+        end = min(read_moment(session, request_id, instrument, end_text) or now, now)
+        query = read_query(end=end, size=size, duration=duration, regular=regular)
+        _check_kind(session, what, query, end_text, keep=keep)
+    except BadQuery as wrong:
         invalid(session, request_id, str(wrong))
         return
-    if not _rationed(session, request_id, query):
+    except BadMoment:
+        return
+    if not _refused(session, request_id, spec, instrument, query, what):
         chart = Chart(session, request_id, instrument, query, what=what, epoch=epoch)
         if keep:
             chart.kept = KeptBars(session, request_id, instrument, query, what, epoch=epoch)
@@ -61,33 +73,37 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
         session.start(chart.run, name=f"sim:client {session.client_id} history")
 
 
-def _check_kind(session: Session, what: str, query: BarQuery) -> None:
+def _check_kind(session: Session, what: str, query: BarQuery, end_text: str, *, keep: bool) -> None:
     if what not in WHAT:
         raise BadQuery(f"Invalid what to show. Legal ones are: {', '.join(WHAT)}")
     if what == "SCHEDULE" and (session.version < _SCHEDULE_SINCE or query.size_s != 86_400):
         raise BadQuery("SCHEDULE is only available with a bar size of 1 day")
+    if what == "ADJUSTED_LAST" and end_text:
+        raise BadQuery("End Date not supported with adjusted last")
+    if keep and end_text:
+        raise BadQuery("End date/time cannot be set for a request that keeps up to date")
 
 
-def _rationed(session: Session, request_id: int, query: BarQuery) -> bool:
-    """Refuse what a gateway's data service refuses: too much at once, or small bars too often."""
-    if too_long(query):
-        session.error(request_id, 162, _TOO_LONG)
-        return True
-    if query.size_s > SMALL_BAR_S:
-        return False
-    now, recent = trio.current_time(), session.small_bar_requests
-    while recent and now - recent[0] > SMALL_REQUESTS_S:
-        recent.popleft()
-    if len(recent) >= MAX_SMALL_REQUESTS:
+def _refused(session: Session, request_id: int, spec: ContractSpec, instrument: Instrument, query: BarQuery, what: str) -> bool:
+    """Refuse what a gateway's data service refuses: too much at once, small bars too often, data not subscribed."""
+    service = too_long(query)
+    if service is not None:
+        session.error(request_id, 162, _SERVICE + service)
+    elif query.size_s <= SMALL_BAR_S and session.gateway.pacing.breaks(
+        trio.current_time(),
+        question=(instrument.con_id, spec.exchange, query.end, query.size_s, query.count, query.unit, query.regular, what),
+        subject=(instrument.con_id, spec.exchange, what),
+        weight=2 if what == "BID_ASK" else 1,
+    ):
         session.error(request_id, 162, _PACING)
-        return True
-    recent.append(now)
-    return False
-
-
-def _end(session: Session, instrument: Instrument, text: str) -> dt.datetime:
-    now = session.gateway.now()
-    return min(now, parse(text, instrument.time_zone)) if text.strip() else now
+    elif instrument.fate is Fate.NOT_SUBSCRIBED:
+        venue = instrument.primary_exchange or instrument.exchanges[0]
+        session.error(request_id, 162, _NOT_PERMITTED.format(exchange=venue, sec_type=instrument.sec_type))
+    elif instrument.fate is Fate.DELAYED_ONLY and session.gateway.now() - query.end < _UP_TO_DATE:
+        session.error(request_id, 2188, _UP_TO_THE_SECOND)
+    else:
+        return False
+    return True
 
 
 class Chart:
@@ -97,10 +113,11 @@ class Chart:
         self._session = session
         self._request_id = request_id
         self._instrument = instrument
-        self._query = query
+        self._query = replace(query, head=first_moment(instrument))
         self._what = what
         self._epoch = epoch
-        self._past = Past(session.gateway.market, instrument, session.gateway.now())
+        self._past = Past(session.gateway.market, instrument)
+        self._asked = session.gateway.now()
         self._scope = trio.CancelScope()
         self.kept: KeptBars | None = None
 
@@ -129,11 +146,17 @@ class Chart:
 
     async def _bars(self) -> list[Bar]:
         bars: list[Bar] = []
-        for start, seconds in self._query.starts(self._instrument):
-            bars.append(self._past.bar(start, seconds, self._what))
-            if len(bars) % _BARS_PER_TURN == 0:
+        market, now = self._session.gateway.market, self._session.gateway.now()
+        if self._query.size_s <= SMALL_BAR_S and now - self._query.end > _SMALL_BARS_LAST:
+            return bars
+        for bucket in self._query.buckets(self._instrument):
+            # Only a bar that time has not finished meets the live price; one that the request cuts is cut as it was.
+            growing = bucket.until > now and self._query.end >= self._asked
+            live = market.mark(self._instrument) if growing and self._instrument.fate is not Fate.QUIET else None
+            bars.append(self._past.sum(bucket.pieces, self._what, start=bucket.start, day=bucket.day, live=live))
+            if len(bars) % _BARS_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        return bars[-MAX_BARS:]
+        return bars
 
     def _send_bars(self, bars: list[Bar]) -> None:
         if not bars:
@@ -142,8 +165,7 @@ class Chart:
         daily = self._query.daily
         rows = [bar_row(self._session, self._past, b, self._what, daily=daily, epoch=self._epoch) for b in bars]
         zone, dialect = self._instrument.time_zone, self._session.gateway.dialect
-        start, end = min(bars[0].start, self._query.end), self._query.end
-        texts = moment(start, zone, dialect), moment(end, zone, dialect)
+        texts = moment(self._query.begin, zone, dialect), moment(self._query.end, zone, dialect)
         self._session.send(encode.historical_data(self._request_id, *texts, rows))
         if self.kept is not None:
             self.kept.begin(bars[-1])
@@ -160,7 +182,10 @@ class Chart:
             # Local time with a dash, whatever the dialect; the zone is a field of its own.
             return moment(when, zone, Dialect.PLAIN).replace("  ", "-")
 
-        _, found = self._query.sessions(self._instrument)
+        found = self._query.sessions(self._instrument)
+        if not found:
+            self._send_nothing()
+            return
         rows = [(text(opens), text(closes), f"{day:%Y%m%d}") for day, (opens, closes) in found]
         self._session.send(encode.schedule(self._request_id, str(rows[0][0]), str(rows[-1][1]), zone, rows))
 

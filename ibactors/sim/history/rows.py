@@ -1,13 +1,13 @@
 """A bar as the fields of an answer: prices with the instrument's decimals, the date as the client wants it."""
 
-import datetime as dt
-
 from ibactors.sim.history.past import Bar, Past
 from ibactors.sim.session import Session
-from ibactors.sim.wire.datetimes import moment, zone
+from ibactors.sim.wire.datetimes import moment
 
 _BARS_IN_SHARES = 175
 _SHARES_PER_LOT = 100
+# Of everything, on average.
+_VOLATILITY = 0.28
 
 
 def bar_row(session: Session, past: Past, bar: Bar, what: str, *, daily: bool, epoch: bool) -> tuple[str | int, ...]:
@@ -15,9 +15,9 @@ def bar_row(session: Session, past: Past, bar: Bar, what: str, *, daily: bool, e
     finer = 1 if what == "MIDPOINT" else 0
     prices = [past.text(p, finer=finer) for p in (bar.open, bar.high, bar.low, bar.close)]
     if what.endswith("_VOLATILITY"):
-        prices = [f"{0.28 * p / past.instrument.price:.6f}" for p in (bar.open, bar.high, bar.low, bar.close)]
+        prices = [f"{_VOLATILITY * p / past.instrument.price:.6f}" for p in (bar.open, bar.high, bar.low, bar.close)]
     average = past.text(bar.average, finer=1) if bar.count >= 0 else "-1"
-    date = bar_date(session, past, bar.start, daily=daily, epoch=epoch)
+    date = bar_date(session, past, bar, daily=daily, epoch=epoch)
     return (date, *prices, shares(session, past, bar.volume), average, bar.count)
 
 
@@ -27,13 +27,8 @@ def shares(session: Session, past: Past, volume: int) -> int:
     return max(1, volume // _SHARES_PER_LOT) if in_lots else volume
 
 
-def bar_date(session: Session, past: Past, start: dt.datetime, *, daily: bool, epoch: bool) -> str:
+def bar_date(session: Session, past: Past, bar: Bar, *, daily: bool, epoch: bool) -> str:
     """The date of a bar. Days are `yyyymmdd` even for clients that want seconds since 1970, as recorded."""
-    i = past.instrument
     if daily:
-        # A session that opens on the evening before belongs to the day that it ends on.
-        local = start.astimezone(zone(i.time_zone))
-        evening = i.trading_hours.value[2] > i.trading_hours.value[3] and local.hour >= 12
-        day = local.toordinal() + (1 if evening else 0)
-        return f"{local.fromordinal(day):%Y%m%d}"
-    return str(int(start.timestamp())) if epoch else moment(start, i.time_zone, session.gateway.dialect)
+        return f"{bar.day:%Y%m%d}"
+    return str(int(bar.start.timestamp())) if epoch else moment(bar.start, past.instrument.time_zone, session.gateway.dialect)

@@ -5,27 +5,26 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 
-from ibactors.sim.history.farm import known_past
+from ibactors.sim.history.farm import first_moment, known_past
+from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Past, PastTick
 from ibactors.sim.market import hours
 from ibactors.sim.market.instruments import ContractSpec, Instrument
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, cancel_of, invalid
 from ibactors.sim.session import Session
-from ibactors.sim.wire.datetimes import Dialect, moment, parse
+from ibactors.sim.wire.datetimes import Dialect, moment
 from ibactors.sim.wire.frames import FieldReader
 
 _MAX_TICKS = 1000
-# Days after which the search for ticks gives up: more than a long weekend.
+# Where the search for ticks gives up: more than a long weekend without any.
 _SEARCH_DAYS = 5
 _KINDS = ("TRADES", "BID_ASK", "MIDPOINT")
 _PERIOD = re.compile(r"(\d{1,4}) ?(S|D|W|M|Y)[a-z]*\Z", re.IGNORECASE)
 _PERIOD_DAYS = {"S": 1, "D": 1, "W": 5, "M": 21, "Y": 252}
-_SAMPLES_PER_DAY = 78
+_SAMPLES_A_DAY = 78
 _UNREPORTED = 2
 _ODD_LOT = "   I"
-_FIRST_DAYS = {"STK": "19930129 14:30:00", "IND": "19900102 14:30:00", "CASH": "20050309 22:15:00"}
-_KNOWN_FIRST_DAYS = {"AAPL": "19801212 14:30:00", "MSFT": "19860313 14:30:00", "TSLA": "20100629 13:30:00", "NVDA": "19990122 14:30:00"}
 
 
 def _head_timestamp(session: Session, fields: FieldReader) -> None:
@@ -41,19 +40,10 @@ def _head_timestamp(session: Session, fields: FieldReader) -> None:
         text = "Historical Market Data Service error message:No head time stamp"
         session.error(request_id, 162, text)
         return
-    first = _first_moment(instrument)
+    first = first_moment(instrument)
     # Head timestamps are in UTC and without a zone, whatever the dialect.
     text = str(int(first.timestamp())) if epoch else moment(first, "UTC", Dialect.PLAIN)
     session.send(encode.head_timestamp(request_id, text))
-
-
-def _first_moment(instrument: Instrument) -> dt.datetime:
-    if instrument.last_trade_date:
-        listed_days = 270 if instrument.sec_type == "OPT" else 450
-        expiry = dt.datetime.strptime(instrument.last_trade_date, "%Y%m%d").replace(tzinfo=dt.UTC)
-        return expiry - dt.timedelta(days=listed_days)
-    text = _KNOWN_FIRST_DAYS.get(instrument.symbol) or _FIRST_DAYS.get(instrument.sec_type, _FIRST_DAYS["STK"])
-    return parse(text, "UTC")
 
 
 def _historical_ticks(session: Session, fields: FieldReader) -> None:
@@ -66,15 +56,14 @@ def _historical_ticks(session: Session, fields: FieldReader) -> None:
     if instrument is None:
         return
     try:
-        start, end = (parse(t, instrument.time_zone) if t.strip() else None for t in (start_text, end_text))
-    except ValueError as wrong:
-        invalid(session, request_id, str(wrong))
+        start, end = (read_moment(session, request_id, instrument, t) for t in (start_text, end_text))
+    except BadMoment:
         return
     cause = _objection(instrument, what, count, start, end)
     if cause is not None:
         session.error(request_id, 10187, f"Failed to request historical ticks:{cause}")
         return
-    past = Past(session.gateway.market, instrument, session.gateway.now())
+    past = Past(session.gateway.market, instrument)
     end = min(end or session.gateway.now(), session.gateway.now())
     ticks = _collect(past, start, end, count, regular=regular)
     session.send(_tick_frame(request_id, past, what, ticks))
@@ -83,7 +72,7 @@ def _historical_ticks(session: Session, fields: FieldReader) -> None:
 def recent_ticks(session: Session, request_id: int, instrument: Instrument, what: str, count: int) -> bytes:
     """The last ticks before now, as a tick-by-tick stream has them before its first."""
     now = session.gateway.now()
-    past = Past(session.gateway.market, instrument, now)
+    past = Past(session.gateway.market, instrument)
     ticks = _collect(past, None, now, min(count, _MAX_TICKS), regular=False)
     return _tick_frame(request_id, past, what, ticks)
 
@@ -148,11 +137,11 @@ def _histogram(session: Session, fields: FieldReader) -> None:
         return
     days = int(match[1]) * _PERIOD_DAYS[match[2].upper()]
     now = session.gateway.now()
-    past = Past(session.gateway.market, instrument, now)
+    past = Past(session.gateway.market, instrument)
     sizes: collections.Counter[str] = collections.Counter()
     for _, (opens, closes) in hours.days_back(instrument.trading_hours, instrument.time_zone, now, min(days, 25), regular=regular):
-        step = (closes - opens).total_seconds() / _SAMPLES_PER_DAY
-        for n in range(_SAMPLES_PER_DAY):
+        step = (closes - opens).total_seconds() / _SAMPLES_A_DAY
+        for n in range(_SAMPLES_A_DAY):
             sizes[past.text(past.quoted(past.price(opens.timestamp() + n * step), "TRADES"))] += 10 * instrument.lot
     session.send(encode.histogram(request_id, sorted(sizes.items(), key=lambda row: float(row[0]))))
 

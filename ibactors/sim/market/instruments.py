@@ -94,19 +94,24 @@ class Instrument:
         return ",".join([str(self.market_rule)] * len(self.exchanges))
 
     @property
+    def is_option(self) -> bool:
+        """Whether its price follows from its underlying's."""
+        return self.sec_type in ("OPT", "FOP", "WAR")
+
+    @property
     def has_book(self) -> bool:
-        """Whether there are bids and asks; an index is only calculated."""
-        return self.sec_type != "IND"
+        """Whether there are bids and asks; an index is only calculated, a fund has one price a day."""
+        return self.sec_type not in ("IND", "FUND")
 
     @property
     def has_trades(self) -> bool:
-        """Whether there are last prices; the FX market of IDEALPRO reports none."""
-        return self.sec_type != "CASH"
+        """Whether there are last prices; the FX market of IDEALPRO reports none, nor do metals and contracts for difference."""
+        return self.sec_type not in ("CASH", "CMDTY", "CFD")
 
     @property
     def has_volume(self) -> bool:
         """Whether trades have sizes that add up to a volume."""
-        return self.sec_type not in ("CASH", "IND")
+        return self.has_trades and self.has_book
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

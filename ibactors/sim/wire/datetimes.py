@@ -52,3 +52,9 @@ def parse(text: str, zone_name: str) -> dt.datetime:
         clock = "0" + clock
     naive = dt.datetime.strptime(f"{date} {clock}{':00' if len(clock) == 5 else ''}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007 - zone follows
     return naive.replace(tzinfo=dt.UTC if dash else zone(named or zone_name)).astimezone(dt.UTC)
+
+
+def names_a_zone(text: str) -> bool:
+    """Whether a date with a time says of which zone it is: by name, or by the dash that means UTC."""
+    match = _FORM.match(text.strip())
+    return match is not None and (match[2] is not None or match[4] is not None)
