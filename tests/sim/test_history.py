@@ -166,7 +166,7 @@ async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fiel
     assert part in text
 
 
-async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench):
+async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("rate 50")
     await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))

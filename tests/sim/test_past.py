@@ -39,7 +39,7 @@ def question(size: str, duration: str, end: dt.datetime = NOW, *, regular: bool 
 
 @given(instruments, st.sampled_from(SIZES), st.integers(0, 20), st.booleans())
 @settings(deadline=None, max_examples=40)
-def test_bars_of_any_size_add_up_to_the_day(instrument: Instrument, size: str, days: int, regular: bool) -> None:  # noqa: FBT001
+def test_bars_of_any_size_add_up_to_the_day(instrument: Instrument, size: str, days: int, regular: bool) -> None:
     end = dt.datetime(2026, 11, 24, 5, tzinfo=dt.UTC) - dt.timedelta(days=days)
     [day] = bars(instrument, question("1 day", "1 D", end, regular=regular))
     parts = [b for b in bars(instrument, question(size, "2 D", end, regular=regular)) if b.day == day.day]

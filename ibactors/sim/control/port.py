@@ -7,7 +7,7 @@ from typing import NoReturn
 import structlog
 import trio
 
-from ibactors.sim.control import connectivity, faults, nightly, trading
+from ibactors.sim.control import answers, connectivity, faults, nightly, trading
 from ibactors.sim.control.commands import Command, CommandRefused, fit
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.server import Server
@@ -15,7 +15,7 @@ from ibactors.sim.wire.ports import open_listener, port_of
 
 _MAX_LINE = 1000
 ANSWERS_ONLY = ("clock", "stats", "help")
-COMMANDS: Mapping[str, Command] = {**connectivity.COMMANDS, **nightly.COMMANDS, **faults.COMMANDS, **trading.COMMANDS}
+COMMANDS: Mapping[str, Command] = {**connectivity.COMMANDS, **nightly.COMMANDS, **faults.COMMANDS, **trading.COMMANDS, **answers.COMMANDS}
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +93,11 @@ def stats(server: Server) -> dict[str, object]:
         "messages_out": gateway.counters.sent,
         "requests": dict(gateway.counters.requests),
         "rate": gateway.market.rate,
+        "pacing": {
+            "enforced": gateway.pacing.enforced,
+            "requests": gateway.pacing.requests,
+            "violations": dict(gateway.pacing.violations),
+        },
         "muted": gateway.faults.muted,
     }
 

@@ -56,8 +56,13 @@ def trades_until(name: str, second: int) -> int:
     """How many trades there have been, counted from a beginning in the distant past; grows in every second."""
     position = second / _TRADE_SCALE_S
     index = math.floor(position)
-    left, right = (_TRADE_WAVE * (2 * _unit(f"{name}:trades", n) - 1) for n in (index, index + 1))
+    left, right = _wave(name, index), _wave(name, index + 1)
     return math.floor(second * _TRADE_RATE + left + (right - left) * (position - index))
+
+
+@functools.lru_cache(maxsize=4096)
+def _wave(name: str, index: int) -> float:
+    return _TRADE_WAVE * (2 * _unit(f"{name}:trades", index) - 1)
 
 
 def _piece(name: str, level: int, index: int) -> Stroke:

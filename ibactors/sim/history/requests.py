@@ -14,7 +14,7 @@ from ibactors.sim.history.bars import KeptBars
 from ibactors.sim.history.farm import first_moment, known_past
 from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import SMALL_BAR_S, WHAT, BarQuery, BadQuery, read_query, too_long
+from ibactors.sim.history.query import SMALL_BAR_S, WHAT, BadQuery, BarQuery, read_query, too_long
 from ibactors.sim.history.rows import bar_row
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.messages import history as encode
