@@ -1,4 +1,6 @@
-# Recipes for people and CI; run them with ./dev RECIPE (it makes the virtual environment first).
+# Recipes for people and CI; run them with ./dev RECIPE (it makes the virtual
+# environment first). The line above a recipe is its help; `./dev` alone lists
+# them. Programs that take options tell them with --help.
 
 set positional-arguments := true
 
@@ -6,19 +8,29 @@ set positional-arguments := true
 default:
     @just --list --unsorted
 
-# the service with an embedded simulator, on http://127.0.0.1:8000
+# the service with an embedded simulator
+[group('run')]
 demo *args:
     @exec ibactors demo "$@"
 
-# the service, against the gateway named by the environment
+# the service, for the gateway in the environment
+[group('run')]
 serve *args:
     @exec ibactors serve "$@"
 
 # the TWS server alone, for any TWS API client
+[group('run')]
 simulate *args:
     @exec ibactors simulate "$@"
 
-# the test suite: unit tests, then real sockets and real clients
+# Two seconds, where `test` takes twenty to begin: no workers, no summary.
+# one file or one test: PATH[::NAME]
+[group('test')]
+t *args:
+    @exec python -m pytest -n 0 -q "$@"
+
+# the suite, in under three minutes
+[group('test')]
 test *args:
     python -m pytest -n 4 --dist worksteal -m "not slow and not ibc" "$@"
 
@@ -27,111 +39,157 @@ golden:
     python -m tests.golden
 
 # the tests that take longer
+[group('test')]
 slow *args:
     python -m pytest -m slow "$@"
 
-# unchanged TWS API clients from their registries against the simulator (installs them into .interop the first time)
-interop *args:
-    python tests/interop/run.py "$@"
-
-# the real IBC against our stand-in for IB Gateway (installs Java, Xvfb and IBC the first time): [--wrong 20]
-interop-ibc *args:
-    python tests/ibc/install.py -n 2 "$@"
-
-# coverage-guided fuzzing of the simulator's API port (in an environment of its own, .fuzz): [--seconds 60]
-fuzz *args:
-    sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
-    PYTHONPATH=. .fuzz/bin/python tests/fuzz/server.py "$@"
-
-# the live page in a real browser: Debian's Chromium, Playwright, axe-core (installs them the first time)
-browser *args:
-    python tests/browser/run.py test "$@"
-
-# the pictures in docs/images, taken from the demo
-screenshots:
-    python tests/browser/run.py screenshots
-
-# the REST contract: schemathesis with all its checks, without keys, with a key, and with logins (in an environment of its own, .contract): [--minutes 1.5] [--seed N]
-contract *args:
-    sh tests/environment.sh .contract tests/contract/requirements.txt
-    python tests/contract/run.py "$@"
-
-# known holes in dependencies and secrets in the repository (in an environment of its own, .audit)
-audit:
-    sh tests/environment.sh .audit tests/audit/requirements.txt
-    python tests/audit/run.py
-
-# thousands of hostile clients beside a good one, and what it notices: [--connections 10000] [--streams 1000] [--lorises 200] [--seconds 20]
-siege *args:
-    python -m tests.siege "$@"
-
-# the service under load against a gateway that misbehaves at random: [--minutes 5] [--seed N] [--report]
-chaos *args:
-    python -m chaos "$@"
-
-# the table of faults: what each does, how soon it is noticed, how soon everything is back
-faults:
-    python -m pytest tests/service/test_fault_table.py -q -s --show-capture=no 2>/dev/null | grep -v '^20'
-
-# days of a gateway in minutes, and what has leaked: [--hours 24] [--speed 720] [--seed N] [--report]
-soak *args:
-    python -m chaos soak "$@"
-
-# what the watch, the meters and a scraper cost at saturation, on and off in turns in one process: [--pairs 30] [--updates N] [--requests N]
-bench-watching *args:
-    python benchmarks/service/watching.py "$@"
-
-# where the service's time goes under the benchmark's loads: [--load saturation moderate warm] [--seconds 20] [--checkout FOLDER] [--svg FOLDER]
-bench-profile *args:
-    python benchmarks/service/sampling.py "$@"
-
-# versions and rivals loaded in turns, for a machine that is not quiet: [--checkout FOLDER] [--turns 7] [--starts 4] [--query ?batch=1]
-bench-pairs *args:
-    python benchmarks/service/pairs.py "$@"
-
-# the incidents of docs/debugging.md, played again and written anew: [NAME…]
-incidents *args:
-    python -m tests.incidents "$@"
-
-# how much market data the simulator delivers on one core: [--clients 32] [--lines 100] [--rate 10] [--seconds 60] [--highest]
-bench-simulator *args:
-    python benchmarks/simulator_load.py "$@"
-
-# the images of the Dockerfile: ./build.sh stable|latest [--push] [--image NAME] [--target gateway|api]
-image *args:
-    ./build.sh "$@"
-
-# both images, built and run on a real Docker engine, and the linters of all that is deployed: [lint] [--only WORD]; as root
-image-test *args:
-    python tests/image/run.py "$@"
-
-# ibactors against what users would pick instead; --report writes docs/performance.md: [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
-bench *args:
-    python benchmarks/service/run.py "$@"
-
-# everything CI runs
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") image-test audit
-
-# ruff and flake8-async (without: 114 and 128, which know only functions that call started() themselves; 124, as handlers are async by contract; 9xx, opt-in checks for libraries)
-lint:
-    ruff check .
-    ruff format --check .
-    git ls-files -z '*.py' | xargs -0 -n 60 -P 2 flake8-async --disable=ASYNC114,ASYNC124,ASYNC128,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
-
-# mypy --strict
-type:
-    mypy
-
-# format in place
-format:
-    ruff check --fix-only --quiet .
-    ruff format .
-
-# tests with branch coverage
+# the suite with branch coverage
+[group('test')]
 coverage *args:
     coverage run -m pytest "$@"
     coverage report --skip-covered
 
-# lock the dependencies again, with hashes and without hosts
+# Without: 114 and 128, which know only functions that call started() themselves;
+# 124, as handlers are async by contract; 9xx, opt-in checks for libraries.
+# ruff, flake8-async, and who may import whom
+[group('check')]
+lint:
+    ruff check .
+    ruff format --check .
+    git ls-files -z '*.py' | xargs -0 -n 60 -P 2 flake8-async --disable=ASYNC114,ASYNC124,ASYNC128,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
+    lint-imports --no-cache --no-logo
+
+# mypy --strict, code and tests
+[group('check')]
+type:
+    mypy
+
+# format in place
+[group('check')]
+format:
+    ruff check --fix-only --quiet .
+    ruff format .
+
+# known holes in dependencies, and secrets
+[group('check')]
+audit:
+    sh tests/environment.sh .audit tests/audit/requirements.txt
+    python tests/audit/run.py
+
+# lock the dependencies, with hashes, without hosts
+[group('check')]
 lock:
     sh lock.sh
+
+# everything CI runs
+[group('check')]
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") image-test audit
+
+# From their registries, into .interop the first time.
+# unchanged TWS API clients and the simulator
+[group('outside')]
+interop *args:
+    python tests/interop/run.py "$@"
+
+# Installs Java, Xvfb and IBC the first time: [--wrong 20]
+# the real IBC and our stand-in for IB Gateway
+[group('outside')]
+interop-ibc *args:
+    python tests/ibc/install.py -n 2 "$@"
+
+# Installs Debian's Chromium, Playwright and axe-core the first time.
+# the live page in a real browser
+[group('outside')]
+browser *args:
+    python tests/browser/run.py test "$@"
+
+# the pictures in docs/images, from the demo
+[group('outside')]
+screenshots:
+    python tests/browser/run.py screenshots
+
+# Without keys, with a key, and with logins (in .contract): [--minutes 1.5] [--seed N]
+# the REST contract, with schemathesis
+[group('outside')]
+contract *args:
+    sh tests/environment.sh .contract tests/contract/requirements.txt
+    python tests/contract/run.py "$@"
+
+# Coverage-guided, in an environment of its own, .fuzz: [--seconds 60]
+# fuzzing of the simulator's API port
+[group('outside')]
+fuzz *args:
+    sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
+    PYTHONPATH=. .fuzz/bin/python tests/fuzz/server.py "$@"
+
+# both images and what is deployed; as root
+[group('outside')]
+image-test *args:
+    python tests/image/run.py "$@"
+
+# ./build.sh stable|latest [--push] [--image NAME] [--target gateway|api]
+# build an image of the Dockerfile
+[group('outside')]
+image *args:
+    ./build.sh "$@"
+
+# [--connections 10000] [--streams 1000] [--lorises 200] [--seconds 20]
+# thousands of hostile clients beside a good one
+[group('stress')]
+siege *args:
+    python -m tests.siege "$@"
+
+# [--minutes 5] [--seed N] [--report]
+# load, and a gateway that misbehaves at random
+[group('stress')]
+chaos *args:
+    python -m chaos "$@"
+
+# [--hours 24] [--speed 720] [--seed N] [--report]
+# days of a gateway in minutes, and what leaked
+[group('stress')]
+soak *args:
+    python -m chaos soak "$@"
+
+# What each does, how soon it is noticed, how soon everything is back.
+# the table of faults
+[group('stress')]
+faults:
+    python -m pytest tests/service/test_fault_table.py -q -s --show-capture=no 2>/dev/null | grep -v '^20'
+
+# Replayed and written anew: [NAME…]
+# the incidents of docs/debugging.md
+[group('stress')]
+incidents *args:
+    python -m tests.incidents "$@"
+
+# [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
+# ibactors against what users would pick instead
+[group('measure')]
+bench *args:
+    python benchmarks/service/run.py "$@"
+
+# In turns, for a machine that is not quiet:
+# [--checkout FOLDER] [--turns 7] [--starts 4] [--query ?batch=1]
+# versions and rivals loaded in turns
+[group('measure')]
+bench-pairs *args:
+    python benchmarks/service/pairs.py "$@"
+
+# [--load saturation moderate warm] [--seconds 20] [--checkout FOLDER] [--svg FOLDER]
+# where the service's time goes
+[group('measure')]
+bench-profile *args:
+    python benchmarks/service/sampling.py "$@"
+
+# On and off in turns in one process: [--pairs 30] [--updates N] [--requests N]
+# what watch, meters and a scraper cost
+[group('measure')]
+bench-watching *args:
+    python benchmarks/service/watching.py "$@"
+
+# On one core: [--clients 32] [--lines 100] [--rate 10] [--seconds 60] [--highest]
+# how much the simulator delivers
+[group('measure')]
+bench-simulator *args:
+    python benchmarks/simulator_load.py "$@"
