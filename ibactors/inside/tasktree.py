@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 import trio
 
-from ibactors.inside.tracebacks import Frame, frames_of, plumbing
+from ibactors.inside.tracebacks import Frame, frames_of, plumbing, short_path
 
 WaitingFor = Callable[[trio.lowlevel.Task], float | None]
 """How many seconds a task has been waiting, if that is known."""
@@ -34,12 +34,12 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskNode(msgspec.Struct, frozen=True):
-    """One task; `where` is its innermost frame that is not plumbing, as `function (file:line)`; times in seconds."""
+    """One task; `where` is its innermost frame outside the plumbing, `function (file:line)`; the file begins at its package."""
 
     name: str
     where: str
     waiting: float | None
-    """Since it last did something; None when that is not known."""
+    """Seconds since it last ran; None when nobody knows."""
     scopes: tuple[Scope, ...]
     """The outermost first."""
     stack: tuple[Frame, ...]
@@ -68,7 +68,7 @@ def snapshot(task: trio.lowlevel.Task | None = None, *, waiting_for: WaitingFor 
 
 
 def _calls(task: trio.lowlevel.Task) -> list[tuple[FrameType, int]]:
-    """The outermost call first, down to what the task waits for: of the plumbing at the end only its first call tells anything."""
+    """The outermost call first, down to what the task waits for; of the plumbing at the end only the first call is kept."""
     calls = list(task.iter_await_frames())
     while len(calls) > 1 and all(plumbing(frame.f_code.co_filename) for frame, _ in calls[-2:]):
         calls.pop()
@@ -80,7 +80,7 @@ def _where(task: trio.lowlevel.Task) -> str:
     ours = plumbings = None
     for frame, line in task.iter_await_frames():
         path = frame.f_code.co_filename
-        here = f"{frame.f_code.co_qualname} ({path.rpartition('/')[2]}:{line})"
+        here = f"{frame.f_code.co_qualname} ({short_path(path)}:{line})"
         if not plumbing(path):
             ours = here
         elif not any(part in path for part in _CORE):
@@ -111,13 +111,13 @@ def _scopes(task: trio.lowlevel.Task) -> list[Scope]:
 
 
 def about(node: TaskNode) -> str:
-    """What there is to say of a task besides its name and place: how long it has waited, and the scopes that matter."""
+    """How long a task has waited, and its cancel scopes with a deadline, a shield or a cancellation; empty when there is nothing to say."""
     waited = [f"for {node.waiting:.1f} s"] if node.waiting is not None else []
     return "  ".join([*waited, *(f"[{scope}]" for scope in node.scopes if str(scope))])
 
 
 def render(node: TaskNode) -> str:
-    """The tree as indented text, one task a line."""
+    """The tree as indented text, one task per line."""
     return "\n".join(_lines(node, 0)) + "\n"
 
 

@@ -22,7 +22,7 @@ _LONGEST_TEXT = 2000
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One call; `folded` tells which frames between the previous one and this one are left out."""
+    """One call; `file` begins at its package, `folded` says which frames between the previous one and this one are left out."""
 
     file: str
     line: int | None
@@ -31,7 +31,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     folded: str = ""
 
     def __str__(self) -> str:
-        return f"{self.function} ({self.file.rpartition('/')[2]}:{self.line})"
+        return f"{self.function} ({self.file}:{self.line})"
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,7 +96,7 @@ def trace_of(exc: BaseException) -> Trace:
 
 
 def _trace(exc: BaseException, seen: set[int], calls: list[tuple[FrameType, int]]) -> Trace:
-    """*seen* are the ids of exceptions that are told already, *calls* those on the way to a nursery that *exc* is the only failure of."""
+    """*seen*: ids of the exceptions already rendered. *calls*: frames above *exc*, collected while groups of one are unwrapped."""
     seen.add(id(exc))
     calls += traceback.walk_tb(exc.__traceback__)
     notes = tuple(_clipped(str(note)) for note in getattr(exc, "__notes__", ()))
@@ -124,7 +124,7 @@ def _type_name(exc: BaseException) -> str:
 def _text(exc: BaseException) -> str:
     try:
         return str(exc)
-    except Exception:  # noqa: BLE001  # an exception that cannot be shown must not hide the crash that it tells of
+    except Exception:  # noqa: BLE001  # an exception that cannot be shown must not hide the crash that it reports
         return "(its text cannot be made)"
 
 

@@ -1,8 +1,8 @@
 """Watches the event loop: which step of which task holds it up and where, how late timers fire, how long each task has been waiting.
 
-`Watch` is a trio Instrument. It hears of the beginning of each step; when one takes long, a thread looks at the loop's stack while it still
-does, as afterwards the culprit is gone. A step that is over is one `slow_step` line in the log; one that goes on for a second is also told
-of while it lasts (`loop_blocked`), by the thread.
+`Watch` is a trio Instrument, which trio calls when a step begins. A thread samples the loop's stack during a stall; afterwards the culprit
+has left the stack. A slow step is one `slow_step` line in the log once it is over; the thread also logs one that lasts longer than a second
+while it lasts (`loop_blocked`).
 """
 
 import sys
@@ -26,14 +26,14 @@ from ibactors.model.times import Value, now
 log = structlog.get_logger(__name__)
 
 LAG_INTERVAL = 0.05
-"""Seconds between two looks at how late a timer fires."""
+"""Seconds between two measurements of how late a timer fires."""
 LAG_WINDOW = 60.0
-"""Seconds over which the percentiles of the lag are taken."""
+"""Seconds that the percentiles of the lag cover."""
 BLOCKED = 1.0
-"""Seconds after which a step is told of while it still goes on."""
+"""Seconds after which a step is logged while it still runs."""
 _LOGGED_CALLS = 8
 _SHORTEST_NAP = 0.004
-"""Seconds that the watching thread leaves the loop alone, however low the limit."""
+"""Seconds that the watching thread sleeps at least between two looks, however low the limit is."""
 _LOG_INTERVAL = 1.0
 """Seconds between two log lines about slow steps; those between are counted."""
 
@@ -42,18 +42,18 @@ _current: trio.lowlevel.RunVar["Watch | None"] = trio.lowlevel.RunVar("watch", N
 
 
 class SlowStep(Value, frozen=True, kw_only=True):
-    """A step that held up the loop. `stack` is where it was, outermost call first; empty when it never let the watching thread run."""
+    """A step that held up the loop. `stack` is where it was, outermost call first; empty when the watching thread never got to run."""
 
     task: str
     at: str
     seconds: float
     cpu: float | None
-    """Share of the time in which it computed: low for a blocking call, and where processors are short. None without `stack`."""
+    """Share of the time spent computing, 0 to 1: low for a blocking call, or when processors are scarce. None without `stack`."""
     stack: tuple[Frame, ...]
 
 
 class Watch(trio.abc.Instrument):
-    """One event loop, watched from `open_watch` on; durations in seconds."""
+    """Watches one event loop, from `open_watch` on; durations in seconds."""
 
     def __init__(self, slow: float) -> None:
         self.slow = slow
@@ -94,18 +94,18 @@ class Watch(trio.abc.Instrument):
     # what others ask
 
     def waiting_for(self, task: trio.lowlevel.Task) -> float:
-        """Seconds since the task last did something; at least so many, if that was before the watch began."""
+        """Seconds since the task last ran; since the watch began, if it has not run since."""
         return perf_counter() - self._stepped.get(task, self._begun)
 
     def lag_percentiles(self, *shares: float) -> list[float | None]:
-        """The lag that the given shares (0 to 1) of the last minute's timers stayed within; None before the first."""
+        """Percentiles, as *shares* from 0 to 1, of how late the last minute's timers fired, in seconds; None before the first."""
         recent = sorted(self._recent_lag)
         return [recent[min(int(share * len(recent)), len(recent) - 1)] if recent else None for share in shares]
 
     # the loop's side
 
     async def measure_lag(self) -> NoReturn:
-        """See again and again how late a timer fires."""
+        """Measure every LAG_INTERVAL how late a timer fires."""
         while True:
             due = trio.current_time() + LAG_INTERVAL
             await trio.sleep_until(due)
@@ -114,7 +114,7 @@ class Watch(trio.abc.Instrument):
             self._recent_lag.append(lag)
 
     def _report(self, present: float) -> None:
-        """The step that began at `_since` took long."""
+        """Record and log the step that began at `_since`, which took long."""
         seconds, look = present - self._since, self._look
         seen = look.step == self._since
         step = SlowStep(
@@ -146,7 +146,7 @@ class Watch(trio.abc.Instrument):
             thread.join()
 
     def _keep_looking(self) -> None:
-        told = 0.0
+        logged = 0.0
         clock = time.pthread_getcpuclockid(self._loop_thread)
         while not self._stop.wait(max(self.slow * 0.4, _SHORTEST_NAP)):
             since, task, before = self._since, self._task, self._look
@@ -154,21 +154,21 @@ class Watch(trio.abc.Instrument):
             again = before.step == since
             # Again when it has lasted twice as long: the last look is then neither at its beginning nor at its very end.
             due = 2 * before.last if again else self.slow * 0.4
-            if task is None or running < (due if told == since else min(due, BLOCKED)):
+            if task is None or running < (due if logged == since else min(due, BLOCKED)):
                 continue
             stack = frames_of(_calls_of_step(sys._current_frames().get(self._loop_thread)))  # noqa: SLF001  # documented, and meant for this
             first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))
             if self._since != since:
                 continue  # another step by now
             self._look = _Look(step=since, first=first, last=running, cpu=cpu, stack=stack)
-            if running > BLOCKED and told != since:
-                told = since
+            if running > BLOCKED and logged != since:
+                logged = since
                 log.warning("loop_blocked", task=task.name, seconds=round(running, 2), **_places(stack))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """What the watching thread saw of a step, which is named by when it began; *first* and *last* in seconds from then on."""
+    """What the watching thread saw of the step that began at *step*; *first* and *last* are seconds from then on."""
 
     step: float = 0.0
     first: float = 0.0
@@ -179,7 +179,7 @@ class _Look:
 
 
 def _places(stack: tuple[Frame, ...]) -> dict[str, object]:
-    """For a log line: where it was, and the way there."""
+    """Fields of a log line: the innermost call, and the calls that led to it."""
     if not stack:
         return {"where": "unknown: it did not let the watching thread run"}
     return {"where": str(stack[-1]), "calls": [str(frame) for frame in stack[-_LOGGED_CALLS:]]}

@@ -11,11 +11,13 @@ import argparse
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
 import structlog
 import trio
+from structlog.typing import EventDict, WrappedLogger
 
 from tests.sim.ordertools import place
 from tests.sim.rawclient import Bench, RawClient, assault, pack
@@ -24,10 +26,6 @@ from tests.sim.seeds import OPENING, REAL
 with atheris.instrument_imports(include=["ibactors.sim"]):
     from ibactors.sim import Simulator, SimulatorOptions
     from ibactors.sim.registry import REQUESTS
-
-from collections.abc import Callable
-
-    from structlog.typing import EventDict, WrappedLogger
 
 KEPT, FAILED = Path(".fuzz/corpus"), Path(".fuzz/failed")
 ANSWER_LIMIT_S = 30.0

@@ -221,7 +221,7 @@ async def test_tasks_prints_the_tree_of_a_running_service() -> None:
         port = url.rsplit(":", 1)[1]
         async with command("tasks", PORT=port) as tasks:
             assert await tasks.ended() == 0
-            assert re.search(r"─ actor:connection  Mailbox\.next \(mailbox\.py:\d+\)  for \d+\.\d s", tasks.output)
+            assert re.search(r"─ actor:connection  Mailbox\.next \(ibactors/kernel/mailbox\.py:\d+\)  for \d+\.\d s", tasks.output)
             assert "\x1b" not in tasks.output
         async with command("tasks", "--url", url, "--color", "always") as tasks:
             assert await tasks.ended() == 0

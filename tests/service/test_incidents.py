@@ -34,7 +34,7 @@ NAMED: dict[str, tuple[str, ...]] = {
     "blocked-loop": (
         r"curl ended with 28",
         r'faulty\.py", line \d+ in look_up_rating',
-        r"loop_blocked .*where='look_up_rating \(faulty\.py:\d+\)'",
+        r"loop_blocked .*where='look_up_rating \(tests/incidents/faulty\.py:\d+\)'",
         r"held it up for [23]\d\d\d\.\d ms, computing \d+% of the time(\n  .*)*FaultyListener\.ticked\n.* in look_up_rating",
     ),
 }

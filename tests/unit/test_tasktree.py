@@ -37,10 +37,10 @@ async def test_tree_has_names_sorted_and_our_innermost_line() -> None:
     line = inspect.getsourcelines(wait_for)[1] + 2
     assert tree.name == "parent"
     assert [(child.name, child.where, child.children) for child in tree.children] == [
-        ("child a", f"wait_for (test_tasktree.py:{line})", ()),
-        ("child b", f"wait_for (test_tasktree.py:{line})", ()),
+        ("child a", f"wait_for (tests/unit/test_tasktree.py:{line})", ()),
+        ("child b", f"wait_for (tests/unit/test_tasktree.py:{line})", ()),
     ]
-    assert tree.where.startswith("parent (test_tasktree.py:")
+    assert tree.where.startswith("parent (tests/unit/test_tasktree.py:")
 
 
 async def test_text_has_a_line_for_each_task_indented_and_no_locals() -> None:
@@ -70,8 +70,8 @@ async def test_line_of_a_library_is_shown_only_where_there_is_none_of_ours() -> 
         await wait_all_tasks_blocked()
         places = {task.name: snapshot(task).where for task in nursery.child_tasks}
         nursery.cancel_scope.cancel(reason="the test is over")
-    assert places["ours"].startswith("read (test_tasktree.py:")
-    assert "(_memory_streams.py:" in places["theirs"]
+    assert places["ours"].startswith("read (tests/unit/test_tasktree.py:")
+    assert "(trio/testing/_memory_streams.py:" in places["theirs"]
 
 
 def test_snapshot_outside_a_run_says_so() -> None:

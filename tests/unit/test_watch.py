@@ -92,7 +92,7 @@ async def test_one_line_tells_of_a_slow_step_and_one_of_a_block_while_it_lasts(c
     assert set(told) == {"loop_blocked", "slow_step"}
     for line in told.values():
         assert line["level"] == "warning"
-        assert line["where"].startswith("hold_up (test_watch.py:")
+        assert line["where"].startswith("hold_up (tests/unit/test_watch.py:")
         assert [call.partition(" ")[0] for call in line["calls"]] == ["blocking", "hold_up"]
     assert told["loop_blocked"]["timestamp"] < told["slow_step"]["timestamp"]
 
