@@ -14,8 +14,10 @@ import trio
 
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS, Gateway
 from ibactors.sim.messages import connection as messages
+from ibactors.sim.orders import read_only
 from ibactors.sim.orders.desk import Desk
 from ibactors.sim.request import Request
+from ibactors.sim.requests.orders import list_open_orders
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import (
     BadField,
@@ -32,6 +34,8 @@ MAX_VERSION = 178
 MAX_CLIENTS = 32
 MAX_VIOLATIONS = 3
 _START_API = 71
+# What has left the client reaches the broker, whatever becomes of the socket.
+_OUTLIVE_THEIR_SESSION = ("placeOrder", "cancelOrder", "reqGlobalCancel")
 _RECEIVE_BYTES = 64 * 1024
 _LINGER_S = 1.0
 
@@ -149,12 +153,16 @@ class Connection:
             client_id = fields.integer()
         except BadField as bad:
             raise SessionEnded(f"its startApi cannot be read: {bad}") from bad
-        session = Session(self._gateway, self._orders, self._outbox, tasks, self.hang_up, version=self._version, client_id=client_id)
+        session = Session(
+            self._gateway, self._orders, self._outbox, tasks, self.hang_up, self.reset, version=self._version, client_id=client_id
+        )
         if self._gateway.has_client(client_id):
             session.error(-1, 326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
             raise SessionEnded(f"client id {client_id} is in use")
         if len(self._gateway.clients) >= MAX_CLIENTS:
             raise SessionEnded(f"{MAX_CLIENTS} clients are connected already")
+        if self._gateway.quirks.open_at_connect:
+            list_open_orders(session, self._orders.book.register.alive(client_id))
         session.send(messages.managed_accounts(self._gateway.account_names))
         session.send(messages.next_valid_id(self._orders.next_id(client_id)))
         for code, text in self._farms():
@@ -172,15 +180,20 @@ class Connection:
         fields = FieldReader(body)
         try:
             message = fields.integer(-1)
-            request = self._requests.get(message)
-            if request is None:
-                self._count("unknown")
-                session.error(-1, 320, f"Error reading request. Unknown message id {message}.")
-                return
-            self._count(request.name)
-            request.handle(session, fields)
         except BadField as bad:
             session.error(fields.request_id, 320, f"Error reading request. {bad}")
+            return
+        request = self._requests.get(message)
+        if request is None:
+            self._count("unknown")
+            session.error(-1, 320, f"Error reading request. Unknown message id {message}.")
+            return
+        self._count(request.name)
+        # Before anything can go wrong with it: a placeOrder that is lost below did come.
+        record = self._orders.chronicle.witness(session.client_id, session.version, body) if request.name == "placeOrder" else None
+        arrived = self._gateway.script.incoming(session, request.name, body, lambda: _carry_out(session, request, body))
+        if record is not None and not arrived:
+            record.lost += 1
 
     def _within_pace(self, session: Session) -> bool:
         now = trio.current_time()
@@ -234,7 +247,20 @@ class Connection:
         session, self.session = self.session, None
         if session is not None:
             del self._gateway.clients[session.client_id]
+            session.is_severed = True
             session.lose_data()
+
+
+def _carry_out(session: Session, request: Request, body: bytes) -> None:
+    if session.is_severed and request.name not in _OUTLIVE_THEIR_SESSION:
+        return
+    fields = FieldReader(body)
+    fields.skip()
+    try:
+        if not read_only.refuses(session, request.name, body):
+            request.handle(session, fields)
+    except BadField as bad:
+        session.error(fields.request_id, 320, f"Error reading request. {bad}")
 
 
 def reset_stream(stream: trio.SocketStream) -> None:

@@ -17,9 +17,11 @@ from ibactors.sim.market.clockprices import PriceClock
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
 from ibactors.sim.messages import connection as messages
+from ibactors.sim.orders.quirks import Quirks
 from ibactors.sim.pacing import Pacing
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.delivery import Delivery
+from ibactors.sim.wire.script import Script
 
 MARKET_FARMS = ("usfarm", "usfuture", "cashfarm", "usopt")
 HISTORY_FARM = "ushmds"
@@ -96,6 +98,8 @@ class Gateway:
         self._now = now or _utc_now
         self.account_names = accounts
         self.faults = Faults()
+        self.quirks = Quirks()
+        self.script = Script(trio.current_time)
         self.limits = Limits()
         self.pacing = Pacing()
         self.delivery = Delivery(seed)

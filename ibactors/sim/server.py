@@ -89,6 +89,7 @@ class Server:
             # Short sleeps, because the rate may change meanwhile and with it the interval.
             await trio.sleep(_REFRESH_LOOK_S)
             self.orders.book.tick()
+            self.gateway.script.tick()
             if trio.current_time() - last < self.gateway.refresh_s:
                 continue
             last = trio.current_time()

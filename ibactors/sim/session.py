@@ -65,6 +65,7 @@ class Session:
         outbox: Outbox,
         tasks: trio.Nursery,
         hang_up: Callable[[], None],
+        reset: Callable[[], None],
         *,
         version: int,
         client_id: int,
@@ -79,14 +80,33 @@ class Session:
         self.streams: dict[tuple[str, int], Stream] = {}
         self.wants_bulletins = False
         self.hang_up = hang_up
+        self._reset = reset
+        self.is_severed = False
         self._outbox = outbox
         self._tasks = tasks
         self._stale: dict[int, Line] = {}
 
     def send(self, data: bytes) -> None:
-        """Post one answer frame."""
-        self.gateway.counters.sent += 1
-        self._outbox.post(data)
+        """Post one answer frame, unless the script has other plans for it."""
+        self.gateway.script.outgoing(self, data)
+
+    def post(self, data: bytes) -> None:
+        """Put a frame into the outbox, past the script."""
+        if not self.is_severed:
+            self.gateway.counters.sent += 1
+            self._outbox.post(data)
+
+    def sever(self) -> None:
+        """Reset the connection once what was posted is out; what is posted from now on is lost."""
+        if self.is_severed:
+            return
+        self.is_severed = True
+
+        async def cut() -> None:
+            await self._outbox.drained()
+            self._reset()
+
+        self.start(cut, name=f"sim:client {self.client_id} severed")
 
     def error(self, request_id: int, code: int, text: str) -> None:
         """Post an errMsg; request id -1 is a notice about the connection."""

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from ibactors.sim.gateway import HISTORY_FARM
 from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.registry import REQUESTS
 from ibactors.sim.server import Server
 from ibactors.sim.session import Line
+from ibactors.sim.wire.script import ANSWERS
 
-_NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "PORT"})
+_NUMBERS = frozenset({"SECONDS", "R", "BID", "ASK", "LAST", "CODE", "ID", "ORDERID", "N", "NTH", "PRICE", "SIZE", "PORT"})
+_MESSAGES = frozenset({*ANSWERS, *(r.name for r in REQUESTS.values())})
 
 
 class CommandRefused(Exception):
@@ -79,6 +82,8 @@ def lines(server: Server) -> list[Line]:
 
 
 def _check(name: str, usage: str, word: str, argument: str) -> None:
+    if word == "MESSAGE" and argument.partition(":")[0] not in _MESSAGES:
+        raise CommandRefused(f"there is no message {argument!r}; there are {', '.join(sorted(_MESSAGES))}")
     # A choice is written in lower case; MKT|LIMIT stands for a word or a value.
     if "|" in word and word == word.lower() and argument not in word.split("|"):
         raise CommandRefused(f"usage: {name} {usage}")

@@ -126,6 +126,8 @@ def _restart(server: Server, arguments: list[str]) -> None:
     gateway.faults.muted = gateway.faults.connectivity_lost = gateway.faults.competing = False
     gateway.faults.farms_down.clear()
     gateway.faults.occupied.clear()
+    if len(arguments) > 1:
+        server.orders.book.forget(arguments[1])
     server.refuse(seconds)
 
 
@@ -140,7 +142,7 @@ def _client_id(text: str) -> int:
 COMMANDS = table(
     ("drop", "", _drop),
     ("refuse", "SECONDS", _refuse),
-    ("restart", "SECONDS", _restart),
+    ("restart", "SECONDS [ended|recent|all]", _restart),
     ("1300", "", _port_reset),
     ("mute", "", _mute),
     ("unmute", "", _unmute),

@@ -7,15 +7,25 @@ from typing import NoReturn
 import structlog
 import trio
 
-from ibactors.sim.control import answers, connectivity, faults, nightly, trading
+from ibactors.sim.control import answers, connectivity, faults, messages, nightly, orders, quirks, trading
 from ibactors.sim.control.commands import Command, CommandRefused, fit
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.server import Server
 from ibactors.sim.wire.ports import open_listener, port_of
 
 _MAX_LINE = 1000
-ANSWERS_ONLY = ("clock", "stats", "help")
-COMMANDS: Mapping[str, Command] = {**connectivity.COMMANDS, **nightly.COMMANDS, **faults.COMMANDS, **trading.COMMANDS, **answers.COMMANDS}
+_LEDGER = f"{'|'.join(orders.LEDGERS)} [N]"
+ANSWERS_ONLY = ("ledger", "clock", "stats", "help")
+COMMANDS: Mapping[str, Command] = {
+    **connectivity.COMMANDS,
+    **nightly.COMMANDS,
+    **faults.COMMANDS,
+    **trading.COMMANDS,
+    **answers.COMMANDS,
+    **orders.COMMANDS,
+    **quirks.COMMANDS,
+    **messages.COMMANDS,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +46,8 @@ class Control:
         if name == "help":
             return "commands: " + ", ".join(usages())
         try:
+            if name == "ledger":
+                return orders.ledger(self._server, fit(name, _LEDGER, arguments))
             arguments = fit(name, usage_of(name), arguments)
             COMMANDS[name].act(self._server, arguments)
         except CommandRefused as error:
@@ -78,7 +90,10 @@ def usage_of(name: str) -> str:
 
 def usages() -> list[str]:
     """Every command with its arguments, as `help` lists them."""
-    return [f"{name} {command.usage}".rstrip() for name, command in COMMANDS.items()] + list(ANSWERS_ONLY)
+    return [f"{name} {command.usage}".rstrip() for name, command in COMMANDS.items()] + [
+        f"ledger {_LEDGER}",
+        *ANSWERS_ONLY[1:],
+    ]
 
 
 def stats(server: Server) -> dict[str, object]:

@@ -9,6 +9,7 @@ import random
 
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.orders import conditions
+from ibactors.sim.orders.chronicle import Chronicle
 from ibactors.sim.orders.combo import combination
 from ibactors.sim.orders.families import Families
 from ibactors.sim.orders.fills import execute
@@ -21,6 +22,8 @@ from ibactors.sim.orders.ticket import Ticket
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 
 _AT_ONCE = ("IOC", "FOK")
+# What the broker has not yet confirmed when a gateway dies; orders of the last moments never reach it.
+_RECENT = dt.timedelta(seconds=5)
 
 
 class OrderBook:
@@ -30,10 +33,13 @@ class OrderBook:
         self.fills: list[Fill] = []
         self.finished: list[Order] = []
         self.reject_next = ""
+        # Executions and completed orders before this are of an earlier day, and in no list any more.
+        self.day_began = gateway.now().replace(hour=0, minute=0, second=0, microsecond=0)
         self._gateway = gateway
         self._random = random.Random(f"{seed}:orders")
         self.register = Register(self._random)
-        self._notices = Notices(gateway)
+        self.notices = Notices(gateway)
+        self.chronicle = Chronicle(gateway.ledger.accounts)
         self._families = Families(self.register.living)
         self._floor = Floor(gateway.market, self, self._is_out_of_reach)
 
@@ -49,6 +55,7 @@ class OrderBook:
             perm_id=self.register.new_perm_id(),
             placed=self._gateway.now(),
             leg_fills=[[] for _ in legs] if ticket.legs else [],
+            hides_perm_id=self._gateway.quirks.perm_ids_late and not ticket.what_if,
         )
         if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
             order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
@@ -56,11 +63,14 @@ class OrderBook:
 
     def preview(self, order: Order) -> Preview:
         """What an order would do to its account if it were filled now."""
-        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], trades(order, self._marks(order)))
+        return preview(self._gateway.ledger, self._gateway.ledger.accounts[order.account], trades(order, self.marks(order)))
 
     def accept(self, order: Order) -> None:
         """Enter a new order, and let it work unless its account cannot afford it."""
         self.register.add(order)
+        self.chronicle.taken(order)
+        hangs = self._gateway.quirks.hangs
+        order.hangs = hangs.pop(0) if hangs else ""
         # A child closes what its parent opens, which is not there yet.
         reason = self.reject_next or (shortfall(self.preview(order)) if order.parent is None else "")
         self.reject_next = ""
@@ -71,35 +81,52 @@ class OrderBook:
 
     def amend(self, order: Order, ticket: Ticket) -> None:
         """Let an order go on as its client wants it now."""
+        if self._gateway.quirks.incarnations and self._gateway.faults.connectivity_lost:
+            self.fork(order, ticket)
+            return
         order.released = order.released and ticket.conditions == order.ticket.conditions
         order.ticket = ticket
         order.reduced = 0
         if order.status is not Status.UNTRANSMITTED:
             self._schedule(order)
-            self._notices.state(order)
+            self.notices.state(order)
             self._work(order)
         elif ticket.transmit:
             self._transmit(order)
 
+    def fork(self, order: Order, ticket: Ticket) -> None:
+        """Make a second live order with the ids of one, as when a change met a broker that was out of reach."""
+        twin = self.make(order.client_id, ticket, order.legs, order.account)
+        twin.parent = order.parent
+        self.register.displace(order)
+        self.accept(twin)
+
     def cancel(self, order: Order) -> None:
         """Cancel an order; while the broker is out of reach, only promise to."""
-        if not self._gateway.faults.connectivity_lost:
+        if not (self._gateway.faults.connectivity_lost or self._gateway.quirks.pending_cancels):
             self.end(order)
         elif not order.cancelling:
             order.cancelling, order.status = True, Status.PENDING_CANCEL
-            self._notices.status(order)
+            self.notices.status(order)
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client."""
         for order in tuple(self.register.living.values()):
             self.cancel(order)
 
-    def end(self, order: Order, *, words: str = "Cancelled by Trader") -> None:
-        """Cancel an order that is alive, and what depends on it."""
+    def end_by_broker(self, order: Order, reason: str) -> None:
+        """Cancel an order as the broker or the exchange does of its own accord."""
+        order.status, order.hangs = Status.PENDING_CANCEL, ""
+        self.notices.status(order)
+        self.end(order, words="Cancelled by System:\n", reason=reason)
+
+    def end(self, order: Order, *, words: str = "Cancelled by Trader", reason: str = "", told: bool = True) -> None:
+        """Cancel an order that is alive, and what depends on it; `told` is whether its client hears of it."""
         if order.done:
             return
         self._finish(order, Status.CANCELLED, words)
-        self._notices.cancelled(order)
+        if told:
+            self.notices.cancelled(order, reason)
         for child in self._families.children(order):
             if not order.filled:
                 self.end(child)
@@ -111,18 +138,43 @@ class OrderBook:
     def reject(self, order: Order, reason: str) -> None:
         """Make an order inactive, as the risk checks of a broker do."""
         self._finish(order, Status.INACTIVE, "Rejected")
-        self._notices.state(order)
-        self._notices.error(order, 201, f"Order rejected - reason:{reason}")
+        self.notices.state(order)
+        self.notices.error(order, 201, f"Order rejected - reason:{reason}")
         for child in self._families.children(order):
             self.end(child)
 
+    def forget(self, which: str) -> None:
+        """Start anew without some orders: those that ended, the recent ones that had not filled, or all of them."""
+        cut = self._gateway.now() - _RECENT
+        for order in tuple(self.register.living.values()):
+            if which == "all" or (which == "recent" and order.placed >= cut and not order.filled):
+                self._floor.leave(order)
+                order.status = Status.VANISHED
+        self.register.forget(lambda o: which != "all" and not (o.done if which == "ended" else o.status is Status.VANISHED))
+        if which in ("ended", "all"):
+            self.finished.clear()
+        if which == "all":
+            self.fills.clear()
+
+    def let_go(self, order: Order) -> None:
+        """Let an order that was told to hang work like any other."""
+        order.hangs = ""
+        self.notices.state(order)
+        self._work(order)
+
+    def of_today(self, moment: dt.datetime | None) -> bool:
+        """Whether something is of the present day, by the gateway's midnight or that of the command."""
+        midnight = self._gateway.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return moment is not None and moment >= max(midnight, self.day_began)
+
     def fill_by_force(self, order_id: int) -> bool:
         """Fill the open orders of that id, whichever client's, at their limit or the market; False if there is none."""
-        orders = [o for o in self.register.alive() if o.order_id == order_id and o.works]
+        orders = [o for o in self.register.alive() if o.order_id == order_id and (o.works or o.hangs)]
         for order in orders:
+            order.hangs = ""
             order.triggered = True
             limit = None if order.ticket.legs else order.ticket.limit
-            self.filled(order, order.remaining, self._marks(order) if limit is None else [limit])
+            self.filled(order, order.remaining, self.marks(order) if limit is None else [limit])
         return bool(orders)
 
     def tick(self) -> None:
@@ -146,18 +198,18 @@ class OrderBook:
         fills = execute(self._gateway, order, size, prices, number=len(self.fills), choice=self._random)
         self.fills += fills
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
-        self._notices.executed(order, fills)
-        self._notices.state(order)
+        self.notices.executed(order, fills)
+        self.notices.state(order)
         if order.remaining == 0:
             self._finish(order, Status.FILLED, f"Filled Size: {order.filled}")
-            self._notices.state(order, priced=True)
-        self._notices.charged(order, fills)
+            self.notices.state(order, priced=True)
+        self.notices.charged(order, fills)
         self._act_on_family(order, size)
 
     def elected(self, order: Order) -> None:
         """Tell that a stop has become a market or limit order."""
         order.status = Status.SUBMITTED
-        self._notices.state(order)
+        self.notices.state(order)
 
     def _release(self, order: Order) -> None:
         """Let an order whose conditions are met work, or cancel it if that is what they are for."""
@@ -172,8 +224,8 @@ class OrderBook:
         for member in family:
             member.status = Status.PRESUBMITTED
             self._schedule(member)
-            self._notices.state(member)
-            self._notices.warn(member, self._opening(member))
+            self.notices.state(member)
+            self.notices.warn(member, self._opening(member))
         for member in family:
             self._work(member)
 
@@ -203,13 +255,25 @@ class OrderBook:
         if order.done:
             return
         if order.ticket.tif in _AT_ONCE:
-            self.end(order)
+            self._end_at_once(order)
         elif order.status is Status.PRESUBMITTED and not order.waits_for_trigger:
             order.status = Status.SUBMITTED
-            self._notices.state(order)
+            self.notices.state(order)
         order.rested = True
 
-    def _marks(self, order: Order) -> list[float]:
+    def _end_at_once(self, order: Order) -> None:
+        """End what could not be filled at once, in the recorded way: without 202, and a FOK as Inactive."""
+        if order.ticket.tif == "FOK":
+            self._finish(order, Status.INACTIVE, "Cancelled by System:\n")
+            self.notices.state(order)
+            return
+        order.status = Status.PENDING_CANCEL
+        self.notices.status(order)
+        self.end(order, words="Cancelled by System:\n", told=False)
+        self.notices.status(order)
+
+    def marks(self, order: Order) -> list[float]:
+        """The market's price of each leg."""
         return [self._gateway.market.mark(leg.instrument) for leg in order.legs]
 
     def _act_on_family(self, order: Order, size: int) -> None:
@@ -218,10 +282,10 @@ class OrderBook:
                 self.end(other)
             else:
                 other.reduced += size
-                self._notices.state(other)
+                self.notices.state(other)
         if order.status is Status.FILLED:
             for child in self._families.children(order):
-                self._notices.state(child)
+                self.notices.state(child)
                 self._work(child)
 
     def _finish(self, order: Order, status: Status, words: str) -> None:

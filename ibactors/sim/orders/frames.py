@@ -19,20 +19,20 @@ OUTSIDE_HOURS_IGNORED = (
 )
 
 
-def order_status(order: Order) -> bytes:
-    """Encode orderStatus (3)."""
+def order_status(order: Order, *, client_id: int | None = None) -> bytes:
+    """Encode orderStatus (3); `client_id` is that of another client that cancelled the order."""
     last = order.fills[-1].price if order.fills else 0.0
     return frame(
         3,
         order.order_id,
-        order.status.value,
+        order.shown_status,
         order.filled,
         order.remaining,
         price(order.average),
-        order.perm_id,
+        order.shown_perm_id,
         order.parent.order_id if order.parent is not None else 0,
         price(last),
-        order.client_id,
+        order.client_id if client_id is None else client_id,
         order.why_held,
         0,
     )
@@ -55,10 +55,15 @@ def execution(version: int, request_id: int, fill: Fill, dialect: Dialect) -> by
     return frame(*fields)
 
 
-def commission_report(fill: Fill) -> bytes:
+# By the setting `commissions`: what a report has in place of an amount that is not known yet.
+_NOT_YET = {"minus-one": "-1.0", "unset": UNSET_DOUBLE}
+
+
+def commission_report(fill: Fill, *, setting: str = "plain") -> bytes:
     """Encode commissionReport (59); a fill that closed nothing has no realized profit."""
-    realized = UNSET_DOUBLE if fill.realized is None else repr(round(fill.realized, 6))
-    return frame(59, 1, fill.exec_id, repr(fill.commission), fill.currency, realized, UNSET_DOUBLE, "")
+    realized = UNSET_DOUBLE if fill.realized is None or setting != "plain" else repr(round(fill.realized, 6))
+    amount = _NOT_YET.get(setting, repr(fill.commission))
+    return frame(59, 1, fill.exec_id, amount, fill.currency, realized, UNSET_DOUBLE, "")
 
 
 def order_message(order: Order, warning: str) -> str:

@@ -30,9 +30,9 @@ def open_order(version: int, order: Order, preview: Preview | None = None, *, pr
     """Encode openOrder (5); `preview` has a what-if order's margins, `priced` adds the commission of the fills."""
     echo = order.ticket.echo
     fields: Fields = [5, order.order_id, *_contract(order), *_terms(order, order.quantity)]
-    fields += [order.client_id, order.perm_id, echo["outsideRth"], echo["hidden"]]
+    fields += [order.client_id, order.shown_perm_id, echo["outsideRth"], echo["hidden"]]
     fields += [_plain(echo["discretionaryAmt"]), echo["goodAfterTime"]]
-    fields += [f"{order.perm_id}.0/{order.account}/100", *_advisor(version, order)]
+    fields += [f"{order.shown_perm_id}.0/{order.account}/100", *_advisor(version, order)]
     fields += [*_short_sale(order), echo["auctionStrategy"] or 0, *_box(order)]
     fields += [echo["displaySize"] or UNSET_INTEGER, echo["blockOrder"], echo["sweepToFill"]]
     fields += [echo["allOrNone"], echo["minQty"], _oca_type(order), 0, 0, ""]
@@ -166,9 +166,10 @@ def _algo(order: Order) -> Fields:
 def _state(order: Order, preview: Preview | None, *, priced: bool) -> Fields:
     if preview is not None:
         margins = [money(m) for m in preview.margins]
-        return [order.status.value, *margins, repr(preview.commission), "", "", preview.currency, order.warning]
+        cost = "" if preview.commission is None else repr(preview.commission)
+        return [order.shown_status, *margins, cost, "", "", preview.currency, order.warning]
     commission: Fields = [repr(order.commission), "", "", order.instrument.currency] if priced else [""] * 4
-    return [order.status.value, *_NO_MARGINS, *commission, order.warning]
+    return [order.shown_status, *_NO_MARGINS, *commission, order.warning]
 
 
 def _randomized(order: Order) -> Fields:

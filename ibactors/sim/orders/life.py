@@ -18,9 +18,11 @@ class Status(enum.Enum):
     PENDING_CANCEL = "PendingCancel"
     CANCELLED = "Cancelled"
     INACTIVE = "Inactive"
+    # It never reached the broker, and the gateway has forgotten it; no frame ever says so.
+    VANISHED = "Vanished"
 
 
-_FINAL = (Status.FILLED, Status.CANCELLED, Status.INACTIVE)
+_FINAL = (Status.FILLED, Status.CANCELLED, Status.INACTIVE, Status.VANISHED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,8 @@ class Order:
     """An order of one client.
 
     `reduced` is what its OCA group took from its size, `triggered` tells that its stop has been elected, `released` that its conditions
-    were met, `cancelling` that its cancellation waits for the broker.
+    were met, `cancelling` that its cancellation waits for the broker. `hangs` is the word of a state in which it was told to stay,
+    `displaced` tells that a newer order has its id: two live orders of one id, after a change that met a broker out of reach.
     """
 
     ticket: Ticket
@@ -86,6 +89,9 @@ class Order:
     released: bool = False
     cancelling: bool = False
     rested: bool = False
+    hangs: str = ""
+    displaced: bool = False
+    hides_perm_id: bool = False
     stop: float | None = None
     # A gateway shows the market's price as the limit of a market order for currency.
     shown_limit: float | None = None
@@ -106,7 +112,17 @@ class Order:
     @property
     def key(self) -> tuple[int, int]:
         """The book's key for it; an order that was typed into the gateway has no id, so its own number serves."""
-        return self.client_id, self.order_id or -self.perm_id
+        return self.client_id, -self.perm_id if self.displaced or not self.order_id else self.order_id
+
+    @property
+    def shown_status(self) -> str:
+        """The word for its state that clients are told."""
+        return self.hangs if self.hangs and not self.done and not self.cancelling else self.status.value
+
+    @property
+    def shown_perm_id(self) -> int:
+        """Its permanent id; 0 as long as the gateway does not tell it."""
+        return 0 if self.hides_perm_id else self.perm_id
 
     @property
     def buys(self) -> bool:
@@ -151,7 +167,7 @@ class Order:
     @property
     def works(self) -> bool:
         """Whether the market can fill it."""
-        return not self.done and self.status is not Status.UNTRANSMITTED and not self.waits_for_parent
+        return not self.done and not self.hangs and self.status is not Status.UNTRANSMITTED and not self.waits_for_parent
 
     @property
     def waits_for_conditions(self) -> bool:
@@ -173,6 +189,8 @@ class Order:
         """The reasons for which a gateway holds it back, as orderStatus lists them."""
         if self.done:
             return ""
+        if self.hangs == Status.INACTIVE.value:
+            return "locate"
         reasons = ["child"] if self.waits_for_parent else []
         return ",".join([*reasons, "trigger"] if self.waits_for_trigger else reasons)
 

@@ -1,4 +1,6 @@
-"""Orders that somebody types into the gateway's own windows: they have no client and no order id until bound.
+"""Orders that come by no connection: of other programs, and those that somebody types into the gateway's windows.
+
+The latter have no client and no order id until bound.
 
 Client 0 may bind them, one by one with reqOpenOrders or all new ones with reqAutoOpenOrders; a bound order is like one of its own.
 Everybody sees the unbound ones in the list of all open orders, with order id 0.
@@ -39,20 +41,24 @@ class ManualOrders:
             if not order.order_id:
                 self._bind(order)
 
-    def place(self, instrument: Instrument, action: str, size: int, limit: str) -> None:
-        """Type in an order for the first account, `MKT` or a limit price; ValueError when it is refused."""
+    def place(self, instrument: Instrument, action: str, size: int, limit: str, *, client_id: int = 0, ref: str = "") -> None:
+        """Place an order for the first account, `MKT` or a limit price; ValueError when it is refused.
+
+        Client 0 has none: it types. Any other client has the next of its ids, whether or not it is connected.
+        """
         kind, price = ("MKT", "") if limit == "MKT" else ("LMT", limit)
-        head: list[str | int] = [0, instrument.con_id, *[""] * 11, "", "", action, size, kind, price, "", "DAY"]
+        order_id = self._book.register.next_id(client_id) if client_id else 0
+        head: list[str | int] = [order_id, instrument.con_id, *[""] * 11, "", "", action, size, kind, price, "", "DAY"]
         blanks: list[str | int] = [""] * _BLANKS
         # The first blanks are group, account, open or close, origin, reference, and then transmit.
-        blanks[5] = "1"
+        blanks[4:6] = [ref, "1"]
         ticket = read_ticket(FieldReader(frame(*head, *blanks)[4:]), _VERSION)
-        binds = self._gateway.clients.get(0) in self._binders
+        binds = not client_id and self._gateway.clients.get(0) in self._binders
         legs = (Leg(instrument=instrument),)
         wrong = refusal(ticket, instrument)
         if wrong is not None:
             raise ValueError(wrong.text)
-        order = self._book.make(0, ticket, legs, self._gateway.account_names[0])
+        order = self._book.make(client_id, ticket, legs, self._gateway.account_names[0])
         if binds:
             self._bind(order)
         self._book.accept(order)

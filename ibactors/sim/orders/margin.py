@@ -21,10 +21,13 @@ Trade = tuple["Instrument", int, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The answer to a what-if order: initial margin, maintenance margin and equity; before, change, after."""
+    """The answer to a what-if order: initial margin, maintenance margin and equity; before, change, after.
+
+    Of some orders a gateway does not tell the commission, which is None then.
+    """
 
     margins: tuple[float, ...]
-    commission: float
+    commission: float | None
     currency: str
 
 

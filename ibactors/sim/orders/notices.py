@@ -25,6 +25,7 @@ class Notices:
         if client is not None:
             client.send(layout.open_order(client.version, order, priced=priced))
             client.send(frames.order_status(order))
+        order.hides_perm_id = False
 
     def status(self, order: Order) -> None:
         """Send orderStatus alone."""
@@ -32,10 +33,10 @@ class Notices:
         if client is not None:
             client.send(frames.order_status(order))
 
-    def cancelled(self, order: Order) -> None:
+    def cancelled(self, order: Order, reason: str = "") -> None:
         """Send orderStatus and the error that confirms it."""
         self.status(order)
-        self.error(order, 202, "Order Canceled - reason:")
+        self.error(order, 202, f"Order Canceled - reason:{reason}")
 
     def error(self, order: Order, code: int, text: str) -> None:
         """Send an error or a warning about an order."""
@@ -50,6 +51,9 @@ class Notices:
             self.error(order, 399, frames.order_message(order, odd))
         if opens is not None:
             self.error(order, 399, frames.order_message(order, frames.not_before(order, opens)))
+            # Recorded on a Sunday: the same pair twice more.
+            self.state(order)
+            self.state(order)
         outside = order.ticket.echo["outsideRth"] == "1"
         if outside and order.ticket.order_type == "MKT" and order.instrument.sec_type == "STK":
             self.error(order, 2109, frames.OUTSIDE_HOURS_IGNORED)
@@ -63,13 +67,19 @@ class Notices:
 
     def charged(self, order: Order, fills: Sequence[Fill]) -> None:
         """Send commissionReport, and to everybody what the fills have changed in the account."""
+        quirks = self._gateway.quirks
+        charges = [f for f in fills if not f.is_summary]
+        self._report(order, charges, quirks.commissions)
+        if quirks.commissions != "plain" and quirks.commission_delay_s is not None:
+            self._gateway.script.later(quirks.commission_delay_s, lambda: self._report(order, charges, "plain"))
+        for everybody in self._gateway.everybody():
+            everybody.repeat()
+
+    def _report(self, order: Order, fills: Sequence[Fill], setting: str) -> None:
         client = self._client_of(order)
         if client is not None:
             for fill in fills:
-                if not fill.is_summary:
-                    client.send(frames.commission_report(fill))
-        for everybody in self._gateway.everybody():
-            everybody.repeat()
+                client.send(frames.commission_report(fill, setting=setting))
 
     def _client_of(self, order: Order) -> Client | None:
         # Nobody hears of an order that is bound to no client.

@@ -49,10 +49,13 @@ def not_cancellable(order: Order) -> Refusal | None:
     if order.done:
         text = f"OrderId {order.order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
         return Refusal(code=10148, text=text)
-    if order.cancelling:
-        text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
-        return Refusal(code=161, text=text)
-    return None
+    return attempted_too_early(order) if order.cancelling else None
+
+
+def attempted_too_early(order: Order) -> Refusal:
+    """The refusal of a cancel while the order's state does not allow it."""
+    text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
+    return Refusal(code=161, text=text)
 
 
 def too_late(order: Order) -> Refusal | None:
@@ -70,10 +73,27 @@ def mismatch(order: Order, ticket: Ticket, instrument: Instrument) -> Refusal | 
     same = instrument.con_id == order.instrument.con_id and ticket.action == before.action
     if not same or ticket.legs != before.legs or ticket.echo["account"] not in ("", order.account):
         return Refusal(code=105, text="Order being modified does not match original order.")
+    wrong = _revised_terms(order, ticket)
+    if wrong is not None:
+        return wrong
     if ticket.order_type != before.order_type and "TRAIL" in ticket.order_type + before.order_type:
         return Refusal(code=329, text="Order modify failed. Cannot change to the new order type.")
     if ticket.quantity <= order.filled:
         return invalid_order(f"The new order size is not above the {order.filled} that have been filled")
+    return None
+
+
+def _revised_terms(order: Order, ticket: Ticket) -> Refusal | None:
+    """What an order has for good: its time in force but for DAY and GTC, its OCA group and its algo."""
+    before = order.ticket
+    if ticket.tif != before.tif and {ticket.tif, before.tif} != {"DAY", "GTC"}:
+        return Refusal(code=462, text=f"Cannot change to the new Time in Force:{ticket.tif}.")
+    if ticket.echo["ocaGroup"] not in (before.echo["ocaGroup"], order.oca_group):
+        return Refusal(code=10326, text="OCA group revision is not allowed.")
+    if before.echo["algoStrategy"] and not ticket.echo["algoStrategy"]:
+        return Refusal(code=440, text="The algo of an order cannot be removed by a modification.")
+    if ticket.echo["algoStrategy"] and not before.echo["algoStrategy"]:
+        return Refusal(code=439, text="An algo cannot be added to an order by a modification.")
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ibactors.sim.orders import frames, layout
 from ibactors.sim.orders.combo import read_legs
 from ibactors.sim.orders.life import Fill, Leg, Order
+from ibactors.sim.orders.rules import Refusal
 from ibactors.sim.orders.ticket import Ticket, read_ticket
 from ibactors.sim.orders.times import parse_moment
 from ibactors.sim.request import NO_DEFINITION, Request, invalid
@@ -23,7 +24,7 @@ def _place(session: Session, fields: FieldReader) -> None:
     accounts = session.gateway.account_names
     account = ticket.echo["account"] or (accounts[0] if len(accounts) == 1 else "")
     if not account:
-        session.error(ticket.order_id, 435, "You must specify an account.")
+        session.orders.refuse(session, ticket.order_id, Refusal(code=435, text="You must specify an account."))
     elif account not in accounts:
         invalid(session, ticket.order_id, f"Invalid account code '{account[:40]}'.")
     elif ticket.order_id < 1:
@@ -45,7 +46,7 @@ def _legs(session: Session, ticket: Ticket) -> tuple[Leg, ...]:
         legs = (Leg(instrument=found[0]),) if len(found) == 1 else ()
     if not legs:
         text = f"The contract description specified for {spec.symbol} is ambiguous" if found else NO_DEFINITION
-        session.error(ticket.order_id, 200, text)
+        session.orders.refuse(session, ticket.order_id, Refusal(code=200, text=text))
     return legs
 
 
@@ -63,15 +64,16 @@ def _open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
     if session.client_id == 0:
         session.orders.manual.bind_present()
-    _list(session, session.orders.book.register.alive(session.client_id))
+    list_open_orders(session, session.orders.book.register.alive(session.client_id))
 
 
 def _all_open_orders(session: Session, fields: FieldReader) -> None:
     fields.version()
-    _list(session, session.orders.book.register.alive())
+    list_open_orders(session, session.orders.book.register.alive())
 
 
-def _list(session: Session, orders: list[Order]) -> None:
+def list_open_orders(session: Session, orders: list[Order]) -> None:
+    """Send openOrder and orderStatus of each, and that these were all."""
     for order in orders:
         session.send(layout.open_order(session.version, order))
         session.send(frames.order_status(order))
@@ -112,7 +114,8 @@ def _executions(session: Session, fields: FieldReader) -> None:
             and (after is None or fill.time >= after)
         )
 
-    for fill in filter(wanted, session.orders.book.fills):
+    book = session.orders.book
+    for fill in (f for f in book.fills if book.of_today(f.time) and wanted(f)):
         session.send(frames.execution(session.version, request_id, fill, session.gateway.dialect))
         if not fill.is_summary:
             session.send(frames.commission_report(fill))
@@ -122,7 +125,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
 def _completed_orders(session: Session, fields: FieldReader) -> None:
     from_clients_only = fields.flag()
     for order in session.orders.book.finished:
-        if from_clients_only and not order.order_id:
+        if (from_clients_only and not order.order_id) or not session.orders.book.of_today(order.completed):
             continue
         session.send(layout.completed_order(session.version, order, session.gateway.dialect))
     session.send(frames.completed_orders_end())
