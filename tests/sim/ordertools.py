@@ -67,3 +67,10 @@ async def answers(client: RawClient, *requests: tuple[str | int, ...]) -> list[l
     for fields in requests:
         await client.send(*fields)
     return await client.synchronise()
+
+
+async def told(bench: Bench, *commands: str) -> None:
+    """Carry out control commands that have to succeed."""
+    for command in commands:
+        answer = await bench.control(command)
+        assert answer == "ok", (command, answer)

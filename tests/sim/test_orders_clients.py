@@ -34,10 +34,27 @@ async def test_each_client_has_its_own_order_ids_and_every_order_its_permanent_o
         assert await client.find("9") == ["9", "1", following]
 
 
-async def test_order_of_another_client_cannot_be_cancelled_by_its_id(bench: Bench) -> None:
+async def test_cancel_by_another_client_ends_the_order_and_names_who_did_it(bench: Bench) -> None:
+    one, two = await bench.client(1), await bench.client(2)
+    await answers(one, place(7, kind="LMT", limit="50.00"))
+    frames = await answers(two, (4, 1, 7, ""))
+    assert kinds(frames) == [("3", "Cancelled"), ("4", "202")]
+    assert frames[0][9] == "2"
+    assert kinds(await answers(one)) == [("3", "Cancelled"), ("4", "202")]
+
+
+async def test_cancel_goes_to_the_own_order_where_two_clients_have_the_number(bench: Bench) -> None:
     one, two = await bench.client(1), await bench.client(2)
     await answers(one, RESTING)
-    frames = await answers(two, (4, 1, 1, ""))
+    await answers(two, RESTING)
+    assert kinds(await answers(two, (4, 1, 1, ""))) == [("3", "Cancelled"), ("4", "202")]
+    assert await answers(one) == []
+    assert [f[3] for f in await answers(two, (4, 1, 1, ""))] == ["10148"]
+
+
+async def test_cancel_of_a_number_that_nobody_has_is_not_found(bench: Bench) -> None:
+    client = await bench.client(1)
+    frames = await answers(client, (4, 1, 1, ""))
     assert [f[3:5] for f in frames] == [["10147", "OrderId 1 that needs to be cancelled is not found."]]
 
 

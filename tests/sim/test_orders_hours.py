@@ -69,7 +69,8 @@ async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict
     clock.now = EARLY
     client = await strict.client()
     frames = await answers(client, place(1))
-    assert kinds(frames) == [("5", "PreSubmitted"), ("3", "PreSubmitted"), ("4", "399")]
+    pair = [("5", "PreSubmitted"), ("3", "PreSubmitted")]
+    assert kinds(frames) == [*pair, ("4", "399"), *pair, *pair]
     text = "Order Message:\nBUY 100 AAPL NASDAQ.NMS\nWarning: Your order will not be placed at the exchange until"
     assert frames[2][4] == f"{text} 2026-11-24 09:30:00 US/Eastern."
     clock.now = OPEN

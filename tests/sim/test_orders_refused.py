@@ -42,7 +42,7 @@ Fields = tuple[str | int, ...]
         (place(1, block=contract("SPX", "IND", "CBOE")), 201, "Order rejected - reason:"),
     ],
 )
-async def test_bad_order_is_refused_and_its_id_stays_free(bench: Bench, request_: Fields, code: int, part: str) -> None:
+async def test_bad_order_is_refused_and_uses_its_id_up_unless_it_is_invalid(bench: Bench, request_: Fields, code: int, part: str) -> None:
     client = await bench.client()
     frames = await answers(client, request_)
     assert [(f[0], f[3]) for f in frames] == [("4", str(code))]
@@ -50,7 +50,9 @@ async def test_bad_order_is_refused_and_its_id_stays_free(bench: Bench, request_
     assert part in frames[0][4]
     assert "\n" not in frames[0][4]
     await client.send(8, 1, 1)
-    assert await client.find("9") == ["9", "1", "1"]
+    assert await client.find("9") == ["9", "1", "1" if code == 321 else "2"]
+    if code != 321:
+        assert kinds(await answers(client, place(1, kind="LMT", limit="50.00"))) == [("4", "103")]
 
 
 @pytest.mark.parametrize("position", [1, 2, 17, 19, 20, 25, 28, 31, 32, 36])
