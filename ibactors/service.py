@@ -172,7 +172,6 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         idle_before_probe=settings.probe_idle,
         probe_deadline=settings.probe_timeout,
         tally=connection.tally,
-        collecting=fanout,
     )
     limits = MarketSettings(
         max_lines=settings.max_lines,
@@ -182,7 +181,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
     )
     # First, as it says where there is something to connect to.
     await supervisor.start(gateway, _gateway_builder(gateway, connection, settings))
-    await supervisor.start(connection, connection_builder(connection, session, run, client_ids=settings.client_ids))
+    await supervisor.start(connection, connection_builder(connection, session, fanout, run, client_ids=settings.client_ids))
     await supervisor.start(account, account_builder(account, connection))
     await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
     return System(

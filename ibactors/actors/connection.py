@@ -16,7 +16,7 @@ import trio
 
 from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
-from ibactors.bridge.incoming import AccountListener
+from ibactors.bridge.incoming import AccountListener, PacketObserver
 from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.session import Session, SessionSettings
 from ibactors.bridge.tally import GatewayTally
@@ -155,7 +155,7 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
 class RunSession(Protocol):
     """`bridge.session.run_session`, or what a test puts in its place."""
 
-    async def __call__(self, settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def __call__(self, settings: SessionSettings, observer: PacketObserver, /, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
         """Run one session; raises GatewayDisconnected when it is over."""
 
 
@@ -179,10 +179,19 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
 
     mailbox_size = 1024  # one ask a symbol and a session; more means that the service is swamped, and asks fail with 503
 
-    def __init__(self, ref: ConnectionRef, settings: SessionSettings, client_ids: int, run_session: RunSession, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        ref: ConnectionRef,
+        settings: SessionSettings,
+        observer: PacketObserver,
+        client_ids: int,
+        run_session: RunSession,
+        backoff: Backoff,
+    ) -> None:
         super().__init__(ref)
         self._me = ref
         self._settings = settings
+        self._observer = observer
         self._client_ids = client_ids
         self._taken = 0
         self._run_session = run_session
@@ -275,7 +284,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             lost: IbactorsError | None = None
             try:
                 async with trio.open_nursery() as nursery:
-                    session: Session = await nursery.start(self._run_session, self._settings_for(target), name="session")
+                    session: Session = await nursery.start(self._run_session, self._settings_for(target), self._observer, name="session")
                     await trio.lowlevel.checkpoint_if_cancelled()  # what came up too late is not announced
                     up, self._taken = True, 0
                     self._session_up(session)
@@ -356,7 +365,13 @@ async def _find_contracts(session: Session, msg: FindContracts) -> None:
 
 
 def connection_builder(
-    ref: ConnectionRef, settings: SessionSettings, run_session: RunSession, *, client_ids: int = 1, backoff: Backoff | None = None
+    ref: ConnectionRef,
+    settings: SessionSettings,
+    observer: PacketObserver,
+    run_session: RunSession,
+    *,
+    client_ids: int = 1,
+    backoff: Backoff | None = None,
 ) -> Callable[[], ConnectionActor]:
     """Makes incarnations of the connection actor."""
-    return lambda: ConnectionActor(ref, settings, client_ids, run_session, backoff or Backoff())
+    return lambda: ConnectionActor(ref, settings, observer, client_ids, run_session, backoff or Backoff())

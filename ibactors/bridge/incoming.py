@@ -6,7 +6,6 @@ read a network packet, and none of them waits.
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 import structlog
@@ -41,12 +40,26 @@ class AccountListener(Protocol):
         """All of `summary` or `positions` has been sent for the first time in this session."""
 
 
+class PacketObserver(Protocol):
+    """Who wants to know when all is told that one network packet has brought; both methods return at once and raise nothing.
+
+    In the service that is the web's fan-out (`web/fanout.py`): it writes to the clients' sockets in `packet_ended`, and so in the task that
+    reads from the gateway.
+    """
+
+    def packet_begins(self) -> None:
+        """The listeners are about to be told."""
+
+    def packet_ended(self) -> None:
+        """All of them have been told, or one of them has failed."""
+
+
 class Inbox:
     """What ib_async's decoder calls, by the names of IB's EWrapper: it routes each message to the line or request it belongs to."""
 
-    def __init__(self, tally: GatewayTally, collecting: AbstractContextManager[object]) -> None:
+    def __init__(self, tally: GatewayTally, observer: PacketObserver) -> None:
         self._tally = tally
-        self._collecting = collecting
+        self._observer = observer
         self.lines: dict[int, Line] = {}
         self.requests: dict[int, Request] = {}
         self.account_listener: AccountListener | None = None
@@ -101,9 +114,12 @@ class Inbox:
 
     def packet_done(self) -> None:
         touched, self._touched = self._touched, {}
-        with self._collecting:
+        self._observer.packet_begins()
+        try:
             for line in touched.values():
                 line.packet_done(self._arrived)
+        finally:
+            self._observer.packet_ended()  # here the fan-out writes to the clients
 
     # market data; these five are by far the most frequent
 

@@ -11,7 +11,6 @@ are collected by request id, and each request has its own deadline and its own e
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -21,7 +20,7 @@ import trio_asyncio
 
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import to_ib
-from ibactors.bridge.incoming import AccountListener, Inbox
+from ibactors.bridge.incoming import AccountListener, Inbox, PacketObserver
 from ibactors.bridge.quote_line import Line, LineListener
 from ibactors.bridge.requests import Request
 from ibactors.bridge.tally import GatewayTally
@@ -55,8 +54,6 @@ class SessionSettings:
     messages_per_second: int = 45
     tally: GatewayTally = field(default_factory=GatewayTally)
     """Where traffic is counted, over all sessions."""
-    collecting: AbstractContextManager[object] = field(default_factory=nullcontext)
-    """Entered while listeners are told what a packet has brought, and left when all of it has been told."""
 
 
 class Session:
@@ -152,12 +149,16 @@ class Session:
         self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[0])
 
 
-async def run_session(settings: SessionSettings, *, task_status: trio.TaskStatus[Session] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+async def run_session(
+    settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session] = trio.TASK_STATUS_IGNORED
+) -> NoReturn:
     """Connect, hand out the session by `started()`, watch over it, and raise GatewayDisconnected when it is over.
+
+    What *observer* does at the end of a packet it does in this session's reading task.
 
     The message of the exception is the reason: refused, client id in use, closed by the gateway, silent, …
     """
-    inbox = Inbox(settings.tally, settings.collecting)
+    inbox = Inbox(settings.tally, observer)
     client = GatewayClient(inbox, settings.messages_per_second, settings.tally)
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = client.cancel_market_data

@@ -57,7 +57,11 @@ class _Audience:
 
 
 class Fanout:
-    """Who wants what, and what is new. Within `with fanout:` news is only collected; it is written at the end of the block."""
+    """Who wants what, and what is new.
+
+    It is the bridge's `PacketObserver`: what is published within a packet is only noted, and `packet_ended` writes it to clients, in the
+    task that reads from the gateway. Everything else is written by the task of `running`.
+    """
 
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
@@ -97,10 +101,12 @@ class Fanout:
         self._callers[client] = None
         self._wake()
 
-    def __enter__(self) -> None:
+    def packet_begins(self) -> None:
+        """Only note what is new from here on."""
         self._collecting = True
 
-    def __exit__(self, *_exception: object) -> None:
+    def packet_ended(self) -> None:
+        """Write it, as far as that takes little time; the bridge calls this in its own task."""
         self._collecting = False
         if (self._news or self._callers) and (self._round or perf_counter() < self._rests_until or not self._flush_some()):
             self._called.set()

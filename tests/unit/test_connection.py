@@ -13,11 +13,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, FindContracts, RunSession, Target, connection_builder
 from ibactors.bridge.connectivity import Effect
+from ibactors.bridge.incoming import PacketObserver
 from ibactors.bridge.session import Session, SessionSettings
 from ibactors.errors import GatewayDisconnected
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.sessions import SessionPhase, SessionStatus
+from tests.unit.unobserved import Unobserved
 
 REFUSED = "Nothing listens at 127.0.0.1:4002: the gateway is down or not logged in."
 HOUR = 3600
@@ -55,7 +57,9 @@ async def connection(
     told: list[SessionStatus] = []
     async with open_supervisor() as supervisor:
         with ref.sessions.listening(told.append):
-            await supervisor.start(ref, connection_builder(ref, SessionSettings(), run, client_ids=client_ids, backoff=backoff))
+            await supervisor.start(
+                ref, connection_builder(ref, SessionSettings(), Unobserved(), run, client_ids=client_ids, backoff=backoff)
+            )
             yield ref, told
             assert ref.status.restarts == 0
             supervisor.stop(ref, reason="the test is over")
@@ -71,7 +75,7 @@ class Gateway:
         self._up = up
         self._reason = reason or (lambda _: (REFUSED, None))
 
-    async def __call__(self, settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def __call__(self, settings: SessionSettings, _: PacketObserver, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
         self.attempts.append(settings)
         seconds = self._up(len(self.attempts))
         if seconds:
@@ -182,7 +186,9 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
 async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None:
     """A session that breaks because the service stops must not show as one that is tried again."""
 
-    async def breaks_when_cancelled(settings: SessionSettings, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def breaks_when_cancelled(
+        settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session]
+    ) -> NoReturn:
         try:
             await trio.sleep_forever()
         finally:
@@ -227,7 +233,7 @@ async def test_target_told_before_the_start_and_after_a_crash_is_not_lost(autoju
     ref.retarget(Target(closed="not logged in"))
     gateway = Gateway(up=lambda _: HOUR)
     async with open_supervisor() as supervisor:
-        await supervisor.start(ref, connection_builder(ref, SessionSettings(), gateway))
+        await supervisor.start(ref, connection_builder(ref, SessionSettings(), Unobserved(), gateway))
         await wait_all_tasks_blocked()
         assert ref.sessions.value.phase is SessionPhase.LOGGED_OUT
         ref.retarget(Target(port=4711))

@@ -66,12 +66,20 @@ def subject() -> Subject:
     return Topic[Update | None](None)
 
 
+@contextmanager
+def packet(fanout: Fanout) -> Iterator[None]:
+    """What is published in the block came in one packet of the gateway."""
+    fanout.packet_begins()
+    yield
+    fanout.packet_ended()
+
+
 async def test_news_told_within_a_block_is_written_at_its_end_newest_only() -> None:
     meters = Meters()
     fanout, one, other = Fanout(meters), subject(), subject()
     first, second, stranger = Client(), Client(), Client()
     with audience(fanout, one, first, second), audience(fanout, other, stranger):
-        with fanout:
+        with packet(fanout):
             one.publish(value(1))
             one.publish(value(2))
             assert not first.got
@@ -116,7 +124,7 @@ async def test_long_round_is_followed_by_a_rest(
         for _ in range(3):
             client.flushed = trio.Event()
             if at_once:
-                with fanout:
+                with packet(fanout):
                     fanout.call(client)
             else:
                 fanout.call(client)
@@ -137,7 +145,7 @@ async def test_what_comes_during_a_rest_leaves_together(
     with audience(fanout, one, client):
         async with fanout.running():
             for number in range(6):
-                with fanout:
+                with packet(fanout):
                     one.publish(value(number))
                 await trio.sleep(0.1)
             await trio.sleep(2)
@@ -149,7 +157,7 @@ async def test_others_get_their_turn_during_a_long_round(monkeypatch: pytest.Mon
     fanout, one = Fanout(Meters()), subject()
     clients = [Client() for _ in range(5)]
     with audience(fanout, one, *clients):
-        with fanout:
+        with packet(fanout):
             one.publish(value(1))
         assert [len(client.got) for client in clients] == [1, 0, 0, 0, 0]
         async with fanout.running():
@@ -162,7 +170,7 @@ async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_fo
     fanout, one, clients = Fanout(Meters()), subject(), [Client(), Client()]
     with audience(fanout, one, *clients):
         async with fanout.running():
-            with fanout:
+            with packet(fanout):
                 one.publish(value(1))
             one.publish(value(2))
             await wait_all_tasks_blocked()
@@ -174,7 +182,7 @@ async def test_client_that_comes_during_a_round_never_gets_what_is_older_than_it
     fanout, one, other = Fanout(Meters()), subject(), subject()
     early, late = Client(), Client()
     with audience(fanout, one, early), audience(fanout, other, early, late):
-        with fanout:
+        with packet(fanout):
             one.publish(value(1))
             other.publish(value(1))
         assert early.got
@@ -189,7 +197,7 @@ async def test_client_that_comes_during_a_round_never_gets_what_is_older_than_it
 
 async def test_news_that_nobody_is_left_to_hear_is_dropped() -> None:
     fanout, one, client = Fanout(Meters()), subject(), Client()
-    with fanout:
+    with packet(fanout):
         with audience(fanout, one, client):
             one.publish(value(1))
         fanout.call(client)
@@ -200,7 +208,7 @@ async def test_news_that_nobody_is_left_to_hear_is_dropped() -> None:
 
 async def test_failure_is_told_at_once_and_no_value_after_it() -> None:
     fanout, one, client = Fanout(Meters()), subject(), Client()
-    with audience(fanout, one, client), fanout:
+    with audience(fanout, one, client), packet(fanout):
         one.publish(value(1))
         one.publish(Failed(error=ContractNotFound("no such contract")))
         assert client.failed == ["key"]
@@ -213,7 +221,7 @@ async def test_error_of_one_client_is_told_to_it_alone() -> None:
 
     fanout, one, broken, sound = Fanout(Meters()), subject(), Client(), Client()
     broken.meanwhile = crash
-    with audience(fanout, one, broken, sound), fanout:
+    with audience(fanout, one, broken, sound), packet(fanout):
         one.publish(value(1))
     assert [type(error) for error in broken.errors] == [ZeroDivisionError]
     assert sound.got == [("key", 1)]
@@ -255,7 +263,7 @@ def test_every_client_ends_with_the_newest_of_all_it_wants_and_never_goes_back(s
                 elif step == "leave" and (which, who) in joined:
                     joined.pop((which, who)).close()
                 elif step == "packet":
-                    with fanout:
+                    with packet(fanout):
                         subjects[which].publish(value(next(numbers)))
                 elif step == "turn":
                     await trio.lowlevel.checkpoint()
