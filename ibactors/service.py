@@ -21,7 +21,7 @@ from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
-from ibactors.bridge.session import SessionSettings, run_session
+from ibactors.bridge.session import run_session
 from ibactors.config import Settings, read_settings
 from ibactors.errors import IbactorsError, StartupError
 from ibactors.gateway.classify import load_rules
@@ -162,17 +162,6 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
     connection, account, market, gateway = ConnectionRef(), AccountRef(), MarketRef(), GatewayRef(settings.account_type)
     meters = Meters()
     fanout = Fanout(meters)
-    session = SessionSettings(
-        host=settings.gateway_host,
-        port=settings.api_port,
-        client_id=settings.client_id,
-        market_data_type=settings.market_data_type,
-        connect_deadline=settings.connect_timeout,
-        request_deadline=settings.request_timeout,
-        idle_before_probe=settings.probe_idle,
-        probe_deadline=settings.probe_timeout,
-        tally=connection.tally,
-    )
     limits = MarketSettings(
         max_lines=settings.max_lines,
         stream_lines=min(settings.stream_lines, settings.max_lines // 10),
@@ -181,7 +170,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
     )
     # First, as it says where there is something to connect to.
     await supervisor.start(gateway, _gateway_builder(gateway, connection, settings))
-    await supervisor.start(connection, connection_builder(connection, session, fanout, run, client_ids=settings.client_ids))
+    await supervisor.start(connection, connection_builder(connection, settings, fanout, run))
     await supervisor.start(account, account_builder(account, connection))
     await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
     return System(

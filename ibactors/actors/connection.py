@@ -8,7 +8,8 @@ refused at once with GatewayDisconnected, and those in flight at a break end wit
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn, Protocol, TypeVar, assert_never
 
 import structlog
@@ -18,8 +19,10 @@ from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import AccountListener, PacketObserver
 from ibactors.bridge.quote_line import LineListener
-from ibactors.bridge.session import Session, SessionSettings
+from ibactors.bridge.session import Session
 from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.terms import Endpoint, SessionTerms
+from ibactors.config.session import SessionSettings
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
@@ -155,7 +158,16 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
 class RunSession(Protocol):
     """`bridge.session.run_session`, or what a test puts in its place."""
 
-    async def __call__(self, settings: SessionSettings, observer: PacketObserver, /, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def __call__(
+        self,
+        endpoint: Endpoint,
+        terms: SessionTerms,
+        tally: GatewayTally,
+        observer: PacketObserver,
+        /,
+        *,
+        task_status: trio.TaskStatus[Session],
+    ) -> NoReturn:
         """Run one session; raises GatewayDisconnected when it is over."""
 
 
@@ -184,7 +196,6 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         ref: ConnectionRef,
         settings: SessionSettings,
         observer: PacketObserver,
-        client_ids: int,
         run_session: RunSession,
         backoff: Backoff,
     ) -> None:
@@ -192,7 +203,6 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         self._me = ref
         self._settings = settings
         self._observer = observer
-        self._client_ids = client_ids
         self._taken = 0
         self._run_session = run_session
         self._backoff = backoff
@@ -284,7 +294,8 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             lost: IbactorsError | None = None
             try:
                 async with trio.open_nursery() as nursery:
-                    session: Session = await nursery.start(self._run_session, self._settings_for(target), self._observer, name="session")
+                    run = partial(self._run_session, self._endpoint_for(target), self._settings, self._me.tally, self._observer)
+                    session: Session = await nursery.start(run, name="session")
                     await trio.lowlevel.checkpoint_if_cancelled()  # what came up too late is not announced
                     up, self._taken = True, 0
                     self._session_up(session)
@@ -298,10 +309,11 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             self._session_over(SessionPhase.BACKING_OFF, str(lost))
             await trio.sleep(self._backoff.delay(failures))
 
-    def _settings_for(self, target: Target) -> SessionSettings:
+    def _endpoint_for(self, target: Target) -> Endpoint:
         """With the client id to try: a dead predecessor may hold ours for a moment, so that the next one is taken only after a while."""
-        step = self._taken // TRIES_PER_CLIENT_ID % self._client_ids
-        return replace(self._settings, port=target.port or self._settings.port, client_id=self._settings.client_id + step)
+        settings = self._settings
+        step = self._taken // TRIES_PER_CLIENT_ID % settings.client_ids
+        return Endpoint(host=settings.gateway_host, port=target.port or settings.api_port, client_id=settings.client_id + step)
 
     def _session_up(self, session: Session) -> None:
         self._me.session = session
@@ -370,8 +382,7 @@ def connection_builder(
     observer: PacketObserver,
     run_session: RunSession,
     *,
-    client_ids: int = 1,
     backoff: Backoff | None = None,
 ) -> Callable[[], ConnectionActor]:
     """Makes incarnations of the connection actor."""
-    return lambda: ConnectionActor(ref, settings, observer, client_ids, run_session, backoff or Backoff())
+    return lambda: ConnectionActor(ref, settings, observer, run_session, backoff or Backoff())

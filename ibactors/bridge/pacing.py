@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import trio
 
+RATE = 45
+"""Messages a window at most; the gateway allows 50 a second."""
 WINDOW = 1.2
 """Seconds over which we count. The gateway counts over one, but as it reads: a burst that it read late and the next one, read at once,
 must not fall into one of its seconds."""

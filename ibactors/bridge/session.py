@@ -11,7 +11,6 @@ are collected by request id, and each request has its own deadline and its own e
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 import msgspec
@@ -24,10 +23,10 @@ from ibactors.bridge.incoming import AccountListener, Inbox, PacketObserver
 from ibactors.bridge.quote_line import Line, LineListener
 from ibactors.bridge.requests import Request
 from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.instruments import ContractInfo, Instrument
-from ibactors.model.quotes import MarketDataType
 
 _SUMMARY_TAGS = (
     "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"
@@ -39,30 +38,13 @@ _SUMMARY_TAGS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
-    """How to reach the gateway and what to expect of it; times in seconds."""
-
-    host: str = "127.0.0.1"
-    port: int = 4002
-    client_id: int = 1
-    market_data_type: MarketDataType = MarketDataType.DELAYED
-    connect_deadline: float = 4.0
-    request_deadline: float = 10.0
-    idle_before_probe: float = 5.0
-    probe_deadline: float = 2.0
-    messages_per_second: int = 45
-    tally: GatewayTally = field(default_factory=GatewayTally)
-    """Where traffic is counted, over all sessions."""
-
-
 class Session:
     """One API session that is up: what the connection actor may ask of it. Its methods but `find_contracts` return at once."""
 
-    def __init__(self, client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> None:
+    def __init__(self, client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> None:
         self._client = client
         self._inbox = inbox
-        self._settings = settings
+        self._terms = terms
         self._summary_id: int | None = None
         self.accounts: tuple[str, ...] = tuple(client.getAccounts())
         self.server_version: int = client.serverVersion()
@@ -112,10 +94,10 @@ class Session:
         request = self._inbox.requests[request_id] = Request()
         try:
             self._client.reqContractDetails(request_id, to_ib(instrument))
-            with trio.fail_after(self._settings.request_deadline):
+            with trio.fail_after(self._terms.request_timeout):
                 await request.ended.wait()
         except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not describe {instrument.name} within {self._settings.request_deadline:g} s.") from None
+            raise GatewayTimeout(f"The gateway did not describe {instrument.name} within {self._terms.request_timeout:g} s.") from None
         finally:
             del self._inbox.requests[request_id]
         if request.error is not None:
@@ -150,7 +132,12 @@ class Session:
 
 
 async def run_session(
-    settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session] = trio.TASK_STATUS_IGNORED
+    endpoint: Endpoint,
+    terms: SessionTerms,
+    tally: GatewayTally,
+    observer: PacketObserver,
+    *,
+    task_status: trio.TaskStatus[Session] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
     """Connect, hand out the session by `started()`, watch over it, and raise GatewayDisconnected when it is over.
 
@@ -158,8 +145,8 @@ async def run_session(
 
     The message of the exception is the reason: refused, client id in use, closed by the gateway, silent, …
     """
-    inbox = Inbox(settings.tally, observer)
-    client = GatewayClient(inbox, settings.messages_per_second, settings.tally)
+    inbox = Inbox(tally, observer)
+    client = GatewayClient(inbox, tally)
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = client.cancel_market_data
     lost: GatewayDisconnected
@@ -169,12 +156,12 @@ async def run_session(
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(client.outbox.run, client.write, name="session/sender")
                     nursery.start_soon(_end_when_lost, inbox, nursery.cancel_scope, name="session/watch")
-                    nursery.start_soon(_limit_connecting, client, inbox, settings, name="session/connect limit")
-                    await _connect(client, settings)
+                    nursery.start_soon(_limit_connecting, client, inbox, endpoint, terms.connect_timeout, name="session/connect limit")
+                    await _connect(client, endpoint)
                     nursery.start_soon(client.read, name="session/reader")
-                    task_status.started(Session(client, inbox, settings))
-                    client.reqMarketDataType(settings.market_data_type.ib_number)
-                    await _probe(client, inbox, settings)
+                    task_status.started(Session(client, inbox, terms))
+                    client.reqMarketDataType(terms.market_data_type.ib_number)
+                    await _probe(client, inbox, terms)
                 raise GatewayDisconnected(inbox.reason, ib_code=inbox.reason_code)
             finally:
                 with trio.move_on_after(0.5, shield=True):
@@ -195,10 +182,10 @@ def _first(group: BaseExceptionGroup[GatewayDisconnected]) -> GatewayDisconnecte
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
-    address = f"{settings.host}:{settings.port}"
+async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
+    address = f"{endpoint}"
     try:
-        await trio_asyncio.aio_as_trio(client.connectAsync)(settings.host, settings.port, settings.client_id, 0)
+        await trio_asyncio.aio_as_trio(client.connectAsync)(endpoint.host, endpoint.port, endpoint.client_id, 0)
     except ConnectionRefusedError:
         raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
     except OSError as exc:
@@ -208,35 +195,32 @@ async def _connect(client: GatewayClient, settings: SessionSettings) -> None:
         raise GatewayDisconnected(f"The gateway answered protocol version {client.serverVersion()}, above {client.MaxClientVersion}.")
 
 
-async def _limit_connecting(client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> None:
+async def _limit_connecting(client: GatewayClient, inbox: Inbox, endpoint: Endpoint, timeout: float) -> None:
     """A gateway may accept the connection and then show a dialog, or wait for its own login."""
-    await trio.sleep(settings.connect_deadline)
+    await trio.sleep(timeout)
     if not client.isReady():
-        inbox.connection_lost(
-            f"The gateway at {settings.host}:{settings.port} did not start the API within {settings.connect_deadline:g} s."
-        )
+        inbox.connection_lost(f"The gateway at {endpoint} did not start the API within {timeout:g} s.")
 
 
-async def _probe(client: GatewayClient, inbox: Inbox, settings: SessionSettings) -> NoReturn:
+async def _probe(client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> NoReturn:
     """Find out about a gateway that keeps the socket open and says nothing (reqCurrentTime, message 49)."""
     while True:
-        await trio.sleep_until(inbox.heard_at + settings.idle_before_probe)
-        if trio.current_time() < inbox.heard_at + settings.idle_before_probe:
+        await trio.sleep_until(inbox.heard_at + terms.probe_idle)
+        if trio.current_time() < inbox.heard_at + terms.probe_idle:
             continue
         client.reqCurrentTime()
         heard = inbox.next_frame()
-        with trio.move_on_after(settings.probe_deadline / 4):
+        with trio.move_on_after(terms.probe_timeout / 4):
             await heard.wait()
         if not heard.is_set():
             inbox.set_silent("The gateway is silent and has not answered a probe yet.")
-            with trio.move_on_after(settings.probe_deadline * 3 / 4):
+            with trio.move_on_after(terms.probe_timeout * 3 / 4):
                 await heard.wait()
             if heard.is_set():
                 inbox.set_silent(None)
         if not heard.is_set():
             raise GatewayDisconnected(
-                f"The gateway fell silent: no data for {settings.idle_before_probe:g} s "
-                f"and no answer to a probe within {settings.probe_deadline:g} s."
+                f"The gateway fell silent: no data for {terms.probe_idle:g} s and no answer to a probe within {terms.probe_timeout:g} s."
             )
 
 

@@ -16,7 +16,7 @@ from ib_async.client import Client
 from ib_async.connection import Connection
 from ib_async.decoder import Decoder
 
-from ibactors.bridge.pacing import Outbox
+from ibactors.bridge.pacing import RATE, Outbox
 from ibactors.bridge.tally import GatewayTally
 from ibactors.errors import GatewayDisconnected
 
@@ -72,14 +72,14 @@ class PacketListener(Protocol):
 class GatewayClient(Client):
     """One socket to the gateway."""
 
-    def __init__(self, inbox: PacketListener, messages_per_second: int, tally: GatewayTally) -> None:
+    def __init__(self, inbox: PacketListener, tally: GatewayTally) -> None:
         super().__init__(_NoWrapper())
         self.conn = self._socket = _Socket()
         self.conn.hasData += self._onSocketHasData
         self.conn.disconnected += self._onSocketDisconnected
         self.inbox = inbox
         self.tally = tally
-        self.outbox = Outbox(messages_per_second)
+        self.outbox = Outbox(RATE)
         self.decoder = _Decoder(inbox)
 
     def send(self, *fields: object, makeEmpty: bool = True) -> None:  # noqa: N803  # ib_async's name

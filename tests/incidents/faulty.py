@@ -11,9 +11,8 @@ from typing import Any, NoReturn, cast
 import trio
 
 from ibactors import cli, programs, service
-from ibactors.bridge.incoming import PacketObserver
 from ibactors.bridge.quote_line import LineListener
-from ibactors.bridge.session import Session, SessionSettings, run_session
+from ibactors.bridge.session import Session, run_session
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import Quote
 
@@ -52,7 +51,7 @@ def look_up_rating(_symbol: str) -> None:
     time.sleep(STALL)
 
 
-async def run_faulty_session(settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+async def run_faulty_session(*how: Any, task_status: trio.TaskStatus[Session]) -> NoReturn:
     """A session as ever, but for the listeners of its lines."""
 
     class Status:
@@ -70,7 +69,7 @@ async def run_faulty_session(settings: SessionSettings, observer: PacketObserver
             session.open_line = open_line  # type: ignore[method-assign]
             task_status.started(session)
 
-    await run_session(settings, observer, task_status=cast("Any", Status()))
+    await run_session(*how, task_status=cast("Any", Status()))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors.bridge.incoming import PacketObserver
 from ibactors.bridge.quote_line import LineListener
-from ibactors.bridge.session import Session, SessionSettings, run_session
+from ibactors.bridge.session import Session, run_session
 from ibactors.errors import IbactorsError
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import Quote
@@ -45,7 +44,7 @@ class Hook:
     def __init__(self) -> None:
         self.poisoned: str | None = None
 
-    async def __call__(self, settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def __call__(self, *how: Any, task_status: trio.TaskStatus[Session]) -> NoReturn:
         hook = self
 
         class Status:
@@ -58,7 +57,7 @@ class Hook:
                 session.open_line = open_line  # type: ignore[method-assign]
                 task_status.started(session)
 
-        await run_session(settings, observer, task_status=cast("Any", Status()))
+        await run_session(*how, task_status=cast("Any", Status()))
 
 
 async def test_crash_of_one_symbol_is_an_error_to_its_callers_and_nobody_else(error_log: ErrorLog) -> None:

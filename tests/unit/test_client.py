@@ -18,7 +18,7 @@ async def test_a_message_after_the_loss_of_the_socket_tells_the_loss() -> None:
     """The probe may come between the loss and the end of the session: it is no bug, and the reason is that of the loss."""
     tally = GatewayTally()
     inbox = Inbox(tally, Unobserved())
-    client = GatewayClient(inbox, 45, tally)
+    client = GatewayClient(inbox, tally)
     inbox.connection_lost("The gateway closed the connection in this moment.")
     with pytest.raises(GatewayDisconnected, match="in this moment"):
         client.reqCurrentTime()

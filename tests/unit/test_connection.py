@@ -13,8 +13,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, FindContracts, RunSession, Target, connection_builder
 from ibactors.bridge.connectivity import Effect
-from ibactors.bridge.incoming import PacketObserver
-from ibactors.bridge.session import Session, SessionSettings
+from ibactors.bridge.session import Session
+from ibactors.bridge.terms import Endpoint
+from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.instruments import ContractInfo, Instrument
@@ -57,9 +58,7 @@ async def connection(
     told: list[SessionStatus] = []
     async with open_supervisor() as supervisor:
         with ref.sessions.listening(told.append):
-            await supervisor.start(
-                ref, connection_builder(ref, SessionSettings(), Unobserved(), run, client_ids=client_ids, backoff=backoff)
-            )
+            await supervisor.start(ref, connection_builder(ref, Settings(client_ids=client_ids), Unobserved(), run, backoff=backoff))
             yield ref, told
             assert ref.status.restarts == 0
             supervisor.stop(ref, reason="the test is over")
@@ -70,13 +69,13 @@ class Gateway:
     """Stands in for `run_session`: refuses, or is up for a while and then closes its socket."""
 
     def __init__(self, up: Callable[[int], float] = lambda _: 0.0, reason: Callable[[int], tuple[str, int | None]] | None = None) -> None:
-        self.attempts: list[SessionSettings] = []
+        self.attempts: list[Endpoint] = []
         self.alive = True
         self._up = up
         self._reason = reason or (lambda _: (REFUSED, None))
 
-    async def __call__(self, settings: SessionSettings, _: PacketObserver, *, task_status: trio.TaskStatus[Session]) -> NoReturn:
-        self.attempts.append(settings)
+    async def __call__(self, endpoint: Endpoint, *_: object, task_status: trio.TaskStatus[Session]) -> NoReturn:
+        self.attempts.append(endpoint)
         seconds = self._up(len(self.attempts))
         if seconds:
             session: Any = Closing(self)
@@ -156,7 +155,7 @@ async def test_an_id_that_stays_in_use_is_left_for_the_next_and_all_of_them_agai
     gateway = Gateway(reason=lambda _: ("The client id is already in use by another program (326)", 326))
     async with connection(gateway, client_ids=2):
         await trio.sleep(60)
-        ids = [settings.client_id for settings in gateway.attempts[: 3 * TRIES_PER_CLIENT_ID]]
+        ids = [endpoint.client_id for endpoint in gateway.attempts[: 3 * TRIES_PER_CLIENT_ID]]
         assert ids == [1] * TRIES_PER_CLIENT_ID + [2] * TRIES_PER_CLIENT_ID + [1] * TRIES_PER_CLIENT_ID
 
 
@@ -186,9 +185,7 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
 async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None:
     """A session that breaks because the service stops must not show as one that is tried again."""
 
-    async def breaks_when_cancelled(
-        settings: SessionSettings, observer: PacketObserver, *, task_status: trio.TaskStatus[Session]
-    ) -> NoReturn:
+    async def breaks_when_cancelled(*_: object, **_status: object) -> NoReturn:
         try:
             await trio.sleep_forever()
         finally:
@@ -233,7 +230,7 @@ async def test_target_told_before_the_start_and_after_a_crash_is_not_lost(autoju
     ref.retarget(Target(closed="not logged in"))
     gateway = Gateway(up=lambda _: HOUR)
     async with open_supervisor() as supervisor:
-        await supervisor.start(ref, connection_builder(ref, SessionSettings(), Unobserved(), gateway))
+        await supervisor.start(ref, connection_builder(ref, Settings(), Unobserved(), gateway))
         await wait_all_tasks_blocked()
         assert ref.sessions.value.phase is SessionPhase.LOGGED_OUT
         ref.retarget(Target(port=4711))
