@@ -113,6 +113,13 @@ class TooManyStreams(IbactorsError):
     hint = "Close one, or try again when another client has left; IBACTORS_MAX_STREAMS is the limit."
 
 
+class TooManySubscriptions(IbactorsError):
+    """The streams of one key have all the subscriptions that they may have."""
+
+    code = "too_many_subscriptions"
+    hint = "Unsubscribe from symbols that are not needed."
+
+
 class UnknownAccount(IbactorsError):
     """The account is not one of those that the gateway manages."""
 

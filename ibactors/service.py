@@ -36,6 +36,7 @@ from ibactors.model.encoded import Encoded
 from ibactors.model.logins import LoginRequest
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.web.app import ROUTES, create_app
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange, publishing_status
 from ibactors.web.contract.routes import RouteTable
 from ibactors.web.edge.config import edge_config
@@ -43,7 +44,7 @@ from ibactors.web.edge.listener import serve
 from ibactors.web.edge.seats import Seats
 from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
-from ibactors.web.gate.access import Access, Caller
+from ibactors.web.gate.access import Access
 from ibactors.web.gate.bodies import MAX_BODY
 from ibactors.web.gate.gate import Gate
 from ibactors.web.meters import Meters

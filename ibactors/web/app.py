@@ -1,17 +1,19 @@
 """The Quart-Trio application: the table of operations, the WebSocket, the docs, and one shape for every error."""
 
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 from typing import Any
 
 import structlog
 import trio
-from quart import Response, request
+from quart import Request, Response, request
+from quart.ctx import RequestContext
+from quart.routing import QuartRule
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, NotFound
 
 from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
+from ibactors.web.contract.asgi import handover
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import make_problem
 from ibactors.web.contract.routes import STREAM, WEBSOCKET, Route, RouteTable
@@ -23,6 +25,8 @@ from ibactors.web.rest.operation import Operation, error_response, problem_respo
 from ibactors.web.stream import sse
 from ibactors.web.stream.asyncapi import build_asyncapi
 from ibactors.web.system import System
+
+View = Callable[..., Awaitable[Response]]
 
 log = structlog.get_logger(__name__)
 
@@ -50,28 +54,49 @@ _OPENAPI = {secured: encode(build_document(OPERATIONS, secured=secured)) for sec
 _ASYNCAPI = encode(build_asyncapi())
 
 
+class _Quart(QuartTrio):
+    """Quart with every route of the table, of which it looks for none: the gate has found it and handed it over."""
+
+    def __init__(self, views: dict[tuple[str, str], View]) -> None:
+        super().__init__("ibactors", static_folder=None)
+        for route in ROUTES:
+            if route.method != WEBSOCKET:
+                self.add_url_rule(route.rule, f"{route.method} {route.path}", views[route.method, route.path], methods=[route.method])
+        self._rules = {rule.endpoint: rule for rule in self.url_map.iter_rules() if isinstance(rule, QuartRule)}
+
+    def request_context(self, request: Request) -> RequestContext:
+        """Where Quart looks for the route of a request."""
+        return _Context(self, request)
+
+    def rule_of(self, route: Route) -> QuartRule:
+        """Quart's name for *route*."""
+        return self._rules[f"{route.method} {route.path}"]
+
+
+class _Context(RequestContext):
+    """A request with its route."""
+
+    def match_request(self) -> None:
+        """Take the route that was handed over."""
+        found = handover(self.request.scope)
+        if found.route is None or not isinstance(self.app, _Quart):
+            raise AssertionError("the gate hands over a route with each request")
+        self.request.url_rule = self.app.rule_of(found.route)
+        self.request.view_args = dict(found.path)
+
+
 def create_app(system: System) -> Front:
     """The application in front of *system*; it starts nothing of its own, and must stand behind a `Gate` with the table `ROUTES`."""
-    app = QuartTrio("ibactors", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    for operation in OPERATIONS:
-        view = _view(operation, system)
-        app.add_url_rule(
-            operation.pattern,
-            operation.handler.__name__,
-            serve.page_or(view) if operation.path == "/" else view,
-            methods=[operation.method],
-        )
-    app.add_url_rule("/openapi.json", "openapi", _serve(lambda: _OPENAPI[system.access.secured]), methods=["GET"])
-    app.add_url_rule("/asyncapi.json", "asyncapi", _serve(lambda: _ASYNCAPI), methods=["GET"])
-    docs.register_docs(app)
-    serve.register_ui(app)
+    views: dict[tuple[str, str], View] = {(operation.method, operation.path): _view(operation, system) for operation in OPERATIONS}
+    views["GET", "/"] = serve.page_or(views["GET", "/"])
+    documents = {"/openapi.json": _serve(lambda: _OPENAPI[system.access.secured]), "/asyncapi.json": _serve(lambda: _ASYNCAPI)}
+    views |= {("GET", path): view for path, view in {**documents, **docs.views(), **serve.views()}.items()}
+    app = _Quart(views)
     check_routes(app, RouteTable(ROUTES))
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
-    return Front(app, system, OPERATIONS)
+    return Front(app, system)
 
 
 def check_routes(app: QuartTrio, table: RouteTable) -> None:
@@ -82,30 +107,17 @@ def check_routes(app: QuartTrio, table: RouteTable) -> None:
                 raise RuntimeError(f"The route {method} {rule.rule} has no scope: add it to ROUTES in {__name__}.")
 
 
-def _view(operation: Operation[Any, Any], system: System) -> Callable[..., Awaitable[Response]]:
+def _view(operation: Operation[Any, Any], system: System) -> View:
     name = f"{operation.method} {operation.path}"
 
-    async def view(**path: str) -> Response:
+    async def view(**_path: str) -> Response:
         trio.lowlevel.current_task().name = name
-        begun = perf_counter()
-        status = 500
-        try:
-            response = await operation(system, path)
-            status = response.status_code
-        except IbactorsError as exc:
-            response = error_response(exc)
-            status = response.status_code
-        except HTTPException as exc:
-            status = exc.code or status
-            raise
-        finally:
-            system.meters.answered(operation.method, operation.path, status, perf_counter() - begun)
-        return response
+        return await operation.respond(system, request.scope)
 
     return view
 
 
-def _serve(document: Callable[[], bytes]) -> Callable[[], Awaitable[Response]]:
+def _serve(document: Callable[[], bytes]) -> View:
     async def serve() -> Response:
         return Response(document(), content_type="application/json")
 

@@ -110,3 +110,18 @@ async def test_idle_symbol_gives_way_when_all_lines_are_in_use() -> None:
         assert int(refused.headers["retry-after"]) > 0
         await service.until("/market/quote/TSLA", lambda response: response.status_code == 200)
         assert (await lines(service)).keys() == {"AAPL", "TSLA"}
+
+
+async def test_head_is_answered_like_get_without_the_body(service: Service) -> None:
+    await service.get("/market/quote/AAPL")
+    for path in ("/market/quote/AAPL", "/market/quote/AAPL/", "/health", "/accounts"):
+        head, get = await service.http.head(path), await service.http.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers.keys() == get.headers.keys()
+
+
+async def test_symbol_of_the_path_cannot_be_given_again(service: Service) -> None:
+    twice = await service.get("/market/quote/AAPL?symbol=MSFT", status=422)
+    assert twice["field"] == "symbol"
+    other = await service.get("/market/quote/AAPL?sort=up", status=422)
+    assert "symbol" not in other["hint"].partition("Accepted:")[2].split(", ")

@@ -5,7 +5,7 @@ Hypercorn. import-linter sees whole libraries and cannot tell its types from its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hypercorn.typing import (
@@ -18,6 +18,9 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
+from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.routes import NOWHERE, Place, Route
+
 __all__ = [
     "ASGIReceiveCallable",
     "ASGIReceiveEvent",
@@ -27,6 +30,7 @@ __all__ = [
     "HTTPScope",
     "Handover",
     "Scope",
+    "Served",
     "WebsocketScope",
     "Wire",
     "handover",
@@ -35,14 +39,18 @@ __all__ = [
 _KEY = "ibactors"
 
 
-class App(Protocol):
+class Served(Protocol):
+    """An ASGI application."""
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request or one WebSocket."""
+
+
+class App(Served, Protocol):
     """An ASGI application behind the edge or the gate."""
 
     def runs_in_step(self, scope: HTTPScope) -> bool:
         """Whether the task that has read a request runs the application itself, because it usually answers from memory."""
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve one request or one WebSocket."""
 
 
 class Wire(Protocol):
@@ -71,6 +79,17 @@ class Handover:
 
     wire: Wire | None = None
     """Of a WebSocket; the edge sets it."""
+    place: Place = NOWHERE
+    """What there is at the path; the gate finds it, once, as it does what follows."""
+    route: Route | None = None
+    """What is asked for, by path and method. Whoever stands behind the gate finds one."""
+    path: dict[str, str] = field(default_factory=dict)
+    """The values of the path's parameters."""
+    caller: Caller | None = None
+    """Known wherever the route needs a scope."""
+    address: str = ""
+    """The client's, as far as proxies are trusted."""
+    request_id: str = ""
 
 
 def handover(scope: HTTPScope | WebsocketScope) -> Handover:

@@ -54,17 +54,15 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
 
 
-class SymbolInPath(msgspec.Struct, frozen=True):
-    """Which instrument."""
-
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            pattern=whole(_SPACED.replace("/", "")),
-            description="IB's symbol. One with a slash cannot stand in a path; take `/market/quotes`.",
-            examples=["AAPL"],
-        ),
-    ]
+# The pattern is only shown: `instrument_of` checks it, for all who name a symbol.
+SymbolInPath = Annotated[
+    str,
+    msgspec.Meta(
+        description="IB's symbol. One with a slash cannot stand in a path; take `/market/quotes`.",
+        examples=["AAPL"],
+        extra_json_schema={"pattern": whole(_SPACED.replace("/", ""))},
+    ),
+]
 
 
 class _Symbol(msgspec.Struct, frozen=True):

@@ -1,58 +1,16 @@
-"""Who is calling: keys and tickets become a `Caller`, which knows its scopes and what it has open."""
+"""Who is calling: keys and tickets become a `Caller`."""
 
-import math
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import trio
 
 from ibactors.config import Settings
 from ibactors.keys import GRANTABLE, ApiKey, Keyring, Scope
-from ibactors.web.gate.refusals import TooManySubscriptions
+from ibactors.web.contract.caller import Caller
 
 TICKET_LIFE = 30.0
 """Seconds in which a ticket must be used."""
 MOST_TICKETS = 10_000
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Caller:
-    """One key, or everybody without one."""
-
-    name: str
-    scopes: frozenset[Scope]
-    key: ApiKey | None = None
-    streams: set[trio.CancelScope] = field(default_factory=set)
-    """One for each open stream, WebSocket or events; cancelling it ends the stream."""
-    subscriptions: int = 0
-    """Of all its WebSockets together."""
-    most_subscriptions: float = math.inf
-
-    @contextmanager
-    def streaming(self) -> Iterator[trio.CancelScope]:
-        """One stream lasts as long as the block, and no longer than the key is valid."""
-        with trio.CancelScope() as stream:
-            self.streams.add(stream)
-            try:
-                yield stream
-            finally:
-                self.streams.discard(stream)
-
-    def check_subscriptions(self, beginning: int) -> None:
-        """Raises TooManySubscriptions unless there is room for one more, besides those that are *beginning*."""
-        if self.subscriptions + beginning >= self.most_subscriptions:
-            raise TooManySubscriptions(f"The WebSockets of {self.name!r} have {self.subscriptions} subscriptions; more are not allowed.")
-
-    @contextmanager
-    def subscribed(self) -> Iterator[None]:
-        """Counts one subscription while the block lasts."""
-        self.subscriptions += 1
-        try:
-            yield
-        finally:
-            self.subscriptions -= 1
 
 
 class Access:

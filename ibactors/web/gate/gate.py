@@ -1,8 +1,8 @@
 """The gate: the one layer that every request passes before the application, and every response after it.
 
 It knows hosts, origins, keys, scopes and rates; the application behind it, Quart or whatever answers in front of Quart, finds only
-requests that may be answered, with their `Caller` in the ASGI scope's state. What is not in the table of routes does not exist here,
-whatever the application would make of it.
+requests that may be answered, with their `Caller`, their route and the values of its parameters in the `Handover`. What is not in the table
+of routes does not exist, whatever the application would make of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +15,21 @@ from ibactors.config import Settings
 from ibactors.keys import Scope as KeyScope
 from ibactors.limits import Attempts, RateLimit, Verdict
 from ibactors.web.contract.addresses import is_loopback, network_of
-from ibactors.web.contract.asgi import App, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope, WebsocketScope
-from ibactors.web.contract.routes import WEBSOCKET, Place, RouteTable
+from ibactors.web.contract.asgi import (
+    App,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    Handover,
+    HTTPScope,
+    Scope,
+    WebsocketScope,
+    handover,
+)
+from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.routes import NOWHERE, WEBSOCKET, Place, Route, RouteTable
 from ibactors.web.gate import websocket
-from ibactors.web.gate.access import Access, Caller
+from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
 from ibactors.web.gate.bodies import adding_headers, read_body, refuse, refuse_upgrade
 from ibactors.web.gate.origins import Origins, addressed
@@ -70,7 +81,6 @@ class Gate:
         visitor: Caller | None = None,
     ) -> None:
         self._app = app
-        self.runs_in_step = app.runs_in_step
         self._routes = routes
         self._access = access
         self._settings = settings
@@ -88,6 +98,13 @@ class Gate:
         self._logins = Attempts(settings.login_attempts, LOGIN_WINDOW)
         self._ids = request_ids()
 
+    def runs_in_step(self, scope: HTTPScope) -> bool:
+        """Whether the application's answer to a request needs no task of its own."""
+        if not scope["path"].startswith("/"):
+            return False  # `straighten` has something to say to it
+        self._find(scope, scope["method"])
+        return self._app.runs_in_step(scope)
+
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "http":
@@ -98,19 +115,19 @@ class Gate:
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         visit = self._visit(scope, scope["method"])
         try:
-            place = self._admit(visit, scope)
-            if visit.method == "OPTIONS":
-                await self._answer_options(visit, place, send)
+            route = self._admit(visit, scope)
+            if route is None:
+                await self._answer_options(visit, handover(scope).place, send)
                 return
             receive = await read_body(visit, receive)
-            watched = self._watch(visit, place, adding_headers(visit, send))
+            watched = self._watch(visit, route, adding_headers(visit, send))
         except Refused as refusal:
             self._turn_away(visit, refusal)
             await refuse(visit, refusal, send)
         else:
-            scope["state"].update(caller=visit.caller, request_id=visit.request_id)
-            streams = place.methods[visit.method] is KeyScope.STREAM
-            with visit.caller.streaming() if visit.caller and streams else nullcontext(), self._counting_logins(visit, place):
+            _hand_over(visit, scope)
+            streams = route.scope is KeyScope.STREAM
+            with visit.caller.streaming() if visit.caller and streams else nullcontext(), self._counting_logins(visit, route):
                 await self._app(scope, receive, watched)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -130,7 +147,7 @@ class Gate:
                 await socket.turn_away(refusal)
                 return
         if visit.caller is not None:
-            scope["state"].update(caller=visit.caller, request_id=visit.request_id)
+            _hand_over(visit, scope)
             await socket.serve(self._app, scope, visit.caller, most=self._settings.max_streams_per_key)
 
     def _visit(self, scope: HTTPScope | WebsocketScope, method: str) -> Visit:
@@ -147,23 +164,45 @@ class Gate:
         structlog.contextvars.bind_contextvars(request_id=visit.request_id)
         return visit
 
-    def _admit(self, visit: Visit, scope: HTTPScope | WebsocketScope) -> Place:
-        """Decide on everything that can be decided by the head of the request. Raises Refused."""
+    def _admit(self, visit: Visit, scope: HTTPScope | WebsocketScope) -> Route | None:
+        """Decide on everything that can be decided by the head of the request; the route, or None for OPTIONS. Raises Refused.
+
+        The order matters: who may not be here learns nothing of what there is, and whoever guesses keys pays for each guess.
+        """
+        # 1. Host and Origin, before anything is read that a strange page could have made a browser send.
         self._check_origin(visit)
+        # 2. The route, of the path as everybody behind will take it.
         straighten(scope)
         visit.path = scope["path"]
-        place = self._routes.find(visit.path)
-        wanted = place.methods.get(visit.method) if place else None
-        problem = None
-        try:
-            if wanted is not KeyScope.OPEN:
+        found = self._find(scope, visit.method)
+        # 3. The caller. A wrong key is refused after step 4, so that it is counted against its address first.
+        wrong = None
+        if found.route is None or found.route.scope is not KeyScope.OPEN:
+            try:
                 self._identify(visit)
-        except Refused as refusal:
-            problem = refusal
+            except Refused as refusal:
+                wrong = refusal
+        # 4. The rate of the key, or of the address where there is no valid one.
         self._limit(visit)
-        if problem is not None:
-            raise problem
-        return self._check_scope(visit, place, wanted)
+        if wrong is not None:
+            raise wrong
+        # 5. Path, then method, then scope: 404, 405, OPTIONS and 426 are decided here and nowhere else.
+        if found.place is NOWHERE:
+            raise NotFound("There is nothing at this path.")
+        if visit.method == "OPTIONS":
+            return None
+        if found.route is None:
+            raise _wrong_method(visit, found.place)
+        self._check_scope(visit, found.route)
+        return found.route
+
+    def _find(self, scope: HTTPScope | WebsocketScope, method: str) -> Handover:
+        """Find the place and the route of a request, once, and hand them over; HEAD has the route of GET."""
+        found = handover(scope)
+        if found.place is NOWHERE:
+            found.place, found.path = self._routes.find(scope["path"])
+            found.route = found.place.routes.get(method)
+        return found
 
     def _check_origin(self, visit: Visit) -> None:
         host, origin = visit.sender.host, visit.origin
@@ -214,30 +253,20 @@ class Gate:
         limit = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
         return limit.take(network_of(visit.sender.address), present) if limit else None
 
-    def _check_scope(self, visit: Visit, place: Place | None, wanted: KeyScope | None) -> Place:
-        if place is None:
-            raise NotFound("There is nothing at this path.")
-        if visit.method == "OPTIONS":
-            return place
-        if wanted is None:
-            if visit.method == "GET" and WEBSOCKET in place.methods:
-                raise UpgradeRequired(f"{visit.path} is a WebSocket.", headers={"Upgrade": "websocket"})
-            raise MethodNotAllowed(f"{visit.path} does not take {visit.method[:20]!a}.", headers={"Allow": place.allowed})
-        if wanted is KeyScope.OPEN:
-            return place
-        if visit.caller is None:
-            if visit.method != WEBSOCKET:
-                raise KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
-        else:
-            _check_grant(visit.caller, wanted)
-        return place
+    def _check_scope(self, visit: Visit, route: Route) -> None:
+        if route.scope is KeyScope.OPEN:
+            return
+        if visit.caller is not None:
+            _check_grant(visit.caller, route.scope)
+        elif visit.method != WEBSOCKET:  # which may bring its key in its first message
+            raise KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
 
-    def _watch(self, visit: Visit, place: Place, send: ASGISendCallable) -> ASGISendCallable:
+    def _watch(self, visit: Visit, route: Route, send: ASGISendCallable) -> ASGISendCallable:
         """Write down what is audited when its answer is known. Raises TooManyLogins."""
-        wanted = place.methods[visit.method]
+        wanted = route.scope
         if wanted not in AUDITED:
             return send
-        if _is_login(visit, place):
+        if _is_login(route):
             wait = self._logins.wait(_who(visit), trio.current_time())
             if wait:
                 raise TooManyLogins(f"More than {self._settings.login_attempts} logins in 15 minutes.", headers={"Retry-After": str(wait)})
@@ -251,13 +280,13 @@ class Gate:
         return watched
 
     @contextmanager
-    def _counting_logins(self, visit: Visit, place: Place) -> Iterator[None]:
+    def _counting_logins(self, visit: Visit, route: Route) -> Iterator[None]:
         """Count a login that was begun; as one runs at a time, the others that come meanwhile are refused and do not count."""
         before = self._logins_begun()
         try:
             yield
         finally:
-            if _is_login(visit, place) and visit.status not in NO_ATTEMPT and self._logins_begun() > before:
+            if _is_login(route) and visit.status not in NO_ATTEMPT and self._logins_begun() > before:
                 self._logins.add(_who(visit), trio.current_time())
 
     async def _answer_options(self, visit: Visit, place: Place, send: ASGISendCallable) -> None:
@@ -290,8 +319,19 @@ def _check_grant(caller: Caller, wanted: KeyScope) -> None:
         raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
 
 
-def _is_login(visit: Visit, place: Place) -> bool:
-    return place.pattern == LOGIN and visit.method == "POST"
+def _wrong_method(visit: Visit, place: Place) -> Refused:
+    if visit.method == "GET" and WEBSOCKET in place.routes:
+        return UpgradeRequired(f"{visit.path} is a WebSocket.", headers={"Upgrade": "websocket"})
+    return MethodNotAllowed(f"{visit.path} does not take {visit.method[:20]!a}.", headers={"Allow": place.allowed})
+
+
+def _hand_over(visit: Visit, scope: HTTPScope | WebsocketScope) -> None:
+    along = handover(scope)
+    along.caller, along.address, along.request_id = visit.caller, visit.sender.address, visit.request_id
+
+
+def _is_login(route: Route) -> bool:
+    return route.path == LOGIN and route.method == "POST"
 
 
 def _who(visit: Visit) -> str:

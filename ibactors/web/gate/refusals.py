@@ -107,10 +107,3 @@ class RequestTimeout(Refused):
 
     code = "request_timeout"
     hint = "Send the whole body at once."
-
-
-class TooManySubscriptions(Refused):
-    """The streams of one key have all the subscriptions that they may have."""
-
-    code = "too_many_subscriptions"
-    hint = "Unsubscribe from symbols that are not needed."

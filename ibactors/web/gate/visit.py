@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from ibactors.web.contract.asgi import HTTPScope, WebsocketScope
-from ibactors.web.gate.access import Caller
+from ibactors.web.contract.caller import Caller
 from ibactors.web.gate.origins import Addressed
 from ibactors.web.gate.refusals import Refused
 

@@ -7,9 +7,9 @@ import trio
 
 from ibactors.errors import InvalidRequest
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, WebsocketScope
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import encode, validated
 from ibactors.web.contract.messages import Authenticated, error_message
-from ibactors.web.gate.access import Caller
 from ibactors.web.gate.refusals import KeyRequired, Refused
 from ibactors.web.gate.visit import Visit
 

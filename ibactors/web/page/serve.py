@@ -10,7 +10,7 @@ import mimetypes
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from quart import Quart, Response, request
+from quart import Response, request
 from werkzeug.exceptions import NotFound
 
 from ibactors.keys import Scope
@@ -45,16 +45,15 @@ class _File:
         return response
 
 
-def register_ui(app: Quart) -> None:
-    """Add /ui and its files."""
+def views() -> dict[str, Callable[..., Awaitable[Response]]]:
+    """/ui and its files, by path."""
+    return {"/ui": _FILES[INDEX].response, "/ui/{filename}": _asset}
 
-    async def asset(filename: str) -> Response:
-        if filename not in _FILES:
-            raise NotFound
-        return await _FILES[filename].response()
 
-    app.add_url_rule("/ui", "ui", _FILES[INDEX].response, methods=["GET"])
-    app.add_url_rule("/ui/<filename>", "ui:asset", asset, methods=["GET"])
+async def _asset(filename: str) -> Response:
+    if filename not in _FILES:
+        raise NotFound
+    return await _FILES[filename].response()
 
 
 def page_or(view: Callable[[], Awaitable[Response]]) -> Callable[[], Awaitable[Response]]:

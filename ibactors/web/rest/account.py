@@ -84,7 +84,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/account/summary",
-        handler=get_summary,
+        handle=get_summary,
         summary="Account summary",
         tag="Account",
         scope=Scope.READ,
@@ -96,7 +96,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/account/positions",
-        handler=get_positions,
+        handle=get_positions,
         summary="Positions, with market values where the gateway streams them",
         tag="Account",
         scope=Scope.READ,
@@ -108,7 +108,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/account/balance",
-        handler=get_balance,
+        handle=get_balance,
         summary="Money figures as numbers, by currency",
         tag="Account",
         scope=Scope.READ,
@@ -120,7 +120,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/accounts",
-        handler=get_accounts,
+        handle=get_accounts,
         summary="The accounts of this session",
         tag="Account",
         scope=Scope.READ,

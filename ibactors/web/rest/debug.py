@@ -35,16 +35,16 @@ _MOST_NAMES = 50
 _LONGEST_NAME = 200
 
 
-class ActorInPath(msgspec.Struct, frozen=True):
-    """Which actor."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1, description="As `/debug/actors` lists it.", examples=["market"])]
-
-
 class FormatQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In which form."""
 
     format: Annotated[Literal["text", "json"] | None, msgspec.Meta(description="text or json; by the Accept header when not given.")] = None
+
+
+class ActorQuery(FormatQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which actor, and in which form."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, description="As `/debug/actors` lists it.", examples=["market"])]
 
 
 class TasksQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,9 +80,9 @@ async def get_actors(call: Call[FormatQuery, Nothing]) -> Answer:
     return _answer(form, actors_text(report) if form == "text" else _json(report))
 
 
-async def get_actor(call: Call[FormatQuery, Nothing]) -> Answer | Problem:
+async def get_actor(call: Call[ActorQuery, Nothing]) -> Answer | Problem:
     refs = {ref.name: ref for ref in call.system.supervisor}
-    name = call.path["name"]
+    name = call.query.name
     if name not in refs:
         return _no_such_actor(name, sorted(refs))
     report = detail(refs[name])
@@ -126,7 +126,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/debug/actors",
-        handler=get_actors,
+        handle=get_actors,
         summary="All actors: state, restarts, mailboxes, last errors",
         tag="Debug",
         scope=Scope.ADMIN,
@@ -138,13 +138,12 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/debug/actors/{name}",
-        rule="/debug/actors/<path:name>",
-        handler=get_actor,
+        tail=True,
+        handle=get_actor,
         summary="One actor: last crash with its traceback, handling times by kind of message",
         tag="Debug",
         scope=Scope.ADMIN,
-        named=ActorInPath,
-        query=FormatQuery,
+        query=ActorQuery,
         body=Nothing,
         returns=ActorDetail,
         also=("text/plain", "text/html"),
@@ -153,7 +152,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/debug/tasks",
-        handler=get_tasks,
+        handle=get_tasks,
         summary="The tree of trio tasks: where each waits, for how long, within which cancel scopes",
         tag="Debug",
         scope=Scope.ADMIN,
@@ -166,7 +165,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/debug/loop",
-        handler=get_loop,
+        handle=get_loop,
         summary="The event loop: lag, and the steps that held it up, with their stacks",
         tag="Debug",
         scope=Scope.ADMIN,
@@ -178,7 +177,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/metrics",
-        handler=get_metrics,
+        handle=get_metrics,
         also=("application/openmetrics-text",),
         summary="Metrics for Prometheus",
         tag="Debug",

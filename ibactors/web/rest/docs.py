@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from quart import Quart, Response, send_from_directory
+from quart import Response, send_from_directory
 
 from ibactors.keys import Scope
 from ibactors.web.contract.routes import Route
@@ -52,24 +52,25 @@ init("/openapi.json", {disableTelemetry: true}, document.getElementById("redoc")
 # Documentation is the same for everybody and holds no data, so that a visitor without a key can read how to get one.
 ROUTES = (
     *(
-        Route(method="GET", path=f"{page}{path}", rule=f"{page}{rule}", scope=Scope.OPEN)
+        Route(method="GET", path=f"{page}{path}", tail=path.endswith("}"), scope=Scope.OPEN)
         for page in ("/docs", "/redoc")
-        for path, rule in (("", ""), ("/start.js", "/start.js"), ("/assets/{filename}", "/assets/<path:filename>"))
+        for path in ("", "/start.js", "/assets/{filename}")
     ),
     Route(method="GET", path=f"/redoc/assets/{_REDOC_SCRIPT}", scope=Scope.OPEN),
 )
 
 
-def register_docs(app: Quart) -> None:
-    """Add /docs and /redoc, their scripts and their assets. The scripts are files, as the content security policy runs no others."""
+def views() -> dict[str, Callable[..., Awaitable[Response]]]:
+    """/docs and /redoc, their scripts and their assets, by path. Scripts are files, as the content security policy runs no others."""
+    found: dict[str, Callable[..., Awaitable[Response]]] = {f"/redoc/assets/{_REDOC_SCRIPT}": _serve_redoc()}
     for path, page, start, (package, folder) in (
         ("/docs", _SWAGGER_PAGE, _SWAGGER_START, _SWAGGER),
         ("/redoc", _REDOC_PAGE, _REDOC_START, _REDOC),
     ):
-        app.add_url_rule(path, f"page:{path}", _serve_text(page, "text/html"), methods=["GET"])
-        app.add_url_rule(f"{path}/start.js", f"start:{path}", _serve_text(start, "text/javascript"), methods=["GET"])
-        app.add_url_rule(f"{path}/assets/<path:filename>", f"assets:{path}", _serve_assets(_folder(package, folder)), methods=["GET"])
-    app.add_url_rule(f"/redoc/assets/{_REDOC_SCRIPT}", "redoc:script", _serve_redoc(), methods=["GET"])
+        found[path] = _serve_text(page, "text/html")
+        found[f"{path}/start.js"] = _serve_text(start, "text/javascript")
+        found[f"{path}/assets/{{filename}}"] = _serve_assets(_folder(package, folder))
+    return found
 
 
 def _serve_redoc() -> Callable[[], Awaitable[Response]]:

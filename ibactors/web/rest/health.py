@@ -61,11 +61,7 @@ async def get_root(call: Call[Nothing, Nothing]) -> Root:
     return Root(connected=call.system.connection.sessions.value.up, timestamp=now())
 
 
-async def get_health(call: Call[Nothing, Nothing]) -> Health:
-    return present_health(call)
-
-
-def present_health(call: Call[Nothing, Nothing]) -> Health:
+def get_health(call: Call[Nothing, Nothing]) -> Health:
     session = call.system.connection.sessions.value
     return Health(
         status="healthy" if session.phase is SessionPhase.UP else "degraded",
@@ -109,7 +105,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/",
-        handler=get_root,
+        handle=get_root,
         summary="What answers here",
         tag="Health",
         scope=Scope.OPEN,
@@ -120,8 +116,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health",
-        handler=get_health,
-        at_once=present_health,
+        at_once=get_health,
         summary="Health of the service and of its session with the gateway",
         tag="Health",
         scope=Scope.OPEN,
@@ -132,7 +127,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/live",
-        handler=get_live,
+        handle=get_live,
         summary="Liveness",
         tag="Health",
         scope=Scope.OPEN,
@@ -143,7 +138,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/ready",
-        handler=get_ready,
+        handle=get_ready,
         summary="Readiness: 503 while starting or stopping",
         tag="Health",
         scope=Scope.OPEN,
@@ -155,7 +150,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/gateway",
-        handler=get_gateway,
+        handle=get_gateway,
         summary="503 unless the API session is up and answering",
         tag="Health",
         scope=Scope.READ,

@@ -63,7 +63,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/auth/login",
-        handler=post_login,
+        handle=post_login,
         summary="Log the gateway in with IB credentials",
         description=(
             "Waits for the API to be ready and answers 200, or 202 while the login still runs, such as while the second factor is being "
@@ -95,7 +95,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path=STATUS_PATH,
-        handler=get_login_status,
+        handle=get_login_status,
         summary="Where the gateway's login is",
         tag="Login",
         scope=Scope.LOGIN,
@@ -106,7 +106,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/auth/logout",
-        handler=post_logout,
+        handle=post_logout,
         summary="End the gateway's session with IB, or the login that is running",
         tag="Login",
         scope=Scope.LOGIN,

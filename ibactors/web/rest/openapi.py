@@ -39,7 +39,6 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
     for operation in table:  # these are told by their parameters
         components.pop(operation.query.__name__, None)
-        components.pop(operation.named.__name__, None)
     return {
         "openapi": "3.1.0",
         "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -50,16 +49,16 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
 
 
 def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
-    return (operation.returns, operation.accepted, operation.body, operation.query, operation.named)
+    return (operation.returns, operation.accepted, operation.body, operation.query)
 
 
 def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any], *, secured: bool) -> dict[str, Any]:
     keyed = secured and operation.scope is not Scope.OPEN
     described: dict[str, Any] = {
-        "operationId": operation.handler.__name__,
+        "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_parameters("path", operation.named, components), *_parameters("query", operation.query, components)],
+        "parameters": _parameters(operation, components),
         "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation, keyed=keyed)},
     }
     if secured:
@@ -85,21 +84,23 @@ def _show_decimals_as_numbers(node: Any) -> None:
                 _show_decimals_as_numbers(child)
 
 
-def _parameters(place: str, kind: type, components: dict[str, Any]) -> list[dict[str, Any]]:
-    if kind is Nothing:
+def _parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
+    if operation.query is Nothing:
         return []
-    schema = components[kind.__name__]
+    schema = components[operation.query.__name__]
     required = schema.get("required", ())
-    return [
+    in_path = operation.path_names
+    parameters = [
         {
             "name": name,
-            "in": place,
+            "in": "path" if name in in_path else "query",
             "required": name in required,
             "description": field.get("description", ""),
             "schema": {key: value for key, value in field.items() if key != "description"},
         }
         for name, field in schema["properties"].items()
     ]
+    return sorted(parameters, key=lambda parameter: parameter["in"] == "query")
 
 
 def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:

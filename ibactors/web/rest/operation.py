@@ -1,13 +1,17 @@
 """The table of operations: each REST route is one `Operation`, from which routing, validation and the OpenAPI document all follow."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic
+from urllib.parse import parse_qsl
 
 import msgspec
 from quart import Response, request
 
 from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.web.contract.asgi import Handover, HTTPScope, WebsocketScope, handover
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import B, Q, encode, encoder, validated
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
@@ -25,9 +29,17 @@ class Call(Generic[Q, B]):
     """One request, validated."""
 
     system: System
-    path: dict[str, str]
+    along: Handover
     query: Q
+    """Its parameters, of the path and of the query."""
     body: B
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; every operation with a scope has somebody."""
+        if self.along.caller is None:
+            raise AssertionError("an operation that is open to everybody asks who calls")
+        return self.along.caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +65,15 @@ class Pieces:
 class Operation(Route, Generic[Q, B]):
     """One method of one path. `problems` are the errors that it may answer, besides those that any operation may."""
 
-    handler: Callable[[Call[Q, B]], Awaitable[object]]
+    handle: Callable[[Call[Q, B]], Awaitable[object]] | None = None
+    """For what may take waiting."""
     at_once: Callable[[Call[Q, B]], object | None] | None = None
-    """For what is asked for often: the same answer from memory without waiting, or None if that cannot be."""
+    """The answer from memory, or None where there is none: then `handle` has it. One of the two may be missing."""
     summary: str
     tag: str
     query: type[Q]
+    """The parameters, by name: those that the path has in braces, and those of the query."""
     body: type[B]
-    named: type = Nothing
-    """The parameters in the path."""
     returns: Any = None
     """The type of a 200, or of the data of each of its events; None where it is not JSON."""
     accepted: Any = None
@@ -72,24 +84,52 @@ class Operation(Route, Generic[Q, B]):
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
 
-    async def __call__(self, system: System, path: dict[str, str]) -> Response:
-        """Validate, handle, encode."""
-        call = Call(system=system, path=path, query=self._read_query(), body=await self._read_body())
-        return _respond(await self.handler(call))
+    @property
+    def name(self) -> str:
+        """The `operationId`."""
+        function = self.handle or self.at_once
+        if function is None:
+            raise TypeError(f"{self.method} {self.path} has neither handle nor at_once.")
+        return function.__name__
 
-    def _read_query(self) -> Q:
+    @property
+    def path_names(self) -> frozenset[str]:
+        """The names of the parameters in the path."""
+        return frozenset(re.findall(r"{(\w+)}", self.path))
+
+    def call(self, system: System, scope: HTTPScope | WebsocketScope, body: B) -> Call[Q, B]:
+        """A request, validated. Raises InvalidRequest."""
+        along = handover(scope)
         if self.query is Nothing:
-            return self.query()
-        return self.query_of(request.args.items(multi=True))
+            return Call(system=system, along=along, query=self.query(), body=body)
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return Call(system=system, along=along, query=self.query_of(given, along.path), body=body)
 
-    def query_of(self, parameters: Iterable[tuple[str, str]]) -> Q:
-        """The query, validated. Raises InvalidRequest."""
-        given: dict[str, str] = {}
+    def query_of(self, parameters: Iterable[tuple[str, str]], path: Mapping[str, str]) -> Q:
+        """The parameters, of query and *path*, validated. Raises InvalidRequest."""
+        given = dict(path)
         for name, value in parameters:
             if name in given:
                 raise InvalidRequest(f"The parameter {name!r} is given more than once.", field=name)
             given[name] = value
-        return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False))
+        return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False), hidden=path.keys())
+
+    def from_memory(self, system: System, scope: HTTPScope) -> Answer | None:
+        """The answer, where it takes no waiting and is no error."""
+        if self.at_once is None:
+            return None
+        try:
+            result = self.at_once(self.call(system, scope, self.body()))
+        except InvalidRequest:
+            return None  # whatever is an error has one way, which says it in full
+        return None if result is None else answer_of(result)
+
+    async def respond(self, system: System, scope: HTTPScope | WebsocketScope) -> Response:
+        """Validate, handle, encode. Raises InvalidRequest, UnsupportedMediaType and what the operation raises."""
+        call = self.call(system, scope, await self._read_body())
+        if self.handle is not None:
+            return _respond(await self.handle(call))
+        return _respond(self.at_once(call) if self.at_once is not None else None)
 
     async def _read_body(self) -> B:
         if self.body is Nothing:
@@ -125,7 +165,7 @@ def _respond(result: object) -> Response:
 
 def problem_response(problem: Problem) -> Response:
     """The response that carries a problem document, with the request's id."""
-    named = msgspec.structs.replace(problem, request_id=request.scope["state"]["request_id"])
+    named = msgspec.structs.replace(problem, request_id=handover(request.scope).request_id)
     return Response(encoder.encode(named), status=problem.status, headers=headers_of(problem))
 
 

@@ -67,6 +67,8 @@ class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fie
 class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One quote, now or when there is another."""
 
+    symbol: SymbolInPath
+
     wait: Annotated[float, msgspec.Meta(ge=0, le=60, description="Seconds to wait at most for another quote than `after`; 0 to 60.")] = 0.0
     after: (
         Annotated[
@@ -87,20 +89,28 @@ class Quotes(msgspec.Struct, frozen=True):
 
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
-    instrument = instrument_of(call.path["symbol"], call.query)
+    instrument = instrument_of(call.query.symbol, call.query)
     encoded = await call.system.market.quote(instrument)
-    if call.query.wait and encoded.value.timestamp == call.query.after:
+    if _waits(call.query, encoded):
         encoded = await _next_quote(call.system, instrument, call.query)
-    call.system.meters.quoted(encoded)
-    return Answer(body=encoded.json)
+    return Answer(body=_served(call.system, encoded))
 
 
 def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
-    encoded = call.system.market.newest(instrument_of(call.path["symbol"], call.query))
-    if encoded is None or (call.query.wait and encoded.value.timestamp == call.query.after):
-        return None
-    call.system.meters.quoted(encoded)
-    return Answer(body=encoded.json)
+    """The same where nothing has to be waited for."""
+    encoded = call.system.market.newest(instrument_of(call.query.symbol, call.query))
+    return None if encoded is None or _waits(call.query, encoded) else Answer(body=_served(call.system, encoded))
+
+
+def _waits(query: QuoteQuery, encoded: Encoded[Quote]) -> bool:
+    """Whether the client has this quote and wants to wait for another."""
+    return bool(query.wait) and encoded.value.timestamp == query.after
+
+
+def _served(system: System, encoded: Encoded[Quote]) -> bytes:
+    """The one place where REST lets go of a quote."""
+    system.meters.quoted(encoded)
+    return encoded.json
 
 
 async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery) -> Encoded[Quote]:
@@ -146,9 +156,7 @@ async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
 
 async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
     try:
-        encoded = await system.market.quote(instrument)
-        system.meters.quoted(encoded)
-        entries[symbol] = msgspec.Raw(encoded.json)
+        entries[symbol] = msgspec.Raw(_served(system, await system.market.quote(instrument)))
     except IbactorsError as exc:
         entries[symbol] = problem_of(exc)
 
@@ -157,12 +165,11 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/market/quote/{symbol}",
-        handler=get_quote,
+        handle=get_quote,
         at_once=newest_quote,
         summary="The newest quote of one instrument",
         tag="Market data",
         scope=Scope.READ,
-        named=SymbolInPath,
         query=QuoteQuery,
         body=Nothing,
         returns=Quote,
@@ -177,7 +184,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/market/quotes",
-        handler=get_quotes,
+        handle=get_quotes,
         summary="The newest quotes of several instruments",
         tag="Market data",
         scope=Scope.READ,

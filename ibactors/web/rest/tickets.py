@@ -1,7 +1,6 @@
 """Tickets: what a browser shows in place of its key, where it cannot send a header: in the URL of a WebSocket."""
 
 import msgspec
-from quart import request
 
 from ibactors.keys import Scope
 from ibactors.web.gate.access import TICKET_LIFE
@@ -16,14 +15,14 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def post_ticket(call: Call[Nothing, Nothing]) -> Ticket:
-    return Ticket(ticket=call.system.access.issue_ticket(request.scope["state"]["caller"]))
+    return Ticket(ticket=call.system.access.issue_ticket(call.caller))
 
 
 OPERATIONS = (
     Operation(
         method="POST",
         path="/auth/ticket",
-        handler=post_ticket,
+        handle=post_ticket,
         summary="A ticket that opens one WebSocket",
         description="For browsers, which can send no header with a WebSocket: connect to `/ws/stream?ticket=…` within 30 seconds.",
         tag="Keys",

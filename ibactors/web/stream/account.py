@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from ibactors.actors.account import AccountStates
 from ibactors.errors import UnknownAccount
 from ibactors.keys import Scope
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.messages import Command
-from ibactors.web.gate.access import Caller
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.stream.sender import Sender, Subscription
 from ibactors.web.system import System

@@ -32,7 +32,6 @@ from ibactors.web.contract.messages import (
     symbols_of,
 )
 from ibactors.web.contract.queries import instrument_of
-from ibactors.web.gate.access import Caller
 from ibactors.web.stream.account import AccountChannel
 from ibactors.web.stream.sender import PING_INTERVAL, Sender, Subscription
 from ibactors.web.system import System
@@ -67,13 +66,13 @@ class _Client:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._caller: Caller = scope["state"]["caller"]  # the gate put it there
+        along = handover(scope)
+        if along.wire is None or along.caller is None:
+            raise AssertionError("edge and gate hand over the connection and the caller of each WebSocket")
+        self._caller = along.caller
         self._subscriptions: dict[Instrument, Subscription] = {}
         batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
-        wire = handover(scope).wire
-        if wire is None:
-            raise AssertionError("the edge hands over the connection of each WebSocket")
-        self._sender = Sender(system.meters, wire, system.fanout, batch=batch)
+        self._sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
         self._account = AccountChannel(system, self._caller, self._sender)
 
     @property

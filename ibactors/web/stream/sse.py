@@ -18,10 +18,10 @@ from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, Too
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Quote, Stale
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, StreamError, error_message
-from ibactors.web.gate.access import Caller
 from ibactors.web.newest import Newest
 from ibactors.web.rest.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
 from ibactors.web.rest.quotes import QuotesQuery, instruments_of
@@ -38,7 +38,7 @@ _START = b"retry: 2000\n\n"
 
 async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
-    system, caller = call.system, request.scope["state"]["caller"]
+    system, caller = call.system, call.caller
     if system.streams_open >= system.settings.max_streams:
         raise TooManyStreams(f"{system.streams_open} streams are open, which is as many as may be.")
     if caller.key is not None and len(caller.streams) > system.settings.max_streams_per_key:
@@ -139,7 +139,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/market/stream",
-        handler=get_events,
+        handle=get_events,
         summary="Live quotes as server-sent events",
         tag="Market data",
         scope=Scope.STREAM,
