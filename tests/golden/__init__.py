@@ -30,4 +30,4 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
 def renew() -> None:
     """Write the documents as they are now."""
     for name, document in documents():
-        (FOLDER / name).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (FOLDER / name).write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
