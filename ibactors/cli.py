@@ -7,6 +7,7 @@ import argparse
 import http.client
 import ssl
 import sys
+from collections.abc import Callable
 
 import structlog
 
@@ -18,7 +19,7 @@ from ibactors.keys import GRANTABLE, new_key
 
 log = structlog.get_logger(__name__)
 
-HEALTH_DEADLINE = 5.0
+HEALTH_TIMEOUT = 5.0
 PROGRAMS = {
     "demo": "the service with an embedded simulator; no account needed",
     "serve": "the service, against the gateway named by the environment",
@@ -27,10 +28,14 @@ PROGRAMS = {
 """The commands that run until they are stopped; see `programs.py`."""
 
 
-def main(argv: list[str] | None = None) -> None:
+Prepare = Callable[[str, argparse.ArgumentParser], None]
+"""Gives the parser of a program its options; `programs.prepare`, with other parts of the service or without."""
+
+
+def main(argv: list[str] | None = None, prepare: Prepare | None = None) -> None:
     """Run a command and exit with its status."""
     words = sys.argv[1:] if argv is None else argv
-    arguments = _parser(words).parse_args(words)
+    arguments = _parser(words, prepare or _prepare).parse_args(words)
     try:
         settings = read_settings()
         logs.configure(settings.log_format)
@@ -40,7 +45,14 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(2)
 
 
-def _parser(words: list[str]) -> argparse.ArgumentParser:
+def _prepare(name: str, program: argparse.ArgumentParser) -> None:
+    # What they import takes a second, which a container's health check must not cost every few seconds.
+    from ibactors import programs  # noqa: PLC0415
+
+    programs.prepare(name, program)
+
+
+def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ibactors",
         description="Interactive Brokers behind REST and WebSocket.",
@@ -52,10 +64,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     for name, help_text in PROGRAMS.items():
         program = commands.add_parser(name, help=help_text)
         if words[:1] == [name]:
-            # What they import takes a second, which a container's health check must not cost every few seconds.
-            from ibactors import programs  # noqa: PLC0415
-
-            programs.prepare(name, program)
+            prepare(name, program)
     key = commands.add_parser("key", help="make an API key").add_subparsers(metavar="ACTION", required=True)
     new = key.add_parser("new", help="print a new key, once, and the line for IBACTORS_API_KEYS")
     new.set_defaults(command=_new_key)
@@ -82,7 +91,7 @@ def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
         key, line = new_key(arguments.name, arguments.scope)
     except ValueError:
         raise StartupError(
-            f"{arguments.name!r} is no name for a key; use up to 64 letters, digits, dots, dashes and underscores."
+            f"{arguments.name!r} is not a valid name for a key; use up to 64 letters, digits, dots, dashes and underscores."
         ) from None
     _say(f"The key, shown this once; give it to {arguments.name}:\n\n  {key}\n")
     _say(f"Its line for IBACTORS_API_KEYS, or for the file of IBACTORS_API_KEYS_FILE (then SIGHUP):\n\n  {line}")
@@ -107,14 +116,14 @@ def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
 def _connection(host: str, settings: Settings) -> http.client.HTTPConnection:
     """To the local service; over TLS where it has a certificate, which is then the one to be shown."""
     if not settings.tls_certificate:
-        return http.client.HTTPConnection(host, settings.port, timeout=HEALTH_DEADLINE)
+        return http.client.HTTPConnection(host, settings.port, timeout=HEALTH_TIMEOUT)
     try:
         context = ssl.create_default_context(cafile=settings.tls_certificate)
     except OSError as exc:
         raise StartupError(f"IBACTORS_TLS_CERTIFICATE {settings.tls_certificate!r} cannot be read: {exc}.") from None
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return http.client.HTTPSConnection(host, settings.port, timeout=HEALTH_DEADLINE, context=context)
+    return http.client.HTTPSConnection(host, settings.port, timeout=HEALTH_TIMEOUT, context=context)
 
 
 def _say(text: str) -> None:

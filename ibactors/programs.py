@@ -12,6 +12,8 @@ from functools import partial
 import structlog
 import trio
 
+from ibactors.actors.connection import RunSession
+from ibactors.bridge.session import run_session
 from ibactors.config import Settings
 from ibactors.errors import StartupError
 from ibactors.kernel.topic import Topic
@@ -21,12 +23,12 @@ from ibactors.sim import SimulatorOptions, read_scenario
 log = structlog.get_logger(__name__)
 
 
-def prepare(name: str, parser: argparse.ArgumentParser) -> None:
-    """Give *parser* the options of the command *name*, and the function that runs it."""
+def prepare(name: str, parser: argparse.ArgumentParser, *, run: RunSession = run_session) -> None:
+    """Give *parser* the options of the command *name* and the function that runs it; `serve` holds its sessions with the gateway by *run*."""
     if name == "simulate":
         _prepare_simulate(parser)
     else:
-        parser.set_defaults(command={"demo": _demo, "serve": _serve}[name])
+        parser.set_defaults(command=_demo if name == "demo" else partial(_serve, run=run))
         parser.add_argument("--port", type=_port, help="HTTP port (default: $PORT or 8000; 0 for any free one)")
 
 
@@ -56,13 +58,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+def _serve(settings: Settings, arguments: argparse.Namespace, *, run: RunSession) -> int:
     settings = _with_port(settings, arguments)
 
     updates = Topic(settings)
 
     async def body(stop: trio.Event) -> None:
-        await run_service(settings, stop=stop, updates=updates)
+        await run_service(settings, stop=stop, run=run, updates=updates)
 
     return _run(body, updates)
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors import cli, programs, service
+from ibactors import cli, programs
 from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.session import Session, run_session
 from ibactors.model.instruments import ContractInfo, Instrument
@@ -73,5 +73,4 @@ async def run_faulty_session(*how: Any, task_status: trio.TaskStatus[Session]) -
 
 
 if __name__ == "__main__":
-    programs.run_service = partial(service.run_service, run=run_faulty_session)  # type: ignore[attr-defined]
-    cli.main(sys.argv[1:])
+    cli.main(sys.argv[1:], partial(programs.prepare, run=run_faulty_session))
