@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def prepare(name: str, parser: argparse.ArgumentParser, *, run: RunSession = run_session) -> None:
-    """Give *parser* the options of the command *name* and the function that runs it; `serve` holds its sessions with the gateway by *run*."""
+    """Give *parser* the options of the command *name* and the function that runs it; *run* holds the sessions of `serve`."""
     if name == "simulate":
         _prepare_simulate(parser)
     else:

@@ -126,7 +126,9 @@ class Service:
         url = f"{self.url.replace('http', 'ws', 1)}/ws/stream{query}"
         try:
             async with trio.open_nursery() as nursery:
-                connection = await connect_websocket_url(nursery, url, extra_headers=list((headers or {}).items()))
+                connection = await connect_websocket_url(
+                    nursery, url, extra_headers=[(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+                )
                 try:
                     yield Stream(connection)
                 finally:

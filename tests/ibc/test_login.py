@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ async def test_ibc_sets_port_and_restart_time_in_the_gateways_own_settings(tmp_p
     async with running_rig(tmp_path, IBACTORS_AUTO_RESTART="11:30 PM", IBACTORS_READ_ONLY_API="no") as rig:
         assert (await rig.login("good")).status_code == 200
         for line in ("TWS API socket port now set to", "Auto restart time set to 11:30 PM", "Read-Only API checkbox is now set to: false"):
-            await eventually(lambda line=line: _in_log(rig, line))
+            await eventually(partial(_in_log, rig, line))
 
 
 async def _in_log(rig: Rig, text: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -17,6 +18,10 @@ def place_of(name: str) -> re.Pattern[str]:
     return re.compile(rf"(<!-- incident: {name} -->\n```console\n).*?(```\n)", re.DOTALL)
 
 
+def _with(text: str, place: re.Match[str]) -> str:
+    return f"{place[1]}{text}{place[2]}"
+
+
 async def main(names: list[str]) -> None:
     for name in names or list(INCIDENTS):
         print(f"playing {name}", flush=True)  # noqa: T201  # a program that tells its progress
@@ -24,7 +29,7 @@ async def main(names: list[str]) -> None:
             async with played(name, Path(folder)) as scene:
                 text = scene.text
         document = DOCUMENT.read_text(encoding="utf-8")
-        replaced, number = place_of(name).subn(lambda found, text=text: f"{found[1]}{text}{found[2]}", document)
+        replaced, number = place_of(name).subn(partial(_with, text), document)
         if number != 1:
             raise SystemExit(f"{DOCUMENT.name} has {number} places for the incident {name}; it must have one.")
         DOCUMENT.write_text(replaced, encoding="utf-8")

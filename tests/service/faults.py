@@ -6,6 +6,7 @@ gateways do and the simulator does not.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.service.scripted import REAL, STARTUP, Frame, Script, Scripted
 
@@ -47,7 +48,7 @@ class Fault:
     notice: float = 2.0
     recovery: float = 5.0
     script: Script | None = None
-    settings: dict[str, object] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     chunk: int = 65536
     version: int = 178
     connects: bool = True

@@ -68,6 +68,10 @@ REAL: Script = {
 }
 
 
+def _no_answers(_request: Frame) -> list[Frame]:
+    return []
+
+
 def encode(fields: Frame) -> bytes:
     payload = "".join(f"{field}\0" for field in fields).encode()
     return len(payload).to_bytes(4, "big") + payload
@@ -119,7 +123,7 @@ class Scripted:
             while len(buffer) >= 4 and len(buffer) >= 4 + (length := int.from_bytes(buffer[:4], "big")):
                 request = buffer[4 : 4 + length].decode().split("\0")
                 buffer = buffer[4 + length :]
-                answers = self.script.get(request[0], lambda _request: [])(request)
+                answers = self.script.get(request[0], _no_answers)(request)
                 await self._send(stream, b"".join(map(encode, answers)))
 
     async def _send(self, stream: trio.SocketStream, data: bytes) -> None:

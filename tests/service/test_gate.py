@@ -264,8 +264,8 @@ async def test_too_many_connections_are_turned_away_and_others_go_on() -> None:
         with trio.fail_after(DEADLINE):
             assert (await refused.receive_some()).startswith(b"HTTP/1.1 503 ")
         assert (await service.get("/health"))["status"] == "healthy"
-        for stream in (*taken, refused):
-            await stream.aclose()
+        for client in (*taken, refused):
+            await client.aclose()
         async with service.stream() as stream:
             await stream.send(action="ping")
             await stream.expect("pong")

@@ -1,5 +1,7 @@
 """Bytes below the protocol, from raw sockets: they end one connection and nothing else."""
 
+from functools import partial
+
 import pytest
 import trio
 
@@ -72,7 +74,7 @@ async def test_hostile_bytes_end_one_connection_and_nothing_else(service: Servic
             await stream.expect("quote")
         async with trio.open_nursery() as nursery:
             for data in list(HOSTILE.values()) * 4:
-                nursery.start_soon(lambda data=data: hit(service, data, half_close=half_close))
+                nursery.start_soon(partial(hit, service, data, half_close=half_close))
         await stream.expect("quote")
         assert (await service.get("/health"))["status"] == "healthy"
     with trio.fail_after(DEADLINE):

@@ -28,7 +28,7 @@ async def test_all_open_requests_are_answered_when_the_gateway_is_killed() -> No
 
             async def all_open() -> bool:
                 actors = (await service.get("/debug/actors"))["actors"]
-                return sum(actor["open_asks"] for actor in actors if actor["name"].startswith("symbol:")) == REQUESTS
+                return bool(sum(actor["open_asks"] for actor in actors if actor["name"].startswith("symbol:")) == REQUESTS)
 
             async with trio.open_nursery() as nursery:
                 for number in range(REQUESTS):

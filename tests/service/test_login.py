@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from collections import Counter
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -281,7 +282,7 @@ async def test_login_without_credentials_needs_those_of_the_settings() -> None:
         ({"state_path": "/proc/nowhere"}, 502, "IBACTORS_STATE_PATH"),
     ],
 )
-async def test_what_is_missing_is_named(settings: dict[str, str], status: int, text: str) -> None:
+async def test_what_is_missing_is_named(settings: dict[str, Any], status: int, text: str) -> None:
     async with managed_service(**settings) as service:
         assert text in (await service.login("demo", "demo", status=status))["detail"]
 

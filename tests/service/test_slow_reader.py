@@ -34,7 +34,7 @@ async def test_pause_costs_the_client_nothing_but_old_values(
     query: str,
 ) -> None:
     authority = Authority(tmp_path) if secure else None
-    files = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)} if authority else {}
+    files: dict[str, Any] = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)} if authority else {}
     options = SimulatorOptions(rate=50, extra_symbols=len(NAMES))
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(running_service(options=options, wait=False, **files))

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -49,7 +50,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @asynccontextmanager
 async def secure_service(authority: Authority, updates: Topic[Settings] | None = None) -> AsyncIterator[Service]:
-    files = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)}
+    files: dict[str, Any] = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)}
     async with running_service(wait=False, updates=updates, **files) as service:
         assert service.url.startswith("https://")
         yield service

@@ -37,7 +37,7 @@ def place(
     fields += ["", "", "", "", 0, "", *get("trailStopPrice", "trailingPercent"), "", "", "", "", "", "", ""]
     fields += [0, "", "", 0, 0, "", "", *get("whatIf"), "", 0, 0, 0, 0]
     fields += ["", "", *get("lmtPriceOffset"), "", "", "", 0, "", "", "", "", "", "", "", "", 0, 0, 0, ""]
-    gates = {158: "", 160: "", 162: 0, 166: "", 169: ""}
+    gates: dict[int, str | int] = {158: "", 160: "", 162: 0, 166: "", 169: ""}
     fields += [value for gate, value in gates.items() if version >= gate]
     return tuple(fields)
 

@@ -14,7 +14,7 @@ from ibactors.sim import SimulatorPorts
 LIMIT_S = 10.0
 
 
-def pack(*fields: str | int) -> bytes:
+def pack(*fields: str | float) -> bytes:
     """One request frame."""
     body = b"".join(str(f).encode() + b"\0" for f in fields)
     return struct.pack(">I", len(body)) + body
@@ -80,7 +80,7 @@ class RawClient:
         self.startup = await self.until("4", "2", "-1", "2158")
         return self
 
-    async def send(self, *fields: str | int) -> None:
+    async def send(self, *fields: str | float) -> None:
         await self.stream.send_all(pack(*fields))
 
     async def frame(self) -> list[str]:

@@ -1,5 +1,7 @@
 """How a gateway treats orders by its settings and moods: read-only, precautions, presets, what-ifs, hangs, answers."""
 
+from typing import Any
+
 import pytest
 import trio
 
@@ -217,7 +219,7 @@ async def test_child_is_changed_without_its_parent_once_that_has_filled(bench: B
     ("terms", "code"),
     [({"tif": "IOC"}, "462"), ({"tif": "FOK"}, "462"), ({"ocaGroup": "other"}, "10326")],
 )
-async def test_some_terms_of_an_order_cannot_change(bench: Bench, terms: dict[str, str | int], code: str) -> None:
+async def test_some_terms_of_an_order_cannot_change(bench: Bench, terms: dict[str, Any], code: str) -> None:
     client = await bench.client()
     await answers(client, RESTING)
     assert kinds(await answers(client, place(1, kind="LMT", limit="50.00", **terms))) == [("4", code)]

@@ -56,7 +56,7 @@ async def test_orders_of_nasty_values_are_answered_and_leave_the_log_clean(bench
             kind = chance.choice(["MKT", "LMT", "STP", "STP LMT", "TRAIL"])
             terms = {"whatIf": chance.randrange(2), "parentId": chance.choice([0, 0, order_id - 1])}
             block = chance.choice(blocks)
-            request = list(place(order_id, chance.choice(["BUY", "SELL"]), "10", kind, "1.00", "2.00", block=block, **terms))  # type: ignore[arg-type]
+            request = list(place(order_id, chance.choice(["BUY", "SELL"]), "10", kind, "1.00", "2.00", block=block, **terms))
             for _ in range(chance.randrange(4)):
                 request[chance.randrange(14, len(request))] = chance.choice(NASTY)
             await client.send(*request)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import ib_async
@@ -195,7 +195,8 @@ async def every_block_of_an_order_comes_back(desk: Desk) -> None:
     assert seen.order.deltaNeutralOrderType == "MKT"
 
 
-STORIES = {
+Story = Callable[[Desk], Coroutine[Any, Any, None]]
+STORIES: dict[Story, set[int]] = {
     fill_modify_cancel: {202},
     brackets_and_groups: {202},
     what_if_and_lists: {202},
@@ -205,8 +206,8 @@ STORIES = {
 
 
 @pytest.mark.parametrize("version", [157, 176, 178])
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-async def test_ib_async_trades_without_a_complaint(bench: Bench, story: Callable[[Desk], Any], version: int) -> None:
+@pytest.mark.parametrize("story", STORIES, ids=[story.__name__ for story in STORIES])
+async def test_ib_async_trades_without_a_complaint(bench: Bench, story: Story, version: int) -> None:
     complaints = Complaints("ib_async", "asyncio")
     try:
         await trio.to_thread.run_sync(traded, bench.ports, version, story)

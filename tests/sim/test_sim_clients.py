@@ -71,7 +71,7 @@ async def use_ib_async(port: int, version: int) -> dict[str, Any]:
             "matches": await ib.reqMatchingSymbolsAsync("AAP"),
         }
         ticker = ib.reqMktData(stock)
-        seen = set()
+        seen: set[Any] = set()
         while len(seen) < 5:
             await asyncio.wait_for(asyncio.shield(_next(ticker.updateEvent)), 5)
             seen.add((ticker.bid, ticker.ask, ticker.bidSize))

@@ -26,6 +26,8 @@ def market(*, seed: int = 1, rate: float = 4, silent: bool = False) -> Market:
 
 
 class Collector:
+    is_line = True
+
     def __init__(self) -> None:
         self.times: list[float] = []
 

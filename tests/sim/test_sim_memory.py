@@ -66,6 +66,7 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Bench]]:
     command = [sys.executable, "-m", "ibactors", "simulate", "--port", "0", "--control-port", "0"]
     with log.open("wb") as stream:
         running = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=stream)
+    assert running.stdout is not None
     async with running.stdout:
         found = re.findall(rb":(\d+)", await running.stdout.receive_some())
         bench = Bench(SimulatorPorts(port=int(found[0]), control_port=int(found[1])))

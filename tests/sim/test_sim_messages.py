@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ib_async.decoder import Decoder
@@ -39,14 +39,14 @@ def fields_of(data: bytes) -> list[str]:
 
 def through_ib_async(version: int, data: bytes) -> list[tuple[str, tuple[Any, ...]]]:
     recorder = Recorder()
-    decoder = Decoder(recorder, version)
+    decoder = Decoder(cast("Any", recorder), version)
     decoder.interpret(fields_of(data))
     return recorder.calls
 
 
 def through_ibapi(version: int, data: bytes) -> list[tuple[str, tuple[Any, ...]]]:
     recorder = Recorder()
-    decoder = OfficialDecoder(recorder, version)
+    decoder = OfficialDecoder(cast("Any", recorder), version)
     fields = [f.encode() for f in fields_of(data)]
     decoder.interpret(fields[1:], int(fields[0]))
     return recorder.calls

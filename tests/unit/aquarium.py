@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 import outcome
@@ -114,7 +115,7 @@ class Aquarium:
         self._outcome.unwrap()
 
     def _run(self) -> None:
-        self._outcome = outcome.capture(trio.run, self._live, clock=self.clock)
+        self._outcome = outcome.capture(partial(trio.run, self._live, clock=self.clock))
         self._ready.set()
 
     async def _live(self) -> None:

@@ -39,7 +39,7 @@ def figure(value: str) -> Figure:
 
 
 def position(amount: float) -> Position:
-    texts = dict.fromkeys(("exchange", "local_symbol", "trading_class", "expiry", "right", "multiplier"), "")
+    texts: dict[str, Any] = dict.fromkeys(("exchange", "local_symbol", "trading_class", "expiry", "right", "multiplier"), "")
     known: dict[str, Any] = {
         "account": ACCOUNT,
         "symbol": "AAPL",
@@ -60,7 +60,7 @@ def fill(feed: AccountListener, value: str = "100.00") -> None:
 
 
 def shown(states: AccountStates) -> Any:
-    value = states.by_account[ACCOUNT].value
+    value: Any = states.by_account[ACCOUNT].value
     return getattr(value, "account_summary", None) and (
         value.account_summary["NetLiquidation"].value,
         [held.position for held in value.positions],

@@ -9,7 +9,8 @@ from ibactors.web.newest import Newest
 
 
 def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block() -> None:
-    topic, heard = Topic(0), []
+    topic = Topic(0)
+    heard: list[int] = []
     topic.publish(1)
     with topic.listening(heard.append) as value:
         assert value == 1
@@ -21,7 +22,8 @@ def test_listener_gets_the_newest_value_and_then_each_new_one_in_the_block() -> 
 
 
 def test_listeners_are_called_in_the_order_in_which_they_came() -> None:
-    topic, heard = Topic(""), []
+    topic = Topic("")
+    heard: list[str] = []
     with topic.listening(lambda _: heard.append("first")), topic.listening(lambda _: heard.append("second")):
         assert topic.listeners == 2
         topic.publish("x")
@@ -30,7 +32,8 @@ def test_listeners_are_called_in_the_order_in_which_they_came() -> None:
 
 
 def test_same_function_may_listen_twice() -> None:
-    topic, heard = Topic(0), []
+    topic = Topic(0)
+    heard: list[int] = []
     with topic.listening(heard.append):
         with topic.listening(heard.append):
             topic.publish(1)
@@ -39,9 +42,10 @@ def test_same_function_may_listen_twice() -> None:
 
 
 def test_listener_that_comes_while_a_value_is_published_is_not_called_with_it() -> None:
-    topic, heard = Topic(0), []
+    topic = Topic(0)
+    heard: list[int] = []
     late = topic.listening(heard.append)
-    with topic.listening(lambda _: late.__enter__()):
+    with topic.listening(lambda _: heard.append(late.__enter__())):
         topic.publish(1)
     assert heard == []
     topic.publish(2)

@@ -7,6 +7,7 @@ from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
+from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
 NOWHERE = Path("/nonexistent/.env")
@@ -209,7 +210,7 @@ def test_process_environment_and_dotenv_of_the_working_directory_are_read(monkey
 
 
 @pytest.mark.parametrize(("account_type", "port", "expected"), [("paper", None, 4002), ("live", None, 4001), ("live", 7496, 7496)])
-def test_api_port_follows_the_account_type_unless_set(account_type: str, port: int | None, expected: int) -> None:
+def test_api_port_follows_the_account_type_unless_set(account_type: AccountType, port: int | None, expected: int) -> None:
     assert Settings(account_type=account_type, gateway_port=port).api_port == expected
 
 

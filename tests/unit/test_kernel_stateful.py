@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ class AskMachine(RuleBasedStateMachine):
         for last, kind in enumerate(kinds, 1 - len(kinds)):
             self._asks += 1
             asked = Asked(self._asks, kind, seconds, NEVER)
-            self._do(lambda asked=asked: self.tank.ask(asked), hold=hold or last < 0)
+            self._do(partial(self.tank.ask, asked), hold=hold or last < 0)
 
     @rule(kind=st.sampled_from(KINDS), seconds=SECONDS, patience=st.sampled_from([0.0, 1.0, 5.0, 20.0]), hold=st.booleans())
     def ask_with_deadline(self, kind: str, seconds: float, patience: float, *, hold: bool) -> None:

@@ -1,6 +1,8 @@
 import json
 import math
 from collections.abc import Callable
+from operator import methodcaller
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -42,6 +44,12 @@ class Heard:
     def failed(self, error: IbactorsError) -> None:
         raise error
 
+    def interrupted(self, error: IbactorsError) -> None:
+        raise error
+
+    def resumed(self) -> None:
+        raise AssertionError("nothing was interrupted")
+
 
 def make_line() -> tuple[Line, list[Quote]]:
     heard = Heard()
@@ -64,7 +72,7 @@ def quote_of(*ticks: Callable[[Line], None]) -> Quote:
 )
 def test_price_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str) -> None:
     for tick_type, kind in ((live, MarketDataType.LIVE), (delayed, MarketDataType.DELAYED)):
-        quote = quote_of(lambda line, tick_type=tick_type: line.price(tick_type, 12.5, None))
+        quote = quote_of(methodcaller("price", tick_type, 12.5, None))
         assert getattr(quote, field) == 12.5
         assert quote.market_data_type is kind
         assert [value for value in (quote.bid, quote.ask, quote.last, quote.high, quote.low, quote.close, quote.open) if value] == [12.5]
@@ -73,7 +81,7 @@ def test_price_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int,
 @pytest.mark.parametrize(("live", "delayed", "field"), [(0, 69, "bid_size"), (3, 70, "ask_size"), (5, 71, "last_size"), (8, 74, "volume")])
 def test_size_ids_live_and_delayed_fill_the_same_field(live: int, delayed: int, field: str) -> None:
     for tick_type, kind in ((live, MarketDataType.LIVE), (delayed, MarketDataType.DELAYED)):
-        quote = quote_of(lambda line, tick_type=tick_type: line.size(tick_type, 300.0))
+        quote = quote_of(methodcaller("size", tick_type, 300.0))
         assert getattr(quote, field) == 300
         assert quote.market_data_type is kind
 
@@ -220,7 +228,7 @@ TICKS = st.one_of(
 
 
 @given(st.lists(TICKS, max_size=20))
-def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[object, ...]]) -> None:
+def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[Any, ...]]) -> None:
     line, quotes = make_line()
     for method, *arguments in ticks:
         getattr(line, method)(*arguments)

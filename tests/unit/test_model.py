@@ -2,6 +2,7 @@ import json
 import math
 import re
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -79,7 +80,7 @@ def test_unequal_instruments_have_unequal_names(one: Instrument, other: Instrume
         ({"exchange": "EUR"}, {"currency": "EUR"}),
     ],
 )
-def test_instruments_that_clients_may_well_ask_for_at_once_have_unequal_names(one: dict[str, object], other: dict[str, object]) -> None:
+def test_instruments_that_clients_may_well_ask_for_at_once_have_unequal_names(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert Instrument(symbol="A", **one).name != Instrument(symbol="A", **other).name
 
 
@@ -91,7 +92,7 @@ def test_equal_instruments_share_hash_and_name(instrument: Instrument) -> None:
 
 def test_values_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        Instrument(symbol="A").symbol = "B"
+        Instrument(symbol="A").symbol = "B"  # type: ignore[misc]  # the subject
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_kinds_of_data_have_ibs_numbers(kind: str, number: int, delayed: object)
     assert (MarketDataType(kind).ib_number, MarketDataType(kind).is_delayed) == (number, delayed)
 
 
-def make_quote(**values: object) -> Quote:
-    fixed = {"symbol": "A", "exchange": "SMART", "currency": "USD", "timestamp": now(), "con_id": 1, "sec_type": "STK"}
+def make_quote(**values: Any) -> Quote:
+    fixed: dict[str, Any] = {"symbol": "A", "exchange": "SMART", "currency": "USD", "timestamp": now(), "con_id": 1, "sec_type": "STK"}
     return Quote(**fixed, market_data_type=MarketDataType.LIVE, **values)
 
 

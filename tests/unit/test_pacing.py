@@ -40,7 +40,8 @@ def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: l
 
 
 async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(5), []
+    outbox = Outbox(5)
+    sent: Sent = []
     begin = trio.current_time()
     for number in range(12):
         outbox.put(str(number))
@@ -50,7 +51,8 @@ async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_cloc
 
 
 async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(2), []
+    outbox = Outbox(2)
+    sent: Sent = []
     for number in range(6):
         outbox.put(str(number))
     async with trio.open_nursery() as nursery:
@@ -62,7 +64,8 @@ async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockCloc
 
 
 async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(2), []
+    outbox = Outbox(2)
+    sent: Sent = []
     for message in ("1\0a\0", "2\0b\0", "3\0c\0", "4\0d\0", "33\0e\0"):
         outbox.put(message)
     async with trio.open_nursery() as nursery:
@@ -77,7 +80,8 @@ async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock:
 
 
 async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(1), []
+    outbox = Outbox(1)
+    sent: Sent = []
     outbox.put("1")
     outbox.put("2")
     async with trio.open_nursery() as nursery:
@@ -90,7 +94,8 @@ async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump
 
 
 async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(1), []
+    outbox = Outbox(1)
+    sent: Sent = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()
@@ -100,7 +105,8 @@ async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock
 
 
 async def test_kinds_of_message_take_turns(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(2), []
+    outbox = Outbox(2)
+    sent: Sent = []
     for number in range(4):
         outbox.put(f"9\0search {number}\0")
     outbox.put("1\0line a\0")
@@ -111,7 +117,8 @@ async def test_kinds_of_message_take_turns(autojump_clock: MockClock) -> None:
 
 
 async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_clock: MockClock) -> None:
-    outbox, sent = Outbox(5), []
+    outbox = Outbox(5)
+    sent: Sent = []
     outbox.put("1\0a\0")
     outbox.pause()
     paused = trio.current_time()

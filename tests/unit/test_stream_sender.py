@@ -35,7 +35,7 @@ class FakeWire:
 
     def take_frames(self, frames: Sequence[bytes]) -> int:
         assert not self.blocked
-        taken = []
+        taken: list[bytes] = []
         while len(taken) < len(frames) and not self.blocked:
             taken.append(frames[len(taken)])
             self.room -= len(taken[-1])

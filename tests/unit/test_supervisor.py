@@ -85,7 +85,9 @@ async def test_one_failure_more_than_allowed_within_the_window_ends_the_supervis
         async with open_supervisor() as supervisor:
             await supervisor.start(ref, ref.build, RestartPolicy(initial=1, jitter=0, max_restarts=3, window=60))
             await trio.sleep_forever()
-    assert summary(caught.value.exceptions[0].__cause__) == "Broken: old age"
+    cause = caught.value.exceptions[0].__cause__
+    assert cause is not None
+    assert summary(cause) == "Broken: old age"
     assert gaps(ref.born) == pytest.approx([1, 2, 4])
     assert ref.status.state is State.STOPPED
     assert ref.status.restarts == 3

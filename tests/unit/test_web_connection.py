@@ -1,5 +1,7 @@
 """What is half written is completed before anything else is written."""
 
+from typing import Any, cast
+
 import pytest
 import trio
 import trio.testing
@@ -17,7 +19,7 @@ async def _nothing(*_arguments: object) -> None:
 async def test_frame_that_is_half_written_is_completed_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "_websocket_is_open", lambda _self: True)
     ours, theirs = trio.socket.socketpair()
-    connection = Connection(ASGIWrapper(_nothing), Config(), WorkerContext(None), trio.SocketStream(ours))
+    connection = Connection(cast("Any", ASGIWrapper(_nothing)), Config(), WorkerContext(None), trio.SocketStream(ours))
     frames = [bytes([number % 256]) * 1000 for number in range(2000)]
     taken = 0
     while not connection.blocked:
