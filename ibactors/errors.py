@@ -134,6 +134,48 @@ class BadCredentials(IbactorsError):
     hint = "It was sent once and will not be sent again; IB locks a user after several wrong passwords."
 
 
+class LoginFailed(IbactorsError):
+    """The login failed, and neither IB nor the gateway says that it was the password."""
+
+    code = "login_failed"
+    hint = "Look at the launcher's lines in the log, and check the password at IB's Client Portal before it is sent again."
+
+
+class NoConnection(IbactorsError):
+    """The gateway does not reach IB's login server."""
+
+    code = "no_connection"
+    hint = "Try again in some minutes: IB's servers rest at night and at weekends. If that does not help, check the gateway's network."
+
+
+class AccountLocked(IbactorsError):
+    """IB has locked the user, so that no password helps."""
+
+    code = "account_locked"
+    hint = "Unlock the user in IB's Client Portal or with IB's customer service; another attempt does not help."
+
+
+class GatewayOutdated(IbactorsError):
+    """IB takes no logins of this version of the gateway."""
+
+    code = "gateway_outdated"
+    hint = "Install a newer IB Gateway, and name it by IBACTORS_GATEWAY_PATH and IBACTORS_GATEWAY_VERSION."
+
+
+class PasskeyRequired(IbactorsError):
+    """IB wants a passkey as the second factor, and the gateway cannot do that."""
+
+    code = "passkey_required"
+    hint = "Register IB Key as the user's second factor in IB's Client Portal, or install an IB Gateway that knows passkeys."
+
+
+class UnknownDialog(IbactorsError):
+    """The gateway waits in a dialog that nothing here knows."""
+
+    code = "unknown_dialog"
+    hint = "Look at the dialog by VNC (IBACTORS_VNC_PASSWORD); IBACTORS_LOGIN_RULES can tell ibactors what it means."
+
+
 class PasswordExpired(IbactorsError):
     """IB wants a new password before it lets the user in."""
 
@@ -146,6 +188,13 @@ class TwoFactorExpired(IbactorsError):
 
     code = "two_factor_expired"
     hint = "Log in again and approve the notification of IBKR Mobile in time."
+
+
+class TwoFactorDenied(IbactorsError):
+    """The second factor was refused on its device."""
+
+    code = "two_factor_denied"
+    hint = "If it was not refused on purpose, log in again and approve it."
 
 
 class TooManyAttempts(IbactorsError):

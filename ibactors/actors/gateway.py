@@ -9,20 +9,28 @@ import math
 from dataclasses import dataclass
 from typing import Never
 
+import msgspec
 import structlog
 import trio
 
 from ibactors.errors import (
+    AccountLocked,
     BadCredentials,
     ExistingSession,
+    GatewayOutdated,
     GatewayTimeout,
     IbactorsError,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,
+    LoginFailed,
+    NoConnection,
+    PasskeyRequired,
     PasswordExpired,
     TooManyAttempts,
+    TwoFactorDenied,
     TwoFactorExpired,
+    UnknownDialog,
 )
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.topic import Topic
@@ -47,13 +55,21 @@ class LogOut(Ask[None]):
 GatewayMessage = LogIn | LogOut
 
 _ERRORS: dict[LoginPhase, type[IbactorsError]] = {
+    LoginPhase.ACCOUNT_LOCKED: AccountLocked,
     LoginPhase.BAD_CREDENTIALS: BadCredentials,
+    LoginPhase.COMPETING_SESSION: ExistingSession,
     LoginPhase.EXISTING_SESSION: ExistingSession,
+    LoginPhase.GATEWAY_OUTDATED: GatewayOutdated,
     LoginPhase.LAUNCHER_FAILED: LauncherFailed,
     LoginPhase.LAUNCHER_MISSING: LauncherMissing,
+    LoginPhase.LOGIN_FAILED: LoginFailed,
+    LoginPhase.NO_CONNECTION: NoConnection,
+    LoginPhase.PASSKEY_REQUIRED: PasskeyRequired,
     LoginPhase.PASSWORD_EXPIRED: PasswordExpired,
     LoginPhase.TIMEOUT: GatewayTimeout,
+    LoginPhase.TWO_FACTOR_DENIED: TwoFactorDenied,
     LoginPhase.TWO_FACTOR_EXPIRED: TwoFactorExpired,
+    LoginPhase.UNKNOWN_DIALOG: UnknownDialog,
     LoginPhase.IDLE: LoginCancelled,
 }
 _OVER = frozenset({LoginPhase.API_READY, LoginPhase.IDLE})
@@ -97,10 +113,15 @@ class GatewayRef(Ref[GatewayMessage, Never]):
     def show(self, status: LoginStatus) -> None:
         """Publish a change and log it; for the actors."""
         old = self.logins.value
-        if (old.phase, old.detail, old.attempt, old.notice) != (status.phase, status.detail, status.attempt, status.notice):
+        if msgspec.structs.replace(status, since=old.since) != old:
             level = logging.WARNING if status.phase.failed else logging.INFO
             log.log(level, "login_changed", phase=status.phase.value, detail=status.detail, attempt=status.attempt)
             self.logins.publish(status)
+
+
+def hint_of(phase: LoginPhase) -> str | None:
+    """What to do about a failure."""
+    return (_ERRORS[phase].hint or None) if phase.failed and phase in _ERRORS else None
 
 
 def error_of(status: LoginStatus) -> IbactorsError:

@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from ibactors.actors.connection import ConnectionRef, Target
-from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
+from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut, hint_of
 from ibactors.config import Settings
 from ibactors.errors import InvalidRequest, LoginInProgress, TooManyAttempts
 from ibactors.gateway.attend import attend
@@ -141,7 +141,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         ends = 0
         while True:
             began = trio.current_time()
-            progress = Progress(step_limit=self._settings.login_timeout, two_factor_limit=self._settings.two_factor_timeout, now=began)
+            progress = Progress(step_timeout=self._settings.login_timeout, two_factor_timeout=self._settings.two_factor_timeout, now=began)
             ending = await self._attend(login, progress)
             if not (login.done and ending.harmless):
                 return ending
@@ -157,7 +157,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
 
         def changed() -> None:
             if not login.scope.cancel_called:
-                self._show(progress.phase, progress.detail, notice=progress.notice)
+                self._show(progress.phase, progress.words, progress)
 
         def session_changed(session: SessionStatus) -> None:
             # While it is being stopped, the loss of its session is no news; it must go on counting as logged in.
@@ -170,7 +170,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         with self._connection.sessions.listening(session_changed):
             return await attend(self._settings, self._rules, login.credentials, progress, changed)
 
-    def _show(self, phase: LoginPhase, detail: str, *, notice: str | None = None, retry_in: float | None = None) -> None:
+    def _show(self, phase: LoginPhase, detail: str, progress: Progress | None = None, *, retry_in: float | None = None) -> None:
         """Publish where the login is; the connection actor connects only while the gateway is logged in."""
         login, old = self._login, self._me.logins.value
         self._me.show(
@@ -180,7 +180,9 @@ class GatewayActor(Actor[GatewayMessage, Never]):
                 since=old.since if phase is old.phase else now(),
                 detail=detail,
                 attempt=login.attempt if login else old.attempt,
-                notice=notice,
+                hint=progress.hint if progress else hint_of(phase),
+                second_factor=progress.second_factor if progress else None,
+                notice=progress.notice if progress else None,
                 retry_in=retry_in,
             )
         )

@@ -3,12 +3,18 @@
 import re
 import shlex
 from dataclasses import dataclass
+from difflib import get_close_matches
 from string import Formatter
+from zoneinfo import available_timezones
 
 from ibactors.config.setting import choice, integer, password, seconds, setting, text
+from ibactors.errors import InvalidRequest
 
 LAUNCHER_PLACES = frozenset({"ibc", "gateway", "version", "settings", "ini"})
 IBC_ARGUMENTS = "{version} -g --tws-path={gateway} --tws-settings-path={settings} --ibc-path={ibc} --ibc-ini={ini} --on2fatimeout=exit"
+UTC = "Etc/UTC"
+LONGEST_ABBREVIATION = 4
+"""Letters of abbreviations such as CEST."""
 DEFAULT_LAUNCHER = f"{{ibc}}/scripts/ibcstart.sh {IBC_ARGUMENTS}"
 
 
@@ -18,6 +24,23 @@ def _clock_time(text: str) -> str:
     if not re.fullmatch(r"(0?[1-9]|1[0-2]):[0-5][0-9] [AP]M", text.upper()):
         raise ValueError(text)
     return text.upper()
+
+
+def _time_zone(text: str) -> str:
+    """A name of the IANA database, which Java knows as well. Raises InvalidRequest with the nearest one."""
+    zones = {zone.lower(): zone for zone in {UTC, *available_timezones()} - {"Factory", "localtime"}}
+    wanted = text.lower().replace(" ", "_")
+    if wanted in zones:
+        return zones[wanted]
+    cities = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
+    city = wanted.rpartition("/")[2]
+    # An abbreviation such as PST resembles others that mean another zone.
+    near = get_close_matches(wanted, zones, 1) or get_close_matches(city, cities, 1) if len(city) > LONGEST_ABBREVIATION else []
+    nearest = f" The nearest is {zones[cities.get(near[0], near[0])]}." if near else ""
+    raise InvalidRequest(
+        f"There is no time zone {text!r}.{nearest}",
+        remedy="Give a name of the IANA database such as America/New_York, Europe/Berlin or Etc/UTC.",
+    )
 
 
 def _command_line(text: str) -> str:
@@ -72,7 +95,14 @@ class LoginSettings:
         "IBACTORS_AUTO_RESTART",
         "a time such as 11:45 PM, or off",
         _clock_time,
-        "When the gateway restarts itself each day without a new login; off: it logs off.",
+        "When the gateway restarts itself each day without a new login, in IBACTORS_TIME_ZONE; off: it logs off.",
+    )
+    time_zone: str = setting(
+        UTC,
+        "IBACTORS_TIME_ZONE",
+        "a time zone such as America/New_York",
+        _time_zone,
+        "The managed gateway's time zone: that of IBACTORS_AUTO_RESTART and of the gateway's own logs.",
     )
     read_only_api: str = choice("yes", "IBACTORS_READ_ONLY_API", ("yes", "no"), "Whether the gateway refuses orders.")
     command_port: int = integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC takes the command to stop.")

@@ -11,12 +11,12 @@ from ibactors.errors import LauncherFailed, LauncherMissing
 from ibactors.gateway.children import ProgramNotFound
 from ibactors.gateway.classify import Classifier, Finding, Rules
 from ibactors.gateway.display import DisplayFailed
-from ibactors.gateway.launcher import COMMAND_PATIENCE, Launcher, open_launcher
+from ibactors.gateway.launcher import COMMAND_TIMEOUT, Launcher, open_launcher
 from ibactors.gateway.progress import Ending, Progress, ending_of
 from ibactors.model.logins import Credentials, LoginPhase
 
-STOP_LIMIT = 2.0
-"""By this factor of the time for it, and some seconds, a stop is given up."""
+STOP_TIMES = 2.0
+"""A stop that takes longer than this multiple of `stop_timeout`, plus COMMAND_TIMEOUT, is abandoned."""
 LAST_WORDS = 2.0
 """Seconds in which a killed program's remaining output is read for what it says of the failure."""
 
@@ -34,7 +34,7 @@ async def attend(settings: Settings, rules: Rules, credentials: Credentials, pro
             try:
                 ending = await _watch(launcher, rules, progress, changed)
             finally:
-                with trio.move_on_after(settings.stop_timeout * STOP_LIMIT + COMMAND_PATIENCE, shield=True):
+                with trio.move_on_after(settings.stop_timeout * STOP_TIMES + COMMAND_TIMEOUT, shield=True):
                     await launcher.stop(logged_in=progress.phase.logged_in)
     except* (LauncherMissing, ProgramNotFound) as group:
         ending = Ending(phase=LoginPhase.LAUNCHER_MISSING, detail=_text(group))

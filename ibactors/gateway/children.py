@@ -28,12 +28,12 @@ UNFINISHED = 0.2
 """Seconds after which an unfinished line is given as far as it is."""
 UNREAD_LINES = 1000
 """Lines that wait for a reader."""
-READER_PATIENCE = 5.0
+READER_TIMEOUT = 5.0
 """Seconds that the program has to wait for a reader when so many lines wait; then the oldest go until somebody reads again."""
 LOGGED_LINES = 1000
 """Lines of a child that are logged within LOG_PERIOD at most."""
 LOG_PERIOD = 10.0
-KILL_PATIENCE = 5.0
+KILL_TIMEOUT = 5.0
 """Seconds that the keeper has for its work before it is killed, too."""
 LAST_LINES = 1.0
 """Seconds for what is still in the pipe when a child has ended."""
@@ -104,7 +104,7 @@ class Child:
             with trio.move_on_after(grace):
                 await self._process.wait()
         self.kill()
-        with trio.move_on_after(KILL_PATIENCE):
+        with trio.move_on_after(KILL_TIMEOUT):
             await self._process.wait()
         # Either the keeper hangs or somebody killed it; without it there is only the group to go by.
         if self._process.returncode is None or self._process.returncode < 0:
@@ -151,7 +151,7 @@ async def open_child(
                 nursery.start_soon(_read, child, process, send, secrets or Secrets(), reading, name=f"child:{name}")
                 yield child
             finally:
-                with trio.move_on_after(grace + 2 * KILL_PATIENCE, shield=True):
+                with trio.move_on_after(grace + 2 * KILL_TIMEOUT, shield=True):
                     await child.end(grace)
                 # Only a process that escaped a killed keeper can still hold the pipe open.
                 reading.deadline = trio.current_time() + LAST_LINES
@@ -194,7 +194,7 @@ class _Outlet:
         """Put *line* in the channel."""
         self._read = self._read or self._send.statistics().current_buffer_used < UNREAD_LINES
         if self._read:
-            with trio.move_on_after(READER_PATIENCE) as waiting:
+            with trio.move_on_after(READER_TIMEOUT) as waiting:
                 await self._send.send(line)
             self._read = not waiting.cancelled_caught
         if not self._read:

@@ -20,6 +20,12 @@ class Sign(StrEnum):
     STARTED = "started"
     ATTEMPT = "attempt"
     TWO_FACTOR_PENDING = "two_factor_pending"
+    TWO_FACTOR_CODE = "two_factor_code"
+    TWO_FACTOR_CARD = "two_factor_card"
+    TWO_FACTOR_CHALLENGE = "two_factor_challenge"
+    TWO_FACTOR_PASSKEY = "two_factor_passkey"
+    DIALOG = "dialog"
+    DIALOG_CLOSED = "dialog_closed"
     LOGGED_IN = "logged_in"
     EXISTING_SESSION_TAKEN = "existing_session_taken"
     RESTARTING = "restarting"
@@ -27,13 +33,18 @@ class Sign(StrEnum):
     NOTHING = "nothing"
     # The failures: no login follows, and the launcher may well send the password again.
     BAD_CREDENTIALS = "bad_credentials"
+    LOGIN_FAILED = "login_failed"
     LOCKED_OUT = "locked_out"
+    ACCOUNT_LOCKED = "account_locked"
     PASSWORD_EXPIRED = "password_expired"  # noqa: S105 - a failure's name
     LOGIN_ERROR = "login_error"
     NO_CONNECTION = "no_connection"
     EXISTING_SESSION = "existing_session"
     KICKED = "kicked"
     TWO_FACTOR_EXPIRED = "two_factor_expired"
+    TWO_FACTOR_DENIED = "two_factor_denied"
+    PASSKEY_REQUIRED = "passkey_required"
+    GATEWAY_OUTDATED = "gateway_outdated"
     NO_LOGIN_DIALOG = "no_login_dialog"
     BAD_CONFIGURATION = "bad_configuration"
     LAUNCHER_FAILED = "launcher_failed"
@@ -58,7 +69,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a line told. `text` is unmasked; `wait_s` is how long IB wants to be left alone; a lower `rank` tells more."""
+    """What a line told. `text` is unmasked; of a dialog it is the title.
+
+    `wait_s` is how long IB wants to be left alone. A lower `rank` tells more.
+    """
 
     sign: Sign
     text: str = field(repr=False)
@@ -94,7 +108,9 @@ class Classifier:
         for rank, search in enumerate(self._searches):
             if match := search(line):
                 rule = self._rules[rank]
-                finding = Finding(sign=rule.sign, text=_text(line), rank=rank, rule=rule.name, wait_s=_wait(match))
+                finding = Finding(
+                    sign=rule.sign, text=match.groupdict().get("title") or _text(line), rank=rank, rule=rule.name, wait_s=_wait(match)
+                )
                 if rule.message:
                     self._message = finding
                 return None if rule.sign is Sign.NOTHING else finding
@@ -106,6 +122,7 @@ class Classifier:
 
 _IBC = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3} IBC: ?")
 _LONGEST_MESSAGE = 1000
+_UNITS = ("minutes", "seconds")
 
 
 def _text(line: str) -> str:
@@ -113,7 +130,7 @@ def _text(line: str) -> str:
 
 
 def _wait(match: re.Match[str]) -> float | None:
-    given = {unit: int(amount) for unit, amount in match.groupdict().items() if amount is not None}
+    given = {unit: int(amount) for unit, amount in match.groupdict().items() if unit in _UNITS and amount is not None}
     return 60.0 * given.get("minutes", 0) + given.get("seconds", 0) if given else None
 
 

@@ -13,7 +13,7 @@ from ibactors.errors import IbactorsError
 from ibactors.gateway.children import Child, environment, find_program, open_child
 from ibactors.gateway.masking import Secrets
 
-START_PATIENCE = 20.0
+START_TIMEOUT = 20.0
 """Seconds that Xvfb and x11vnc may take to start."""
 VNC_PASSWORD_LIMIT = 8
 """Characters of a password that the VNC protocol uses."""
@@ -75,13 +75,13 @@ async def _open_vnc(folder: Path, env: dict[str, str], password: str, port: int,
 
 async def _line(child: Child, start: str) -> str:
     """What follows *start* in the first line of digits that has it."""
-    with trio.move_on_after(START_PATIENCE):
+    with trio.move_on_after(START_TIMEOUT):
         async for line in child.lines:
             rest = line.removeprefix(start)
             if line.startswith(start) and rest.isdecimal():
                 return rest
         raise DisplayFailed(f"{child.name} ended with status {await child.wait()} before it was ready.")
-    raise DisplayFailed(f"{child.name} was not ready after {START_PATIENCE:g} s.")
+    raise DisplayFailed(f"{child.name} was not ready after {START_TIMEOUT:g} s.")
 
 
 def _cookie() -> bytes:

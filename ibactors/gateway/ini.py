@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from ibactors.config.login import UTC
 from ibactors.errors import StartupError
 from ibactors.gateway.properties import escape
 
@@ -69,9 +70,9 @@ CONFIG: Mapping[str, str] = {
 JTS: Mapping[str, Mapping[str, str]] = {
     "IBGateway": {"WriteDebug": "false", "TrustedIPs": "127.0.0.1", "ApiOnly": "true"},
     # IBC finds windows by their English captions.
-    "Logon": {"Locale": "en", "TimeZone": "Etc/UTC", "displayedproxymsg": "1", "UseSSL": "true", "s3store": "true"},
+    "Logon": {"Locale": "en", "TimeZone": UTC, "displayedproxymsg": "1", "UseSSL": "true", "s3store": "true"},
 }
-"""What must stand in jts.ini before the gateway starts for the first time, by section."""
+"""What must stand in jts.ini before the gateway starts for the first time, by section; the time zone is a setting."""
 
 
 def write_config(path: Path, values: Mapping[str, str]) -> None:
@@ -85,8 +86,9 @@ def write_config(path: Path, values: Mapping[str, str]) -> None:
     _replace(path, "".join(lines).encode("iso-8859-1"))
 
 
-def write_jts(path: Path, settings: Mapping[str, Mapping[str, str]] = JTS) -> None:
-    """Put *settings* into the gateway's jts.ini; whatever else the gateway wrote there stays as it is."""
+def write_jts(path: Path, *, time_zone: str = UTC) -> None:
+    """Put what must stand there into the gateway's jts.ini; whatever else the gateway wrote there stays as it is."""
+    settings = {**JTS, "Logon": {**JTS["Logon"], "TimeZone": time_zone}}
     present = path.read_bytes().decode("iso-8859-1").splitlines() if path.exists() else []
     _replace(path, "".join(f"{line}\n" for line in merged(present, settings)).encode("iso-8859-1"))
 

@@ -23,8 +23,8 @@ from ibactors.model.logins import Credentials
 log = structlog.get_logger(__name__)
 
 TERM_SHARE = 0.25
-"""Of the time that the gateway may take to stop: what it has between SIGTERM and SIGKILL."""
-COMMAND_PATIENCE = 5.0
+"""Share of `stop_timeout` that lies between SIGTERM and SIGKILL."""
+COMMAND_TIMEOUT = 5.0
 STALE_AFTER = 24 * 3600.0
 """Seconds after which a file that should save a login is too old to do so, and may block the gateway instead."""
 _LOOPBACK = "127.0.0.1"
@@ -45,7 +45,7 @@ class Launcher:
         """
         if logged_in:
             with suppress(IbactorsError, OSError):
-                await send_command(self._settings.command_port, "STOP", within=COMMAND_PATIENCE)
+                await send_command(self._settings.command_port, "STOP", within=COMMAND_TIMEOUT)
                 with trio.move_on_after(self._settings.stop_timeout):
                     await self.child.wait()
             self.child.terminate()
@@ -68,7 +68,8 @@ async def open_launcher(settings: Settings, credentials: Credentials) -> AsyncIt
     try:
         _write_files(settings, credentials, ini)
         async with AsyncExitStack() as stack:
-            variables = await _open_screen(stack, settings, folder)
+            # IBC reads its times by Java's clock, the gateway by its own setting: both must be in one zone.
+            variables = {"TZ": settings.time_zone} | await _open_screen(stack, settings, folder)
             child = await stack.enter_async_context(
                 open_child("launcher", argv, env=environment(**variables), cwd=folder, secrets=secrets, grace=0)
             )
@@ -134,7 +135,7 @@ def _write_files(settings: Settings, credentials: Credentials, ini: Path) -> Non
         ini.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         forget_restart(ini.parent, older_than=STALE_AFTER)
         write_config(ini, values)
-        write_jts(ini.parent / "jts.ini")
+        write_jts(ini.parent / "jts.ini", time_zone=settings.time_zone)
     except OSError as exc:
         raise LauncherFailed(f"The gateway's settings cannot be written: {exc}. Set IBACTORS_STATE_PATH.") from exc
 

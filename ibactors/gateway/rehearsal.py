@@ -14,7 +14,7 @@ from ibactors.config.login import IBC_ARGUMENTS
 from ibactors.gateway import standin
 
 USER = "demo"
-"""The user with this password can log in; `standin.PLAYS` are the others, each with any password."""
+"""The user with this password can log in, and with no other; `standin.PLAYS` and `HANGS` are those that stand for something else."""
 
 
 @contextmanager

@@ -29,6 +29,26 @@ LIVES_SHORT = 1.0
 """Paces for which the gateway of `crash` lives after its login."""
 
 
+WRONG = "detected dialog entitled: Unrecognized Username or Password; event=Opened"
+HANGS = {
+    "silent": (),
+    "unknown": (WRONG,),
+    "twofactor-never": ("Second Factor Authentication initiated",),
+    "code": ("detected dialog entitled: Enter security code; event=Opened",),
+    "card": ("detected dialog entitled: Security Code Card Authentication; event=Opened",),
+    "challenge": ("detected dialog entitled: IB Key Challenge; event=Opened",),
+    "passkey": ("Connection to server failed: Required PassKey is not supported, please upgrade to latest version GATEWAY",),
+    "outdated": ("Connection to server failed: this version is no longer supported, please upgrade",),
+    "weekend": ("detected dialog entitled: Login failed; event=Opened",),
+    "offline": ("Connection to server failed: Server disconnected, please try again",),
+    "disabled": ("Login error message: Your account has been locked",),
+    "dialog": ("detected dialog entitled: Terms of Use; event=Opened",),
+}
+"""Users with what is said after their credentials were sent; then nothing more comes, as IBC has no handler for it."""
+EXITS = {"exit-87": 87, "exit-88": 88, "broken": 1}
+"""Users with the exit status that follows: stuck after the second factor, no login dialog, no word why."""
+
+
 def read_properties(text: str) -> dict[str, str]:
     """A java.util.Properties file, as far as IBC's is one: one `key=value` a line, escapes in values."""
     lines = (line.partition("=") for line in text.splitlines() if line and line[0] not in "#!")
@@ -63,9 +83,14 @@ class Standin:
             self._serve_api()
             self._pause(float("inf"))
         self._say("Starting session: will exit if login dialog is not displayed within 60 seconds")
-        play = PLAYS.get(user, Standin.demo if user == password == "demo" else Standin.wrong)  # the demo's
+        play = PLAYS.get(user, Standin.wrong if user == "demo" != password else Standin.demo)
         while True:
             self._attempt(user)
+            if user in HANGS:
+                self._say(*HANGS[user])
+                self._pause(float("inf"))
+            if user in EXITS:
+                self._exit(EXITS[user])
             play(self)
             self._say("Cold restart in progress")
             if self._stop.wait(RESTART):
@@ -80,26 +105,16 @@ class Standin:
     def wrong(self) -> None:
         """The password is wrong."""
         self._pause(0.1)
-        self._say("Login failed")
-
-    def unknown(self) -> None:
-        """The same in a dialog that IBC has no handler for: it hangs."""
-        self._say("detected dialog entitled: Unrecognized Username or Password; event=Opened")
-        self._pause(float("inf"))
+        self._say("Login failed", WRONG)
 
     def locked(self) -> None:
         """Too many failed attempts."""
-        self._say("Login failed")
-        self._say("Too many failed login attempts. Please wait 1 minutes & 30 seconds before attempting to log in again.")
+        self._say("Login failed", "Too many failed login attempts. Please wait 1 minutes & 30 seconds before attempting to log in again.")
 
     def slow(self) -> None:
         """The login takes its time."""
         self._pause(2)
         self._log_in()
-
-    def silent(self) -> None:
-        """Nothing comes after the credentials were sent."""
-        self._pause(float("inf"))
 
     def existing(self) -> None:
         """The user is logged in elsewhere, and that session stays."""
@@ -119,11 +134,6 @@ class Standin:
         self._pause(5)
         self._log_in()
 
-    def twofactor_never(self) -> None:
-        """The second factor is never approved, and nothing says so."""
-        self._say("Second Factor Authentication initiated")
-        self._pause(float("inf"))
-
     def twofactor_expired(self) -> None:
         """The gateway says that the second factor was not approved in time."""
         self._say("Second Factor Authentication initiated")
@@ -131,18 +141,6 @@ class Standin:
         self._say("Duration since login: 180 seconds")
         self._say("Re-login after second factor authentication timeout not required")
         self._pause(float("inf"))
-
-    def exit_87(self) -> None:
-        """The login got stuck after the second factor."""
-        self._exit(87)
-
-    def exit_88(self) -> None:
-        """The login dialog never came."""
-        self._exit(88)
-
-    def broken(self) -> None:
-        """The program fails without a word."""
-        self._exit(1)
 
     def expired(self) -> None:
         """The password will expire soon: only a notice."""
@@ -184,7 +182,7 @@ class Standin:
 
     def unfinished(self) -> None:
         """The line that says that the password was wrong is never finished."""
-        self._print(self._line("Login failed"))
+        self._print(self._line(WRONG))
         self._pause(float("inf"))
 
     # what all of them do
@@ -220,8 +218,8 @@ class Standin:
                         self._say("Shutting down: STOP command")
                         self._stop.set()
 
-    def _say(self, text: str) -> None:
-        self._print(f"{self._line(text)}\n")
+    def _say(self, *texts: str) -> None:
+        self._print("".join(f"{self._line(text)}\n" for text in texts))
 
     def _line(self, text: str) -> str:
         return f"{datetime.now():%Y-%m-%d %H:%M:%S:000} IBC: {text}"  # noqa: DTZ005  # IBC prints local time
@@ -277,7 +275,7 @@ PLAYS: dict[str, Callable[[Standin], None]] = {
     for name, play in vars(Standin).items()
     if callable(play) and name[0] != "_" and name not in {"run", "demo"}
 }
-"""The users besides `demo`; any password will do."""
+"""The other users that stand for something; any password will do. Whoever is in neither table logs in as `demo` does."""
 
 
 def main() -> None:

@@ -33,14 +33,27 @@ class LoginPhase(enum.StrEnum):
     DISCONNECTED = "disconnected"
     """Somebody else's gateway does not answer; its login cannot be seen from here."""
 
+    ACCOUNT_LOCKED = "account_locked"
     BAD_CREDENTIALS = "bad_credentials"
+    COMPETING_SESSION = "competing_session"
+    """The session ran, and a login of the same user elsewhere ended it."""
     EXISTING_SESSION = "existing_session"
+    """The user is logged in elsewhere, so that no session was begun."""
+    GATEWAY_OUTDATED = "gateway_outdated"
     LAUNCHER_FAILED = "launcher_failed"
     LAUNCHER_MISSING = "launcher_missing"
     LOCKED_OUT = "locked_out"
+    LOGIN_FAILED = "login_failed"
+    """The gateway says so, but not that it was the password."""
+    NO_CONNECTION = "no_connection"
+    """The gateway does not reach IB's login server."""
+    PASSKEY_REQUIRED = "passkey_required"
     PASSWORD_EXPIRED = "password_expired"  # noqa: S105  # a phase, no password
     TIMEOUT = "timeout"
+    TWO_FACTOR_DENIED = "two_factor_denied"
     TWO_FACTOR_EXPIRED = "two_factor_expired"
+    UNKNOWN_DIALOG = "unknown_dialog"
+    """The gateway shows a dialog that nothing here knows, and nothing came after it."""
 
     @property
     def failed(self) -> bool:
@@ -53,7 +66,20 @@ class LoginPhase(enum.StrEnum):
         return self in {LoginPhase.LOGGED_IN, LoginPhase.API_READY}
 
 
-_ENDS = frozenset(list(LoginPhase)[list(LoginPhase).index(LoginPhase.BAD_CREDENTIALS) :])
+_ENDS = frozenset(list(LoginPhase)[list(LoginPhase).index(LoginPhase.ACCOUNT_LOCKED) :])
+
+
+class SecondFactor(enum.StrEnum):
+    """What a pending second factor wants; all but the first want somebody who types into the gateway's window."""
+
+    NOTIFICATION = "notification"
+    CODE = "code"
+    """A code that was sent by SMS, or that an authenticator shows."""
+    CARD = "card"
+    """A code from a security card or device."""
+    CHALLENGE = "challenge"
+    """The answer that IB Key gives to a number in the gateway's window."""
+    PASSKEY = "passkey"
 
 
 class LoginStatus(Value, frozen=True, kw_only=True):
@@ -66,6 +92,10 @@ class LoginStatus(Value, frozen=True, kw_only=True):
     """In words: what is happening or being waited for, or what failed and what to do."""
     attempt: int = 0
     """Counts the logins that were begun; a restart belongs to the login that it restores."""
+    hint: str | None = None
+    """What somebody has to do, where something is to be done."""
+    second_factor: SecondFactor | None = None
+    """What the phase `two_factor_pending` waits for."""
     notice: str | None = None
     """What the gateway wants its user to know, such as a password that expires soon."""
     retry_in: float | None = None

@@ -26,6 +26,13 @@ FAILURES = [
     ("broken", 502, "launcher_failed"),
     ("locked", 429, "too_many_attempts"),
     ("silent", 504, "gateway_timeout"),
+    ("dialog", 504, "unknown_dialog"),
+    ("code", 401, "two_factor_expired"),
+    ("weekend", 502, "login_failed"),
+    ("offline", 503, "no_connection"),
+    ("outdated", 502, "gateway_outdated"),
+    ("passkey", 403, "passkey_required"),
+    ("disabled", 403, "account_locked"),
 ]
 GOOD = ["takeover", "slow", "twofactor", "talkative", "expired", "leaky", "stubborn"]
 
@@ -47,14 +54,14 @@ async def test_good_login_makes_the_api_ready() -> None:
 
 @pytest.mark.parametrize(("user", "status", "code"), FAILURES)
 async def test_failed_login_is_one_attempt_and_leaves_nothing(user: str, status: int, code: str) -> None:
-    async with managed_service(two_factor_timeout=1.0, login_timeout=4.0 if user == "silent" else 60.0) as service:
+    async with managed_service(two_factor_timeout=1.0, login_timeout=4.0 if user in {"silent", "dialog"} else 60.0) as service:
         problem = await service.login(user, status=status)
         assert problem["code"] == code
         assert service.attempts == [user]
         assert service.processes() == {}
         assert service.secret_files() == []
         state = await service.get("/auth/status")
-        assert state["detail"] == problem["detail"]
+        assert (state["detail"], state["hint"]) == (problem["detail"], problem.get("hint"))
         health = await service.get("/health")
         assert (health["status"], health["ib_connected"], health["reason"]) == ("degraded", False, problem["detail"])
         await service.login("demo", "demo")
@@ -98,6 +105,25 @@ async def test_second_factor_is_pending_until_it_is_approved() -> None:
         status = await stream.expect("status", connected=True)
         while status["login"]["phase"] != "api_ready":
             status = await stream.expect("status", connected=True)
+
+
+@pytest.mark.parametrize(
+    ("user", "factor", "hint"), [("code", "code", "VNC"), ("card", "card", "VNC"), ("challenge", "challenge", "IBKR Mobile")]
+)
+async def test_second_factor_that_wants_a_person_is_named(user: str, factor: str, hint: str) -> None:
+    async with managed_service() as service:
+        await service.login(user, wait=0, status=202)
+        status = await service.until_phase("two_factor_pending")
+        assert status["second_factor"] == factor
+        assert hint in status["hint"]
+
+
+async def test_gateway_runs_in_the_chosen_time_zone() -> None:
+    async with managed_service(time_zone="Asia/Tokyo") as service:
+        await service.login("demo", "demo")
+        (ini,) = service.secret_files()
+        assert "TimeZone=Asia/Tokyo" in (ini.parent / "jts.ini").read_text().splitlines()
+        assert b"TZ=Asia/Tokyo\0" in service.listing()
 
 
 async def test_same_credentials_again_are_not_sent_again() -> None:

@@ -63,6 +63,7 @@ ACCEPTED = [
     ("IBACTORS_LOGIN_TIMEOUT_SECONDS", "90", "login_timeout", 90.0),
     ("IBACTORS_EXISTING_SESSION", "Secondary", "existing_session", "secondary"),
     ("IBACTORS_AUTO_RESTART", "9:05 am", "auto_restart", "9:05 AM"),
+    ("IBACTORS_TIME_ZONE", "america/new_york", "time_zone", "America/New_York"),
     ("IBACTORS_READ_ONLY_API", "no", "read_only_api", "no"),
     ("IBACTORS_COMMAND_PORT", "7463", "command_port", 7463),
     ("IBACTORS_STOP_TIMEOUT_SECONDS", "3", "stop_timeout", 3.0),
@@ -138,6 +139,24 @@ def test_secret_that_cannot_work_is_refused_without_showing_it(variable: str, te
     with pytest.raises(StartupError, match=f"^{variable}: ") as caught:
         read_settings({variable: text}, dotenv=NOWHERE)
     assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("America/NewYork", "America/New_York"),
+        ("New York", "America/New_York"),
+        ("Asia/Tokio", "Asia/Tokyo"),
+        ("Berlin", "Europe/Berlin"),
+        ("PST", None),  # what it resembles means something else
+        ("../../etc/passwd", None),
+    ],
+)
+def test_time_zone_that_is_none_is_refused_with_the_nearest(text: str, nearest: str | None) -> None:
+    with pytest.raises(StartupError, match=r"^IBACTORS_TIME_ZONE: There is no time zone .* such as America/New_York") as refusal:
+        read_settings({"IBACTORS_TIME_ZONE": text}, dotenv=NOWHERE)
+    assert (f"The nearest is {nearest}." in str(refusal.value)) == (nearest is not None)
+    assert ("nearest" in str(refusal.value)) == (nearest is not None)
 
 
 def test_auto_restart_can_be_switched_off() -> None:

@@ -164,14 +164,16 @@ def test_jts_ini_keeps_what_the_gateway_wrote(tmp_path: Path) -> None:
     path.write_bytes(
         b"; caf\xe9\n[Logon]\r\nuseRemoteSettings=false\nLocale=de\nTimeZone=Europe/Berlin\n\n[Communication]\nPeer=zdc1.ibllc.com:4001\n"
     )
-    write_jts(path)
+    write_jts(path, time_zone="America/Chicago")
     once = path.read_bytes()
-    write_jts(path)
+    write_jts(path, time_zone="America/Chicago")
     assert path.read_bytes() == once
     assert once.startswith(b"; caf\xe9\n[Logon]\n")
     assert b"\nuseRemoteSettings=false\n" in once
     assert b"\n[Communication]\nPeer=zdc1.ibllc.com:4001\n" in once
     assert b"Locale=de" not in once
+    assert b"Berlin" not in once
+    assert once.count(b"TimeZone=America/Chicago\n") == 1
     assert once.count(b"Locale=en\n") == once.count(b"[IBGateway]\n") == 1
 
 

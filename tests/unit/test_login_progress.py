@@ -8,7 +8,7 @@ from ibactors.model.logins import LoginPhase
 
 
 def progress() -> Progress:
-    return Progress(step_limit=100, two_factor_limit=180, now=0)
+    return Progress(step_timeout=100, two_factor_timeout=180, now=0)
 
 
 def saw(login: Progress, *signs: Sign, now: float = 0) -> Ending | None:
@@ -49,7 +49,54 @@ def test_no_other_sign_is_one(sign: Sign) -> None:
 def test_credentials_that_are_about_to_be_sent_again_are_an_end(sign: Sign) -> None:
     ending = saw(progress(), Sign.ATTEMPT, sign)
     assert ending is not None
-    assert ending.phase is LoginPhase.LAUNCHER_FAILED
+    assert ending.phase is LoginPhase.LOGIN_FAILED
+
+
+@pytest.mark.parametrize(
+    ("sign", "factor"),
+    [
+        (Sign.TWO_FACTOR_PENDING, "notification"),
+        (Sign.TWO_FACTOR_CODE, "code"),
+        (Sign.TWO_FACTOR_CARD, "card"),
+        (Sign.TWO_FACTOR_CHALLENGE, "challenge"),
+        (Sign.TWO_FACTOR_PASSKEY, "passkey"),
+    ],
+)
+def test_second_factor_is_named_with_what_to_do(sign: Sign, factor: str) -> None:
+    login = progress()
+    saw(login, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, sign, Sign.TWO_FACTOR_PENDING)
+    assert (login.phase, login.second_factor) == ("two_factor_pending", factor)
+    assert login.hint
+    assert login.deadline == pytest.approx(198)
+    saw(login, Sign.LOGGED_IN)
+    assert (login.second_factor, login.hint) == (None, None)
+
+
+def test_dialog_that_nothing_knows_is_shown_and_is_the_reason_when_nothing_follows() -> None:
+    login = progress()
+    saw(login, Sign.ATTEMPT, Sign.DIALOG)
+    assert login.words == "The credentials were sent; waiting for IB's answer. The gateway shows a dialog: 'its text'."
+    ending = login.expired(100)
+    assert ending is not None
+    assert ending.phase is LoginPhase.UNKNOWN_DIALOG
+    assert "'its text'" in ending.detail
+
+
+@pytest.mark.parametrize("after", [Sign.DIALOG_CLOSED, Sign.EXISTING_SESSION_TAKEN, Sign.LOGGED_IN])
+def test_dialog_that_went_away_is_no_reason(after: Sign) -> None:
+    login = progress()
+    saw(login, Sign.ATTEMPT, Sign.DIALOG, after)
+    assert login.dialog is None
+    ending = login.expired(1e9)
+    assert ending is not None
+    assert ending.phase is LoginPhase.TIMEOUT
+
+
+def test_failure_without_a_verdict_shows_what_was_said() -> None:
+    ending = saw(progress(), Sign.ATTEMPT, Sign.LOGIN_ERROR)
+    assert ending is not None
+    assert (ending.phase, ending.harmless) == (LoginPhase.LOGIN_FAILED, False)
+    assert "It says: its text" in ending.detail
 
 
 def test_attempts_before_and_after_a_good_login_are_two_logins() -> None:

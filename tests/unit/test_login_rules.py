@@ -1,5 +1,6 @@
 """What a launcher's lines mean: recorded output of IBC, and rules of a user's own."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,76 @@ def test_the_text_of_a_login_error_decides(text: str, sign: Sign) -> None:
     assert verdict(f"{AT}Login error message:", text, f"{AT}Cold restart in progress").sign is sign
 
 
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        # IB's word on the password, and what is none
+        ("detected dialog entitled: Unrecognized Username or Password; event=Opened", Sign.BAD_CREDENTIALS),
+        ("Login error message: Incorrect password", Sign.BAD_CREDENTIALS),
+        ("Connection to server failed: Invalid user name or password", Sign.BAD_CREDENTIALS),
+        ("Login failed", Sign.LOGIN_FAILED),
+        ("detected dialog entitled: Login failed; event=Opened", Sign.LOGIN_FAILED),
+        ("Login error message: the password could not be verified, please try again later", Sign.LOGIN_ERROR),
+        # locked
+        ("Login error message: Your account has been suspended", Sign.ACCOUNT_LOCKED),
+        ("Login error message: this user is temporarily locked, please wait 5 minutes", Sign.LOCKED_OUT),
+        # the server
+        ("Connection to server failed: Connection timed out", Sign.NO_CONNECTION),
+        ("Connection to server failed: Network is unreachable", Sign.NO_CONNECTION),
+        ("Connection to server failed: you have to sign a new agreement", Sign.LOGIN_ERROR),
+        ("Connection to server failed: a newer version is required, you must upgrade ", Sign.GATEWAY_OUTDATED),
+        ("Login error message: Version 981 is no longer supported", Sign.GATEWAY_OUTDATED),
+        ("Login error message: This build is no longer supported", Sign.GATEWAY_OUTDATED),
+        # the second factor
+        ("detected dialog entitled: IB Key Authentication; event=Opened", Sign.TWO_FACTOR_PENDING),
+        ("detected frame entitled: Two-Factor Authentication; event=Opened", Sign.TWO_FACTOR_PENDING),
+        ("detected dialog entitled: Enter the code of the text message; event=Opened", Sign.TWO_FACTOR_CODE),
+        ("detected dialog entitled: One-time passcode; event=Opened", Sign.TWO_FACTOR_CODE),
+        ("detected dialog entitled: Digital Security Card+; event=Opened", Sign.TWO_FACTOR_CARD),
+        ("detected dialog entitled: Challenge / Response; event=Opened", Sign.TWO_FACTOR_CHALLENGE),
+        ("detected frame entitled: Sign in with a passkey; event=Opened", Sign.TWO_FACTOR_PASSKEY),
+        ("Login error message: Two-factor authentication was rejected", Sign.TWO_FACTOR_DENIED),
+        ("Connection to server failed: Passkey is required", Sign.PASSKEY_REQUIRED),
+        # what nobody here knows
+        ("detected dialog entitled: Market data agreement; event=Opened", Sign.DIALOG),
+    ],
+)
+def test_what_is_said_gets_no_wrong_verdict(text: str, sign: Sign) -> None:
+    assert verdict(f"{AT}{text}").sign is sign
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "detected frame entitled: Connecting to server...; event=Opened",
+        "detected dialog entitled: ** no title **; event=Opened",
+        "detected dialog entitled: Second Factor Authentication; event=Focused",
+        "This version will no longer be supported after 1 March",
+        "A newer version is available; please upgrade",
+        "Setting password",
+    ],
+)
+def test_what_is_no_sign_tells_nothing(text: str) -> None:
+    assert findings(f"{AT}{text}") == []
+
+
+def test_login_that_failed_is_explained_by_what_comes_after_it() -> None:
+    for text, sign in (
+        ("Connection to server failed: Server disconnected, please try again", Sign.NO_CONNECTION),
+        ("Invalid username or password", Sign.BAD_CREDENTIALS),
+        ("Login error message: something else", Sign.LOGIN_ERROR),
+    ):
+        assert verdict(f"{AT}Login failed", f"{AT}{text}").sign is sign
+
+
+def test_no_line_holds_up_the_rules() -> None:
+    lines = ["version " * 500, "detected dialog entitled: " * 150, "locked" * 680, "failed: " * 500, "Connection to server failed: " * 140]
+    began = time.perf_counter()
+    for line in lines:
+        findings(line)
+    assert time.perf_counter() - began < 1
+
+
 def test_a_login_that_works_shows_its_steps_and_no_failure() -> None:
     steps = findings(
         "autorestart file not found: full authentication will be required",
@@ -79,7 +150,8 @@ def test_a_login_that_works_shows_its_steps_and_no_failure() -> None:
         f"{AT}detected frame entitled: Starting application...; event=Opened",
         f"{AT}Login has completed",
     )
-    assert [finding.sign for finding in steps] == [Sign.STARTED, Sign.ATTEMPT, Sign.TWO_FACTOR_PENDING, Sign.LOGGED_IN]
+    pending = [Sign.TWO_FACTOR_PENDING] * 2
+    assert [finding.sign for finding in steps] == [Sign.STARTED, Sign.ATTEMPT, *pending, Sign.DIALOG_CLOSED, Sign.LOGGED_IN]
     assert not any(finding.sign.failure for finding in steps)
 
 
@@ -95,9 +167,9 @@ def test_a_clean_stop_is_no_login() -> None:
     assert findings(*lines) == []
 
 
-def test_a_wrong_password_is_a_failure_before_the_launcher_starts_again() -> None:
+def test_a_failed_login_is_a_failure_before_the_launcher_starts_again() -> None:
     signs = [finding.sign for finding in findings(f"{AT}Login failed", f"{AT}Cold restart in progress", "IBC will cold-restart shortly")]
-    assert signs == [Sign.BAD_CREDENTIALS, Sign.RESTARTING, Sign.RESTARTING]
+    assert signs == [Sign.LOGIN_FAILED, Sign.RESTARTING, Sign.RESTARTING]
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,25 @@ from typing import Annotated
 import msgspec
 
 from ibactors.errors import (
+    AccountLocked,
     ActorDown,
     BadCredentials,
     ExistingSession,
     GatewayNotManaged,
+    GatewayOutdated,
     GatewayTimeout,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,
+    LoginFailed,
     LoginInProgress,
+    NoConnection,
+    PasskeyRequired,
     PasswordExpired,
     TooManyAttempts,
+    TwoFactorDenied,
     TwoFactorExpired,
+    UnknownDialog,
 )
 from ibactors.keys import Scope
 from ibactors.model.logins import LoginPhase, LoginRequest, LoginResult, LoginStatus
@@ -80,6 +87,9 @@ OPERATIONS = (
             BadCredentials,
             PasswordExpired,
             TwoFactorExpired,
+            TwoFactorDenied,
+            AccountLocked,
+            PasskeyRequired,
             ExistingSession,
             GatewayNotManaged,
             LoginCancelled,
@@ -87,9 +97,13 @@ OPERATIONS = (
             UnsupportedMediaType,
             TooManyAttempts,
             LauncherFailed,
+            LoginFailed,
+            GatewayOutdated,
+            NoConnection,
             ActorDown,
             LauncherMissing,
             GatewayTimeout,
+            UnknownDialog,
         ),
     ),
     Operation(

@@ -10,12 +10,20 @@ const PHASES = {
   idle: ["Nobody is logged in.", "Log in with POST /auth/login."],
   starting: ["The gateway is starting.", "Nothing to do; this takes a minute."],
   logging_in: ["Logging in.", "Nothing to do; this takes a minute."],
-  two_factor_pending: ["Waiting for the second factor.", "Approve the notification of IBKR Mobile on your phone."],
+  two_factor_pending: ["Waiting for the second factor.", ""],
   logged_in: ["Logged in; the API does not answer yet.", "Nothing to do."],
   api_ready: ["Logged in, and the API answers.", ""],
   restarting: ["The gateway restarts.", "Nothing to do; it logs in by itself."],
   stopping: ["The gateway is being stopped.", ""],
   disconnected: ["The gateway does not answer.", "Log in at the gateway itself; ibactors then connects by itself."],
+  account_locked: ["The login failed: IB has locked the user.", AGAIN],
+  competing_session: ["A login of the same user elsewhere ended the session.", AGAIN],
+  gateway_outdated: ["The login failed: the gateway is too old for IB.", AGAIN],
+  login_failed: ["The login failed; it may be the password or IB's server.", AGAIN],
+  no_connection: ["The gateway does not reach IB's login server.", AGAIN],
+  passkey_required: ["The login failed: IB wants a passkey.", AGAIN],
+  two_factor_denied: ["The second factor was refused.", AGAIN],
+  unknown_dialog: ["The gateway waits in a dialog that ibactors does not know.", AGAIN],
   bad_credentials: ["The login failed: user name or password.", AGAIN],
   existing_session: ["The login failed: the user is logged in elsewhere.", AGAIN],
   launcher_failed: ["The login failed: the gateway's program ended.", AGAIN],
@@ -42,9 +50,9 @@ export class Login {
       setText($(".login-words", panel), problem?.message ?? "Loading…");
       return;
     }
-    const { phase, account_type: kind, since, detail, notice } = value;
+    const { phase, account_type: kind, since, detail, hint: advice, notice } = value;
     const [words, hint] = PHASES[phase] ?? [`${phase.replaceAll("_", " ")}.`, ""];
     setText($(".login-words", panel), `${words} ${kind === "live" ? "Live" : "Paper"} account, since ${clock(since)}.`);
-    setText($(".login-hint", panel), sentences(phase === "api_ready" ? "" : detail, hint, notice));
+    setText($(".login-hint", panel), sentences(phase === "api_ready" ? "" : detail, advice, hint, notice));
   }
 }
