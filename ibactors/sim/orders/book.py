@@ -57,7 +57,7 @@ class OrderBook:
             leg_fills=[[] for _ in legs] if ticket.legs else [],
             hides_perm_id=self._gateway.quirks.perm_ids_late and not ticket.what_if,
         )
-        if instrument.sec_type == "CASH" and ticket.order_type == "MKT":
+        if (instrument.sec_type == "CASH" and ticket.order_type == "MKT") or (ticket.order_type in ("STP", "TRAIL") and not ticket.legs):
             order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
         return order
 

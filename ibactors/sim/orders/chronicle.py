@@ -14,6 +14,7 @@ from ibactors.sim.orders.ticket import Ticket, read_ticket
 from ibactors.sim.wire.frames import BadField, FieldReader
 
 PAGE = 1000
+_LONGEST = 128
 Row = dict[str, object]
 
 
@@ -21,19 +22,17 @@ Row = dict[str, object]
 class Record:
     """One order by its reference and its client's number for it; each of `orders` had a permanent id of its own.
 
-    `received` counts placeOrder requests, changes included, and `lost` those that came to nothing on the way.
+    `asked` is what the first request said of it. `received` counts placeOrder requests, changes included, and `lost`
+    those that came to nothing on the way.
     """
 
     client_id: int
-    ticket: Ticket
+    order_id: int
+    ref: str
+    asked: Row
     received: int = 0
     lost: int = 0
     orders: list[Order] = field(default_factory=list)
-
-    @property
-    def ref(self) -> str:
-        """The order's reference."""
-        return self.ticket.echo["orderRef"]
 
     @property
     def filled(self) -> int:
@@ -43,23 +42,23 @@ class Record:
     def row(self) -> Row:
         """What `ledger orders` tells of it."""
         newest = self.orders[-1] if self.orders else None
-        return {
+        row: Row = {
             "orderRef": self.ref,
             "clientId": self.client_id,
-            "orderId": self.ticket.order_id,
+            "orderId": newest.order_id if newest is not None else self.order_id,
             "permIds": [o.perm_id for o in self.orders],
             "incarnations": len(self.orders),
             "received": self.received,
             "lost": self.lost,
-            "account": newest.account if newest is not None else self.ticket.echo["account"],
-            "symbol": newest.instrument.symbol if newest is not None else self.ticket.spec.symbol,
-            "action": self.ticket.action,
-            "quantity": newest.quantity if newest is not None else self.ticket.quantity,
+            **self.asked,
             "filled": self.filled,
             "fills": [{"execId": f.exec_id, "size": f.size, "price": f.price} for o in self.orders for f in o.fills],
             "status": newest.shown_status if newest is not None else None,
             "alive": sum(not o.done for o in self.orders),
         }
+        if newest is not None:
+            row |= {"account": newest.account, "symbol": newest.instrument.symbol, "quantity": newest.quantity}
+        return row
 
 
 class Chronicle:
@@ -142,5 +141,11 @@ class Chronicle:
 
     def _record(self, client_id: int, number: int, ticket: Ticket) -> Record:
         # An order that was typed in has no order id, so the caller numbers it by its permanent one.
-        key = (client_id, number, ticket.echo["orderRef"])
-        return self._records.setdefault(key, Record(client_id=client_id, ticket=ticket))
+        ref = ticket.echo["orderRef"][:_LONGEST]
+        key = (client_id, number, ref)
+        if key not in self._records:
+            # A few short texts and not the ticket: whatever a client sends is kept for ever here.
+            asked: Row = {"account": ticket.echo["account"][:_LONGEST], "symbol": ticket.spec.symbol[:_LONGEST]}
+            asked |= {"action": ticket.action[:_LONGEST], "quantity": ticket.quantity}
+            self._records[key] = Record(client_id=client_id, order_id=ticket.order_id, ref=ref, asked=asked)
+        return self._records[key]

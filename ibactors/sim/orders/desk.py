@@ -17,6 +17,9 @@ from ibactors.sim.orders.margin import odd_lot_warning
 from ibactors.sim.orders.rules import Refusal, attempted_too_early, mismatch, not_cancellable, not_found, refusal, too_late
 from ibactors.sim.orders.ticket import Ticket
 
+# Fields that stay as they were when a change leaves them empty.
+_CANNOT_BE_CLEARED = ("orderRef", "goodAfterTime", "discretionaryAmt")
+
 
 class Desk:
     """Where the clients of one gateway hand in their orders; `book` holds what became of them."""
@@ -120,6 +123,7 @@ class Desk:
         return wrong
 
     def _change(self, client: Client, order: Order, ticket: Ticket, instrument: Instrument) -> None:
+        ticket = ticket.keeping(order.ticket, _CANNOT_BE_CLEARED)
         wrong = too_late(order) or refusal(ticket, instrument)
         if wrong is None and ticket.parent_id and order.parent is not None and order.parent.done:
             # The gateway has forgotten the parent; a child on its own is changed with parent id 0.

@@ -32,7 +32,7 @@ def open_order(version: int, order: Order, preview: Preview | None = None, *, pr
     fields: Fields = [5, order.order_id, *_contract(order), *_terms(order, order.quantity)]
     fields += [order.client_id, order.shown_perm_id, echo["outsideRth"], echo["hidden"]]
     fields += [_plain(echo["discretionaryAmt"]), echo["goodAfterTime"]]
-    fields += [f"{order.shown_perm_id}.0/{order.account}/100", *_advisor(version, order)]
+    fields += [f"{order.shown_perm_id}.{_revision(order)}/{order.account}/100", *_advisor(version, order)]
     fields += [*_short_sale(order), echo["auctionStrategy"] or 0, *_box(order)]
     fields += [echo["displaySize"] or UNSET_INTEGER, echo["blockOrder"], echo["sweepToFill"]]
     fields += [echo["allOrNone"], echo["minQty"], _oca_type(order), 0, 0, ""]
@@ -101,6 +101,11 @@ def _advisor(version: int, order: Order) -> Fields:
     if version < WITHOUT_PROFILE:
         fields.append(echo.get("faProfile", ""))
     return [*fields, echo["modelCode"], echo["goodTillDate"], echo["rule80A"], echo["percentOffset"], echo["settlingFirm"]]
+
+
+def _revision(order: Order) -> int:
+    """What stands behind the permanent id: recorded as 0, and 1 once a cancel has come."""
+    return int(order.status in (Status.PENDING_CANCEL, Status.CANCELLED))
 
 
 def _short_sale(order: Order) -> Fields:

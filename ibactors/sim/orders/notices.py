@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ibactors.sim.gateway import Client, Gateway
 from ibactors.sim.orders import frames, layout
-from ibactors.sim.orders.life import Fill, Order
+from ibactors.sim.orders.life import TRIGGERED, Fill, Order
 from ibactors.sim.orders.margin import odd_lot_warning
 
 
@@ -26,6 +26,9 @@ class Notices:
             client.send(layout.open_order(client.version, order, priced=priced))
             client.send(frames.order_status(order))
         order.hides_perm_id = False
+        if order.ticket.order_type in TRIGGERED:
+            # Recorded: only the first openOrder of a stop has a limit that nobody has sent.
+            order.shown_limit = None
 
     def status(self, order: Order) -> None:
         """Send orderStatus alone."""

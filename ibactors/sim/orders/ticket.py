@@ -4,8 +4,9 @@ What the simulator acts on is typed; everything else is kept as text and goes ba
 number and is not raises BadField, which the session answers with error 320.
 """
 
+import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ibactors.sim.market.instruments import ContractSpec
@@ -42,6 +43,11 @@ class Ticket:
     aux: float | None
     trail_stop: float | None
     trail_percent: float | None
+
+    def keeping(self, before: "Ticket", names: Sequence[str]) -> "Ticket":
+        """Give this ticket with some fields of an earlier one, where its own are empty."""
+        kept = {name: before.echo[name] for name in names if self.echo[name] in ("", "0.0")}
+        return dataclasses.replace(self, echo={**self.echo, **kept})
 
     @property
     def parent_id(self) -> int:
