@@ -39,6 +39,8 @@ def place(
     fields += ["", "", *get("lmtPriceOffset"), "", "", "", 0, "", "", "", "", "", "", "", "", 0, 0, 0, ""]
     gates: dict[int, str | int] = {158: "", 160: "", 162: 0, 166: "", 169: ""}
     fields += [value for gate, value in gates.items() if version >= gate]
+    # A midpoint peg has an offset for whole ticks and one for half ones.
+    fields += ["", ""] if kind == "PEG MID" and version >= 170 else []
     return tuple(fields)
 
 

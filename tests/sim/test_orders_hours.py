@@ -8,6 +8,7 @@ import trio
 
 from ibactors.sim import Simulator, SimulatorOptions
 from ibactors.sim.market.instruments import TradingHours
+from ibactors.sim.orders.kinds import KINDS
 from ibactors.sim.orders.times import expiry, opening, parse_moment
 from ibactors.sim.wire.datetimes import Dialect
 from tests.sim.ordertools import answers, kinds, pinned, place
@@ -18,7 +19,7 @@ def order(tif: str = "DAY", outside: str = "0", till: str = "", hours: TradingHo
     ticket = SimpleNamespace(tif=tif, echo={"outsideRth": outside, "goodTillDate": till})
     zone = "US/Central" if hours is TradingHours.CME_INDEX else "US/Eastern"
     leg = SimpleNamespace(instrument=SimpleNamespace(trading_hours=hours, time_zone=zone))
-    return SimpleNamespace(ticket=ticket, legs=(leg,))
+    return SimpleNamespace(ticket=ticket, legs=(leg,), kind=KINDS["LMT"])
 
 
 def utc(text: str) -> dt.datetime:

@@ -4,6 +4,7 @@ Each has its undo: the same command with `off`, a number that means none, or a c
 """
 
 from ibactors.sim.control.commands import instruments_named, number, table
+from ibactors.sim.orders.interventions import forget
 from ibactors.sim.server import Server
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.frames import frame
@@ -127,7 +128,7 @@ def _restart(server: Server, arguments: list[str]) -> None:
     gateway.faults.farms_down.clear()
     gateway.faults.occupied.clear()
     if len(arguments) > 1:
-        server.orders.book.forget(arguments[1])
+        forget(server.orders.book, arguments[1], gateway.now())
     server.refuse(seconds)
 
 

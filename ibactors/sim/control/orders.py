@@ -4,6 +4,7 @@ import json
 
 from ibactors.sim.control.commands import CommandRefused, instruments_named, number, table
 from ibactors.sim.orders.corrections import correct
+from ibactors.sim.orders.interventions import fill_by_force, let_go
 from ibactors.sim.orders.life import Order
 from ibactors.sim.server import Server
 from ibactors.sim.wire.frames import BadField
@@ -14,7 +15,7 @@ LEDGERS = ("orders", "tokens", "positions")
 
 def _fill(server: Server, arguments: list[str]) -> None:
     order_id = int(number(arguments[0], 1, 1 << 31))
-    if not server.orders.book.fill_by_force(order_id):
+    if not fill_by_force(server.orders.book, order_id):
         raise CommandRefused(f"no open order has the id {order_id}")
 
 
@@ -33,7 +34,7 @@ def _system_cancel(server: Server, arguments: list[str]) -> None:
 
 
 def _let_go(server: Server, arguments: list[str]) -> None:
-    server.orders.book.let_go(_open(server, arguments[0]))
+    let_go(server.orders.book, _open(server, arguments[0]))
 
 
 def _fork(server: Server, arguments: list[str]) -> None:

@@ -19,11 +19,9 @@ from ibactors.sim.orders.margin import Preview, preview, shortfall, trades
 from ibactors.sim.orders.notices import Notices
 from ibactors.sim.orders.register import Register
 from ibactors.sim.orders.ticket import Ticket
-from ibactors.sim.orders.times import expiry, opening, parse_moment
+from ibactors.sim.orders.times import expiry, next_opening, opening, parse_moment
 
-_AT_ONCE = ("IOC", "FOK")
-# What the broker has not yet confirmed when a gateway dies; orders of the last moments never reach it.
-_RECENT = dt.timedelta(seconds=5)
+_AT_ONCE = ("IOC", "FOK", "OPG")
 
 
 class OrderBook:
@@ -41,7 +39,7 @@ class OrderBook:
         self.notices = Notices(gateway)
         self.chronicle = Chronicle(gateway.ledger.accounts)
         self._families = Families(self.register.living)
-        self._floor = Floor(gateway.market, self, self._is_out_of_reach)
+        self.floor = Floor(gateway.market, self, self._is_out_of_reach)
 
     def make(self, client_id: int, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> Order:
         """An order that is not in the book yet."""
@@ -58,7 +56,7 @@ class OrderBook:
             hides_perm_id=self._gateway.quirks.perm_ids_late and not ticket.what_if,
         )
         if (instrument.sec_type == "CASH" and ticket.order_type == "MKT") or (ticket.order_type in ("STP", "TRAIL") and not ticket.legs):
-            order.shown_limit, _ = self._floor.quote(instrument).touch(buys=order.buys)
+            order.shown_limit, _ = self.floor.quote(instrument).touch(buys=order.buys)
         return order
 
     def preview(self, order: Order) -> Preview:
@@ -89,8 +87,12 @@ class OrderBook:
         order.reduced = 0
         if order.status is not Status.UNTRANSMITTED:
             self._schedule(order)
+            if order.kind.at_close:
+                # Recorded: nothing comes back, and lists have the new values under this word.
+                order.hangs = Status.UNTRANSMITTED.value
+                return
             self.notices.state(order)
-            self._work(order)
+            self.work(order)
         elif ticket.transmit:
             self._transmit(order)
 
@@ -133,7 +135,7 @@ class OrderBook:
             elif child.status is not Status.UNTRANSMITTED:
                 # What the parent did buy keeps its protection.
                 child.reduced += max(0, child.quantity - order.filled)
-                self._work(child)
+                self.work(child)
 
     def reject(self, order: Order, reason: str) -> None:
         """Make an order inactive, as the risk checks of a broker do."""
@@ -143,39 +145,10 @@ class OrderBook:
         for child in self._families.children(order):
             self.end(child)
 
-    def forget(self, which: str) -> None:
-        """Start anew without some orders: those that ended, the recent ones that had not filled, or all of them."""
-        cut = self._gateway.now() - _RECENT
-        for order in tuple(self.register.living.values()):
-            if which == "all" or (which == "recent" and order.placed >= cut and not order.filled):
-                self._floor.leave(order)
-                order.status = Status.VANISHED
-        self.register.forget(lambda o: which != "all" and not (o.done if which == "ended" else o.status is Status.VANISHED))
-        if which in ("ended", "all"):
-            self.finished.clear()
-        if which == "all":
-            self.fills.clear()
-
-    def let_go(self, order: Order) -> None:
-        """Let an order that was told to hang work like any other."""
-        order.hangs = ""
-        self.notices.state(order)
-        self._work(order)
-
     def of_today(self, moment: dt.datetime | None) -> bool:
         """Whether something is of the present day, by the gateway's midnight or that of the command."""
         midnight = self._gateway.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return moment is not None and moment >= max(midnight, self.day_began)
-
-    def fill_by_force(self, order_id: int) -> bool:
-        """Fill the open orders of that id, whichever client's, at their limit or the market; False if there is none."""
-        orders = [o for o in self.register.alive() if o.order_id == order_id and (o.works or o.hangs)]
-        for order in orders:
-            order.hangs = ""
-            order.triggered = True
-            limit = None if order.ticket.legs else order.ticket.limit
-            self.filled(order, order.remaining, self.marks(order) if limit is None else [limit])
-        return bool(orders)
 
     def tick(self) -> None:
         """Do what is due by the clock; called a few times a second."""
@@ -191,7 +164,10 @@ class OrderBook:
                 self._release(order)
             elif order.held_until is not None and order.held_until <= now:
                 order.held_until = None
-                self._work(order)
+                if order.kind.at_close:
+                    self._close(order)
+                else:
+                    self.work(order)
 
     def filled(self, order: Order, size: int, prices: list[float]) -> None:
         """Book an execution, tell everybody, and let it act on the order's family."""
@@ -217,7 +193,7 @@ class OrderBook:
         if order.cancelled_by_conditions:
             self.end(order)
         else:
-            self._work(order)
+            self.work(order)
 
     def _transmit(self, order: Order) -> None:
         family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
@@ -227,7 +203,7 @@ class OrderBook:
             self.notices.state(member)
             self.notices.warn(member, self._opening(member))
         for member in family:
-            self._work(member)
+            self.work(member)
 
     def _opening(self, order: Order) -> dt.datetime | None:
         """When the order's market opens, None when it is open or always is."""
@@ -241,17 +217,21 @@ class OrderBook:
         now = self._gateway.now()
         order.until = expiry(order, now)
         starts = [self._opening(order), parse_moment(order.ticket.echo["goodAfterTime"])]
+        if order.kind.at_close:
+            order.until, starts = None, [order.until]
+        elif order.ticket.tif == "OPG":
+            starts.append(next_opening(order, now))
         order.held_until = max((s for s in starts if s is not None and s > now), default=None)
         if not order.triggered:
-            order.stop = initial_stop(order, self._floor.quote(order.legs[0].instrument))
+            order.stop = initial_stop(order, self.floor.quote(order.legs[0].instrument))
 
-    def _work(self, order: Order) -> None:
+    def work(self, order: Order) -> None:
         """Let the market at an order that is free to work."""
         if not order.works or order.held_until is not None or order.waits_for_conditions:
             # A change of an order that worked may have put it on hold.
-            self._floor.leave(order)
+            self.floor.leave(order)
             return
-        self._floor.enter(order)
+        self.floor.enter(order)
         if order.done:
             return
         if order.ticket.tif in _AT_ONCE:
@@ -261,11 +241,23 @@ class OrderBook:
             self.notices.state(order)
         order.rested = True
 
+    def _close(self, order: Order) -> None:
+        """Fill an order for the close at the closing price, if its limit allows that."""
+        order.hangs = ""
+        prices = self.marks(order)
+        if self.floor.accepts(order, prices):
+            self.filled(order, order.remaining, prices)
+        else:
+            self.end(order, words="Expired")
+
     def _end_at_once(self, order: Order) -> None:
         """End what could not be filled at once, in the recorded way: without 202, and a FOK as Inactive."""
         if order.ticket.tif == "FOK":
             self._finish(order, Status.INACTIVE, "Cancelled by System:\n")
             self.notices.state(order)
+            return
+        if order.ticket.tif == "OPG":
+            self.end_by_broker(order, "At the open order can not be executed")
             return
         order.status = Status.PENDING_CANCEL
         self.notices.status(order)
@@ -286,12 +278,12 @@ class OrderBook:
         if order.status is Status.FILLED:
             for child in self._families.children(order):
                 self.notices.state(child)
-                self._work(child)
+                self.work(child)
 
     def _finish(self, order: Order, status: Status, words: str) -> None:
         order.status = status
         order.completed = self._gateway.now()
         order.completed_status = words
-        self._floor.leave(order)
+        self.floor.leave(order)
         self.register.bury(order)
         self.finished.append(order)

@@ -12,6 +12,7 @@ from typing import Protocol
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
 from ibactors.sim.market.ticks import Change
+from ibactors.sim.orders.kinds import Limit, Trigger
 from ibactors.sim.orders.life import Order
 
 
@@ -34,6 +35,11 @@ class Quote:
     bid_size: int
     ask_size: int
     last: float | None
+
+    @property
+    def mid(self) -> float | None:
+        """The price between bid and ask."""
+        return None if self.bid is None or self.ask is None else round((self.bid + self.ask) / 2, 8)
 
     def touch(self, *, buys: bool) -> tuple[float | None, int]:
         """The price and the size that a market order meets."""
@@ -83,7 +89,7 @@ class Floor:
             order.triggered = True
             self._clerk.elected(order)
         prices, size = self._offered(order)
-        if size <= 0 or not _is_acceptable(order, net_price(order, prices)):
+        if size <= 0 or not self.accepts(order, prices):
             return
         if size < order.remaining and (order.ticket.echo["allOrNone"] == "1" or order.ticket.tif == "FOK"):
             return
@@ -92,12 +98,22 @@ class Floor:
             taken[buys] = taken.get(buys, 0) + size * leg.ratio
         self._clerk.filled(order, size, prices)
 
+    def accepts(self, order: Order, prices: Sequence[float]) -> bool:
+        """Whether an order takes a price for each leg."""
+        limit = _limit(order, self.quote(order.legs[0].instrument))
+        price = net_price(order, prices)
+        return limit is None or (price <= limit if order.buys else price >= limit)
+
     def _offered(self, order: Order) -> tuple[list[float], int]:
         """The price of each leg and how many units the book has left for the order at these prices."""
         prices, size = [], order.remaining
         for leg in order.legs:
             buys = leg.buys == order.buys
-            price, displayed = self.quote(leg.instrument).touch(buys=buys)
+            quote = self.quote(leg.instrument)
+            price, displayed = quote.touch(buys=buys)
+            if order.kind.limit in (Limit.MID, Limit.MID_CAPPED):
+                # Somebody who is not displayed meets it in the middle.
+                price = quote.mid
             if price is None:
                 return [], 0
             prices.append(price)
@@ -141,10 +157,10 @@ def net_price(order: Order, prices: Sequence[float]) -> float:
 def initial_stop(order: Order, quote: Quote) -> float | None:
     """Where the stop of a new or changed order is; None for orders without one."""
     ticket = order.ticket
-    if ticket.order_type in ("STP", "STP LMT"):
-        return ticket.aux
-    if "TRAIL" not in ticket.order_type:
+    if order.kind.trigger is None:
         return None
+    if "TRAIL" not in ticket.order_type:
+        return ticket.aux
     reference = _reference(order, quote)
     return ticket.trail_stop or (None if reference is None else _trailed(order, reference))
 
@@ -177,20 +193,41 @@ def _is_elected(order: Order, quote: Quote) -> bool:
     reference = _reference(order, quote)
     if reference is None or order.stop is None:
         return False
-    return reference >= order.stop if order.buys else reference <= order.stop
+    rises = order.buys == (order.kind.trigger is Trigger.ADVERSE)
+    return reference >= order.stop if rises else reference <= order.stop
 
 
-def _is_acceptable(order: Order, price: float) -> bool:
-    limit = _limit(order)
-    return limit is None or (price <= limit if order.buys else price >= limit)
+def _limit(order: Order, quote: Quote) -> float | None:
+    """The worst price that an order takes, None for any."""
+    own = order.ticket.limit or None
+    match order.kind.limit:
+        case Limit.NONE | Limit.MID:
+            return None
+        case Limit.OWN:
+            return order.ticket.limit
+        case Limit.MID_CAPPED:
+            return own
+        case Limit.FIRST_FILL:
+            return order.fills[0].price if order.fills else None
+        case Limit.NEAR_CAPPED:
+            return _near(order, quote, own)
+        case Limit.TRAILING:
+            return _trailing_limit(order)
 
 
-def _limit(order: Order) -> float | None:
-    ticket = order.ticket
-    if ticket.order_type in ("LMT", "STP LMT"):
-        return ticket.limit
-    if ticket.order_type != "TRAIL LIMIT" or order.stop is None:
+def _near(order: Order, quote: Quote, cap: float | None) -> float | None:
+    """The near side of the book, better by the order's offset and no worse than its cap."""
+    touch, offset = quote.bid if order.buys else quote.ask, order.ticket.aux or 0.0
+    if touch is None:
+        return cap
+    pegged = touch + offset if order.buys else touch - offset
+    return pegged if cap is None else min(pegged, cap) if order.buys else max(pegged, cap)
+
+
+def _trailing_limit(order: Order) -> float | None:
+    if order.stop is None:
         return None
+    ticket = order.ticket
     offset = float(ticket.echo["lmtPriceOffset"] or 0)
     if not offset and ticket.limit is not None and ticket.trail_stop is not None:
         offset = abs(ticket.limit - ticket.trail_stop)

@@ -5,6 +5,7 @@ import enum
 from dataclasses import dataclass, field
 
 from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.kinds import KINDS, Kind
 from ibactors.sim.orders.ticket import Ticket
 
 
@@ -125,6 +126,11 @@ class Order:
         return 0 if self.hides_perm_id else self.perm_id
 
     @property
+    def kind(self) -> Kind:
+        """How orders of its type behave."""
+        return KINDS[self.ticket.order_type]
+
+    @property
     def buys(self) -> bool:
         """Whether it adds to the position; SSHORT sells too."""
         return self.ticket.action == "BUY"
@@ -197,6 +203,9 @@ class Order:
     @property
     def limit_text(self) -> str:
         """The limit price as openOrder has it."""
+        if self.ticket.order_type.startswith("SNAP"):
+            # A snap order has no cap, whatever the client sent.
+            return "0.0"
         shown = "0.0" if self.shown_limit is None else repr(self.shown_limit)
         return self.ticket.echo["lmtPrice"] or shown
 
@@ -208,4 +217,4 @@ class Order:
         return str(self.parent.perm_id) if self.parent is not None else ""
 
 
-TRIGGERED = frozenset({"STP", "STP LMT", "TRAIL", "TRAIL LIMIT"})
+TRIGGERED = frozenset(name for name, kind in KINDS.items() if kind.trigger is not None)

@@ -58,7 +58,8 @@ class Notices:
             self.state(order)
             self.state(order)
         outside = order.ticket.echo["outsideRth"] == "1"
-        if outside and order.ticket.order_type == "MKT" and order.instrument.sec_type == "STK":
+        ignored = order.kind.regular_only or order.ticket.order_type == "MKT" or order.ticket.tif in ("IOC", "FOK", "OPG")
+        if outside and ignored and order.instrument.sec_type == "STK":
             self.error(order, 2109, frames.OUTSIDE_HOURS_IGNORED)
 
     def executed(self, order: Order, fills: Sequence[Fill]) -> None:

@@ -7,21 +7,21 @@ those of the real gateway as far as they are known.
 from dataclasses import dataclass
 
 from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.orders.kinds import KINDS, Limit
 from ibactors.sim.orders.life import Order, Status
 from ibactors.sim.orders.ticket import Ticket
 from ibactors.sim.orders.times import parse_moment
 
 ACTIONS = ("BUY", "SELL", "SSHORT")
-TIMES_IN_FORCE = ("DAY", "GTC", "IOC", "GTD", "FOK")
-_SIMULATED = ("MKT", "LMT", "STP", "STP LMT", "TRAIL", "TRAIL LIMIT")
+TIMES_IN_FORCE = ("DAY", "GTC", "IOC", "GTD", "FOK", "OPG")
 # Real order types without a simulation; a gateway says the same of a type that the exchange does not accept.
 _UNSUPPORTED = frozenset(
-    "MOC,LOC,MOO,LOO,MIT,LIT,MTL,REL,REL + LMT,REL + MKT,PEG MKT,PEG MID,PEG BENCH,PEG BEST,PEG STK,PEG PRIM,"
-    "MIDPRICE,VOL,BOX TOP,SNAP MKT,SNAP MID,SNAP PRIM,MKT PRT,STP PRT,LMT + MKT,VWAP,PASSV REL,AUC,"
-    "PEGBENCH,PEGBEST,PEGMID,PEGMKT,PEGSTK,MKTPRT,STPPRT,BOXTOP".split(",")
+    "MOO,LOO,REL + LMT,REL + MKT,PEG MKT,PEG BENCH,PEG BEST,PEG STK,PEG PRIM,"
+    "VOL,BOX TOP,SNAP PRIM,MKT PRT,STP PRT,LMT + MKT,VWAP,PASSV REL,AUC,"
+    "PEGBENCH,PEGBEST,PEGMKT,PEGSTK,MKTPRT,STPPRT,BOXTOP".split(",")
 )
-_WITH_LIMIT = ("LMT", "STP LMT")
-_WITH_STOP = ("STP", "STP LMT")
+_WITH_STOP = frozenset(name for name, kind in KINDS.items() if kind.trigger is not None and "TRAIL" not in name)
+_WITH_LIMIT = frozenset(name for name, kind in KINDS.items() if kind.limit is Limit.OWN)
 _MOST = 1e12
 _NOT_ON_GRID = "The price does not conform to the minimum price variation for this contract."
 
@@ -32,6 +32,9 @@ class Refusal:
 
     code: int
     text: str
+
+
+_UNSUPPORTED_HERE = Refusal(code=387, text="Unsupported order type for this exchange and security type.")
 
 
 def refusal(ticket: Ticket, instrument: Instrument) -> Refusal | None:
@@ -114,16 +117,32 @@ def _wrong_kind(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     if instrument.sec_type == "IND":
         return Refusal(code=201, text="Order rejected - reason:The contract is not available for trading")
     if ticket.order_type in _UNSUPPORTED or (ticket.legs and ticket.order_type not in ("MKT", "LMT")):
-        return Refusal(code=387, text="Unsupported order type for this exchange and security type.")
-    if ticket.order_type not in _SIMULATED:
+        return _UNSUPPORTED_HERE
+    if ticket.order_type not in KINDS:
         return invalid_order(f"Invalid order type '{ticket.order_type[:40]}'")
     if ticket.tif not in TIMES_IN_FORCE:
         return invalid_order(f"Invalid time in force '{ticket.tif[:40]}'")
+    return _wrong_place(ticket, instrument) or _wrong_dates(ticket)
+
+
+def _wrong_dates(ticket: Ticket) -> Refusal | None:
     dates = {"goodTillDate": ticket.tif == "GTD", "goodAfterTime": False}
     for name, needed in dates.items():
         text = ticket.echo[name]
         if (needed or text) and parse_moment(text) is None:
             return invalid_order(f"Invalid date, time, or time-zone entered in {name}: '{text[:40]}'")
+    return None
+
+
+def _wrong_place(ticket: Ticket, instrument: Instrument) -> Refusal | None:
+    """What an order type or a time in force is not for."""
+    kind, venue = KINDS[ticket.order_type], ticket.spec.exchange
+    if (kind.sec_types and instrument.sec_type not in kind.sec_types) or (kind.smart_only and venue not in ("", "SMART")):
+        return _UNSUPPORTED_HERE
+    if kind.at_close and ticket.tif != "DAY":
+        return Refusal(code=201, text="Order rejected - reason:Invalid time-in-force for at-the-closing order")
+    if ticket.tif == "OPG" and (ticket.order_type not in ("MKT", "LMT") or instrument.sec_type == "OPT"):
+        return Refusal(code=201, text="Order rejected - reason:Invalid time-in-force for this order type")
     return None
 
 

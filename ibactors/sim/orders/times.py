@@ -25,6 +25,13 @@ def opening(order: Order, now: dt.datetime) -> dt.datetime | None:
     return opens if opens > now else None
 
 
+def next_opening(order: Order, now: dt.datetime) -> dt.datetime:
+    """When the order's market opens for the next time, though it may be open now."""
+    i = order.legs[0].instrument
+    found = hours.spans(i.trading_hours, i.time_zone, now, now + _LOOK, regular=True)
+    return next((opens for _, (opens, _) in found if opens > now), now)
+
+
 def expiry(order: Order, now: dt.datetime) -> dt.datetime | None:
     """When an order that is not filled ends by itself: a date, the end of its day, or never."""
     match order.ticket.tif:
@@ -40,6 +47,6 @@ def expiry(order: Order, now: dt.datetime) -> dt.datetime | None:
 def _session(order: Order, now: dt.datetime) -> hours.Span:
     """The present session of the order's market, or the next."""
     i = order.legs[0].instrument
-    regular = order.ticket.echo["outsideRth"] != "1"
+    regular = order.kind.regular_only or order.ticket.echo["outsideRth"] != "1"
     found = hours.spans(i.trading_hours, i.time_zone, now, now + _LOOK, regular=regular)
     return next((span for _, span in found), (now, now + _LOOK))
