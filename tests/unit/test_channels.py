@@ -1,3 +1,5 @@
+from contextlib import ExitStack
+
 import pytest
 import trio
 from hypothesis import given
@@ -44,13 +46,17 @@ def test_same_function_may_listen_twice() -> None:
 def test_listener_that_comes_while_a_value_is_published_is_not_called_with_it() -> None:
     topic = Topic(0)
     heard: list[int] = []
-    late = topic.listening(heard.append)
-    with topic.listening(lambda _: heard.append(late.__enter__())):
-        topic.publish(1)
-    assert heard == []
-    topic.publish(2)
-    late.__exit__(None, None, None)
-    assert heard == [2]
+    with ExitStack() as late:
+
+        def come(value: int) -> None:
+            if value == 1:
+                late.enter_context(topic.listening(heard.append))
+
+        with topic.listening(come):
+            topic.publish(1)
+        assert heard == []
+        topic.publish(2)
+        assert heard == [2]
 
 
 def test_listener_is_forgotten_when_its_block_fails() -> None:

@@ -201,7 +201,7 @@ async def test_a_killed_keeper_does_not_leave_its_group() -> None:
 
 KILLED_PARENT = """
 import sys, trio
-from ibactors import logs
+from ibactors.inside import logs
 from ibactors.gateway.children import environment, open_child
 logs.configure("json")
 async def main():
