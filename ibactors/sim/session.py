@@ -82,6 +82,7 @@ class Session:
         self.hang_up = hang_up
         self._reset = reset
         self.is_severed = False
+        self._started = trio.current_time()
         self._outbox = outbox
         self._tasks = tasks
         self._stale: dict[int, Line] = {}
@@ -95,6 +96,11 @@ class Session:
         if not self.is_severed:
             self.gateway.counters.sent += 1
             self._outbox.post(data)
+
+    @property
+    def sees_no_orders(self) -> bool:
+        """Whether the gateway has not loaded the orders yet, and lists none to a client that came so early."""
+        return trio.current_time() - self._started < self.gateway.quirks.loading_s
 
     def sever(self) -> None:
         """Reset the connection once what was posted is out; what is posted from now on is lost."""

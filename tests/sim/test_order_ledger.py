@@ -161,6 +161,29 @@ async def test_bust_takes_the_execution_and_the_position_back(bench: Bench) -> N
     assert await bench.control("correct 2 1") == "error: no order has the id 2"
 
 
+async def test_cancelled_order_is_executed_after_all(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    await answers(client, RESTING, (4, 1, 1, ""))
+    await told(bench, "fill-late 1")
+    assert [f[0] for f in await answers(client)] == ["11", "59"]
+    row = (await ledger(bench, "tokens"))["tokens"]["mine"]
+    assert (row["alive"], row["filled"]) == (0, 100)
+    rows = (await ledger(bench, "positions"))["positions"]
+    assert all(row["now"] - row["before"] == row["executed"] for row in rows)
+    assert await bench.control("fill-late 1") == "error: order 1 is not cancelled"
+
+
+async def test_execution_is_told_twice_under_two_ids(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    [first] = [f for f in await answers(client, place(1)) if f[0] == "11"]
+    await told(bench, "repeat-fill 1")
+    [again] = await answers(client)
+    assert [n for n, (a, b) in enumerate(zip(first, again, strict=True)) if a != b] == [14]
+    assert [f[14] for f in await answers(client, EXECUTIONS) if f[0] == "11"] == [first[14]]
+
+
 async def test_lists_are_of_today_only(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)
@@ -198,7 +221,7 @@ def test_every_command_about_orders_is_a_step_of_a_scenario() -> None:
     given = {
         "MESSAGE": "openOrder", "COUNT": "all", "NTH": "2", "SECONDS": "3", "ORDERID": "1", "REASON...": "why not", "CODE": "201",
         "TEXT...": "a text", "PRICE": "1.5", "SIZE": "10", "ACTION": "BUY", "SYMBOL": "AAPL", "MKT|LIMIT": "MKT", "REF": "mine",
-        "ID": "1", "STATUS": "Inactive", "N": "1",
+        "ID": "1", "STATUS": "Inactive", "N": "1", "VALUE": "51",
     }  # fmt: skip
     lines = []
     for commands in (orders.COMMANDS, quirks.COMMANDS, messages.COMMANDS):

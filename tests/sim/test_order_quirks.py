@@ -224,3 +224,60 @@ async def test_some_terms_of_an_order_cannot_change(bench: Bench, terms: dict[st
     await answers(client, RESTING)
     assert kinds(await answers(client, place(1, kind="LMT", limit="50.00", **terms))) == [("4", code)]
     assert kinds(await answers(client, place(1, kind="LMT", limit="50.00", tif="GTC"))) == [("5", "Submitted"), ("3", "Submitted")]
+
+
+async def test_last_member_of_a_bracket_is_refused(bench: Bench) -> None:
+    client = await bench.client()
+    await told(bench, "answer-order 201 1 2")
+    frames = await answers(client, place(1, kind="LMT", limit="50.00", transmit=0), place(2, "SELL", kind="STP", aux="40.00", parentId=1))
+    # The parent stays in the gateway, and nobody can see it.
+    assert [(f[2], f[3]) for f in frames] == [("2", "201")]
+    assert await answers(client, (16, 1)) == [["53", "1"]]
+
+
+async def test_lists_are_empty_while_the_gateway_loads(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    await answers(client, RESTING, place(2))
+    await told(bench, "loading 3600")
+    lists = ((5, 1), (16, 1), (7, 3, 8, 0, "", "", "", "", "", ""), (99, 0))
+    assert [f[0] for f in await answers(client, *lists)] == ["53", "53", "55", "102"]
+    await told(bench, "loading 0")
+    assert [f[0] for f in await answers(client, *lists)] == ["5", "3", "53", "5", "3", "53", "11", "59", "55", "101", "102"]
+
+
+async def test_lists_come_in_no_useful_order(bench: Bench) -> None:
+    client = await bench.client()
+    await answers(client, *(place(n, kind="LMT", limit="50.00") for n in range(1, 9)))
+    await told(bench, "shuffled-lists on")
+    listed = [int(f[1]) for f in await answers(client, (5, 1)) if f[0] == "5"]
+    assert sorted(listed) == list(range(1, 9)) != listed
+
+
+async def test_cap_of_a_price_is_told_in_the_status_and_with_a_warning(bench: Bench) -> None:
+    client = await bench.client()
+    await answers(client, RESTING)
+    await told(bench, "cap 1 50.25")
+    status, warning = await answers(client)
+    assert (status[0], status[11], warning[3]) == ("3", "50.25", "2161")
+
+
+async def test_day_orders_expire_and_others_stay(bench: Bench) -> None:
+    client = await bench.client()
+    await answers(client, RESTING, place(2, kind="LMT", limit="50.00", tif="GTC"))
+    await told(bench, "expire")
+    assert kinds(await answers(client)) == CANCELLED
+    assert [f[1] for f in await answers(client, (5, 1)) if f[0] == "5"] == ["2"]
+
+
+async def test_order_is_edited_in_the_windows_of_the_gateway(bench: Bench) -> None:
+    client = await bench.client()
+    await answers(client, RESTING)
+    await told(bench, "edit 1 limit 51", "edit 1 size 70", "edit 1 ref other")
+    opened = [f for f in await answers(client) if f[0] == "5"]
+    assert [(f[OPEN["limit"]], f[OPEN["quantity"]], f[23]) for f in opened] == [
+        ("51.0", "100", ""),
+        ("51.0", "70", ""),
+        ("51.0", "70", "other"),
+    ]
+    assert (await bench.control("edit 1 size none")).startswith("error: ")

@@ -4,7 +4,7 @@ import json
 
 from ibactors.sim.control.commands import CommandRefused, instruments_named, number, table
 from ibactors.sim.orders.corrections import correct
-from ibactors.sim.orders.interventions import fill_by_force, let_go
+from ibactors.sim.orders.interventions import cap, edit, expire, fill_by_force, fill_too_late, let_go, repeat_fill
 from ibactors.sim.orders.life import Order
 from ibactors.sim.server import Server
 from ibactors.sim.wire.frames import BadField
@@ -45,6 +45,38 @@ def _fork(server: Server, arguments: list[str]) -> None:
 def _order_error(server: Server, arguments: list[str]) -> None:
     order = _newest(server, arguments[0])
     server.orders.book.notices.error(order, int(number(arguments[1], 0, 1_000_000)), arguments[2])
+
+
+def _fill_late(server: Server, arguments: list[str]) -> None:
+    order = _newest(server, arguments[0])
+    if not order.done or not order.remaining:
+        raise CommandRefused(f"order {arguments[0]} is not cancelled")
+    fill_too_late(server.orders.book, order)
+
+
+def _repeat_fill(server: Server, arguments: list[str]) -> None:
+    order = _newest(server, arguments[0])
+    if not order.fills:
+        raise CommandRefused(f"order {arguments[0]} has no execution")
+    repeat_fill(server.orders.book, order)
+
+
+def _edit(server: Server, arguments: list[str]) -> None:
+    order_id, what, text = arguments
+    order = _open(server, order_id)
+    if what == "size":
+        number(text, order.filled + 1, 1e9)
+    elif what == "limit":
+        number(text, -1e9, 1e9)
+    edit(server.orders.book, order, what, text)
+
+
+def _expire(server: Server, _: list[str]) -> None:
+    expire(server.orders.book)
+
+
+def _cap(server: Server, arguments: list[str]) -> None:
+    cap(server.orders.book, _open(server, arguments[0]), number(arguments[1], 0, 1e9))
 
 
 def _correct(server: Server, arguments: list[str]) -> None:
@@ -130,6 +162,11 @@ COMMANDS = table(
     ("order-error", "ORDERID CODE TEXT...", _order_error),
     ("correct", "ORDERID PRICE [SIZE]", _correct),
     ("bust", "ORDERID", _bust),
+    ("fill-late", "ORDERID", _fill_late),
+    ("repeat-fill", "ORDERID", _repeat_fill),
+    ("edit", "ORDERID limit|size|ref VALUE", _edit),
+    ("cap", "ORDERID PRICE", _cap),
+    ("expire", "", _expire),
     ("manual", "ACTION SIZE SYMBOL MKT|LIMIT [REF]", _manual),
     ("foreign", "ID ACTION SIZE SYMBOL MKT|LIMIT [REF]", _foreign),
     ("next-id", "ID ORDERID", _next_id),

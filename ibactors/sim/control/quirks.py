@@ -18,6 +18,10 @@ def _switch(name: str) -> Callable[[Server, list[str]], None]:
     return turn
 
 
+def _loading(server: Server, arguments: list[str]) -> None:
+    server.gateway.quirks.loading_s = number(arguments[0], 0, _DAY_S)
+
+
 def _what_if(server: Server, arguments: list[str]) -> None:
     server.gateway.quirks.what_if = arguments[0]
 
@@ -33,7 +37,8 @@ def _answer_order(server: Server, arguments: list[str]) -> None:
     if code not in REFUSALS and code not in WARNINGS:
         known = ", ".join(map(str, sorted({*REFUSALS, *WARNINGS})))
         raise CommandRefused(f"no order is answered with {code}; there are {known}")
-    server.gateway.quirks.refusals = [code] * _count(arguments)
+    nth = int(number(arguments[2], 1, _MOST)) if len(arguments) > 2 else 1
+    server.gateway.quirks.refusals = [0] * (nth - 1) + [code] * _count(arguments)
 
 
 def _answer_cancel(server: Server, arguments: list[str]) -> None:
@@ -64,9 +69,11 @@ COMMANDS = table(
     ("incarnations", "on|off", _switch("incarnations")),
     ("open-at-connect", "on|off", _switch("open_at_connect")),
     ("pending-cancels", "on|off", _switch("pending_cancels")),
+    ("shuffled-lists", "on|off", _switch("shuffled_lists")),
+    ("loading", "SECONDS", _loading),
     ("what-if", "parts|one|first|placeholder|no-commission|never", _what_if),
     ("commissions", "plain|minus-one|unset [SECONDS]", _commissions),
-    ("answer-order", "CODE [N]", _answer_order),
+    ("answer-order", "CODE [N] [NTH]", _answer_order),
     ("answer-cancel", "161|10147|10148 [N]", _answer_cancel),
     ("hang", "STATUS [N]", _hang),
     ("precaution", f"{'|'.join(PRECAUTIONS)} N", _precaution),

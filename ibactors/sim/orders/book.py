@@ -171,8 +171,7 @@ class OrderBook:
 
     def filled(self, order: Order, size: int, prices: list[float]) -> None:
         """Book an execution, tell everybody, and let it act on the order's family."""
-        fills = execute(self._gateway, order, size, prices, number=len(self.fills), choice=self._random)
-        self.fills += fills
+        fills = self.execute(order, size, prices)
         order.status = Status.SUBMITTED if order.remaining else Status.FILLED
         self.notices.executed(order, fills)
         self.notices.state(order)
@@ -181,6 +180,12 @@ class OrderBook:
             self.notices.state(order, priced=True)
         self.notices.charged(order, fills)
         self._act_on_family(order, size)
+
+    def execute(self, order: Order, size: int, prices: list[float]) -> list[Fill]:
+        """Book an execution, whatever state the order is in; nobody is told here."""
+        fills = execute(self._gateway, order, size, prices, number=len(self.fills), choice=self._random)
+        self.fills += fills
+        return fills
 
     def elected(self, order: Order) -> None:
         """Tell that a stop has become a market or limit order."""

@@ -109,8 +109,8 @@ class Desk:
     def _told(self, ticket: Ticket) -> Refusal | None:
         """What a command or a preset says to this order, whatever it is; None for most."""
         quirks = self._gateway.quirks
-        if quirks.refusals:
-            code = quirks.refusals.pop(0)
+        code = quirks.refusals.pop(0) if quirks.refusals else 0
+        if code:
             return Refusal(code=code, text=precautions.REFUSALS.get(code) or precautions.WARNINGS[code])
         return precautions.PRESET_TIF if quirks.presets and not ticket.echo["tif"] else None
 

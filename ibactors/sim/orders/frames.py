@@ -34,7 +34,7 @@ def order_status(order: Order, *, client_id: int | None = None) -> bytes:
         price(last),
         order.client_id if client_id is None else client_id,
         order.why_held,
-        0,
+        price(order.price_cap),
     )
 
 

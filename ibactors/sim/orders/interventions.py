@@ -1,5 +1,6 @@
 """What control commands do to the book that no client could: fill, set free and forget orders."""
 
+import dataclasses
 import datetime as dt
 
 from ibactors.sim.orders.book import OrderBook
@@ -18,6 +19,48 @@ def fill_by_force(book: OrderBook, order_id: int) -> bool:
         limit = None if order.ticket.legs else order.ticket.limit
         book.filled(order, order.remaining, book.marks(order) if limit is None else [limit])
     return bool(orders)
+
+
+def fill_too_late(book: OrderBook, order: Order) -> None:
+    """Execute the rest of an order that is cancelled, as an exchange may that heard of the cancel too late."""
+    fills = book.execute(order, order.remaining, book.marks(order))
+    book.notices.executed(order, fills)
+    book.notices.charged(order, fills)
+
+
+def repeat_fill(book: OrderBook, order: Order) -> None:
+    """Tell the last execution once more under another id; nothing was traded."""
+    last = order.fills[-1]
+    number, _, rest = last.exec_id.partition(".")
+    again = dataclasses.replace(last, exec_id=f"{int(number, 16) ^ 0xFFFFFFFF:08x}.{rest}")
+    book.notices.executed(order, [again])
+
+
+def edit(book: OrderBook, order: Order, what: str, text: str) -> None:
+    """Change an order as somebody does in the gateway's windows: its limit, its size or its reference; ValueError for no number."""
+    ticket = order.ticket
+    match what:
+        case "limit":
+            ticket = dataclasses.replace(ticket, limit=float(text), echo={**ticket.echo, "lmtPrice": repr(float(text))})
+        case "size":
+            ticket = dataclasses.replace(ticket, quantity=float(int(text)))
+        case _:
+            ticket = dataclasses.replace(ticket, echo={**ticket.echo, "orderRef": text})
+    book.amend(order, ticket)
+
+
+def expire(book: OrderBook) -> None:
+    """End the day of all orders that are for the day."""
+    for order in book.register.alive():
+        if order.ticket.tif == "DAY":
+            book.end(order, words="Expired")
+
+
+def cap(book: OrderBook, order: Order, price: float) -> None:
+    """Cap the price of an order, and tell so: the last field of orderStatus has it."""
+    order.price_cap = price
+    book.notices.status(order)
+    book.notices.error(order, 2161, f"Your order was capped at {price:g} in the interest of a fair and orderly market.")
 
 
 def let_go(book: OrderBook, order: Order) -> None:

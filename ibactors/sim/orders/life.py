@@ -93,6 +93,7 @@ class Order:
     hangs: str = ""
     displaced: bool = False
     hides_perm_id: bool = False
+    price_cap: float = 0.0
     stop: float | None = None
     # A gateway shows the market's price as the limit of a market order for currency.
     shown_limit: float | None = None

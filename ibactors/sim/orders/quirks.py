@@ -9,8 +9,9 @@ class Quirks:
 
     `what_if` is parts, one, first, placeholder, no-commission or never; `commissions` is plain, minus-one or unset,
     and the real report follows after `commission_delay_s`, or only on request when that is None.
-    `refusals` and `cancel_answers` are codes that the next orders and cancels are answered with, `hangs` the words
-    of the states in which the next orders stay. `precautions` are limits by name, see `precautions`.
+    `refusals` and `cancel_answers` are codes that the next orders and cancels are answered with, 0 for one that
+    passes, `hangs` the words of the states in which the next orders stay. For `loading_s` after a client has
+    connected its lists are empty. `precautions` are limits by name, see `precautions`.
     """
 
     read_only: bool = False
@@ -19,6 +20,8 @@ class Quirks:
     incarnations: bool = False
     open_at_connect: bool = False
     pending_cancels: bool = False
+    shuffled_lists: bool = False
+    loading_s: float = 0.0
     what_if: str = "parts"
     commissions: str = "plain"
     commission_delay_s: float | None = None

@@ -13,6 +13,8 @@ from ibactors.sim.requests.contracts import names_a_type
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
+# Multiplied by this, numbers that follow each other lie far apart.
+_SHUFFLE = 2_654_435_761
 _SIDES = {"": ("",), "BUY": ("BUY",), "BOT": ("BUY",), "SELL": ("SELL", "SSHORT"), "SLD": ("SELL", "SSHORT")}
 
 
@@ -74,7 +76,9 @@ def _all_open_orders(session: Session, fields: FieldReader) -> None:
 
 def list_open_orders(session: Session, orders: list[Order]) -> None:
     """Send openOrder and orderStatus of each, and that these were all."""
-    for order in orders:
+    if session.gateway.quirks.shuffled_lists:
+        orders = sorted(orders, key=lambda o: o.perm_id * _SHUFFLE % (1 << 32))
+    for order in [] if session.sees_no_orders else orders:
         session.send(layout.open_order(session.version, order))
         session.send(frames.order_status(order))
     session.send(frames.open_order_end())
@@ -115,7 +119,7 @@ def _executions(session: Session, fields: FieldReader) -> None:
         )
 
     book = session.orders.book
-    for fill in (f for f in book.fills if book.of_today(f.time) and wanted(f)):
+    for fill in (f for f in book.fills if book.of_today(f.time) and wanted(f) and not session.sees_no_orders):
         session.send(frames.execution(session.version, request_id, fill, session.gateway.dialect))
         if not fill.is_summary:
             session.send(frames.commission_report(fill))
@@ -125,7 +129,9 @@ def _executions(session: Session, fields: FieldReader) -> None:
 def _completed_orders(session: Session, fields: FieldReader) -> None:
     from_clients_only = fields.flag()
     for order in session.orders.book.finished:
-        if (from_clients_only and not order.order_id) or not session.orders.book.of_today(order.completed):
+        if session.sees_no_orders or (from_clients_only and not order.order_id):
+            continue
+        if not session.orders.book.of_today(order.completed):
             continue
         session.send(layout.completed_order(session.version, order, session.gateway.dialect))
     session.send(frames.completed_orders_end())
