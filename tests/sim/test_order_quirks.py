@@ -1,12 +1,13 @@
 """How a gateway treats orders by its settings and moods: read-only, precautions, presets, what-ifs, hangs, answers."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 import trio
 
 from tests.sim.ordertools import OPEN, answers, kinds, pinned, place, told
-from tests.sim.rawclient import Bench, contract
+from tests.sim.rawclient import Bench, Clock, contract
 
 RESTING = place(1, kind="LMT", limit="50.00")
 PLACED = [("5", "PreSubmitted"), ("3", "PreSubmitted"), ("5", "Submitted"), ("3", "Submitted")]
@@ -281,3 +282,24 @@ async def test_order_is_edited_in_the_windows_of_the_gateway(bench: Bench) -> No
         ("51.0", "70", "other"),
     ]
     assert (await bench.control("edit 1 size none")).startswith("error: ")
+
+
+async def test_first_status_may_be_submitted(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    await told(bench, "submits-at-once on")
+    assert kinds(await answers(client, RESTING)) == PLACED[2:]
+    assert kinds(await answers(client, place(2)))[:3] == [*PLACED[2:], ("11",)]
+    assert kinds(await answers(client, place(3, kind="STP", aux="120.00"))) == PLACED[:2]
+
+
+async def test_bracket_at_a_closed_market_is_told_as_recorded(strict: Bench, clock: Clock) -> None:
+    clock.now = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
+    client = await strict.client()
+    children = (place(2, "SELL", kind="LMT", limit="900.00", transmit=0, parentId=1), place(3, "SELL", kind="STP", aux="5.00", parentId=1))
+    frames = await answers(client, place(1, transmit=0), *children)
+    assert [(f[3], f[2]) if f[0] == "4" else (f[0], f[1]) for f in frames if f[0] != "3"] == [
+        *[pair for n in "123" for pair in (("399", n), ("5", n))],
+        *[("5", n) for n in "23123"],
+    ]
+    assert {(f[1], f[10]) for f in frames if f[0] == "3"} == {("1", ""), ("2", "child"), ("3", "child,trigger")}

@@ -70,6 +70,7 @@ COMMANDS = table(
     ("open-at-connect", "on|off", _switch("open_at_connect")),
     ("pending-cancels", "on|off", _switch("pending_cancels")),
     ("shuffled-lists", "on|off", _switch("shuffled_lists")),
+    ("submits-at-once", "on|off", _switch("submits_at_once")),
     ("loading", "SECONDS", _loading),
     ("what-if", "parts|one|first|placeholder|no-commission|never", _what_if),
     ("commissions", "plain|minus-one|unset [SECONDS]", _commissions),

@@ -203,10 +203,10 @@ class OrderBook:
     def _transmit(self, order: Order) -> None:
         family = [o for o in self._families.of(order) if o.status is Status.UNTRANSMITTED]
         for member in family:
-            member.status = Status.PRESUBMITTED
+            free = not (member.waits_for_parent or member.waits_for_trigger or member.ticket.conditions or self._opening(member))
+            member.status = Status.SUBMITTED if free and self._gateway.quirks.submits_at_once else Status.PRESUBMITTED
             self._schedule(member)
-            self.notices.state(member)
-            self.notices.warn(member, self._opening(member))
+        self.notices.transmitted(family, [self._opening(member) for member in family])
         for member in family:
             self.work(member)
 

@@ -47,16 +47,31 @@ class Notices:
         if client is not None:
             client.error(order.order_id, code, text)
 
-    def warn(self, order: Order, opens: dt.datetime | None) -> None:
+    def transmitted(self, family: Sequence[Order], openings: Sequence[dt.datetime | None]) -> None:
+        """Send the first state of new orders and what is odd about them, as recorded.
+
+        While the market is closed a gateway repeats itself: the state of a single order twice, that of a bracket's members, each of
+        which is preceded by its warning, in two more rounds.
+        """
+        closed = any(openings)
+        for order, opens in zip(family, openings, strict=True):
+            if closed and len(family) > 1:
+                self._warn(order, opens)
+                self.state(order)
+            else:
+                self.state(order)
+                self._warn(order, opens)
+        if closed:
+            for order in [*family, *family] if len(family) == 1 else [*family[1:], *family]:
+                self.state(order)
+
+    def _warn(self, order: Order, opens: dt.datetime | None) -> None:
         """Send what is odd about a new order; `opens` is when its market does, None when it is open."""
         odd = odd_lot_warning(order.instrument, order.quantity)
         if odd:
             self.error(order, 399, frames.order_message(order, odd))
         if opens is not None:
             self.error(order, 399, frames.order_message(order, frames.not_before(order, opens)))
-            # Recorded on a Sunday: the same pair twice more.
-            self.state(order)
-            self.state(order)
         outside = order.ticket.echo["outsideRth"] == "1"
         ignored = order.kind.regular_only or order.ticket.order_type == "MKT" or order.ticket.tif in ("IOC", "FOK", "OPG")
         if outside and ignored and order.instrument.sec_type == "STK":

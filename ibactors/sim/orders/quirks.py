@@ -21,6 +21,7 @@ class Quirks:
     open_at_connect: bool = False
     pending_cancels: bool = False
     shuffled_lists: bool = False
+    submits_at_once: bool = False
     loading_s: float = 0.0
     what_if: str = "parts"
     commissions: str = "plain"
