@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn, Protocol, TypeVar, assert_never
+from typing import Any, NoReturn, Protocol, TypeVar, assert_never
 
 import structlog
 import trio
@@ -19,6 +19,7 @@ from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import AccountListener, PacketObserver
 from ibactors.bridge.quote_line import LineListener
+from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
@@ -41,10 +42,10 @@ TRIES_PER_CLIENT_ID = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FindContracts(Ask[tuple[ContractInfo, ...]]):
-    """A search for the contracts that fit."""
+class Request(Ask[tuple[Any, ...]]):
+    """Whatever the gateway is asked for; answered with the rows that the spec makes of its answer."""
 
-    instrument: Instrument
+    spec: RequestSpec[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +98,7 @@ class Retarget:
 
 _WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
-ConnectionMessage = FindContracts | OpenLine
+ConnectionMessage = Request | OpenLine
 ConnectionNews = CloseLine | WatchAccounts | Synced | Retarget
 
 
@@ -127,10 +128,11 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         """Messages that wait for their turn at the gateway's message rate."""
         return 0 if self.session is None else self.session.waiting
 
-    async def find_contracts(self, instrument: Instrument) -> tuple[ContractInfo, ...]:
-        """All contracts that fit; raises ContractNotFound, InvalidRequest, GatewayTimeout, GatewayDisconnected."""
-        msg = FindContracts(instrument=instrument)
-        return await self.ask(msg, msg.reply)
+    async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
+        """All rows of the answer to *spec*; raises what `Session.request` raises, or an ActorError."""
+        msg = Request(spec=spec)
+        rows: tuple[T, ...] = await self.ask(msg, msg.reply)
+        return rows
 
     async def open_line(self, owner: str, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
         """Have ticks and errors of a new line sent to *listener*; raises GatewayDisconnected."""
@@ -219,11 +221,11 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
 
     async def handle(self, msg: ConnectionMessage) -> None:
         match msg:
-            case FindContracts():
+            case Request():
                 session = self._session_or_refuse(msg.reply)
                 if session is not None:
                     msg.reply.defer()
-                    self.nursery.start_soon(_find_contracts, session, msg, name=f"actor:connection/find {msg.instrument.name}")
+                    self.nursery.start_soon(_request, session, msg, name=f"actor:connection/{msg.spec.to}")
             case OpenLine():
                 self._open_line(msg)
             case _:
@@ -369,11 +371,18 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             )
 
 
-async def _find_contracts(session: Session, msg: FindContracts) -> None:
-    try:
-        msg.reply.send(await session.find_contracts(msg.instrument))
-    except IbactorsError as exc:
-        msg.reply.fail(exc)
+async def _request(session: Session, msg: Request) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_when_over, msg.reply, nursery.cancel_scope)
+        try:
+            msg.reply.send(await session.request(msg.spec))
+        except IbactorsError as exc:
+            msg.reply.fail(exc)
+
+
+async def _cancel_when_over(reply: Reply[Any], scope: trio.CancelScope) -> None:
+    await reply.over()
+    scope.cancel(reason="answered, or nobody waits for the answer")
 
 
 def connection_builder(

@@ -33,6 +33,7 @@ from ibactors.actors.symbol import (
     Verify,
 )
 from ibactors.bridge.codes import ADVISORY
+from ibactors.bridge.contracts import find_contracts
 from ibactors.errors import (
     ActorError,
     CompetingSession,
@@ -198,7 +199,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             self.after(REOPEN_WAIT, Reopen())
 
     async def _find_contract(self) -> ContractInfo:
-        found = await self._connection.find_contracts(self._me.instrument)
+        rows = await self._connection.request(find_contracts(self._me.instrument))
+        found = tuple({contract.con_id: contract for contract in rows}.values())
         if not found:
             raise ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
         if len(found) > 1:

@@ -4,6 +4,10 @@ Source: the TWS API's message codes and the behaviour of real gateways; see docs
 so that a new one is a line in a table and not a branch in an actor.
 """
 
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ibactors.errors import (
     CompetingSession,
     ContractNotFound,
@@ -45,6 +49,25 @@ CANCEL_OF_UNKNOWN = frozenset({300})
 """A cancel crossed the end of its request; nothing is wrong."""
 
 
+class Verdict(enum.Enum):
+    """What a code is to its request, if not its failure."""
+
+    NOTICE = "the request goes on"
+    END = "there is nothing more, and nothing is wrong"
+
+
+Meanings = Mapping[int, type[IbactorsError] | Verdict]
+"""What some codes mean to one kind of request, where that differs from this module's table."""
+
+
+def judge(code: int, text: str, meanings: Meanings = MappingProxyType({})) -> IbactorsError | Verdict:
+    """What a code means to the request that it belongs to."""
+    meaning = meanings.get(code)
+    if meaning is None:
+        return Verdict.NOTICE if is_notice(code) else to_error(code, text)
+    return meaning if isinstance(meaning, Verdict) else _error(meaning, code, text)
+
+
 def is_notice(code: int) -> bool:
     """True when the request that the code belongs to goes on."""
     return code in _NOTICES or code in CANCEL_OF_UNKNOWN
@@ -52,5 +75,8 @@ def is_notice(code: int) -> bool:
 
 def to_error(code: int, text: str) -> IbactorsError:
     """The exception for a code that ended a request; `text` is IB's own message."""
-    message = f"IB answered {code}: {text.strip()}"
-    return _CLASSES.get(code, GatewayRefused)(message, ib_code=code)
+    return _error(_CLASSES.get(code, GatewayRefused), code, text)
+
+
+def _error(kind: type[IbactorsError], code: int, text: str) -> IbactorsError:
+    return kind(f"IB answered {code}: {text.strip()}", ib_code=code)

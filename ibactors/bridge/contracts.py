@@ -1,7 +1,9 @@
-"""Between ib_async's contracts and our own types."""
+"""Between ib_async's contracts and our own types, and the search for contracts."""
 
 from ib_async.contract import Contract, ContractDetails
 
+from ibactors.bridge.requests import RequestSpec
+from ibactors.bridge.wire import GatewayClient
 from ibactors.model.accounts import Position
 from ibactors.model.instruments import ContractInfo, Instrument
 
@@ -18,6 +20,20 @@ def to_ib(instrument: Instrument) -> Contract:
         exchange=instrument.exchange,
         primaryExchange=instrument.primary_exchange,
         currency=instrument.currency,
+    )
+
+
+def find_contracts(instrument: Instrument) -> RequestSpec[ContractInfo]:
+    """All contracts that fit (messages 9, 10, 18, 52); ContractNotFound when there is none. IB may tell one of them twice."""
+
+    def send(client: GatewayClient, request_id: int) -> None:
+        client.reqContractDetails(request_id, to_ib(instrument))
+
+    def row(_request_id: int, details: ContractDetails) -> ContractInfo:
+        return contract_info(details)
+
+    return RequestSpec(
+        to=f"describe {instrument.name}", kind="contracts", send=send, rows={"contractDetails": row, "bondContractDetails": row}
     )
 
 

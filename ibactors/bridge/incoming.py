@@ -10,13 +10,15 @@ from typing import Protocol
 
 import structlog
 import trio
-from ib_async.contract import Contract, ContractDetails
+from ib_async.contract import Contract
 
 from ibactors.bridge import codes
+from ibactors.bridge.answers import Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
-from ibactors.bridge.contracts import contract_info, position_of
+from ibactors.bridge.contracts import position_of
+from ibactors.bridge.decoder import Calls
 from ibactors.bridge.quote_line import Line, float_or_none
-from ibactors.bridge.requests import Request
+from ibactors.bridge.requests import Requests
 from ibactors.bridge.tally import GatewayTally
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.accounts import Figure, PortfolioItem, Position
@@ -61,7 +63,7 @@ class Inbox:
         self._tally = tally
         self._observer = observer
         self.lines: dict[int, Line] = {}
-        self.requests: dict[int, Request] = {}
+        self.requests = Requests()
         self.account_listener: AccountListener | None = None
         self.heard_at = trio.current_time()
         self.lost = trio.Event()
@@ -87,8 +89,7 @@ class Inbox:
 
     def end_all(self, error: GatewayDisconnected) -> None:
         """End every open request; lines just stop, their actors hear of it as a change of the session."""
-        for request in self.requests.values():
-            request.end(error)
+        self.requests.end_all(error)
         self.lines.clear()
         self.account_listener = None
 
@@ -153,18 +154,8 @@ class Inbox:
             self._touched[line_id] = line
             line.data_type(number)
 
-    # contracts
-
-    def contractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
-        if request := self.requests.get(request_id):
-            request.rows.append(contract_info(details))
-
-    def bondContractDetails(self, request_id: int, details: ContractDetails) -> None:  # noqa: N802
-        self.contractDetails(request_id, details)
-
-    def contractDetailsEnd(self, request_id: int) -> None:  # noqa: N802
-        if request := self.requests.get(request_id):
-            request.end()
+    def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
+        self.requests.heard(answer, fields, decode)
 
     # accounts
 
@@ -213,9 +204,8 @@ class Inbox:
         self._tally.noticed(code, text)
         if code == codes.TOO_FAST:
             self._too_fast(text)
-        elif request := self.requests.get(request_id):
-            if not codes.is_notice(code):
-                request.end(codes.to_error(code, text))
+        elif self.requests.failed(request_id, code, text):
+            pass
         elif line := self.lines.get(request_id):
             if not codes.is_notice(code):
                 line.forget()
@@ -241,8 +231,7 @@ class Inbox:
         if effect is Effect.DATA_LOST:
             self._abandon_lines()
         if self.connectivity.lost:
-            for request in self.requests.values():
-                request.end(reason)
+            self.requests.end_all(reason)
         if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
             self.on_change(effect)
 
@@ -250,8 +239,7 @@ class Inbox:
         """The gateway threw a message away and need not say which: everything that has no answer yet is asked again, by its owner."""
         log.warning("gateway_complains_of_pace", text=text.strip())
         self.on_pacing()
-        for request in self.requests.values():
-            request.end(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))
+        self.requests.end_all(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))
         for line in self.lines.values():
             line.doubt()
 

@@ -20,12 +20,16 @@ PAUSE = 1.0
 """Seconds of rest after a complaint."""
 
 
+_Waiting = tuple[str, int | None]
+"""A message and its key."""
+
+
 class Outbox:
     """Messages waiting to be sent, at most *rate* in any second."""
 
     def __init__(self, rate: int) -> None:
         self._urgent: deque[str] = deque()
-        self._kinds: dict[str, deque[str]] = {}
+        self._kinds: dict[str, deque[_Waiting]] = {}
         self._sent: deque[float] = deque(maxlen=rate)
         self._not_before = 0.0
         self._filled = trio.Event()
@@ -33,20 +37,25 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._urgent) + sum(map(len, self._kinds.values()))
 
-    def put(self, message: str, *, urgent: bool = False) -> None:
-        """Queue *message* without waiting. Bounded by its users: one message for each line, request or account."""
+    def put(self, message: str, *, kind: str, key: int | None = None, urgent: bool = False) -> None:
+        """Queue *message* without waiting; kinds take turns, and *key* withdraws it.
+
+        *urgent* is for orders and for what releases something at the gateway. Bounded by its users: a few messages for each line, request
+        or account.
+        """
         if urgent:
             self._urgent.append(message)
         else:
-            self._kinds.setdefault(_kind(message), deque()).append(message)
+            self._kinds.setdefault(kind, deque()).append((message, key))
         self._filled.set()
 
-    def withdraw(self, prefix: str) -> bool:
-        """Take back the message that starts with *prefix*; False when it has left already."""
-        for message in self._kinds.get(_kind(prefix), ()):
-            if message.startswith(prefix):
-                self._kinds[_kind(prefix)].remove(message)
-                return True
+    def withdraw(self, key: int) -> bool:
+        """Take back what was put by *key*; False when it has left already. A cancel must never overtake its request."""
+        for waiting in self._kinds.values():
+            for entry in waiting:
+                if entry[1] == key:
+                    waiting.remove(entry)
+                    return True
         return False
 
     def pause(self) -> None:
@@ -75,10 +84,5 @@ class Outbox:
             del self._kinds[kind]
             if waiting:
                 self._kinds[kind] = waiting
-                return waiting.popleft()
+                return waiting.popleft()[0]
         return None
-
-
-def _kind(message: str) -> str:
-    """The message id, which is the first field."""
-    return message.partition("\0")[0]

@@ -11,7 +11,7 @@ are collected by request id, and each request has its own deadline and its own e
 import asyncio
 import os
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 import trio
@@ -21,12 +21,14 @@ from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import to_ib
 from ibactors.bridge.incoming import AccountListener, Inbox, PacketObserver
 from ibactors.bridge.quote_line import Line, LineListener
-from ibactors.bridge.requests import Request
+from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.instruments import ContractInfo, Instrument
+
+T = TypeVar("T")
 
 _SUMMARY_TAGS = (
     "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"
@@ -39,7 +41,7 @@ _SUMMARY_TAGS = (
 
 
 class Session:
-    """One API session that is up: what the connection actor may ask of it. Its methods but `find_contracts` return at once."""
+    """One API session that is up: what the connection actor may ask of it. Its methods but `request` return at once."""
 
     def __init__(self, client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> None:
         self._client = client
@@ -83,33 +85,31 @@ class Session:
         """Open market-data lines."""
         return len(self._inbox.lines)
 
-    async def find_contracts(self, instrument: Instrument) -> tuple[ContractInfo, ...]:
-        """All contracts that fit *instrument* (messages 9, 10, 52).
+    async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
+        """All rows of the answer to *spec*.
 
-        Raises ContractNotFound, InvalidRequest, GatewayRefused, GatewayTimeout or GatewayDisconnected.
+        Raises what the spec makes of IB's errors, GatewayRefused (its answer cannot be read), GatewayTimeout or GatewayDisconnected.
         """
         if not self.alive:
             raise GatewayDisconnected(self._inbox.reason)
-        request_id = self._client.getReqId()
-        request = self._inbox.requests[request_id] = Request()
-        try:
-            self._client.reqContractDetails(request_id, to_ib(instrument))
-            with trio.fail_after(self._terms.request_timeout):
-                await request.ended.wait()
-        except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not describe {instrument.name} within {self._terms.request_timeout:g} s.") from None
-        finally:
-            del self._inbox.requests[request_id]
+        timeout = spec.timeout or self._terms.request_timeout
+        with self._inbox.requests.opened(self._client, spec) as request:
+            try:
+                with trio.fail_after(timeout):
+                    await request.ended.wait()
+            except trio.TooSlowError:
+                raise GatewayTimeout(f"The gateway did not {spec.to} within {timeout:g} s.") from None
         if request.error is not None:
-            raise request.error
-        return tuple({row.con_id: row for row in request.rows}.values())
+            raise request.error.with_traceback(None)  # several callers may share it
+        return tuple(request.rows)
 
     def open_line(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
         """Request streaming market data (message 1); ticks and errors go to *listener*. Returns the line's id."""
         line_id = self._client.getReqId()
         found = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=instrument.exchange or contract.exchange)
         self._inbox.lines[line_id] = Line(found, contract, listener)
-        self._client.reqMktData(line_id, to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        with self._client.sending("quotes", key=line_id):
+            self._client.reqMktData(line_id, to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
         return line_id
 
     def close_line(self, line_id: int) -> None:

@@ -1,26 +1,24 @@
-"""ib_async's protocol client with its own framing, dispatch and sending: the bytes between bridge and gateway.
+"""ib_async's protocol client with its own framing and sending: the bytes between bridge and gateway.
 
 ib_async encodes requests and decodes answers; what is replaced here is what a service needs done differently. Frames are cut without
-copying the rest each time, a length beyond the protocol's limit ends the session instead of waiting for ever, an answer that cannot be
-decoded costs that answer and one log line, and messages leave through `Outbox`. Answers that nobody here listens to are not decoded.
+copying the rest each time, a length beyond the protocol's limit ends the session instead of waiting for ever, decoding is left to
+`FrameDecoder`, and messages leave through `Outbox`.
 """
 
 import asyncio
 import struct
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
-import structlog
 import trio
 from ib_async.client import Client
 from ib_async.connection import Connection
-from ib_async.decoder import Decoder
 
+from ibactors.bridge.decoder import FrameDecoder, PacketListener
 from ibactors.bridge.pacing import RATE, Outbox
 from ibactors.bridge.tally import GatewayTally
 from ibactors.errors import GatewayDisconnected
-
-log = structlog.get_logger(__name__)
 
 _MAX_FRAME = 0xFFFFFF
 _BUFFER = 16 * 1024
@@ -29,44 +27,6 @@ _LENGTH = struct.Struct(">I")
 _HANDSHAKE_FIELDS = 2
 _NEXT_VALID_ID = 9
 _MANAGED_ACCOUNTS = 15
-_HEARD = (4, 7, 10, 18, 52, 61, 62, 63, 64)
-"""Messages that the inbox listens to, besides ticks: errors, portfolio, contracts, positions, account summary."""
-_URGENT = ("2\0", "4\0", "58\0", "3\0")
-"""cancelMktData, cancelOrder, reqGlobalCancel, placeOrder."""
-
-
-class PacketListener(Protocol):
-    """What the client reports to, besides the EWrapper methods that ib_async's decoder calls."""
-
-    reason: str
-    """Why the session is over, once it is."""
-
-    def packet_arrived(self) -> None:
-        """Bytes arrived."""
-
-    def heard(self) -> None:
-        """A whole frame was among them: the gateway lives, and what it says is understood."""
-
-    def packet_done(self) -> None:
-        """All complete frames among them have been handled."""
-
-    def connection_lost(self, reason: str | None) -> None:
-        """The socket is closed, or must not be used any more."""
-
-    def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
-        """Message 1, with None for an empty size."""
-
-    def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
-        """Message 2."""
-
-    def tickString(self, line_id: int, tick_type: int, text: str) -> None:  # noqa: N802
-        """Message 46."""
-
-    def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
-        """Message 45."""
-
-    def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
-        """Message 58."""
 
 
 class GatewayClient(Client):
@@ -80,7 +40,17 @@ class GatewayClient(Client):
         self.inbox = inbox
         self.tally = tally
         self.outbox = Outbox(RATE)
-        self.decoder = _Decoder(inbox)
+        self.decoder = FrameDecoder(inbox)
+        self._lane = _Lane()
+
+    @contextmanager
+    def sending(self, kind: str, *, key: int | None = None, urgent: bool = False) -> Iterator[None]:
+        """Messages sent in the block, which does not wait, are of this kind; see `Outbox.put`."""
+        before, self._lane = self._lane, _Lane(kind, key, urgent)
+        try:
+            yield
+        finally:
+            self._lane = before
 
     def send(self, *fields: object, makeEmpty: bool = True) -> None:  # noqa: N803  # ib_async's name
         """Encode a message and queue it; GatewayDisconnected when the socket is gone, though nobody may have heard of it yet."""
@@ -90,7 +60,7 @@ class GatewayClient(Client):
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
         """Queue an encoded message."""
-        self.outbox.put(msg, urgent=msg.startswith(_URGENT))
+        self.outbox.put(msg, kind=self._lane.kind, key=self._lane.key, urgent=self._lane.urgent)
 
     def write(self, msg: str) -> None:
         """Send an encoded message now; for the outbox."""
@@ -99,9 +69,10 @@ class GatewayClient(Client):
         self.conn.sendMsg(_LENGTH.pack(len(data)) + data)
 
     def cancel_market_data(self, line_id: int) -> None:
-        """Cancel, or take the request back if it has not left yet: a cancel must never overtake its request."""
-        if not self.outbox.withdraw(f"1\x0011\0{line_id}\0"):
-            self.cancelMktData(line_id)
+        """Cancel, or take the request back if it has not left yet."""
+        if not self.outbox.withdraw(line_id):
+            with self.sending("quotes", urgent=True):
+                self.cancelMktData(line_id)
 
     async def read(self) -> None:
         """Read what the gateway sends until the connection ends; from here on by trio.
@@ -210,43 +181,13 @@ class _Socket(Connection, asyncio.BufferedProtocol):
         self.data_received(self.buffer[:length].tobytes())
 
 
+class _Lane(NamedTuple):
+    """How what is being sent is to leave."""
+
+    kind: str = "session"
+    key: int | None = None
+    urgent: bool = False
+
+
 class _NoWrapper:
     """In place of ib_async's Wrapper: everything that Client would tell it goes to the packet listener."""
-
-
-class _Decoder(Decoder):
-    """ib_async's decoder, reduced to the answers that the inbox listens to; ticks without its detour by lists of types."""
-
-    def __init__(self, inbox: PacketListener) -> None:
-        super().__init__(cast("Any", inbox), 0)
-        self._inbox = inbox
-        self._handlers: dict[str, Callable[[list[str]], None]] = {str(number): self.handlers[number] for number in _HEARD}
-        self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
-
-    def interpret(self, fields: list[str]) -> None:
-        try:
-            handler = self._handlers.get(fields[0])
-            if handler is not None:
-                handler(fields)
-            else:
-                int(fields[0])
-        except (ValueError, IndexError, TypeError) as exc:
-            # Not the fields themselves: they may name accounts.
-            log.warning("frame_undecodable", message_id=fields[0] if fields else None, fields=len(fields), error=repr(exc))
-
-    def _price(self, fields: list[str]) -> None:
-        """An empty size is not 0: IB sends one with the price of an index."""
-        size = fields[5]
-        self._inbox.price_tick(int(fields[2]), int(fields[3]), float(fields[4] or 0), float(size) if size else None)
-
-    def _size(self, fields: list[str]) -> None:
-        self._inbox.tickSize(int(fields[2]), int(fields[3]), float(fields[4] or 0))
-
-    def _generic(self, fields: list[str]) -> None:
-        self._inbox.tickGeneric(int(fields[2]), int(fields[3]), float(fields[4] or 0))
-
-    def _text(self, fields: list[str]) -> None:
-        self._inbox.tickString(int(fields[2]), int(fields[3]), fields[4])
-
-    def _data_type(self, fields: list[str]) -> None:
-        self._inbox.marketDataType(int(fields[2]), int(fields[3]))

@@ -52,6 +52,10 @@ class Reply(Generic[R]):
             self._outcome = result
             self._event.set()
 
+    async def over(self) -> None:
+        """Wait until there is an answer, or nobody waits for one any more."""
+        await self._event.wait()
+
     async def wait(self) -> R:
         """The answer, or the exception that was given in place of one."""
         await self._event.wait()

@@ -11,8 +11,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, FindContracts, RunSession, Target, connection_builder
+from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, Request, RunSession, Target, connection_builder
 from ibactors.bridge.connectivity import Effect
+from ibactors.bridge.contracts import find_contracts
+from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.terms import Endpoint
 from ibactors.config import Settings
@@ -25,6 +27,7 @@ from tests.unit.unobserved import Unobserved
 REFUSED = "Nothing listens at 127.0.0.1:4002: the gateway is down or not logged in."
 HOUR = 3600
 APPLE = Instrument(symbol="AAPL")
+SEARCH = find_contracts(APPLE)
 CONTRACT = ContractInfo(
     con_id=265598,
     symbol="AAPL",
@@ -112,7 +115,7 @@ class Closing:
     def watch_accounts(self, _: object) -> None:
         self._use_socket()
 
-    async def find_contracts(self, _: Instrument) -> tuple[ContractInfo, ...]:
+    async def request(self, _: RequestSpec[ContractInfo]) -> tuple[ContractInfo, ...]:
         self._use_socket()
         return (CONTRACT,)
 
@@ -166,10 +169,10 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
         await wait_all_tasks_blocked()
         listener: Any = object()
         await ref.open_line("owner", APPLE, CONTRACT, listener)
-        assert await ref.find_contracts(APPLE) == (CONTRACT,)
+        assert await ref.request(SEARCH) == (CONTRACT,)
         gateway.alive = False
         with pytest.raises(GatewayDisconnected):
-            await ref.find_contracts(APPLE)
+            await ref.request(SEARCH)
         with pytest.raises(GatewayDisconnected):
             await ref.open_line("other", APPLE, CONTRACT, listener)
         ref.close_line("owner")
@@ -179,7 +182,7 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
         gateway.alive = True
         await trio.sleep(12)
         assert ref.sessions.value.epoch == 2
-        assert await ref.find_contracts(APPLE) == (CONTRACT,)
+        assert await ref.request(SEARCH) == (CONTRACT,)
 
 
 async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None:
@@ -216,7 +219,7 @@ async def test_target_told_while_the_actor_is_busy_is_taken_next(autojump_clock:
     gateway = Gateway(up=lambda _: HOUR)
     async with connection(gateway) as (ref, _):
         await wait_all_tasks_blocked()
-        ref.tell(FindContracts(instrument=APPLE))
+        ref.tell(Request(spec=SEARCH))
         ref.retarget(Target(port=1))
         ref.retarget(Target(closed="logged out"))
         assert ref.sessions.value.up, "messages keep their order"

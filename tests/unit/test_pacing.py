@@ -30,7 +30,7 @@ def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: l
             for pause, size, urgent in bursts:
                 await trio.sleep(pause)
                 for number in range(size):
-                    outbox.put(str(number), urgent=urgent)
+                    outbox.put(str(number), kind="a", urgent=urgent)
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
     times = [time for time, _ in sent]
@@ -44,7 +44,7 @@ async def test_messages_below_the_limit_leave_at_once_and_in_order(autojump_cloc
     sent: Sent = []
     begin = trio.current_time()
     for number in range(12):
-        outbox.put(str(number))
+        outbox.put(str(number), kind="a")
     await send(outbox, sent, 10)
     assert [message for _, message in sent] == [str(number) for number in range(12)]
     assert [time - begin for time, _ in sent] == pytest.approx([0] * 5 + [WINDOW] * 5 + [2 * WINDOW] * 2)
@@ -54,42 +54,42 @@ async def test_urgent_message_overtakes_those_that_wait(autojump_clock: MockCloc
     outbox = Outbox(2)
     sent: Sent = []
     for number in range(6):
-        outbox.put(str(number))
+        outbox.put(str(number), kind="a")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()  # two are gone, the third waits for its turn
-        outbox.put("cancel 1", urgent=True)
-        outbox.put("cancel 2", urgent=True)
+        outbox.put("cancel 1", kind="a", urgent=True)
+        outbox.put("cancel 2", kind="a", urgent=True)
     assert [message for _, message in sent] == ["0", "1", "cancel 1", "cancel 2", "2", "3", "4", "5"]
 
 
 async def test_withdrawn_message_is_never_sent_and_takes_no_turn(autojump_clock: MockClock) -> None:
     outbox = Outbox(2)
     sent: Sent = []
-    for message in ("1\0a\0", "2\0b\0", "3\0c\0", "4\0d\0", "33\0e\0"):
-        outbox.put(message)
+    for key, message in enumerate("abcde"):
+        outbox.put(message, kind=f"kind {key % 2}", key=key)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()
-        assert outbox.withdraw("3\0")
-        assert not outbox.withdraw("3\0")
-        assert not outbox.withdraw("1\0"), "it has left"
+        assert outbox.withdraw(2)
+        assert not outbox.withdraw(2)
+        assert not outbox.withdraw(0), "it has left"
         assert len(outbox) == 2
-    assert [message for _, message in sent] == ["1\0a\0", "2\0b\0", "4\0d\0", "33\0e\0"]
+    assert [message for _, message in sent] == ["a", "b", "e", "d"]
     assert sent[-1][0] - sent[0][0] == pytest.approx(WINDOW)
 
 
 async def test_outbox_goes_on_when_everything_that_waited_was_withdrawn(autojump_clock: MockClock) -> None:
     outbox = Outbox(1)
     sent: Sent = []
-    outbox.put("1")
-    outbox.put("2")
+    outbox.put("1", kind="a")
+    outbox.put("2", kind="a", key=2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()
-        outbox.withdraw("2")
+        outbox.withdraw(2)
         await trio.sleep(5)
-        outbox.put("3")
+        outbox.put("3", kind="a")
     assert [message for _, message in sent] == ["1", "3"]
 
 
@@ -99,7 +99,7 @@ async def test_idle_outbox_wakes_for_an_urgent_message(autojump_clock: MockClock
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, outbox, sent, 10)
         await wait_all_tasks_blocked()
-        outbox.put("now", urgent=True)
+        outbox.put("now", kind="a", urgent=True)
         await wait_all_tasks_blocked()
         assert [message for _, message in sent] == ["now"]
 
@@ -108,18 +108,18 @@ async def test_kinds_of_message_take_turns(autojump_clock: MockClock) -> None:
     outbox = Outbox(2)
     sent: Sent = []
     for number in range(4):
-        outbox.put(f"9\0search {number}\0")
-    outbox.put("1\0line a\0")
-    outbox.put("1\0line b\0")
+        outbox.put(f"search {number}", kind="contracts")
+    outbox.put("line a", kind="quotes")
+    outbox.put("line b", kind="quotes")
     await send(outbox, sent, 10)
-    order = [message.split("\0")[1] for _, message in sent]
+    order = [message for _, message in sent]
     assert order == ["search 0", "line a", "search 1", "line b", "search 2", "search 3"]
 
 
 async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_clock: MockClock) -> None:
     outbox = Outbox(5)
     sent: Sent = []
-    outbox.put("1\0a\0")
+    outbox.put("a", kind="a")
     outbox.pause()
     paused = trio.current_time()
     await send(outbox, sent, 10)
