@@ -213,6 +213,13 @@ class LoginInProgress(IbactorsError):
     hint = "GET /auth/status tells where it is; POST /auth/logout ends it."
 
 
+class AlreadyLoggedIn(IbactorsError):
+    """The user's session runs, begun with another password; it is not ended for one that may be wrong."""
+
+    code = "already_logged_in"
+    hint = 'If this is the user\'s new password, send "force": true; the session comes back if it is wrong.'
+
+
 class LoginCancelled(IbactorsError):
     """The login was ended by a logout or by the end of the service."""
 

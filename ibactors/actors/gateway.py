@@ -34,7 +34,7 @@ from ibactors.errors import (
 )
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.topic import Topic
-from ibactors.model.logins import AccountType, LoginPhase, LoginRequest, LoginStatus
+from ibactors.model.logins import AccountType, LoginFailure, LoginPhase, LoginRequest, LoginStatus
 from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
@@ -70,6 +70,7 @@ _ERRORS: dict[LoginPhase, type[IbactorsError]] = {
     LoginPhase.TWO_FACTOR_DENIED: TwoFactorDenied,
     LoginPhase.TWO_FACTOR_EXPIRED: TwoFactorExpired,
     LoginPhase.UNKNOWN_DIALOG: UnknownDialog,
+    LoginPhase.CANCELLED: LoginCancelled,
     LoginPhase.IDLE: LoginCancelled,
 }
 _OVER = frozenset({LoginPhase.API_READY, LoginPhase.IDLE})
@@ -97,13 +98,19 @@ class GatewayRef(Ref[GatewayMessage, Never]):
         if waiting.cancelled_caught:
             status = self.logins.value
         if status.attempt != attempt:
-            raise LoginCancelled("Another login took the place of this one.")
+            failure = status.failure
+            raise (
+                error_of(failure) if failure and failure.attempt == attempt else LoginCancelled("Another login took the place of this one.")
+            )
         if status.phase in _ERRORS or status.phase is LoginPhase.LOCKED_OUT:
             raise error_of(status)
         return status
 
     async def logout(self, *, wait: float) -> LoginStatus:
-        """Log out, and wait up to *wait* seconds until the gateway has ended. Raises GatewayNotManaged or an ActorError."""
+        """End the session, or the login that runs, and wait up to *wait* seconds until its gateway has ended.
+
+        After a login that runs is ended, the session before it is brought back. Raises GatewayNotManaged or an ActorError.
+        """
         msg = LogOut()
         await self.ask(msg, msg.reply)
         with trio.move_on_after(wait):
@@ -124,7 +131,7 @@ def hint_of(phase: LoginPhase) -> str | None:
     return (_ERRORS[phase].hint or None) if phase.failed and phase in _ERRORS else None
 
 
-def error_of(status: LoginStatus) -> IbactorsError:
+def error_of(status: LoginStatus | LoginFailure) -> IbactorsError:
     """The error that a failed login is."""
     if status.phase is LoginPhase.LOCKED_OUT:
         return TooManyAttempts(status.detail, retry_after=math.ceil(status.retry_in or 1))

@@ -1,8 +1,9 @@
 """The gateway is our process: the actor that starts its program, logs it in, keeps it and stops it.
 
 One login at a time, credentials in memory only and never sent again once they failed. A program that ends after a good login is started
-again, after a pause that grows; a restart whose login fails is the end, as any other failed login. After a crash of this actor nothing
-runs and nobody is logged in: it does not send credentials again by itself.
+again, after a pause that grows; a restart whose login fails is the end. A login that takes the place of a good one and fails, or is
+cancelled, has the good one brought back. After a crash of this actor nothing runs and nobody is logged in: it does not send credentials
+again by itself.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut, hint_of
 from ibactors.config import Settings
-from ibactors.errors import InvalidRequest, LoginInProgress, TooManyAttempts
+from ibactors.errors import AlreadyLoggedIn, InvalidRequest, LoginInProgress, TooManyAttempts
 from ibactors.gateway.attend import attend
 from ibactors.gateway.classify import Rules
 from ibactors.gateway.launcher import forget_restart, settings_folder
@@ -24,7 +25,7 @@ from ibactors.gateway.progress import Ending, Progress
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.supervisor import RestartPolicy
-from ibactors.model.logins import Credentials, LoginPhase, LoginRequest, LoginStatus, check_credential
+from ibactors.model.logins import Credentials, LoginFailure, LoginPhase, LoginRequest, LoginStatus, check_credential
 from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import now
 
@@ -44,6 +45,10 @@ class _Login:
     """The API was ready once, or the login is over; then another one may take its place."""
     gone: trio.Event = field(default_factory=trio.Event)
     """Nothing of its program runs any more."""
+    good: bool = False
+    """The API was ready once: the session is kept, with restarts, until somebody ends it or its credentials fail."""
+    restores: bool = False
+    """It brings a good login back."""
 
 
 class GatewayActor(Actor[GatewayMessage, Never]):
@@ -57,6 +62,9 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         self._rules = rules
         self._lockouts = lockouts
         self._login: _Login | None = None
+        self._kept: Credentials | None = None
+        """Those of the good login that runs, or that comes back if the present one fails."""
+        self._failure: LoginFailure | None = None
         self._restarts = RestartPolicy(initial=settings.launcher_restart, ceiling=PAUSE_CEILING)
 
     async def run(self, mailbox: Mailbox[GatewayMessage, Never]) -> None:
@@ -71,7 +79,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             case LogIn():
                 try:
                     msg.reply.send(self._log_in(msg.request))
-                except (InvalidRequest, LoginInProgress, TooManyAttempts) as exc:
+                except (AlreadyLoggedIn, InvalidRequest, LoginInProgress, TooManyAttempts) as exc:
                     msg.reply.fail(exc)
             case LogOut():
                 self._log_out()
@@ -84,12 +92,16 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         present, status = self._login, self._me.logins.value
         if present is not None and not present.done:
             raise LoginInProgress(f"Another login is running: {status.detail}")
-        if present is not None and status.phase.logged_in and _same(present.credentials, credentials):
+        running = present is not None and (status.phase.logged_in or (present.restores and not present.gone.is_set()))
+        if running and present is not None and _same(present.credentials, credentials):
             return present.attempt
+        if self._kept is not None and not request.force and _same_user(self._kept, credentials):
+            raise AlreadyLoggedIn("This user's session runs and was begun with another password; it goes on, and IB was not asked.")
         self._lockouts.check(credentials.username)
         if present is not None:
             present.scope.cancel(reason="another login takes its place")
         self._login = login = _Login(credentials=credentials, attempt=status.attempt + 1)
+        self._failure = None
         if request.username is not None:
             forget_restart(settings_folder(self._settings, credentials))
         self._show(
@@ -122,19 +134,46 @@ class GatewayActor(Actor[GatewayMessage, Never]):
 
     async def _keep(self, login: _Login, before: _Login | None) -> None:
         """From the end of the login before to the end of this one."""
+        ending: Ending | None = None
         try:
+            if before is not None:
+                await (
+                    before.gone.wait()
+                )  # outside of the scope: whoever cancels this login must not have the next one start beside the old program
             with login.scope:
-                if before is not None:
-                    await before.gone.wait()
+                if login.restores:
+                    await trio.sleep(self._lockouts.left(login.credentials.username))
                 ending = await self._run_program(login)
-                self._show(ending.phase, ending.detail, retry_in=ending.wait)
                 if ending.wait is not None:
                     self._lockouts.add(login.credentials.username, ending.wait)
         finally:
             login.done = True
             login.gone.set()
-        if self._login is login and login.scope.cancelled_caught:
-            self._show(LoginPhase.IDLE, LOGIN_NEEDED)
+        if self._login is login:
+            self._ended(login, ending)
+
+    def _ended(self, login: _Login, ending: Ending | None) -> None:
+        """A login is over, None: because a client ended it. What it took the place of comes back."""
+        if login.good:
+            self._kept = None
+        former = self._kept
+        if former is None:
+            self._failure = None if ending is None else self._failure
+            ending = ending or Ending(phase=LoginPhase.IDLE, detail=LOGIN_NEEDED)
+            self._show(ending.phase, ending.detail, retry_in=ending.wait)
+            return
+        if ending is not None:
+            self._show(ending.phase, ending.detail, retry_in=ending.wait)
+        else:
+            ending = Ending(phase=LoginPhase.CANCELLED, detail="The login was ended by a client.")
+        self._failure = LoginFailure(
+            attempt=login.attempt, phase=ending.phase, detail=ending.detail, hint=hint_of(ending.phase), at=now(), retry_in=ending.wait
+        )
+        self._login = restored = _Login(credentials=former, attempt=login.attempt + 1, done=True, good=True, restores=True)
+        pause = self._lockouts.left(former.username)
+        when = f" in {pause:.0f} s, when IB takes logins of its user again" if pause else ""
+        self._show(LoginPhase.RESTORING, f"{ending.detail} The session that ran before is brought back{when}.")
+        self.nursery.start_soon(self._keep, restored, login, name=f"actor:gateway/login {restored.attempt}")
 
     async def _run_program(self, login: _Login) -> Ending:
         """Run the program, and again whenever it ends after a good login."""
@@ -157,13 +196,16 @@ class GatewayActor(Actor[GatewayMessage, Never]):
 
         def changed() -> None:
             if not login.scope.cancel_called:
-                self._show(progress.phase, progress.words, progress)
+                coming = login.restores and progress.phase in {LoginPhase.STARTING, LoginPhase.LOGGING_IN}
+                self._show(LoginPhase.RESTORING if coming else progress.phase, progress.words, progress)
 
         def session_changed(session: SessionStatus) -> None:
             # While it is being stopped, the loss of its session is no news; it must go on counting as logged in.
             if not login.scope.cancel_called:
                 progress.session_changed(session.up and session.epoch > epoch, session.reason)
-                login.done = login.done or progress.phase is LoginPhase.API_READY
+                if progress.phase is LoginPhase.API_READY:
+                    login.done = login.good = True
+                    self._kept = login.credentials
                 changed()
 
         changed()
@@ -184,12 +226,19 @@ class GatewayActor(Actor[GatewayMessage, Never]):
                 second_factor=progress.second_factor if progress else None,
                 notice=progress.notice if progress else None,
                 retry_in=retry_in,
+                failure=self._failure,
             )
         )
         account_type = self._me.logins.value.account_type
         target = Target(port=self._settings.port_of(account_type)) if phase.logged_in else Target(closed=detail)
         if target != self._connection.target:
             self._connection.retarget(target)
+
+
+def _same_user(one: Credentials, other: Credentials) -> bool:
+    """The same user with another password; IB takes a user name in any case."""
+    same = one.username.casefold() == other.username.casefold()
+    return same and not compare_digest(one.password.encode(), other.password.encode())
 
 
 def _same(one: Credentials, other: Credentials) -> bool:
@@ -207,9 +256,13 @@ class Lockouts:
         self._until = {name: until for name, until in self._until.items() if until > trio.current_time()}
         self._until[username] = trio.current_time() + seconds
 
+    def left(self, username: str) -> float:
+        """Seconds until then, 0 when IB takes them."""
+        return max(0.0, self._until.get(username, 0.0) - trio.current_time())
+
     def check(self, username: str) -> None:
         """Raises TooManyAttempts before that time has come; IB is not asked."""
-        left = self._until.get(username, 0.0) - trio.current_time()
+        left = self.left(username)
         if left > 0:
             raise TooManyAttempts(f"IB refuses this user for another {left:.0f} s after too many failed logins.", retry_after=int(left) + 1)
 

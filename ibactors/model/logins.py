@@ -29,9 +29,14 @@ class LoginPhase(enum.StrEnum):
     API_READY = "api_ready"
     RESTARTING = "restarting"
     """The gateway's program ended after a good login and is started again after a pause."""
+    RESTORING = "restoring"
+    """A login failed or was cancelled, and the session that ran before it is being brought back."""
     STOPPING = "stopping"
     DISCONNECTED = "disconnected"
     """Somebody else's gateway does not answer; its login cannot be seen from here."""
+
+    CANCELLED = "cancelled"
+    """Of a failure only: a client ended the login."""
 
     ACCOUNT_LOCKED = "account_locked"
     BAD_CREDENTIALS = "bad_credentials"
@@ -82,6 +87,18 @@ class SecondFactor(enum.StrEnum):
     PASSKEY = "passkey"
 
 
+class LoginFailure(Value, frozen=True, kw_only=True):
+    """A login that took the place of a running session and failed; the session was brought back."""
+
+    attempt: int
+    phase: LoginPhase
+    """How it ended."""
+    detail: str
+    hint: str | None
+    at: str
+    retry_in: float | None = None
+
+
 class LoginStatus(Value, frozen=True, kw_only=True):
     """Where the gateway's login is."""
 
@@ -100,6 +117,8 @@ class LoginStatus(Value, frozen=True, kw_only=True):
     """What the gateway wants its user to know, such as a password that expires soon."""
     retry_in: float | None = None
     """Seconds from `since` until IB takes logins of this user again, after too many attempts."""
+    failure: LoginFailure | None = None
+    """The last login, if it failed and the session before it was brought back."""
 
 
 class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +135,10 @@ class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str, msgspec.Meta(max_length=100, pattern=_TYPEABLE, description=_TYPED)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=200, pattern=_TYPEABLE, description=_TYPED)] | None = None
     account_type: AccountType
+    force: Annotated[
+        bool,
+        msgspec.Meta(description="End the session of this user that runs, although the password is another one than it was begun with."),
+    ] = False
 
     def __repr__(self) -> str:
         return f"LoginRequest(account_type={self.account_type!r})"

@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "host_not_allowed": Kind(403, "Host not allowed"),
     "internal_error": Kind(500, "Internal error"),
     "invalid_request": Kind(422, "Invalid request"),
+    "already_logged_in": Kind(409, "The user is logged in"),
     "account_locked": Kind(403, "IB has locked the user"),
     "gateway_outdated": Kind(502, "The gateway is too old for IB"),
     "login_failed": Kind(502, "The login failed"),

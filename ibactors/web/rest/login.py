@@ -8,6 +8,7 @@ import msgspec
 from ibactors.errors import (
     AccountLocked,
     ActorDown,
+    AlreadyLoggedIn,
     BadCredentials,
     ExistingSession,
     GatewayNotManaged,
@@ -74,7 +75,8 @@ OPERATIONS = (
         summary="Log the gateway in with IB credentials",
         description=(
             "Waits for the API to be ready and answers 200, or 202 while the login still runs, such as while the second factor is being "
-            "waited for; a login goes on when its client leaves. The credentials are sent to IB once. Without username and password, those "
+            "waited for; a login goes on when its client leaves. The credentials are sent to IB once. If they fail, "
+            "or the login is cancelled, the session that ran before is brought back. Without username and password, those "
             "of the settings are used, or, if the gateway is somebody else's, the port of the account type is connected to."
         ),
         tag="Login",
@@ -91,6 +93,7 @@ OPERATIONS = (
             AccountLocked,
             PasskeyRequired,
             ExistingSession,
+            AlreadyLoggedIn,
             GatewayNotManaged,
             LoginCancelled,
             LoginInProgress,

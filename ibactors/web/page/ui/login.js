@@ -14,6 +14,7 @@ const PHASES = {
   logged_in: ["Logged in; the API does not answer yet.", "Nothing to do."],
   api_ready: ["Logged in, and the API answers.", ""],
   restarting: ["The gateway restarts.", "Nothing to do; it logs in by itself."],
+  restoring: ["The last login failed; the session before it comes back.", "Nothing to do."],
   stopping: ["The gateway is being stopped.", ""],
   disconnected: ["The gateway does not answer.", "Log in at the gateway itself; ibactors then connects by itself."],
   account_locked: ["The login failed: IB has locked the user.", AGAIN],
