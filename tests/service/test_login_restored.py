@@ -115,7 +115,7 @@ async def test_the_same_credentials_on_the_way_back_wait_for_it() -> None:
 
 
 async def test_session_whose_way_back_fails_is_not_tried_again() -> None:
-    async with managed_service(launcher_restart=3600.0) as service:
+    async with managed_service(pace=1, launcher_restart=3600.0) as service:
         await service.login("once")
         await service.login("wrong", status=401)
         await service.until_phase("bad_credentials")
