@@ -12,8 +12,6 @@ keep up skips updates and loses none. An update is one to a dozen frames a line,
 wire's own limit: what the same clients take from a process that only sends frames which were made before.
 """
 
-from __future__ import annotations
-
 import argparse
 import atexit
 import json
@@ -52,7 +50,7 @@ class Client:
     received: int = 0
 
     @classmethod
-    def connect(cls, port: int, client_id: int, lines: int) -> Client:
+    def connect(cls, port: int, client_id: int, lines: int) -> "Client":
         """Connect, start the API and ask for the lines."""
         connection = socket.create_connection(("127.0.0.1", port))
         hello = b"v157..178"

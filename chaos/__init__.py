@@ -1,1 +1,1 @@
-"""A long quarrel between the service and a misbehaving gateway, watched from outside: `python -m chaos`."""
+"""Runs the service against a misbehaving gateway for a long time and checks it from outside: `python -m chaos`."""

@@ -77,7 +77,7 @@ async def _run(options: Options, arguments: argparse.Namespace) -> int:
 
 
 async def _misbehave(world: World, arguments: argparse.Namespace) -> list[float]:
-    """Returns the service's memory (MB), a sample every 15 s."""
+    """Returns the service's memory (MB), one sample per 15 s."""
     memory: list[float] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_progress, world)

@@ -60,7 +60,7 @@ class Caller:
         self.others = sorted(set(self.symbols) - set(self.stocks))
 
     async def run(self, ask: "Callable[[Caller], tuple[str, list[str], float]]", pause_s: float) -> NoReturn:
-        """Ask what `ask` chooses, again and again."""
+        """Send the requests that `ask` chooses, one after the other."""
         while True:
             await self._gate.opened.wait()
             path, symbols, deadline_s = ask(self)
@@ -140,7 +140,7 @@ class HealthWatch:
         self.history: list[HealthState] = []
 
     async def run(self, gate: Gate) -> NoReturn:
-        """Ask twenty times a second."""
+        """Ask twenty times per second."""
         while True:
             await gate.opened.wait()
             await self.look()

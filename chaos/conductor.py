@@ -82,7 +82,7 @@ class Conductor:
         truth.active = []
 
     async def _count_lines(self) -> None:
-        """There is one line a symbol at the gateway; a second one is lost for as long as the session lasts."""
+        """There is one line per symbol at the gateway; a second one is lost for as long as the session lasts."""
         lines: dict[str, int] = (await self.control.stats())["lines"]
         twice = sorted(name for name, count in lines.items() if count > 1)
         if twice:
@@ -168,7 +168,7 @@ class Conductor:
             measured.health_s = (changed[0].at - begun) / 1000
 
     async def _recover(self, measured: Measured, ended: float) -> bool:
-        """Wait until everything is live again and blame what takes longer than it may; False when it never is."""
+        """Wait until everything is live again and blame what takes longer than its limit; False when something never recovers."""
         truth = self.truth
         blamed = False
         looked = truth.now

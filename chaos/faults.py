@@ -8,14 +8,14 @@ from chaos.truth import Truth
 
 PROBE_IDLE_S, PROBE_TIMEOUT_S, CONNECT_TIMEOUT_S = 0.5, 1.0, 1.0
 NOTICE_S = 1.0
-"""A fault that announces itself, by a socket or a message, is known to every client after this time."""
+"""Seconds after which every client knows of a fault that a socket or a message announces."""
 SILENCE_NOTICE_S = PROBE_IDLE_S + PROBE_TIMEOUT_S + 0.5
-"""Silence is known after the probe has run out."""
+"""Seconds after which every client knows of a silence: the probe has failed by then."""
 BASE_RATE = 2.0
 FAILED_LINGER_S = 5.0
-"""So long the service remembers what the gateway refused, and answers with it."""
+"""The service repeats a refusal of the gateway for this many seconds."""
 CLIENT_IDS = (1, 2)
-"""What the service may connect with."""
+"""Client ids that the service may use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +29,22 @@ class Fault:
     symbols: frozenset[str] = frozenset()
     """Symbols whose values before its begin are void."""
     session: bool = False
-    """Whether account data is not to be had either."""
+    """Whether account data is unavailable, too."""
     health: bool = False
     """Whether /health must say so."""
     notice_s: float = NOTICE_S
     suspects: frozenset[str] = frozenset()
-    """Further symbols that may be taken for broken, as the gateway's notices do not say which they mean."""
+    """Further symbols that the service may take for broken, because the gateway's notices do not name symbols."""
     linger_s: float = 0.0
-    """For so long after its end the service may still answer as it did during it."""
+    """Seconds after its end during which the service may still answer as it did during the fault."""
     statuses: frozenset[int] = frozenset()
     """What REST may answer besides 409, 502, 503 and 504."""
     delayed: bool = False
-    """Data is delayed while it lasts, and must be shown as that."""
+    """Data is delayed during the fault, and must be shown as delayed."""
     still: frozenset[str] = frozenset()
-    """Symbols that do not tick while it lasts, although what is shown of them is good."""
+    """Symbols that do not tick during the fault, although their shown values are valid."""
     alone: bool = False
-    """Not to be mixed with others."""
+    """Never overlaps another fault."""
 
     def __str__(self) -> str:
         return f"{' '.join(self.begin)}{f' for {self.hold_s:.1f} s' if self.hold_s else ''}"

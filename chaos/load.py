@@ -25,7 +25,7 @@ _SETTLE_S = 7.0
 """The service closes idle HTTP connections after 5 s."""
 _SETTLE_LIMIT_S = 30.0
 _STEADY = 4
-"""So often in a row, a second apart, counts must agree to be taken."""
+"""Counts must agree this many times, a second apart."""
 _EXCERPT = 6
 _OTHER_KINDS = frozenset({"CASH", "FUT", "OPT"})
 
@@ -88,7 +88,7 @@ class World:
         )
 
     async def settled(self, wanted: Resources | None = None, *, deserted: bool = False) -> Resources:
-        """Counts with all clients silent, or gone; waits until they are down to what is wanted, but not for ever."""
+        """Counts with all clients silent, or gone; waits for at most _SETTLE_LIMIT_S until they are down to what is wanted."""
         self.gate.close(deserted=deserted)
         await trio.sleep(_SETTLE_S)
         found, steady = await self.resources(), 0
@@ -207,7 +207,7 @@ def _start(nursery: trio.Nursery, world: World) -> None:
 
 
 async def _watch_machine(world: World) -> NoReturn:
-    """Note how late the harness and the programs are for want of a processor."""
+    """Record how late the harness and the programs are because they waited for a processor."""
     while True:
         due = trio.current_time() + STEP_S
         await trio.sleep_until(due)

@@ -16,7 +16,7 @@ _BATCHING = 0.3
 _POLITE = 0.5
 """Shares of the clients that take batches, and that say goodbye."""
 _AGAIN_S = 1.0
-"""How long a client waits before it asks again for what was refused."""
+"""How long a client waits before it repeats a refused request."""
 _DECODER = msgspec.json.Decoder(Message | list[Message])
 
 

@@ -1,4 +1,4 @@
-"""What is true, and who said otherwise: breaks with their times, the checks of every value, and the violations found.
+"""What is true, and who claimed otherwise: breaks with their times, the checks of every value, and the violations found.
 
 The simulator's prices tell when they were sent and for which symbol (`ibactors simulate --prices clock`). Each value that a client gets is
 judged here against the breaks that the conductor caused. Times are milliseconds of the simulator's clock throughout.
@@ -16,13 +16,13 @@ import trio
 from chaos.machine import Machine
 
 SCALE = 1000
-"""Ticks a millisecond in prices that tell the time."""
+"""Ticks per millisecond in prices that encode the time."""
 RECOVERY_MS = 5000.0
 """After the end of a fault everything is live again within this time."""
 FUTURE_MS = 50.0
-"""How much the harness's idea of the simulator's clock may be off."""
+"""Seconds by which the harness may misjudge the simulator's clock."""
 ARRIVAL_MS = 2000.0
-"""A quote's own timestamp is at most so much later than its newest value was sent."""
+"""Seconds by which a quote's own timestamp may be later than the sending of its newest value."""
 _EXAMPLES = 3
 """Violations of one kind, during one fault, that are printed and kept."""
 _REMEMBER_MS = 60_000.0

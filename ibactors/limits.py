@@ -1,4 +1,4 @@
-"""How often is too often: rates with bursts, and attempts in a window. Nothing here waits, and nothing grows without bound."""
+"""Rate limits with bursts, and attempts per window. Nothing here waits, and nothing grows without bound."""
 
 import math
 import re
@@ -7,12 +7,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 MOST_CALLERS = 10_000
-"""Callers that a limit remembers; beyond, the one seen longest ago is forgotten."""
+"""Callers that a limit remembers; one more makes it forget the caller that it saw longest ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many a second on average, `burst` of them at once."""
+    """Requests per second on average, and `burst` of them at once."""
 
     per_second: float
     burst: int
@@ -22,7 +22,7 @@ class Rate:
 
 
 def read_rate(text: str) -> Rate | None:
-    """`50` (a second, twice as many at once), `50:200` (200 at once) or `off`. Raises ValueError."""
+    """Read `50` (per second; twice as many at once), `50:200` (200 at once) or `off`. Raises ValueError."""
     if text.lower() == "off":
         return None
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?", text)
@@ -37,21 +37,21 @@ def read_rate(text: str) -> Rate | None:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a limit says to one more request."""
+    """Whether one more request is allowed, and what is left."""
 
     allowed: bool
     limit: int
-    """Requests that may come at once."""
+    """Requests allowed at once, the burst."""
     remaining: int
-    """How many of them may come now."""
+    """Requests that are still allowed now."""
     reset: int
-    """Whole seconds until all of them may, and at least 1 where none may now."""
+    """Seconds, rounded up, until the full burst is available again; at least 1 when none is left."""
     retry_after: int
-    """Whole seconds until the next may; 0 when that is now."""
+    """Seconds, rounded up, until the next request is allowed; 0 when one is allowed now."""
 
 
 class RateLimit:
-    """One rate for each caller, by the generic cell rate algorithm: a caller is one number, the time at which it is back to nothing."""
+    """One rate per caller, by the generic cell rate algorithm: it keeps one number per caller, the time at which the full burst is back."""
 
     def __init__(self, rate: Rate) -> None:
         self._burst = rate.burst
@@ -79,7 +79,7 @@ class RateLimit:
 
 
 class Attempts:
-    """At most `most` attempts in any `window` seconds for each caller."""
+    """At most `most` attempts per caller in any `window` seconds."""
 
     def __init__(self, most: int, window: float) -> None:
         self._most = most
@@ -87,7 +87,7 @@ class Attempts:
         self._made: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
     def wait(self, caller: Hashable, present: float) -> int:
-        """Whole seconds until *caller* may make another attempt; 0 when that is now."""
+        """Seconds, rounded up, until *caller* may make another attempt; 0 when it may now."""
         made = self._made.get(caller)
         if made is None:
             return 0

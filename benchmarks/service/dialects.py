@@ -1,17 +1,12 @@
 """How each kind of server is talked to: its health, a quote, and a stream of quotes where it has one."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Generator, Mapping
+from typing import Protocol
 
-from load import HttpClient
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-
-    from load import Conversation, Loop, StreamClient
+from load import Conversation, HttpClient, StreamClient
+from loop import Loop
 
 _PATIENCE_S = 10.0
 _JSON = {"Content-Type": "application/json"}

@@ -6,8 +6,6 @@ Each turn is a second of load. Prints medians over the turns, quartiles, and the
 checkout of ibactors is the first, run by this one's Python.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import sys

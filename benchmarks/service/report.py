@@ -1,7 +1,5 @@
 """The table and the plot of a run, for docs/performance.md."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -9,18 +7,16 @@ import platform
 import statistics
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from rivals import Server
 
-    from rivals import Server
-
-    Results = Mapping[str, Mapping[str, Sequence[float]]]
-    """By server and figure: one value a repeat."""
+Results = Mapping[str, Mapping[str, Sequence[float]]]
+"""By server and figure: one value a repeat."""
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 PLOT = DOCUMENT.parent / "images" / "performance.png"

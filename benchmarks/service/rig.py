@@ -1,7 +1,5 @@
 """One server behind a simulator and a tap: the server on one core, everything else on the other."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket
@@ -9,21 +7,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from load import Loop, get
+from dialects import Dialect
+from load import get
+from loop import Loop
+from rivals import Server
 from tap import Tap
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dialects import Dialect
-    from rivals import Server
-
-    Processes = tuple[int, int]
-    """Server and simulator."""
+Processes = tuple[int, int]
+"""Server and simulator."""
 
 START_S = 30.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")

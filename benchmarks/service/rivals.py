@@ -1,7 +1,5 @@
 """What is compared, and how each of them is installed and started."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

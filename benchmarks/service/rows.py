@@ -1,19 +1,13 @@
 """The measurements; each takes a rig and returns figures by name, in the unit that the report gives for the name."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from load import HttpClient, StreamClient, percentile
+from load import Conversation, HttpClient, StreamClient, percentile
 from rig import Rig
-
-if TYPE_CHECKING:
-    from load import Conversation
 
 Figures = dict[str, float]
 SYMBOLS = [f"S{number:03d}" for number in range(1, 201)]

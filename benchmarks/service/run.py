@@ -3,22 +3,17 @@
 python benchmarks/service/run.py [--quick] [--repeats N] [--only NAME…] [--rows NAME…] [--report]
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 import report
 import rows
 from rig import pin, running
 from rivals import CACHE, SERVERS, InstallError, Server, install
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 ALL_ROWS = (*rows.REST_ROWS, *rows.STREAM_ROWS, *rows.ONCE_ROWS)
 REPEATS = 3

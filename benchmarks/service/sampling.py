@@ -6,26 +6,21 @@ With --checkout the service of another checkout is sampled, which has an environ
 in which the service did something; needs leave to look into another process (root, or a ptrace scope that allows it).
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from load import HttpClient
 from rig import Rig, pin, running
 from rivals import CACHE, IBACTORS, install
 from rows import SYMBOLS, connected
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 LAYERS = (
     ("bridge and ib_async", r"/(ib_async|eventkit)/|/ibactors/bridge/"),

@@ -4,8 +4,6 @@ The simulator's prices are unique (`--prices clock`), so that a bid in any serve
 the load generator's loop; when the server does not read, the relay does not read from the gateway either.
 """
 
-from __future__ import annotations
-
 import selectors
 import socket
 import struct
@@ -13,10 +11,8 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from load import Loop
+from loop import Loop
 
 _HIGH_WATER = 64 * 1024
 _REMEMBERED = 200_000

@@ -6,26 +6,19 @@ Each pair of neighbouring windows gives one ratio of throughput and one of proce
 result, so that what else the machine does falls on both sides alike.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from load import HttpClient, StreamClient, get
-from rig import pin, running
+from rig import Rig, pin, running
 from rivals import Server
 from rows import SYMBOLS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rig import Rig
 
 SERVER = Server(
     name="togglable",

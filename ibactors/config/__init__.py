@@ -1,7 +1,7 @@
 """Settings from the environment.
 
-Each is one field of `Settings` with the variable's name, how to read it and what it means (`setting.py`); `--help` prints them as a table.
-They stand by topic in `web.py`, `session.py`, `access.py` and `login.py`, and `environment.py` reads them.
+Each setting is one field of `Settings`: its variable, how to read it, and what it means (`setting.py`); `--help` prints them as a table.
+They are grouped by topic in `web.py`, `session.py`, `access.py` and `login.py`; `environment.py` reads them.
 """
 
 from ibactors.config.environment import read_settings, settings_table

@@ -31,14 +31,14 @@ def _yes(text: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessSettings:
-    """What the gate goes by."""
+    """What the gate enforces."""
 
     api_keys: tuple[ApiKey, ...] = setting(
         (),
         "IBACTORS_API_KEYS",
         "NAME:SCOPES:HASH for each key, as `ibactors key new` prints it",
         read_keys,
-        "Who may use the service; without any, only programs on this machine. Read again on SIGHUP.",
+        "Who may use the service; without keys, only programs on this machine. Read again on SIGHUP.",
         secret=True,
     )
     allow_anonymous: bool = setting(
@@ -46,7 +46,7 @@ class AccessSettings:
         "IBACTORS_ALLOW_ANONYMOUS",
         "1 or 0",
         _yes,
-        "1 serves on an address that others can reach although there are no keys.",
+        "1 allows listening on a non-loopback address without API keys.",
     )
     allowed_origins: tuple[str, ...] = setting(
         (),
@@ -60,7 +60,7 @@ class AccessSettings:
         "IBACTORS_ALLOWED_HOSTS",
         "host names without ports, between commas",
         _hosts,
-        "Names by which clients may address the service; any if not set, but only this machine's own on a loopback address.",
+        "Host names by which clients may address the service; if not set, any, but on a loopback address only this machine's own.",
     )
     trusted_proxies: tuple[Network, ...] = setting(
         (),
@@ -69,17 +69,17 @@ class AccessSettings:
         _networks,
         "Proxies whose X-Forwarded-For, -Proto and -Host are believed.",
     )
-    rate_per_key: Rate | None = rate(Rate(100.0, 200), "IBACTORS_RATE_PER_KEY", "How many requests one key may send.")
+    rate_per_key: Rate | None = rate(Rate(100.0, 200), "IBACTORS_RATE_PER_KEY", "Requests per second with one key.")
     rate_per_address: Rate | None = rate(
-        Rate(50.0, 100), "IBACTORS_RATE_PER_ADDRESS", "The same for each other machine that shows no valid key."
+        Rate(50.0, 100), "IBACTORS_RATE_PER_ADDRESS", "Requests per second from one remote address without a valid key."
     )
-    rate_on_loopback: Rate | None = rate(None, "IBACTORS_RATE_ON_LOOPBACK", "The same for this machine's own programs.")
+    rate_on_loopback: Rate | None = rate(None, "IBACTORS_RATE_ON_LOOPBACK", "Requests per second from programs on this machine.")
     max_streams_per_key: int = integer(
         100, "IBACTORS_MAX_STREAMS_PER_KEY", 1, 100000, "WebSocket connections that one key may have open at once."
     )
     max_subscriptions_per_key: int = integer(
-        1000, "IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", 1, 1000000, "Subscriptions that the WebSockets of one key may have, all together."
+        1000, "IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", 1, 1000000, "Subscriptions of all WebSockets of one key together."
     )
     login_attempts: int = integer(
-        5, "IBACTORS_LOGIN_ATTEMPTS", 1, 1000, "Logins that one key or address may try in 15 minutes; further ones answer 429."
+        5, "IBACTORS_LOGIN_ATTEMPTS", 1, 1000, "Login attempts per key or address in 15 minutes; further ones answer 429."
     )

@@ -1,7 +1,7 @@
 """Reads the settings from environment variables.
 
-A secret may come from a file named by the same variable with `_FILE` behind it. A value that cannot be read stops the start with one line
-that names the variable and the accepted form.
+A secret may come from a file, named by the same variable with the suffix `_FILE`. A value that cannot be read prevents the start; one line
+names the variable and the accepted form.
 """
 
 import os
@@ -42,7 +42,7 @@ def _lookup(variables: Mapping[str, str], variable: str) -> str | None:
 
 def _read(setting: Declaration, text: str) -> object:
     try:
-        # Blanks at the ends of a secret are no accident that may be put right: it would be another secret.
+        # Blanks at the ends of a secret belong to it: stripped, it would be another secret.
         return setting.read(text.removesuffix("\n") if setting.secret else text.strip())
     except ValueError:
         # A secret is not shown: somebody may have put the key itself where its hash belongs.

@@ -1,4 +1,4 @@
-"""Who runs the gateway; and if that is ibactors, how it is started, logged in and shown."""
+"""Who runs the gateway; if ibactors does, how it starts the gateway, logs it in and shows it."""
 
 import re
 import shlex
@@ -52,50 +52,57 @@ def _command_line(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class LoginSettings:
-    """The gateway's program; all but the first only for a managed one."""
+    """The gateway's program; all settings but the first are for a managed gateway."""
 
     gateway: str = choice(
         "external",
         "IBACTORS_GATEWAY",
         ("external", "managed"),
-        "Who runs the gateway: somebody else, or ibactors, which then can log it in.",
+        "Who runs the gateway: somebody else (external), or ibactors, which can then log it in (managed).",
     )
-    ib_username: str = text("", "IBACTORS_IB_USERNAME", "a user name at IB", "Log in as this user at the start; for a managed gateway.")
-    ib_password: str = password("IBACTORS_IB_PASSWORD", "That user's password; better given as a file.")
+    ib_username: str = text(
+        "", "IBACTORS_IB_USERNAME", "a user name at IB", "Log in as this user when the service starts; for a managed gateway."
+    )
+    ib_password: str = password("IBACTORS_IB_PASSWORD", "That user's password; preferably given as a file.")
     launcher: str = setting(
         DEFAULT_LAUNCHER,
         "IBACTORS_LAUNCHER",
         "a command line with the places {ibc}, {gateway}, {version}, {settings} and {ini}",
         _command_line,
-        "What starts the managed gateway.",
+        "Command that starts the managed gateway.",
     )
     ibc_path: str = text("/opt/ibc", "IBACTORS_IBC_PATH", "a folder", "Where IBC is installed.")
-    gateway_path: str = text("/opt/Jts", "IBACTORS_GATEWAY_PATH", "a folder", "Where IB Gateway is installed; it has a folder `ibgateway`.")
+    gateway_path: str = text(
+        "/opt/Jts", "IBACTORS_GATEWAY_PATH", "a folder", "Where IB Gateway is installed: the folder that contains `ibgateway`."
+    )
     gateway_version: str = text(
-        "", "IBACTORS_GATEWAY_VERSION", "digits such as 1037", "Which of the gateways there; the newest when not set."
+        "", "IBACTORS_GATEWAY_VERSION", "digits such as 1037", "Version of the gateway to start; the newest installed one when not set."
     )
     state_path: str = text(
-        "~/.local/state/ibactors", "IBACTORS_STATE_PATH", "a folder", "Where the managed gateway keeps its settings, one folder an account."
+        "~/.local/state/ibactors",
+        "IBACTORS_STATE_PATH",
+        "a folder",
+        "Where the managed gateway keeps its settings, one folder per user and account type.",
     )
     two_factor_device: str = text("", "IBACTORS_TWO_FACTOR_DEVICE", "a name", "The device for the second factor, if the user has several.")
     two_factor_timeout: float = seconds(
         180.0, "IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", 1, 600, "How long the second factor may wait for its approval."
     )
     login_timeout: float = seconds(
-        120.0, "IBACTORS_LOGIN_TIMEOUT_SECONDS", 1, 3600, "How long each other step of a login may take: start, login, API."
+        120.0, "IBACTORS_LOGIN_TIMEOUT_SECONDS", 1, 3600, "How long each other step of a login may take: start, credentials, API."
     )
     existing_session: str = choice(
         "primary",
         "IBACTORS_EXISTING_SESSION",
         ("primary", "primaryoverride", "secondary"),
-        "What to do when the user is logged in elsewhere.",
+        "What to do when the user is already logged in elsewhere, in IBC's words.",
     )
     auto_restart: str = setting(
         "11:45 PM",
         "IBACTORS_AUTO_RESTART",
         "a time such as 11:45 PM, or off",
         _clock_time,
-        "When the gateway restarts itself each day without a new login, in IBACTORS_TIME_ZONE; off: it logs off.",
+        "When the gateway restarts itself each day without a new login, in IBACTORS_TIME_ZONE; off: it logs out instead.",
     )
     time_zone: str = setting(
         UTC,
@@ -105,17 +112,19 @@ class LoginSettings:
         "The managed gateway's time zone: that of IBACTORS_AUTO_RESTART and of the gateway's own logs.",
     )
     read_only_api: str = choice("yes", "IBACTORS_READ_ONLY_API", ("yes", "no"), "Whether the gateway refuses orders.")
-    command_port: int = integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC takes the command to stop.")
-    stop_timeout: float = seconds(20.0, "IBACTORS_STOP_TIMEOUT_SECONDS", 0.1, 300, "How long the gateway may take to log out and end.")
+    command_port: int = integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC listens for the command to stop.")
+    stop_timeout: float = seconds(20.0, "IBACTORS_STOP_TIMEOUT_SECONDS", 0.1, 300, "How long the gateway may take to log out and exit.")
     launcher_restart: float = seconds(
         5.0,
         "IBACTORS_LAUNCHER_RESTART_SECONDS",
         0.1,
         3600,
-        "Pause before the first restart of a gateway that ended; later ones are longer.",
+        "Pause before the first restart of a gateway that exited; later pauses are longer.",
     )
-    login_rules: str = text("", "IBACTORS_LOGIN_RULES", "a TOML file", "Rules for the launcher's output that go before the built-in ones.")
+    login_rules: str = text(
+        "", "IBACTORS_LOGIN_RULES", "a TOML file", "Rules for the launcher's output that are tried before the built-in ones."
+    )
     display: str = text("", "IBACTORS_DISPLAY", "a display such as :1, or none", "The X display of the gateway; its own Xvfb when not set.")
-    vnc_password: str = password("IBACTORS_VNC_PASSWORD", "Show the gateway's own Xvfb by VNC, whose passwords have 8 characters at most.")
+    vnc_password: str = password("IBACTORS_VNC_PASSWORD", "Show the gateway's own Xvfb by VNC; VNC passwords have at most 8 characters.")
     vnc_port: int = integer(5900, "IBACTORS_VNC_PORT", 1, 65535, "Port of the VNC server.")
     vnc_host: str = text("127.0.0.1", "IBACTORS_VNC_HOST", "an address", "Address of the VNC server.")

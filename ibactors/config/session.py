@@ -9,41 +9,43 @@ from ibactors.model.quotes import MarketDataType
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
-    """The gateway's side, whoever runs it."""
+    """The gateway's API and the session with it."""
 
     gateway_host: str = text("127.0.0.1", "IBACTORS_GATEWAY_HOST", "a host name or address", "Where IB Gateway or TWS runs.")
     gateway_port: int | None = optional_port("IBACTORS_GATEWAY_PORT", 1, "Its API port; 4002 for paper and 4001 for live when not set.")
     account_type: AccountType = choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway logs in to.")
-    client_id: int = integer(1, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs at the gateway.")
+    client_id: int = integer(1, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs that use the gateway.")
     client_ids: int = integer(
-        1, "IBACTORS_CLIENT_IDS", 1, 1000, "How many ids from IBACTORS_CLIENT_ID on may be tried when one is in use (error 326)."
+        1, "IBACTORS_CLIENT_IDS", 1, 1000, "Number of ids to try, from IBACTORS_CLIENT_ID on, when one is in use (error 326)."
     )
     market_data_type: MarketDataType = setting(
         MarketDataType.DELAYED,
         "IBACTORS_MARKET_DATA_TYPE",
         " or ".join(MarketDataType),
         lambda text: MarketDataType(text.lower()),
-        "What to ask for; `delayed` means live data where subscribed, else delayed.",
+        "Data to request; `delayed` gives live data where subscribed, else delayed.",
     )
-    max_lines: int = integer(100, "IBACTORS_MAX_LINES", 1, 10000, "Market-data lines that the account has.")
+    max_lines: int = integer(100, "IBACTORS_MAX_LINES", 1, 10000, "Market-data lines of the account.")
     stream_lines: int = integer(
         10,
         "IBACTORS_STREAM_LINES",
         0,
         10000,
-        "Lines kept for WebSocket subscriptions, a tenth of all at most; REST requests open no line beyond the others.",
+        "Lines reserved for WebSocket subscriptions, at most a tenth of all; REST requests may use only the others.",
     )
     line_idle_seconds: float = seconds(
-        60.0, "IBACTORS_LINE_IDLE_SECONDS", 1, 86400, "After this time without interest a symbol's line is released."
+        60.0, "IBACTORS_LINE_IDLE_SECONDS", 1, 86400, "A symbol's line is released after this time without a request or subscription."
     )
     quote_timeout: float = seconds(
         5.0, "IBACTORS_QUOTE_TIMEOUT_SECONDS", 0.1, 60, "How long a request waits for the first tick of a symbol."
     )
     connect_timeout: float = seconds(4.0, "IBACTORS_CONNECT_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to start the API.")
-    request_timeout: float = seconds(10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take for an answer.")
+    request_timeout: float = seconds(
+        10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to answer a request."
+    )
     probe_idle: float = seconds(5.0, "IBACTORS_PROBE_IDLE_SECONDS", 0.1, 3600, "Silence after which the gateway is probed.")
     probe_timeout: float = seconds(
-        2.0, "IBACTORS_PROBE_TIMEOUT_SECONDS", 0.1, 60, "How long a probe may take before the session is given up."
+        2.0, "IBACTORS_PROBE_TIMEOUT_SECONDS", 0.1, 60, "How long the gateway may take to answer a probe before the session ends."
     )
 
     @property

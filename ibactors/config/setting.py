@@ -1,4 +1,4 @@
-"""How one setting is declared: a dataclass field that knows its variable, the form it accepts, how it is read and what it means."""
+"""Declares one setting: a dataclass field with its variable, the form it accepts, its reader and its meaning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What a field says of itself."""
+    """Metadata of a field."""
 
     variable: str
     default: object
@@ -67,19 +67,19 @@ def seconds(default: float, variable: str, low: float, high: float, meaning: str
 
 
 def choice(default: S, variable: str, choices: tuple[S, ...], meaning: str) -> S:
-    """Declare one of several words, in whatever case it is written."""
+    """Declare one of several words; case does not matter."""
     known: list[str] = list(choices)
     return setting(default, variable, " or ".join(choices), lambda text: choices[known.index(text.lower())], meaning)
 
 
 def text(default: str, variable: str, form: str, meaning: str) -> str:
-    """Declare a text that is taken as it is."""
+    """Declare a text, taken as written."""
     return setting(default, variable, form, str, meaning)
 
 
 def rate(default: Rate | None, variable: str, meaning: str) -> Rate | None:
     """Declare a rate of requests; None is no limit."""
-    return setting(default, variable, "requests a second such as 50, with a burst as 50:200, or off", read_rate, meaning)
+    return setting(default, variable, "requests per second such as 50, with a burst such as 50:200, or off", read_rate, meaning)
 
 
 def password(variable: str, meaning: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the service is reached, how much it serves at once, and what it tells of itself."""
+"""Where the service listens, how much it serves at once, and what it reports about itself."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -8,7 +8,7 @@ from ibactors.config.setting import choice, integer, optional_port, seconds, tex
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """The server's side."""
+    """The HTTP server."""
 
     host: str = text("127.0.0.1", "IBACTORS_HOST", "an address", "Address on which HTTP is served.")
     port: int = integer(8000, "PORT", 0, 65535, "Port on which HTTP is served; 0 for any free one.")
@@ -17,10 +17,18 @@ class WebSettings:
     tls_key: str = text("", "IBACTORS_TLS_KEY", "a path", "File with its private key (PEM), if that is another one.")
     max_streams: int = integer(1000, "IBACTORS_MAX_STREAMS", 1, 100000, "WebSocket connections that may be open at once.")
     max_connections: int = integer(
-        10000, "IBACTORS_MAX_CONNECTIONS", 1, 1000000, "Connections that may be open at once; fewer where the system allows fewer files."
+        10000,
+        "IBACTORS_MAX_CONNECTIONS",
+        1,
+        1000000,
+        "Connections that may be open at once; the limit of open files of the process may allow fewer.",
     )
     max_connections_per_address: int = integer(
-        256, "IBACTORS_MAX_CONNECTIONS_PER_ADDRESS", 1, 1000000, "The same for each other machine (so for a proxy as well)."
+        256,
+        "IBACTORS_MAX_CONNECTIONS_PER_ADDRESS",
+        1,
+        1000000,
+        "Connections per remote address that may be open at once; a proxy is one address.",
     )
     slow_step: float = seconds(
         0.05,
@@ -29,7 +37,9 @@ class WebSettings:
         60,
         "A task that holds up the event loop for longer is reported with its stack; 0 turns the watch off.",
     )
-    log_format: str = choice("", "IBACTORS_LOG_FORMAT", ("console", "json"), "Console in a terminal and JSON elsewhere when not set.")
+    log_format: str = choice(
+        "", "IBACTORS_LOG_FORMAT", ("console", "json"), "Form of the log; when not set, console in a terminal and JSON elsewhere."
+    )
 
     @property
     def loopback_only(self) -> bool:
