@@ -48,6 +48,7 @@ from ibactors.web.gate.access import Access
 from ibactors.web.gate.bodies import MAX_BODY
 from ibactors.web.gate.gate import Gate
 from ibactors.web.meters import Meters
+from ibactors.web.streams import Streams
 from ibactors.web.system import Phase, System
 
 log = structlog.get_logger(__name__)
@@ -185,6 +186,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         fanout=fanout,
         status=Topic(Encoded(StatusChange.of(connection.sessions.value, gateway.logins.value))),
         meters=meters,
+        streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
     )
 

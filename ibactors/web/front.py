@@ -8,6 +8,7 @@ has put it, so that there is one rule for each question.
 
 from time import perf_counter
 
+from ibactors.errors import TooManyStreams
 from ibactors.web.contract.asgi import (
     ASGIReceiveCallable,
     ASGISendCallable,
@@ -17,9 +18,11 @@ from ibactors.web.contract.asgi import (
     Served,
     handover,
 )
+from ibactors.web.contract.problems import problem_of
 from ibactors.web.contract.routes import Route
-from ibactors.web.rest.operation import Answer, Operation
+from ibactors.web.rest.operation import EVENT_STREAM, Answer, Operation, problem_answer
 from ibactors.web.stream.client import serve_stream
+from ibactors.web.streams import EVENTS
 from ibactors.web.system import System
 
 _OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
@@ -53,10 +56,23 @@ class Front:
             return
         send = self._timing(operation, send)
         answer = operation.from_memory(self._system, scope)
-        if answer is None:
-            await self._app(scope, receive, send)
-        else:
+        if answer is not None:
             await _send(answer, send)
+        elif operation.media_type == EVENT_STREAM:
+            await self._stream(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _stream(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Have server-sent events sent, for which there must be a place; it is given up here, whatever becomes of the response."""
+        along = handover(scope)
+        if along.caller is None:
+            raise AssertionError("a stream needs a scope, so that somebody is known to want it")
+        try:
+            with self._system.streams.place(along.caller, EVENTS):
+                await self._app(scope, receive, send)
+        except TooManyStreams as exc:
+            await _send(problem_answer(problem_of(exc), along), send)
 
     def _timing(self, route: Route, send: ASGISendCallable) -> ASGISendCallable:
         """*send*, which notes when a response begins, whichever way it comes."""
@@ -73,5 +89,6 @@ class Front:
 async def _send(answer: Answer, send: ASGISendCallable) -> None:
     body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
     headers = [(b"content-type", answer.content_type.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})

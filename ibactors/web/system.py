@@ -19,6 +19,7 @@ from ibactors.web.fanout import Fanout
 from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
 from ibactors.web.meters import Meters
+from ibactors.web.streams import Streams
 
 
 class Phase(enum.StrEnum):
@@ -46,10 +47,7 @@ class System:
     stop: trio.Event
     """Set to end the service."""
     phase: Phase = Phase.STARTING
-    streams: int = 0
-    """WebSocket streams opened so far; numbers their tasks."""
-    streams_open: int = 0
-    """WebSocket streams open now."""
+    streams: Streams
     fanout: Fanout
     """From symbols to the clients of the stream."""
     status: Status

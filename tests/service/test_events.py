@@ -15,6 +15,7 @@ from ibactors.keys import read_keys
 from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, Service, eventually, running_service
 from tests.service.keyed import LINES, bearer, keyed_service, settings_with
+from tests.service.test_stream import close_code
 
 
 class EventSource:
@@ -221,6 +222,29 @@ async def test_a_bad_long_poll_is_a_problem(service: Service, query: str) -> Non
     problem = await service.get(f"/market/quote/AAPL?{query}", status=422)
     assert problem["field"] == query.partition("=")[0]
     assert problem["hint"]
+
+
+async def test_sockets_and_events_share_the_places_and_metrics_count_the_sockets() -> None:
+    async with running_service(max_streams=2) as service, events(service, "AAPL") as source, service.stream() as stream:
+        await source.expect("quote")
+        await stream.send(action="ping")
+        await stream.expect("pong")
+        assert (await service.get("/market/stream?symbols=MSFT", status=503))["code"] == "too_many_streams"
+        async with service.stream() as third:
+            assert await close_code(third) == 1013
+        metrics = (await service.http.get("/metrics")).text
+        assert "\nibactors_streams_open 1.0" in metrics
+        assert "\nibactors_streams_total 1.0" in metrics
+
+
+async def test_a_place_that_was_refused_says_when_to_try_again() -> None:
+    async with running_service(max_streams=1) as service, service.stream() as stream:
+        await stream.send(action="ping")
+        await stream.expect("pong")
+        response = await service.http.get("/market/stream?symbols=MSFT")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
 async def test_a_revoked_key_ends_its_events_and_a_key_has_so_many_streams() -> None:

@@ -24,16 +24,6 @@ class Caller:
     """Of all its WebSockets together."""
     most_subscriptions: float = math.inf
 
-    @contextmanager
-    def streaming(self) -> Iterator[trio.CancelScope]:
-        """One stream lasts as long as the block, and no longer than the key is valid."""
-        with trio.CancelScope() as stream:
-            self.streams.add(stream)
-            try:
-                yield stream
-            finally:
-                self.streams.discard(stream)
-
     def check_subscriptions(self, beginning: int) -> None:
         """Raises TooManySubscriptions unless there is room for one more, besides those that are *beginning*."""
         if self.subscriptions + beginning >= self.most_subscriptions:

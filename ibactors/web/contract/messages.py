@@ -9,6 +9,11 @@ from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.problems import hint_of
 from ibactors.web.contract.queries import MAX_SYMBOLS, AccountName, InstrumentQuery, SymbolText
 
+GOING_AWAY, NOT_TEXT, NOT_AUTHORISED, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1008, 1011, 1013
+"""Codes that the service closes a WebSocket with (RFC 6455, section 7.4.1, and IANA's registry)."""
+LONGEST_REASON = 120
+"""Characters; a closing frame holds 123 octets."""
+
 MessageId = str | int | None
 
 

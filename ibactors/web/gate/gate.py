@@ -6,7 +6,7 @@ of routes does not exist, whatever the application would make of it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import structlog
 import trio
@@ -126,8 +126,7 @@ class Gate:
             await refuse(visit, refusal, send)
         else:
             _hand_over(visit, scope)
-            streams = route.scope is KeyScope.STREAM
-            with visit.caller.streaming() if visit.caller and streams else nullcontext(), self._counting_logins(visit, route):
+            with self._counting_logins(visit, route):
                 await self._app(scope, receive, watched)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -148,7 +147,7 @@ class Gate:
                 return
         if visit.caller is not None:
             _hand_over(visit, scope)
-            await socket.serve(self._app, scope, visit.caller, most=self._settings.max_streams_per_key)
+            await self._app(scope, socket.receive, socket.send)
 
     def _visit(self, scope: HTTPScope | WebsocketScope, method: str) -> Visit:
         headers = dict(scope["headers"])

@@ -1,19 +1,17 @@
-"""A WebSocket at the gate: the introduction of its client, the pace of its messages, the end when its key is revoked."""
+"""A WebSocket at the gate: the introduction of its client, the pace of its messages, what its application need not know."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import trio
 
 from ibactors.errors import InvalidRequest
-from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, WebsocketScope
-from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
 from ibactors.web.contract.codec import encode, validated
-from ibactors.web.contract.messages import Authenticated, error_message
+from ibactors.web.contract.messages import LONGEST_REASON, NOT_AUTHORISED, Authenticated, error_message
 from ibactors.web.gate.refusals import KeyRequired, Refused
 from ibactors.web.gate.visit import Visit
 
-NOT_AUTHORISED, TRY_AGAIN_LATER = 1008, 1013
 INTRODUCTION_PATIENCE = 10.0
 """Seconds in which a client without a key in its request must send it in a message."""
 LONGEST_INTRODUCTION = 1000
@@ -64,19 +62,7 @@ class Socket:
     async def turn_away(self, refusal: Refused) -> None:
         """Tell the client why, and close."""
         await self._say(error_message(refusal))
-        await self._close(NOT_AUTHORISED, str(refusal))
-
-    async def serve(self, app: Any, scope: WebsocketScope, caller: Caller, *, most: int) -> None:
-        """Run the application on it, until either side ends or the key is revoked."""
-        if caller.key is not None and len(caller.streams) >= most:
-            if not self._accepted:
-                await self._accept()
-            await self._close(TRY_AGAIN_LATER, f"{caller.name} has {most} WebSockets already")
-            return
-        with caller.streaming() as serving:
-            await app(scope, self._next, self._pass)
-        if serving.cancelled_caught:
-            await self._close(NOT_AUTHORISED, "the API key was revoked")
+        await self._send({"type": "websocket.close", "code": NOT_AUTHORISED, "reason": str(refusal)[:LONGEST_REASON]})
 
     async def _accept(self) -> None:
         await self._receive()
@@ -91,10 +77,7 @@ class Socket:
         batch = self._visit.parameter("batch") == "1"
         await self._send({"type": "websocket.send", "bytes": None, "text": f"[{text}]" if batch else text})
 
-    async def _close(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
-
-    async def _next(self) -> ASGIReceiveEvent:
+    async def receive(self) -> ASGIReceiveEvent:
         """What the application receives: first of all, that there is a client."""
         if self._accepted and not self._connected:
             self._connected = True
@@ -111,7 +94,7 @@ class Socket:
         if ahead > 0:
             await trio.sleep(ahead)
 
-    async def _pass(self, event: ASGISendEvent) -> None:
+    async def send(self, event: ASGISendEvent) -> None:
         """What the application sends; it need not know that the client was accepted already."""
         if event["type"] == "websocket.accept":
             if self._accepted:

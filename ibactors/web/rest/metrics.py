@@ -20,6 +20,7 @@ from ibactors.inside.histogram import BOUNDS, Histogram
 from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import State
 from ibactors.model.sessions import SessionPhase
+from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
 
 Labels = tuple[str, ...]
@@ -136,8 +137,8 @@ _METRICS: tuple[_Value | _Durations, ...] = (
         ("outcome",),
         lambda system: [((outcome,), number) for outcome, number in sorted(system.meters.logins.items())],
     ),
-    _Value("ibactors_streams_open", "WebSocket streams open now.", (), lambda system: _one(system.streams_open)),
-    _Value("ibactors_streams_total", "WebSocket streams opened.", (), lambda system: _one(system.streams)),
+    _Value("ibactors_streams_open", "WebSocket streams open now.", (), lambda system: _one(system.streams.open[WEBSOCKETS])),
+    _Value("ibactors_streams_total", "WebSocket streams opened.", (), lambda system: _one(system.streams.opened[WEBSOCKETS])),
     _Value(
         "ibactors_stream_messages_total",
         "Messages exchanged with WebSocket clients.",

@@ -12,7 +12,7 @@ from quart import Response, request
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.web.contract.asgi import Handover, HTTPScope, WebsocketScope, handover
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.codec import B, Q, encode, encoder, validated
+from ibactors.web.contract.codec import B, Q, encode, validated
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
 from ibactors.web.system import System
@@ -159,14 +159,24 @@ def _respond(result: object) -> Response:
         response = Response(result.body, content_type=result.content_type, headers=result.headers)
         response.timeout = None  # it ends when the client leaves or the service stops
         return response
-    answer = answer_of(result)
+    return response_of(answer_of(result))
+
+
+def response_of(answer: Answer) -> Response:
+    """An answer, for Quart."""
     return Response(answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers)
 
 
 def problem_response(problem: Problem) -> Response:
     """The response that carries a problem document, with the request's id."""
-    named = msgspec.structs.replace(problem, request_id=handover(request.scope).request_id)
-    return Response(encoder.encode(named), status=problem.status, headers=headers_of(problem))
+    return response_of(problem_answer(problem, handover(request.scope)))
+
+
+def problem_answer(problem: Problem, along: Handover) -> Answer:
+    """The answer that carries a problem document, with the request's id."""
+    named = msgspec.structs.replace(problem, request_id=along.request_id)
+    headers = headers_of(problem)
+    return Answer(body=encode(named), status=problem.status, content_type=headers.pop("Content-Type"), headers=headers)
 
 
 def error_response(error: IbactorsError) -> Response:

@@ -13,12 +13,19 @@ import msgspec
 import trio
 
 from ibactors.actors.symbol import Failed, SymbolRef, Update
-from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.errors import IbactorsError, InvalidRequest, TooManyStreams
 from ibactors.model.instruments import Instrument
 from ibactors.model.times import now
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope, handover
+from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    LONGEST_REASON,
+    NOT_AUTHORISED,
+    NOT_TEXT,
+    TRY_AGAIN_LATER,
     Authenticated,
     Command,
     Listing,
@@ -34,55 +41,53 @@ from ibactors.web.contract.messages import (
 from ibactors.web.contract.queries import instrument_of
 from ibactors.web.stream.account import AccountChannel
 from ibactors.web.stream.sender import PING_INTERVAL, Sender, Subscription
+from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
-
-GOING_AWAY, NOT_TEXT, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1011, 1013
 
 
 async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Serve one client, as an ASGI application."""
+    along = handover(scope)
+    if along.wire is None or along.caller is None:
+        raise AssertionError("edge and gate hand over the connection and the caller of each WebSocket")
     await receive()
     await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-    if system.streams_open >= system.settings.max_streams:
-        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": "too many connections"})
-        return
-    system.streams += 1
-    system.streams_open += 1
-    client = _Client(system, scope, receive, send)
-    name = f"ws:/ws/stream#{system.streams}"
-    trio.lowlevel.current_task().name = f"{name} {client.who}"
     try:
-        await client.run(name)
-    finally:
-        system.streams_open -= 1
-        client.unsubscribe_all()
+        with system.streams.place(along.caller, WEBSOCKETS) as stream:
+            host, port = scope["client"] or ("?", 0)
+            name = f"ws:/ws/stream#{stream.number}"
+            # With the name of its key and its address, for whoever looks for the client that is slow.
+            trio.lowlevel.current_task().name = f"{name} {along.caller.name} at {host}:{port}"
+            batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
+            sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
+            await _Client(system, along.caller, sender, receive, send).run(name)
+    except TooManyStreams as exc:
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": str(exc)[:LONGEST_REASON]})
+        return
+    if stream.revoked.cancelled_caught:
+        await send({"type": "websocket.close", "code": NOT_AUTHORISED, "reason": "the API key was revoked"})
 
 
 class _Client:
     """One connection: a reader and a writer."""
 
-    def __init__(self, system: System, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    def __init__(self, system: System, caller: Caller, sender: Sender, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._system = system
-        self._scope = scope
+        self._caller = caller
+        self._sender = sender
         self._receive = receive
         self._send = send
-        along = handover(scope)
-        if along.wire is None or along.caller is None:
-            raise AssertionError("edge and gate hand over the connection and the caller of each WebSocket")
-        self._caller = along.caller
         self._subscriptions: dict[Instrument, Subscription] = {}
-        batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
-        self._sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
-        self._account = AccountChannel(system, self._caller, self._sender)
-
-    @property
-    def who(self) -> str:
-        """The client, for whoever looks for the one that is slow: its key's name and its address."""
-        host, port = self._scope["client"] or ("?", 0)
-        return f"{self._caller.name} at {host}:{port}"
+        self._account = AccountChannel(system, caller, sender)
 
     async def run(self, name: str) -> None:
         """Serve until the client leaves or the service stops; *name* is the task's."""
+        try:
+            await self._serve(name)
+        finally:
+            self._unsubscribe_all()
+
+    async def _serve(self, name: str) -> None:
         async with trio.open_nursery() as nursery:
             system = self._system
             with system.fanout.listening(system.status, self._sender, "status") as status:
@@ -93,7 +98,7 @@ class _Client:
                 await self._read()
                 nursery.cancel_scope.cancel(reason="the client left")
 
-    def unsubscribe_all(self) -> None:
+    def _unsubscribe_all(self) -> None:
         """Stop listening to everything."""
         for subscription in self._subscriptions.values():
             subscription.listening.close()

@@ -39,10 +39,6 @@ _START = b"retry: 2000\n\n"
 async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
     system, caller = call.system, call.caller
-    if system.streams_open >= system.settings.max_streams:
-        raise TooManyStreams(f"{system.streams_open} streams are open, which is as many as may be.")
-    if caller.key is not None and len(caller.streams) > system.settings.max_streams_per_key:
-        raise TooManyStreams(f"{caller.name!r} has {system.settings.max_streams_per_key} streams already.")
     if request.method == "HEAD":  # it asks for no events, and would wait for their end
         return Answer(body=b"", content_type=EVENT_STREAM)
     refs: list[SymbolRef] = []
@@ -99,8 +95,6 @@ class Events(AsyncIterator[bytes]):
         scope.cancel(reason="the service stops")
 
     def _listen(self) -> None:
-        self._system.streams_open += 1
-        self._listening.callback(self._count_down)
         status = self._listening.enter_context(self._system.status.listening(partial(self._pending.put, "status")))
         if not status.value.connected:
             self._pending.put("status", status)
@@ -109,9 +103,6 @@ class Events(AsyncIterator[bytes]):
             newest = self._listening.enter_context(ref.updates.listening(partial(self._put, ref)))
             if not self._has_seen(newest):
                 self._put(ref, newest)
-
-    def _count_down(self) -> None:
-        self._system.streams_open -= 1
 
     def _has_seen(self, update: Update | None) -> bool:
         if self._since is None or update is None or isinstance(update, Failed) or not isinstance(update.value, Quote):
