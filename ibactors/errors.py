@@ -113,6 +113,16 @@ class TooManyStreams(IbactorsError):
     hint = "Close one, or try again when another client has left; IBACTORS_MAX_STREAMS is the limit."
 
 
+class TooManyLogins(IbactorsError):
+    """One caller has begun as many logins as it may within a time; `retry_after` in seconds."""
+
+    code = "too_many_logins"
+    hint = "Wait; repeated logins with wrong credentials lock the account at IB."
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, extra={"retry_after": retry_after})
+
+
 class TooManySubscriptions(IbactorsError):
     """The streams of one key have all the subscriptions that they may have."""
 

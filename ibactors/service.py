@@ -32,6 +32,7 @@ from ibactors.kernel.actor import Build
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
+from ibactors.limits import Attempts
 from ibactors.model.encoded import Encoded
 from ibactors.model.logins import LoginRequest
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
@@ -48,6 +49,7 @@ from ibactors.web.gate.access import Access
 from ibactors.web.gate.bodies import MAX_BODY
 from ibactors.web.gate.gate import Gate
 from ibactors.web.meters import Meters
+from ibactors.web.rest.login import LOGIN_WINDOW
 from ibactors.web.streams import Streams
 from ibactors.web.system import Phase, System
 
@@ -186,6 +188,7 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         fanout=fanout,
         status=Topic(Encoded(StatusChange.of(connection.sessions.value, gateway.logins.value))),
         meters=meters,
+        logins=Attempts(settings.login_attempts, LOGIN_WINDOW),
         streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
     )
@@ -209,7 +212,7 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
     host, port = listener.getsockname()[:2]
     config = edge_config(stop_timeout=GRACE, max_message=MAX_BODY)
     app, table = create_app(system), RouteTable(ROUTES)
-    gate = partial(Gate, app, table, system.access, system.settings, system.audit, logins_begun=lambda: system.gateway.logins.value.attempt)
+    gate = partial(Gate, app, table, system.access, system.settings, system.audit)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
     async with system.fanout.running(), trio.open_nursery() as nursery:
         start = partial(serve, config=config, stop=system.stop, seats=seats)

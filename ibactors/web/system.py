@@ -13,6 +13,7 @@ from ibactors.actors.market import MarketRef
 from ibactors.config import Settings
 from ibactors.inside.watch import Watch
 from ibactors.kernel.supervisor import Supervisor
+from ibactors.limits import Attempts
 from ibactors.web.contract.changes import Status
 from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
@@ -48,6 +49,8 @@ class System:
     """Set to end the service."""
     phase: Phase = Phase.STARTING
     streams: Streams
+    logins: Attempts
+    """Logins that were begun, by who began them."""
     fanout: Fanout
     """From symbols to the clients of the stream."""
     status: Status

@@ -158,7 +158,7 @@ async def test_programs_of_this_machine_may_be_limited_by_setting() -> None:
         assert await upgrade(service) == 429
 
 
-async def test_sixth_login_in_fifteen_minutes_is_refused() -> None:
+async def test_sixth_login_in_fifteen_minutes_is_refused(audit_log: AuditLog) -> None:
     wrong = {"username": "wrong", "password": PASSWORD, "account_type": "paper"}
     async with managed_service(api_keys=read_keys(LINES["login"]), login_attempts=5) as service:
         for _ in range(5):
@@ -166,6 +166,7 @@ async def test_sixth_login_in_fifteen_minutes_is_refused() -> None:
         refused = await service.http.post("/auth/login", json=wrong, headers=bearer("login"))
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_logins")
         assert 800 < int(refused.headers["retry-after"]) <= 900
+        assert [line["caller"] for line in audit_log.of("refused")] == ["login"]
         assert (await service.http.get("/auth/status", headers=bearer("login"))).status_code == 200
 
 

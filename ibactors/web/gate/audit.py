@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from ibactors.web.gate.refusals import Refused
+from ibactors.errors import IbactorsError
 
 USE_INTERVAL = 3600.0
 REFUSAL_INTERVAL = 10.0
@@ -42,7 +42,7 @@ class Audit:
         if times:
             log.info("key_used", caller=caller, address=address, times=times)
 
-    def refused(self, refusal: Refused, caller: str, address: str, method: str, path: str) -> None:
+    def refused(self, refusal: IbactorsError, caller: str, address: str, method: str, path: str) -> None:
         """A request that was turned away."""
         times = self._due(("refused", caller, address, refusal.code), REFUSAL_INTERVAL)
         if times:

@@ -5,15 +5,12 @@ requests that may be answered, with their `Caller`, their route and the values o
 of routes does not exist, whatever the application would make of it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 import structlog
 import trio
 
 from ibactors.config import Settings
 from ibactors.keys import Scope as KeyScope
-from ibactors.limits import Attempts, RateLimit, Verdict
+from ibactors.limits import RateLimit, Verdict
 from ibactors.web.contract.addresses import is_loopback, network_of
 from ibactors.web.contract.asgi import (
     App,
@@ -45,15 +42,10 @@ from ibactors.web.gate.refusals import (
     Refused,
     ScopeMissing,
     TicketInvalid,
-    TooManyLogins,
     UpgradeRequired,
 )
 from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
 
-LOGIN = "/auth/login"
-LOGIN_WINDOW = 15 * 60.0
-NO_ATTEMPT = frozenset({409, 413, 415, 422, 503})
-"""Answers to a login that was not tried, and therefore does not count."""
 AUDITED = frozenset({KeyScope.LOGIN, KeyScope.TRADE, KeyScope.ADMIN})
 
 _EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, Location"
@@ -77,7 +69,6 @@ class Gate:
         settings: Settings,
         audit: Audit,
         *,
-        logins_begun: Callable[[], int],
         visitor: Caller | None = None,
     ) -> None:
         self._app = app
@@ -94,8 +85,6 @@ class Gate:
         self._by_key = settings.rate_per_key and RateLimit(settings.rate_per_key)
         self._by_address = settings.rate_per_address and RateLimit(settings.rate_per_address)
         self._on_loopback = settings.rate_on_loopback and RateLimit(settings.rate_on_loopback)
-        self._logins_begun = logins_begun
-        self._logins = Attempts(settings.login_attempts, LOGIN_WINDOW)
         self._ids = request_ids()
 
     def runs_in_step(self, scope: HTTPScope) -> bool:
@@ -126,8 +115,7 @@ class Gate:
             await refuse(visit, refusal, send)
         else:
             _hand_over(visit, scope)
-            with self._counting_logins(visit, route):
-                await self._app(scope, receive, watched)
+            await self._app(scope, receive, watched)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         visit = self._visit(scope, WEBSOCKET)
@@ -261,32 +249,17 @@ class Gate:
             raise KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
 
     def _watch(self, visit: Visit, route: Route, send: ASGISendCallable) -> ASGISendCallable:
-        """Write down what is audited when its answer is known. Raises TooManyLogins."""
+        """Write down what is audited when its answer is known."""
         wanted = route.scope
         if wanted not in AUDITED:
             return send
-        if _is_login(route):
-            wait = self._logins.wait(_who(visit), trio.current_time())
-            if wait:
-                raise TooManyLogins(f"More than {self._settings.login_attempts} logins in 15 minutes.", headers={"Retry-After": str(wait)})
 
         async def watched(event: ASGISendEvent) -> None:
             if event["type"] == "http.response.start":
-                visit.status = event["status"]
-                self._audit.acted(wanted, visit.caller_name, visit.sender.address, visit.method, visit.path, visit.status)
+                self._audit.acted(wanted, visit.caller_name, visit.sender.address, visit.method, visit.path, event["status"])
             await send(event)
 
         return watched
-
-    @contextmanager
-    def _counting_logins(self, visit: Visit, route: Route) -> Iterator[None]:
-        """Count a login that was begun; as one runs at a time, the others that come meanwhile are refused and do not count."""
-        before = self._logins_begun()
-        try:
-            yield
-        finally:
-            if _is_login(route) and visit.status not in NO_ATTEMPT and self._logins_begun() > before:
-                self._logins.add(_who(visit), trio.current_time())
 
     async def _answer_options(self, visit: Visit, place: Place, send: ASGISendCallable) -> None:
         """What may be done here; needs no key, as a browser that asks for a page's sake sends none."""
@@ -327,12 +300,3 @@ def _wrong_method(visit: Visit, place: Place) -> Refused:
 def _hand_over(visit: Visit, scope: HTTPScope | WebsocketScope) -> None:
     along = handover(scope)
     along.caller, along.address, along.request_id = visit.caller, visit.sender.address, visit.request_id
-
-
-def _is_login(route: Route) -> bool:
-    return route.path == LOGIN and route.method == "POST"
-
-
-def _who(visit: Visit) -> str:
-    """Whose logins are counted together: those of a key, else those of a network."""
-    return visit.caller.name if visit.caller and visit.caller.key else network_of(visit.sender.address)

@@ -89,13 +89,6 @@ class RateLimited(Refused):
     hint = "Send fewer requests a second; /ws/stream brings quotes without asking."
 
 
-class TooManyLogins(Refused):
-    """Too many logins."""
-
-    code = "too_many_logins"
-    hint = "Wait; repeated logins with wrong credentials lock the account at IB."
-
-
 class RequestTooLarge(Refused):
     """The body is too large."""
 

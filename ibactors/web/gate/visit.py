@@ -49,8 +49,6 @@ class Visit:
     sender: Addressed
     caller: Caller | None = None
     """Set once it is known."""
-    status: int = 0
-    """Of the answer, where somebody wants to know it; 0 before there is one."""
     extra: Headers = field(default_factory=list)
     """Headers of the response, besides those that every response has."""
 

@@ -1,9 +1,12 @@
 """Logging the gateway in and out, and where its login is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+import trio
 
 from ibactors.errors import (
     AccountLocked,
@@ -14,6 +17,7 @@ from ibactors.errors import (
     GatewayNotManaged,
     GatewayOutdated,
     GatewayTimeout,
+    IbactorsError,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,
@@ -23,16 +27,24 @@ from ibactors.errors import (
     PasskeyRequired,
     PasswordExpired,
     TooManyAttempts,
+    TooManyLogins,
     TwoFactorDenied,
     TwoFactorExpired,
     UnknownDialog,
 )
 from ibactors.keys import Scope
 from ibactors.model.logins import LoginPhase, LoginRequest, LoginResult, LoginStatus
+from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import problem_of
 from ibactors.web.rest.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
 
 STATUS_PATH = "/auth/status"
+LOGIN_PATH = "/auth/login"
+LOGIN_WINDOW = 15 * 60.0
+"""Seconds within which logins are counted together."""
+NOT_TRIED = frozenset({409, 503})
+"""Answers to a login that was not tried, and therefore does not count: another one runs, or nothing is there to try it."""
 
 
 class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,13 +56,41 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
-    status = await call.system.gateway.login(call.body, wait=call.query.wait)
+    with _counted(call):
+        status = await call.system.gateway.login(call.body, wait=call.query.wait)
     if status.phase is LoginPhase.API_READY:
         message = f"Successfully connected to {status.account_type} account"
         return LoginResult(message=message, account_type=status.account_type, connected=True)
     if status.phase is LoginPhase.DISCONNECTED:
         raise GatewayTimeout(f"The gateway did not answer within {call.query.wait:g} s: {status.detail}")
     return _accepted(status)
+
+
+@contextmanager
+def _counted(call: Call[WaitQuery, LoginRequest]) -> Iterator[None]:
+    """Count a login that was begun, also when its client has left meanwhile. Raises TooManyLogins.
+
+    As one login runs at a time, those that come meanwhile are refused with 409 and do not count.
+    """
+    logins, begun = call.system.logins, call.system.gateway.logins
+    address = call.along.address
+    # Those of a key are counted together, else those of a network.
+    who = call.caller.name if call.caller.key else network_of(address)
+    wait = logins.wait(who, trio.current_time())
+    if wait:
+        refusal = TooManyLogins(f"More than {call.system.settings.login_attempts} logins in 15 minutes.", retry_after=wait)
+        call.system.audit.refused(refusal, call.caller.name, address, "POST", LOGIN_PATH)
+        raise refusal
+    before = begun.value.attempt
+    tried = True
+    try:
+        yield
+    except IbactorsError as exc:
+        tried = problem_of(exc).status not in NOT_TRIED
+        raise
+    finally:
+        if tried and begun.value.attempt > before:
+            logins.add(who, trio.current_time())
 
 
 async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginStatus | Answer:
@@ -70,7 +110,7 @@ def _accepted(status: LoginStatus) -> Answer:
 OPERATIONS = (
     Operation(
         method="POST",
-        path="/auth/login",
+        path=LOGIN_PATH,
         handle=post_login,
         summary="Log the gateway in with IB credentials",
         description=(
