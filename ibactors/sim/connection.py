@@ -5,6 +5,7 @@ second task sends them. Whatever a client sends, the worst that happens is that 
 """
 
 import collections
+import functools
 import socket
 import struct
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import structlog
 import trio
 
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS, Gateway
+from ibactors.sim.late import Backlog
 from ibactors.sim.messages import connection as messages
 from ibactors.sim.orders import read_only
 from ibactors.sim.orders.desk import Desk
@@ -121,10 +123,12 @@ class Connection:
         session = self.session = self._start_api(start, tasks)
         self._gateway.clients[session.client_id] = session
         log.info("client_connected", client_id=session.client_id, server_version=session.version)
+        backlog = Backlog(lambda: self._gateway.faults.late_s, functools.partial(self._handle, session))
+        tasks.start_soon(backlog.run, name=f"sim:client {session.client_id} late requests")
         while True:
             body = await self._next_frame()
             if self._within_pace(session):
-                self._handle(session, body)
+                await backlog.take(body)
             # A client that asks faster than it reads waits here, so that answers cannot pile up.
             while not self._outbox.has_room:
                 await self._outbox.drained()

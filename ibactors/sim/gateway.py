@@ -41,6 +41,9 @@ class Faults:
     delayed: bool = False
     cancels_too_late: bool = False
     occupied: set[int] = field(default_factory=set)
+    outages: dict[int, int] = field(default_factory=dict)
+    account_refusal: int = 0
+    late_s: float = 0.0
 
     def silence(self, instrument: Instrument) -> bool:
         """Whether a fault keeps the ticks of an instrument from the clients."""
@@ -53,6 +56,7 @@ class Limits:
 
     lines: int = 100
     messages_per_s: int = 50
+    details_per_s: int = 1000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class Gateway:
         self.script = Script(trio.current_time)
         self.limits = Limits()
         self.pacing = Pacing()
+        self.known_rules: set[int] = set()
         self.delivery = Delivery(seed)
         self.nightly: trio.CancelScope | None = None
         self.counters = Counters()

@@ -11,6 +11,7 @@ from ibactors.sim.live.optionticks import REQUESTS as OPTION_TICKS
 from ibactors.sim.live.tickbytick import REQUESTS as TICK_BY_TICK
 from ibactors.sim.request import Request
 from ibactors.sim.requests.contracts import REQUESTS as CONTRACTS
+from ibactors.sim.requests.details import REQUESTS as DETAILS
 from ibactors.sim.requests.news import REQUESTS as NEWS
 from ibactors.sim.requests.orders import REQUESTS as ORDERS
 from ibactors.sim.requests.portfolio import REQUESTS as PORTFOLIO
@@ -24,6 +25,7 @@ REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,
     **TALK,
     **CONTRACTS,
+    **DETAILS,
     **SCANNER,
     **NEWS,
     **OPTION_TICKS,

@@ -3,6 +3,7 @@
 Nothing here waits: answers are posted to the outbox, and the connection's writer sends them.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -79,6 +80,7 @@ class Session:
         self.repeating: dict[tuple[str, int], Repeating] = {}
         self.streams: dict[tuple[str, int], Stream] = {}
         self.wants_bulletins = False
+        self.next_search = -math.inf
         self.hang_up = hang_up
         self._reset = reset
         self.is_severed = False
@@ -86,6 +88,11 @@ class Session:
         self._outbox = outbox
         self._tasks = tasks
         self._stale: dict[int, Line] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client keeps up with what is sent to it."""
+        return self._outbox.has_room
 
     def send(self, data: bytes) -> None:
         """Post one answer frame, unless the script has other plans for it."""

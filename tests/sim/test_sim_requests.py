@@ -61,7 +61,7 @@ async def test_details_by_con_id_carry_the_contract(bench: Bench) -> None:
         (contract("QUIET"), 1),
         (contract("ES", "FUT", "CME"), 4),
         (contract("NQ", "FUT", "CME"), 4),
-        (contract("AAPL", "OPT"), 42),
+        (contract("AAPL", "OPT"), 44),
         (contract("AAPL", "OPT", strike="230.0"), 6),
         (contract("AAPL", "OPT", strike="230.0", right="P"), 3),
         (contract("SPX", "IND", "CBOE"), 1),
@@ -105,14 +105,19 @@ def test_futures_never_expire_and_con_ids_are_unique_and_stable(today: str, fron
     catalogue = build_catalogue(date)
     futures = [i for i in catalogue.by_con_id.values() if i.sec_type == "FUT" and i.symbol == "ES"]
     assert futures[0].last_trade_date == front
-    assert len(catalogue.by_con_id) == 22 + 5 + 5 + 2 + 4 + 8 + 42
+    assert len(catalogue.by_con_id) == 22 + 5 + 6 + 2 + 4 + 8 + 42 + 9
     assert list(build_catalogue(date).by_con_id) == list(catalogue.by_con_id)
 
 
 async def test_search_rule_and_option_parameters_are_answered(bench: Bench) -> None:
     client = await bench.client()
     await client.send(81, 4, "aap")
-    assert (await client.find("79", "4"))[2:6] == ["1", "265598", "AAPL", "STK"]
+    assert (await client.find("79", "4"))[2:6] == ["2", "265598", "AAPL", "STK"]
+    await client.send(91, 26)
+    # Unknown until the details of an instrument have named it.
+    assert await client.error(-1) == (321, "Error validating request.-'bQ' : cause - Unknown market rule id 26")
+    await client.stream.send_all(contract_details(3, contract("AAPL")))
+    await client.find("52", "1", "3")
     await client.send(91, 26)
     assert await client.find("93") == ["93", "26", "1", "0.0", "0.01"]
     await client.send(78, 5, "AAPL", "", "STK", 265598)

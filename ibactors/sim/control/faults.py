@@ -126,6 +126,7 @@ def _restart(server: Server, arguments: list[str]) -> None:
     gateway.delivery.restore()
     gateway.faults.muted = gateway.faults.connectivity_lost = gateway.faults.competing = False
     gateway.faults.farms_down.clear()
+    gateway.faults.late_s = 0
     gateway.faults.occupied.clear()
     if len(arguments) > 1:
         forget(server.orders.book, arguments[1], gateway.now())

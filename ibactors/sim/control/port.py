@@ -132,6 +132,6 @@ def clock(gateway: Gateway) -> str:
             "exchange": i.exchanges[0],
             "currency": i.currency,
         }
-        for i in gateway.catalogue.by_con_id.values()
+        for i in gateway.catalogue.listed
     }
     return json.dumps({"milliseconds": gateway.clock.milliseconds, "instruments": instruments})

@@ -17,6 +17,7 @@ from ibactors.sim.market.greeks import option_price
 from ibactors.sim.market.hours import Span
 from ibactors.sim.market.instruments import Fate, Instrument, decimals
 from ibactors.sim.market.market import Market
+from ibactors.sim.market.rules import coarser, snapped
 
 _DAY = 86_400
 _USUAL_VOLATILITY = 0.0004
@@ -63,6 +64,7 @@ class Past:
         self._tick = float(instrument.min_tick)
         self._decimals = decimals(instrument.min_tick)
         self._name = f"{market.seed}:{instrument.con_id}"
+        self._grid = coarser(instrument.market_rule, instrument.min_tick)
         self._usual = instrument.volatility / _USUAL_VOLATILITY
         self._underlying: Past | None = None
         if instrument.is_option:
@@ -104,7 +106,8 @@ class Past:
         if what in ("BID", "ASK"):
             price += self.half_spread * (1 if what == "ASK" else -1)
         step = self._tick / 2 if what == "MIDPOINT" else self._tick
-        return max(step, round(price / step) * step)
+        ticks = max(1, round(price / step))
+        return (snapped(ticks, self._grid) if self._grid and what != "MIDPOINT" else ticks) * step
 
     @property
     def half_spread(self) -> float:

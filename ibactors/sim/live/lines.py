@@ -129,7 +129,7 @@ class Line:
             return
         data = change.frames(self._id_bytes, delayed=self.delayed, lots=self._lots)
         self._session.send_ticks(self, data, count=change.size)
-        if self.instrument.sec_type == "OPT":
+        if self.instrument.is_option:
             market = self._session.gateway.market
             self._send_frames(computations(market, self.instrument, change.fields, self.request_id, delayed=self.delayed))
 

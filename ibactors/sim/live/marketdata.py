@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from ibactors.sim.live.lines import Line
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
+from ibactors.sim.messages import market as messages
 from ibactors.sim.request import Request, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
 DELAYED_AFTER_S = 0.1
+NOT_SUBSCRIBED = 354
 
 _DELAYED_TYPES = (3, 4)
 _KNOWN_TYPES = (1, 2, 3, 4)
@@ -62,12 +64,17 @@ def _ticks_are_known(session: Session, request_id: int, instrument: Instrument, 
 
 
 def _open_line(session: Session, request_id: int, instrument: Instrument, generic: frozenset[str], *, snapshot: bool) -> None:
+    if instrument.sec_type == "CFD" and instrument.under_sec_type == "STK":
+        # The client is to ask for the stock instead, and hears nothing else of this request.
+        session.send(messages.reroute(request_id, session.gateway.catalogue.by_con_id[instrument.under_con_id]))
+        return
     wants_delayed = session.market_data_type in _DELAYED_TYPES
     only_delayed = instrument.fate is Fate.DELAYED_ONLY
-    if instrument.fate is Fate.NOT_SUBSCRIBED or (only_delayed and not wants_delayed):
+    outage = session.gateway.faults.outages.get(instrument.con_id) == NOT_SUBSCRIBED
+    if outage or instrument.fate is Fate.NOT_SUBSCRIBED or (only_delayed and not wants_delayed):
         available = "available" if only_delayed else "not available"
         text = f"Requested market data is not subscribed. Delayed market data is {available}."
-        session.error(request_id, 354, text)
+        session.error(request_id, NOT_SUBSCRIBED, text)
         return
     line = Line(session, request_id, instrument, delayed=only_delayed or session.gateway.faults.delayed, generic=generic)
     session.lines[request_id] = line

@@ -75,7 +75,7 @@ def _calculate(session: Session, fields: FieldReader, *, volatility_wanted: bool
     option = the_one(session, request_id, spec)
     if option is None:
         return
-    if option.sec_type != "OPT" or given <= 0 or spot <= 0:
+    if not option.is_option or given <= 0 or spot <= 0:
         invalid(session, request_id, "An option, a positive value and a positive price of the underlying are needed")
         return
     market = session.gateway.market

@@ -6,8 +6,12 @@ Futures and options are computed from the date and therefore have never expired.
 import datetime as dt
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ibactors.sim.market.instruments import Catalogue, Fate, Instrument, TradingHours
+from ibactors.sim.market.chains import build_classes
+from ibactors.sim.market.instruments import Fate, Instrument, TradingHours
+from ibactors.sim.market.kinds import other_kinds
+from ibactors.sim.market.listing import Catalogue
 
 _US_VENUES = "SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,NASDAQ,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,EDGX,PEARL,MEMX,PSX"
 _MONTH_CODES = "FGHJKMNQUVXZ"
@@ -38,6 +42,7 @@ _STOCKS: tuple[tuple[int, str, str, str, float, str, str], ...] = (
     (11031, "PFE", "PFIZER INC", "NYSE", 25.65, "PFE", "Consumer, Non-cyclical"),
 )
 _ISINS = {"AAPL": "US0378331005", "MSFT": "US5949181045", "TSLA": "US88160R1014"}
+_FIGIS = {"AAPL": "BBG000B9XRY4", "MSFT": "BBG000BPH459", "TSLA": "BBG000N9MNX1"}
 _FUNDS: tuple[tuple[int, str, str, str, float], ...] = (
     (756733, "SPY", "SS SPDR S&P 500 ETF TRUST-US", "ARCA", 595.50),
     (320227571, "QQQ", "INVESCO QQQ TRUST SERIES 1", "NASDAQ", 505.80),
@@ -60,20 +65,27 @@ _FATES = (
 )
 _OPTION_EXCHANGES = ("SMART", "AMEX", "CBOE", "ISE", "PHLX", "BATS")
 OPTION_EXPIRIES = 3
+_CHAIN_MONTHS = 10
 
 
 def build_catalogue(today: dt.date, *, extra_symbols: int = 0) -> Catalogue:
     """Every instrument that exists on `today`, and as many made-up stocks, from S001, as asked for."""
+    stocks, indexes, pairs = list(_stocks()), list(_indexes()), list(_pairs())
+    futures = list(_futures("ES", 11004968, "E-mini S&P 500", 5987.25, "50", today))
+    apple, index, euro = stocks[0], indexes[0], pairs[0]
+    extra = (_extra_stock(number) for number in range(1, extra_symbols + 1))
     return Catalogue(
         [
-            *_stocks(),
-            *_indexes(),
-            *_pairs(),
-            *_futures("ES", 11004968, "E-mini S&P 500", 5987.25, "50", today),
+            *stocks,
+            *indexes,
+            *pairs,
+            *futures,
             *_futures("NQ", 11004958, "E-mini NASDAQ 100", 20875.50, "20", today),
             *_options(today),
-            *(_extra_stock(number) for number in range(1, extra_symbols + 1)),
-        ]
+            *other_kinds(apple, euro, today),
+            *extra,
+        ],
+        build_classes(today, third_fridays(today, _CHAIN_MONTHS), apple=apple, index=index, future=futures[0]),
     )
 
 
@@ -92,6 +104,8 @@ def _stocks() -> Iterator[Instrument]:
     for con_id, symbol, name, primary, price in _FUNDS:
         trading_class = "NMS" if primary == "NASDAQ" else symbol
         yield _stock(con_id, symbol, name, primary, price, trading_class, "Funds", stock_type="ETF")
+    penny = _stock(700000006, "PENNY", "SIMULATED PENNY STOCK", "NASDAQ", 0.85, "NMS", "Simulated")
+    yield replace(penny, min_tick="0.0001", market_rule=4563)
     for con_id, symbol, fate, primary in _FATES:
         name = f"SIMULATED {symbol} {primary}"
         yield _stock(con_id, symbol, name, primary, 50.0, "NMS", "Simulated", fate=fate)
@@ -135,6 +149,7 @@ def _stock(
         fate=fate,
         has_options=has_options,
         isin=_ISINS.get(symbol, ""),
+        figi=_FIGIS.get(symbol, ""),
     )
 
 
@@ -158,7 +173,7 @@ def _indexes() -> Iterator[Instrument]:
             category="Broad Range Equity Index",
             subcategory="*",
             time_zone="US/Central",
-            trading_hours=TradingHours.CME_INDEX,
+            trading_hours=TradingHours.US_INDEX,
         )
 
 

@@ -7,7 +7,8 @@ shown under, whether it was sent before a break, and whether it was ever sent at
 
 import trio
 
-from ibactors.sim.market.instruments import Catalogue, Instrument
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.listing import Catalogue
 from ibactors.sim.market.walk import Field, PriceWalk
 
 SCALE = 1000
@@ -30,6 +31,10 @@ class PriceClock:
         if self._started is None:
             self._started = now
         return int((now - self._started) * 1000)
+
+    def knows(self, instrument: Instrument) -> bool:
+        """Whether the instrument has a number; an option of a large class has none, and its price is a walk's."""
+        return instrument.con_id in self._numbers
 
     def number(self, instrument: Instrument) -> int:
         """The number that stands for the instrument in its prices."""

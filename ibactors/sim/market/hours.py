@@ -17,6 +17,8 @@ _SUNDAY = 6
 # No session lies further back than a long weekend.
 _LOOK_DAYS = 6
 _CALENDARS = {TradingHours.CME_INDEX: Calendar.CME, TradingHours.FOREX: Calendar.FOREX, TradingHours.CRYPTO: Calendar.ALWAYS}
+# A half day of New York on the clocks of Chicago.
+_HALF_DAYS = {TradingHours.US_INDEX: "1200"}
 # When the long hours of a stock end on a day on which the regular ones end at 1300.
 _LATE_CLOSE = "1700"
 
@@ -83,7 +85,7 @@ def _clocks(hours: TradingHours, day: dt.date, *, regular: bool) -> tuple[str, s
     if early is None:
         return opens, closes
     # After a half day there are still some hours of late trading in what has such hours.
-    return opens, _LATE_CLOSE if closes > hours.value[1] else min(early, closes)
+    return opens, _LATE_CLOSE if closes > hours.value[1] else min(_HALF_DAYS.get(hours, early), closes)
 
 
 def _week(hours: TradingHours, today: dt.date, last: dt.date | None, *, regular: bool) -> str:

@@ -1,11 +1,12 @@
 """What can be traded here: instruments, and how a client's partial description finds them.
 
-A request names an instrument by the twelve fields of the contract block, most of them empty. `Catalogue.find` gives everything that agrees
-with the fields that are set; which number of matches is an error depends on the request, so the handlers decide.
+A request names an instrument by the twelve fields of the contract block, most of them empty. `Catalogue.find` (listing.py)
+gives everything that agrees with the fields that are set; which number of
+matches is an error depends on the request, so the handlers decide.
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ _TYPES = "STK OPT FUT CONTFUT IND FOP CASH BAG WAR BOND CMDTY NEWS FUND CRYPTO C
 SECURITY_TYPES = frozenset(_TYPES.split())
 # The wire's old name of the NASDAQ book; clients use either.
 _SAME_EXCHANGE = {"ISLAND": "NASDAQ"}
-_RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": "", "?": "", "0": ""}
+RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": "", "?": "", "0": ""}
 
 
 class Fate(enum.Enum):
@@ -35,6 +36,8 @@ class TradingHours(enum.Enum):
     CME_INDEX = ("0830", "1600", "1700", "1600")
     FOREX = ("1715", "1700", "1715", "1700")
     CRYPTO = ("0000", "2359", "0000", "2359")
+    US_INDEX = ("0830", "1500", "0830", "1500")
+    US_BOND = ("2000", "1700", "2000", "1700")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,16 @@ class Instrument:
     order_types: str = "ACTIVETIM,AD,ADJUST,ALERT,DAY,GTC,IOC,LMT,MKT,STP,STPLMT,TRAIL,WHATIF"
     fate: Fate = Fate.TRADED
     has_options: bool = False
+    figi: str = ""
+    issuer: str = ""
+    coupon: str = ""
+    maturity: str = ""
+
+    @property
+    def numbers(self) -> Mapping[str, str]:
+        """By which other numbers it can be found: ISIN, and from it the CUSIP of an American one, and FIGI."""
+        cusip = self.isin[2:11] if self.isin.startswith("US") else ""
+        return {kind: number for kind, number in (("ISIN", self.isin), ("CUSIP", cusip), ("FIGI", self.figi)) if number}
 
     @property
     def expiry_text(self) -> str:
@@ -177,41 +190,9 @@ class ContractSpec:
         return (
             (not self.expiry or i.last_trade_date.startswith(self.expiry))
             and (not self.strike or self.strike == float(i.strike))
-            and _RIGHTS.get(self.right, self.right) in ("", i.right)
+            and RIGHTS.get(self.right, self.right) in ("", i.right)
             and (not self.multiplier or self.multiplier == (i.multiplier or "1"))
         )
-
-
-class Catalogue:
-    """All instruments of a server, by con id."""
-
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
-        self.by_con_id = {i.con_id: i for i in instruments}
-
-    def find(self, spec: ContractSpec) -> list[Instrument]:
-        """Every instrument that agrees with `spec`; none for a spec without con id, symbol or local symbol."""
-        if spec.con_id:
-            known = self.by_con_id.get(spec.con_id)
-            return [known] if known is not None and spec.fits(known) else []
-        if not spec.symbol and not spec.local_symbol:
-            return []
-        return [i for i in self.by_con_id.values() if spec.fits(i)]
-
-    def named(self, name: str) -> list[Instrument]:
-        """What an operator means by a name: local symbol first, then symbol; a root means its first expiry."""
-        everything = self.by_con_id.values()
-        exact = [i for i in everything if name in (i.local_symbol, str(i.con_id))]
-        listed = [i for i in everything if i.symbol == name and not i.last_trade_date]
-        expiring = [i for i in everything if i.symbol == name and i.sec_type == "FUT"]
-        # AMBIG is two stocks with the same local symbol; both are meant.
-        return exact or listed or expiring[:1]
-
-    def search(self, pattern: str) -> list[Instrument]:
-        """Listed instruments whose symbol or name starts with the pattern, at most 16 as a gateway gives."""
-        wanted = pattern.upper()
-        listed = (i for i in self.by_con_id.values() if i.sec_type in ("STK", "IND", "CASH"))
-        hits = (i for i in listed if i.symbol.startswith(wanted) or i.long_name.startswith(wanted))
-        return sorted(hits, key=lambda i: (i.symbol != wanted, i.symbol))[:16] if wanted else []
 
 
 def decimals(min_tick: str) -> int:

@@ -14,8 +14,9 @@ import trio
 
 from ibactors.sim.market.clockprices import ClockWalk, PriceClock
 from ibactors.sim.market.greeks import option_price
-from ibactors.sim.market.hours import is_open
-from ibactors.sim.market.instruments import Catalogue, Instrument
+from ibactors.sim.market.hours import is_open, last_open
+from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.listing import Catalogue
 from ibactors.sim.market.ticks import Change
 from ibactors.sim.market.walk import Field, PriceWalk
 
@@ -157,10 +158,14 @@ class Market:
                 await trio.lowlevel.checkpoint()
 
     def _begin(self, instrument: Instrument) -> PriceWalk:
-        if self._clock is not None:
+        epoch = self._epoch()
+        if not self.is_open(instrument):
+            # What is known of a closed market is of its last session, Friday's at a weekend.
+            epoch = int(last_open(instrument.trading_hours, instrument.time_zone, self._now()).timestamp())
+        if self._clock is not None and self._clock.knows(instrument):
             return ClockWalk(instrument, self.seed, self._epoch(), self._clock)
-        anchor = self._option_model(instrument) if instrument.sec_type == "OPT" else None
-        return PriceWalk(instrument, self.seed, self._epoch(), anchor)
+        anchor = self._option_model(instrument) if instrument.is_option else None
+        return PriceWalk(instrument, self.seed, epoch, anchor)
 
     def _step(self, instrument: Instrument) -> None:
         if self._silent(instrument) or not self.is_open(instrument):

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from ibactors.sim.market.instruments import Instrument, decimals
+from ibactors.sim.market.rules import coarser, snapped
 
 _REVERSION = 0.01
 _TRADE_PROBABILITY = 0.6
@@ -53,6 +54,8 @@ class PriceWalk:
         self._tick = float(instrument.min_tick)
         self.decimals = decimals(instrument.min_tick)
         self._anchor = anchor
+        # Most rules have one increment, which is the tick; this is the hottest path there is.
+        self._grid = coarser(instrument.market_rule, instrument.min_tick)
         fair = anchor() if anchor is not None else instrument.price
         self._reference = fair
         self.close = self._ticks(fair)
@@ -147,7 +150,11 @@ class PriceWalk:
     def _book(self) -> tuple[int, int, int, int]:
         spread = max(1, self.instrument.spread + self._random.choice((-1, 0, 0, 0, 1, 2)))
         bid = max(1, self._ticks(self._fair()) - spread // 2)
-        return bid, bid + spread, self._size(), self._size()
+        ask = bid + spread
+        if self._grid:
+            bid, ask = snapped(bid, self._grid), snapped(ask, self._grid)
+            ask = ask if ask > bid else snapped(bid + self._grid[-1][1], self._grid)
+        return bid, ask, self._size(), self._size()
 
     def _trade(self, price: int, changed: set[Field], epoch_s: int) -> None:
         self.last = price
@@ -174,7 +181,8 @@ class PriceWalk:
         return self._random.randrange(1, 12) * self.instrument.lot
 
     def _ticks(self, price: float) -> int:
-        return max(1, round(price / self._tick))
+        ticks = max(1, round(price / self._tick))
+        return snapped(ticks, self._grid) if self._grid else ticks
 
     def _exact(self, price: float) -> int:
         if price == _NO_PRICE:

@@ -22,7 +22,7 @@ def contract_data(version: int, request_id: int, instrument: Instrument, *, exch
     fields += [i.multiplier, i.order_types, ",".join(i.exchanges), 1, i.under_con_id, i.long_name]
     fields += [i.primary_exchange, i.contract_month, i.industry, i.category, i.subcategory]
     fields += [i.time_zone, *hours, "", ""]
-    fields += [1, "ISIN", i.isin] if i.isin else [0]
+    fields += _numbers(i, "ISIN")
     fields += [i.agg_group, i.under_symbol, i.under_sec_type, i.market_rules]
     fields += [i.last_trade_date, i.stock_type]
     if not old:
@@ -32,20 +32,39 @@ def contract_data(version: int, request_id: int, instrument: Instrument, *, exch
     return frame(*fields)
 
 
+def bond_contract_data(version: int, request_id: int, instrument: Instrument, *, exchange: str, hours: tuple[str, str]) -> bytes:
+    """Encode bondContractData (18), which has no hours before server version 188; no symbol either, as recorded."""
+    del hours
+    i = instrument
+    old = version < CONTRACT_WITH_SIZES
+    fields: list[str | int] = [18, 6, request_id] if old else [18, request_id]
+    fields += [i.symbol, i.sec_type, i.local_symbol, i.coupon, i.maturity, "", "", "", "", 0, 0, 0, i.long_name]
+    fields += [exchange, i.currency, i.market_name, i.trading_class, i.con_id, i.min_tick]
+    if old:
+        fields.append(100)
+    fields += [i.order_types, ",".join(i.exchanges), "", "", 0, "", "", "", ""]
+    fields += _numbers(i, "ISIN", "CUSIP")
+    fields += [i.agg_group, i.market_rules]
+    if not old:
+        fields += [i.min_size, "1", "1"]
+    return frame(*fields)
+
+
 def contract_data_end(request_id: int) -> bytes:
     """Encode contractDataEnd (52)."""
     return frame(52, 1, request_id)
 
 
-def symbol_samples(version: int, request_id: int, instruments: Sequence[Instrument]) -> bytes:
-    """Encode symbolSamples (79)."""
-    fields: list[str | int] = [79, request_id, len(instruments)]
-    for i in instruments:
-        derivatives = ("OPT",) if i.has_options else ()
-        fields += [i.con_id, i.symbol, i.sec_type, i.primary_exchange, i.currency]
-        fields += [len(derivatives), *derivatives]
+def symbol_samples(version: int, request_id: int, rows: Sequence[tuple[Instrument, Sequence[str]]]) -> bytes:
+    """Encode symbolSamples (79): instruments and the types of their derivatives; the issuer of bonds has no id and no symbol."""
+    fields: list[str | int] = [79, request_id, len(rows)]
+    for i, derivatives in rows:
+        if i.issuer:
+            fields += [-1, "", i.sec_type, "", "", 0]
+        else:
+            fields += [i.con_id, i.symbol, i.sec_type, i.primary_exchange, i.currency, len(derivatives), *derivatives]
         if version >= SAMPLES_WITH_DESCRIPTION:
-            fields += [i.long_name, ""]
+            fields += [i.trading_class if i.issuer else i.long_name, i.issuer]
     return frame(*fields)
 
 
@@ -71,3 +90,8 @@ def option_parameters(
 def option_parameters_end(request_id: int) -> bytes:
     """Encode secDefOptParamEnd (76)."""
     return frame(76, request_id)
+
+
+def _numbers(i: Instrument, *kinds: str) -> list[str | int]:
+    known = [(kind, i.numbers[kind]) for kind in kinds if kind in i.numbers]
+    return [len(known), *(x for pair in known for x in pair)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.wire.frames import frame
 
 
@@ -53,3 +54,8 @@ def no_quote(request_id: int, tick_type: int) -> bytes:
 def tick_parameters(request_id: int, min_tick: str, exchange_map: str) -> bytes:
     """Encode tickReqParams (81); 3 means that every kind of snapshot is permitted."""
     return frame(81, request_id, min_tick, exchange_map, 3)
+
+
+def reroute(request_id: int, stock: Instrument) -> bytes:
+    """Encode rerouteMktDataReq (91): where the data of a contract for difference are."""
+    return frame(91, request_id, stock.con_id, stock.primary_exchange or stock.exchanges[0])

@@ -14,6 +14,7 @@ from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
 MAX_SUMMARIES = 2
+UNPROCESSABLE = 322
 _UPDATES = ("account updates", -1)
 _LEDGER = "$LEDGER"
 
@@ -128,6 +129,8 @@ class Pnl:
 def _account_updates(session: Session, fields: FieldReader) -> None:
     fields.version()
     subscribe = fields.flag()
+    if _refused(session, -1):
+        return
     account = account_named(session, -1, fields.text())
     if account is None:
         return
@@ -160,6 +163,8 @@ def _summary(session: Session, fields: FieldReader) -> None:
     request_id = fields.identifier()
     group = fields.text()
     tags = [t for t in fields.text().split(",") if t]
+    if _refused(session, request_id):
+        return
     others = [k for k in session.repeating if k[0] == "summary" and k[1] != request_id]
     if len(others) >= MAX_SUMMARIES:
         cause = "Maximum number of account summary requests exceeded"
@@ -211,6 +216,16 @@ def _canceller(kind: str) -> Request:
             session.error(request_id, 300, f"Can't find EId with tickerId:{request_id}")
 
     return Request(name=f"cancel{names[kind]}", handle=cancel)
+
+
+def _refused(session: Session, request_id: int) -> bool:
+    """Whether account data are refused for a while, as the control command `account-outage` wants it."""
+    code = session.gateway.faults.account_refusal
+    if code == UNPROCESSABLE:
+        unprocessable(session, request_id, "Maximum number of account summary requests exceeded")
+    elif code:
+        invalid(session, request_id, "Account data is not available at the moment")
+    return bool(code)
 
 
 def account_named(session: Session, request_id: int, name: str) -> Account | None:
