@@ -26,8 +26,10 @@ async def test_every_reply_is_late_in_its_order_while_ticks_go_on(bench: Bench) 
     assert trio.current_time() - began < 1.5
 
 
-async def test_end_of_lateness_does_not_let_requests_overtake(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
-    delays, handled = [5.0, 0.0], []
+@pytest.mark.usefixtures("autojump_clock")
+async def test_end_of_lateness_does_not_let_requests_overtake(nursery: trio.Nursery) -> None:
+    delays = [5.0, 0.0]
+    handled: list[bytes] = []
     backlog = Backlog(lambda: delays.pop(0) if delays else 0, handled.append)
     nursery.start_soon(backlog.run)
     await backlog.take(b"late")

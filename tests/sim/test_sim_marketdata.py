@@ -139,7 +139,7 @@ async def test_snapshot_gives_each_value_once_and_ends(bench: Bench) -> None:
         (market_data(5, contract("BADSYM")), 200, "No security definition"),
         (market_data(5, contract("AAPL", currency="CHF")), 200, "No security definition"),
         (market_data(5, contract("AAPL", exchange="LSE")), 200, "No security definition"),
-        (market_data(5, contract("AAPL", "CFD")), 200, "No security definition"),
+        (market_data(5, contract("MSFT", "CFD")), 200, "No security definition"),
         (market_data(5, contract("")), 200, "No security definition"),
         (market_data(5, contract("AMBIG")), 200, "ambiguous"),
         (market_data(5, contract("ES", "FUT", "CME")), 200, "ambiguous"),
