@@ -1,0 +1,197 @@
+"""What is learnt about an order: frozen facts, each with the time of its arrival (Unix seconds) and the session that brought it.
+
+`epoch` counts sessions of one process. Numbers that IB leaves unset are None here.
+"""
+
+import enum
+from decimal import Decimal
+
+from ibactors.model.times import Value
+from ibactors.orders.terms import Side, Terms
+
+
+class Fact(Value, frozen=True, kw_only=True):
+    """Base of all evidence."""
+
+    at: float
+
+
+class FromIb(Fact, frozen=True, kw_only=True):
+    """Base of what a frame of IB says. `token` is None where the frame has no orderRef."""
+
+    epoch: int
+    order_id: int | None = None
+    """IB's number; None in completedOrder."""
+    client_id: int | None = None
+    perm_id: int | None = None
+    token: str | None = None
+    listed: bool = False
+    """It came in the answer to a list request, and is therefore the present state and no late copy."""
+
+
+class Echo(Value, frozen=True, kw_only=True):
+    """The terms that IB says an order has."""
+
+    con_id: int
+    side: Side
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class OpenOrderSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 5."""
+
+    order_ref: str = ""
+    account: str = ""
+    status: str
+    echo: Echo
+    warning: str = ""
+    parent_id: int = 0
+
+
+class StatusSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 3."""
+
+    status: str
+    filled: Decimal | None = None
+    remaining: Decimal | None = None
+    average_price: Decimal | None = None
+    why_held: str = ""
+    market_cap_price: Decimal | None = None
+
+
+class ExecutionSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 11."""
+
+    execution_id: str
+    account: str = ""
+    con_id: int
+    sec_type: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    time: float
+    """When it was traded, Unix seconds."""
+    exchange: str = ""
+    liquidity: str | None = None
+    cumulative: Decimal | None = None
+
+
+class CommissionSeen(Fact, frozen=True, kw_only=True):
+    """TWS message 59. It names an execution and no order, and may come before or long after it."""
+
+    execution_id: str
+    amount: Decimal | None
+    currency: str
+    realized: Decimal | None = None
+
+
+class ErrorSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 4 with a number of the orders' range."""
+
+    code: int
+    text: str
+
+
+class CompletedSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 101. It has neither IB's order id nor the client's."""
+
+    account: str = ""
+    status: str
+    completed_status: str = ""
+    completed_time: float | None = None
+    echo: Echo | None = None
+    filled: Decimal | None = None
+
+
+class UndecodedSeen(FromIb, frozen=True, kw_only=True):
+    """A raw frame has the order's token, but cannot be decoded: the order is there, whatever it says."""
+
+
+class Sent(enum.StrEnum):
+    """What kind of frame is meant."""
+
+    PLACE = "place"
+    CHANGE = "change"
+    CANCEL = "cancel"
+
+
+class Written(Fact, frozen=True, kw_only=True):
+    """The bridge gave a frame to the socket, in this very step."""
+
+    kind: Sent
+    epoch: int
+
+
+class Withdrawn(Fact, frozen=True, kw_only=True):
+    """A frame left the outbox without a byte of it being written: certain, and therefore safe to say."""
+
+    kind: Sent
+    reason: str
+
+
+class SessionLost(Fact, frozen=True, kw_only=True):
+    """The session in which frames were written is over; what has no answer yet will get none."""
+
+    reason: str
+
+
+class TimePassed(Fact, frozen=True, kw_only=True):
+    """A deadline of the order may have passed."""
+
+
+class ChangeAsked(Fact, frozen=True, kw_only=True):
+    """Somebody wants other terms. The journal has it; no byte was sent."""
+
+    change_id: str
+    terms: Terms
+
+
+class CancelAsked(Fact, frozen=True, kw_only=True):
+    """Somebody wants the order gone."""
+
+    by: str
+    reason: str = ""
+
+
+class Verdict(enum.StrEnum):
+    """What a reconciliation, or an admin, says of an order that IB does not show."""
+
+    NOT_RECEIVED = "not_received"
+    CLOSED_UNVERIFIED = "closed_unverified"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    FILLED = "filled"
+    UNKNOWN = "unknown"
+
+
+class Judged(Fact, frozen=True, kw_only=True):
+    """A judgement. It never invents fills."""
+
+    verdict: Verdict
+    reason: str
+    code: int | None = None
+    by: str | None = None
+    """The admin who resolved it by hand."""
+    candidates: tuple[str, ...] = ()
+    """Orders without our token at IB that could be this one."""
+
+
+Evidence = (
+    OpenOrderSeen
+    | StatusSeen
+    | ExecutionSeen
+    | CommissionSeen
+    | ErrorSeen
+    | CompletedSeen
+    | UndecodedSeen
+    | Written
+    | Withdrawn
+    | SessionLost
+    | TimePassed
+    | ChangeAsked
+    | CancelAsked
+    | Judged
+)
