@@ -81,6 +81,8 @@ def _apply(draft: Draft, evidence: Evidence) -> None:
 
 
 def _from_ib(draft: Draft, seen: FromIb) -> None:
+    if draft.order.status is Status.NOT_RECEIVED:
+        _adopt(draft)
     match seen:
         case OpenOrderSeen():
             _open_order(draft, seen)
@@ -95,6 +97,15 @@ def _from_ib(draft: Draft, seen: FromIb) -> None:
         case UndecodedSeen():
             draft.set(seen=True, doubt="IB told something of it that could not be read.")
             draft.want(Want.QUARANTINE)
+
+
+def _adopt(draft: Draft) -> None:
+    """IB tells of an order that it was thought never to have had: whatever the frame says, that judgement was wrong."""
+    draft.tell(Kind.LATE, "IB tells of it after it had been called not_received.")
+    draft.tell(Kind.ADOPTED)
+    doubt = "IB told of it after it had been called not_received."
+    draft.set(status=Status.UNKNOWN, verdict=None, verdict_reason=None, late=True, seen=True, doubt=doubt)
+    draft.want(Want.RECONCILE, Want.CANCEL_LATE)
 
 
 def _open_order(draft: Draft, seen: OpenOrderSeen) -> None:

@@ -37,17 +37,17 @@ def on_execution(draft: Draft, seen: ExecutionSeen) -> None:
 
 
 def _execution_after_end(draft: Draft) -> None:
-    """A terminal state never refuses an execution. One that meant "IB never had it" was wrong, and is unknown again."""
+    """A terminal state never refuses an execution. A refusal was wrong, and the order is unknown again."""
     order = draft.order
     if not order.status.is_terminal or order.status is Status.FILLED:
         return
     draft.tell(Kind.LATE, f"It was executed after it had been called {order.status}.")
     draft.set(late=True)
     draft.want(Want.RECONCILE)
-    if order.status in {Status.NOT_RECEIVED, Status.REJECTED}:
-        doubt = f"It was executed although it had been called {order.status}."
+    if order.status is Status.REJECTED:
+        doubt = "It was executed although it had been refused."
         wordless = tuple(msgspec.structs.replace(each, word="") for each in order.incarnations)
-        draft.set(verdict=None, refusal=None, withdrawn=None, doubt=doubt, incarnations=wordless, ended_at=None)
+        draft.set(refusal=None, withdrawn=None, doubt=doubt, incarnations=wordless, ended_at=None)
 
 
 def on_commission(draft: Draft, seen: CommissionSeen) -> None:

@@ -55,8 +55,6 @@ def _revive(draft: Draft, seen: FromIb, word: str) -> bool:
             draft.want(Want.RECONCILE)
         return word in LIVE_WORDS and bool(seen.perm_id) and seen.perm_id not in {each.perm_id for each in order.incarnations}
     draft.tell(Kind.LATE, f"IB shows it alive after it had been called {order.status}.")
-    if order.status is Status.NOT_RECEIVED:
-        draft.tell(Kind.ADOPTED)
     draft.set(verdict=None, verdict_reason=None, withdrawn=None, refusal=None, blame=None, ended_at=None, inactive_at=None, late=True)
     draft.want(Want.CANCEL_LATE)
     return True
@@ -64,7 +62,7 @@ def _revive(draft: Draft, seen: FromIb, word: str) -> bool:
 
 def on_completed(draft: Draft, seen: CompletedSeen) -> None:
     """A row of the completed orders. Its second text decides where the first is odd: "Cancelled by System:" is not Filled."""
-    draft.set(seen=True, verdict=None if draft.order.verdict is Status.NOT_RECEIVED else draft.order.verdict)
+    draft.set(seen=True)
     text = seen.completed_status.strip()
     word = next((word for word in ("Cancelled", "Filled", "Inactive") if text.startswith(word)), seen.status)
     if text.startswith("Rejected") or word == "Inactive":

@@ -1,0 +1,139 @@
+"""Reading the journal: on a connection of its own that cannot write, in pages, so that no reader ever stands before a commit."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from ibactors.model.times import Value
+from ibactors.orders.errors import CursorGone
+from ibactors.orders.fills import Fill
+from ibactors.orders.order import Order
+from ibactors.orders.placing import Existing, find_client_order, load
+from ibactors.orders.transaction import Entry, Transaction
+
+PAGE = 500
+"""Rows that one read takes at most: a long reader would keep the log from being folded into the file."""
+
+
+_ORDERS = (
+    "SELECT order_id FROM orders WHERE order_id > ?1 AND (?2 IS NULL OR is_open = ?2) AND (?3 IS NULL OR account = ?3)"
+    " ORDER BY order_id LIMIT ?4"
+)
+_ENTRIES = (
+    "SELECT sequence, at, kind, account, order_id, body FROM events"
+    " WHERE sequence > ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence LIMIT ?4"
+)
+_ENTRIES_OF_ORDER = _ENTRIES.replace("?3 IS NULL", "order_id = ?3")
+_FILLS = (
+    "SELECT body FROM executions AS e WHERE at >= ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL"
+    " AND revision = (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY at, execution_id LIMIT ?4"
+)
+_FILLS_OF_ORDER = _FILLS.replace("?3 IS NULL", "order_id = ?3")
+
+
+class Page(Value, frozen=True, kw_only=True):
+    """Entries in order, and the cursor behind the last of them."""
+
+    entries: tuple[Entry, ...]
+    cursor: str
+    more: bool
+    """True when there are more entries already."""
+
+
+def cursor_of(journal_id: str, sequence: int) -> str:
+    """A place in this very journal: after a restore the same number would mean another event."""
+    return f"{journal_id}-{sequence}"
+
+
+class Reader:
+    """Used by one thread at a time. Sees what is durable, and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+        self._tx = Transaction(self._connection, 0)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def place(self) -> tuple[str, int]:
+        """The journal's id and its last sequence."""
+        known = dict(self._connection.execute("SELECT name, value FROM meta").fetchall())
+        return str(known["journal_id"]), int(known["sequence"])
+
+    def order(self, order_id: str) -> Order | None:
+        """One order, or None."""
+        return load(self._tx, order_id)
+
+    def by_client_order_id(self, account: str, client_order_id: str) -> Existing | None:
+        """The order of a client_order_id, or None."""
+        return find_client_order(self._tx, account, client_order_id)
+
+    def by_token(self, token: str) -> Order | None:
+        """The order of a token, or None."""
+        row = self._tx.row("SELECT order_id FROM orders WHERE token = ?", (token,))
+        return load(self._tx, str(row[0])) if row else None
+
+    def orders(self, *, is_open: bool | None = None, account: str | None = None, after: str = "", limit: int = PAGE) -> tuple[Order, ...]:
+        """Orders by id, which is by time of birth; those after *after*."""
+        is_open_number = None if is_open is None else int(is_open)
+        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE)))
+        return tuple(found for (order_id,) in rows if (found := load(self._tx, str(order_id))) is not None)
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Orders with a placement whose outcome was never noted: after a crash, whether or not it left, unknown."""
+        rows = self._tx.rows("SELECT DISTINCT order_id FROM sends WHERE outcome IS NULL ORDER BY order_id")
+        return tuple(str(order_id) for (order_id,) in rows)
+
+    def entries(self, after: int = 0, *, account: str | None = None, order_id: str | None = None, limit: int = PAGE) -> Page:
+        """The entries behind the number *after*."""
+        limit = min(limit, PAGE)
+        rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, (after, account, order_id, limit + 1))
+        journal_id, last = self.place()
+        entries = tuple(
+            Entry(
+                sequence=int(n or 0),
+                at=float(at or 0),
+                kind=str(kind),
+                account=None if who is None else str(who),
+                order_id=None if which is None else str(which),
+                body=msgspec.Raw(str(body).encode()),
+            )
+            for n, at, kind, who, which, body in rows[:limit]
+        )
+        more = len(rows) > limit
+        # Without more, the place is the journal's end: a filtered reader does not search the same entries again.
+        end = entries[-1].sequence if more else max(last, after)
+        return Page(entries=entries, cursor=cursor_of(journal_id, end), more=more)
+
+    def sequence_of(self, cursor: str) -> int:
+        """The number in a cursor. Raises CursorGone when it is not one of this journal, or ahead of it."""
+        journal_id, last = self.place()
+        theirs, _, number = cursor.rpartition("-")
+        if theirs != journal_id or not (number.isascii() and number.isdigit()) or len(number) > 18 or int(number) > last:  # noqa: PLR2004
+            raise CursorGone(f"{cursor!r} is no place in this journal, which is {cursor_of(journal_id, last)!r}.")
+        return int(number)
+
+    def fills(self, *, account: str | None = None, order_id: str | None = None, since: float = 0.0, limit: int = PAGE) -> tuple[Fill, ...]:
+        """Executions by time, each in its newest revision."""
+        query = _FILLS if order_id is None else _FILLS_OF_ORDER
+        rows = self._tx.rows(query, (since, account, order_id, min(limit, PAGE)))
+        return msgspec.json.decode(f"[{','.join(str(body) for (body,) in rows)}]", type=tuple[Fill, ...])
+
+    def gaps(self, account: str, since: float, until: float) -> tuple[tuple[float, float], ...]:
+        """The spans within which executions may be missing: nobody asked IB for them while it still told."""
+        rows = self._tx.rows(
+            "SELECT since, until FROM complete WHERE account = ? AND until > ? AND since < ? ORDER BY since", (account, since, until)
+        )
+        gaps, at = [], since
+        for low, high in rows:
+            if isinstance(low, float) and low > at:
+                gaps.append((at, low))
+            at = max(at, float(high or 0))
+        return (*gaps, (at, until)) if at < until else tuple(gaps)
+
+    def positions(self, account: str) -> tuple[dict[int, str], float | None]:
+        """The last snapshot of positions by con_id, and when it was taken."""
+        rows = self._tx.rows("SELECT con_id, quantity, at FROM positions WHERE account = ?", (account,))
+        return {int(con_id or 0): str(quantity) for con_id, quantity, _ in rows}, float(rows[0][2] or 0) if rows else None

@@ -1,0 +1,87 @@
+"""The journal's thread: what waits is written together, in the order in which it came, and nobody is answered before it is durable."""
+
+from collections import deque
+from typing import Generic, Self, cast
+
+import trio
+
+from ibactors.orders.errors import JournalBusy, JournalClosed
+from ibactors.orders.journal import Job, Journal, Outcome
+from ibactors.orders.transaction import Operation, T
+
+MOST_WAITING = 2_000
+MOST_TOGETHER = 256
+"""Operations of one commit."""
+
+
+class _Waiting(Generic[T]):
+    """An operation that waits for its commit."""
+
+    def __init__(self, operation: Operation[T], *, opens: bool) -> None:
+        self.job = Job(operation, opens)
+        self.done = trio.Event()
+        self.outcome: Outcome = None
+
+
+class Writer:
+    """The one way to write. `run` must be running; when it ends, what still waits is refused.
+
+    A caller that is cancelled while it waits changes nothing: its operation is carried out all the same.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: deque[_Waiting[object]] = deque()
+        self._wake = trio.Event()
+        self._closed = False
+        # One thread at a time has the connection. It is never abandoned: a commit that nobody waits for is a commit nobody knows of.
+        self._limiter = trio.CapacityLimiter(1)
+        self.lag = 0.0
+        """Seconds that the oldest operation of the last commit had to wait until it was durable."""
+
+    @classmethod
+    def of(cls, journal: Journal) -> Self:
+        """A writer of *journal*."""
+        return cls(journal)
+
+    async def write(self, operation: Operation[T], *, opens: bool = False) -> T:
+        """Carry out *operation* and return its result once it is durable. `opens`: it takes a new order or a change.
+
+        Raises what the operation raises, JournalFailed, JournalFull, JournalBusy or JournalClosed.
+        """
+        if self._closed:
+            raise JournalClosed("The journal of orders is closed.")
+        if len(self._waiting) >= MOST_WAITING and opens:
+            raise JournalBusy(f"{len(self._waiting)} writes wait for the journal of orders.")
+        waiting = _Waiting(cast("Operation[object]", operation), opens=opens)
+        self._waiting.append(waiting)
+        self._wake.set()
+        await waiting.done.wait()
+        if isinstance(waiting.outcome, Exception):
+            raise waiting.outcome
+        return cast("T", waiting.outcome)
+
+    async def run(self) -> None:
+        """Write for as long as the task lives; what came before its end is still written."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                while self._waiting:
+                    await self._write_some()
+        finally:
+            self._closed = True
+            with trio.CancelScope(shield=True):  # each commit ends by itself; no lock is waited for, as there is one writer
+                while self._waiting:
+                    await self._write_some()
+
+    async def _write_some(self) -> None:
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+        began = trio.current_time()
+        jobs = [each.job for each in group]
+        with trio.CancelScope(shield=True):
+            outcomes = await trio.to_thread.run_sync(self._journal.commit, jobs, limiter=self._limiter, abandon_on_cancel=False)
+        self.lag = trio.current_time() - began
+        for each, outcome in zip(group, outcomes, strict=True):
+            each.outcome = outcome
+            each.done.set()
