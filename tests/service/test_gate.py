@@ -136,8 +136,6 @@ async def test_key_has_its_own_rate() -> None:
         assert answers[3].headers["retry-after"] == "1"
         assert answers[3].json()["code"] == "rate_limited"
         assert (await service.http.get("/debug/actors", headers=bearer("admin"))).status_code == 200
-        await trio.sleep(1.05)
-        assert (await service.http.get("/accounts", headers=bearer("read"))).status_code == 200
 
 
 async def test_address_has_its_own_rate_which_keys_do_not_use_up() -> None:

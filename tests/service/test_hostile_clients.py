@@ -114,7 +114,7 @@ async def test_client_that_reads_nothing_does_not_hold_up_the_stop() -> None:
         assert trio.current_time() - leaving < DEADLINE
 
 
-async def test_client_that_takes_leave_and_hangs_up_with_data_unread_leaves_nothing_behind() -> None:
+async def test_client_that_hangs_up_with_data_unread_leaves_nothing() -> None:
     """The answer to its goodbye cannot be written; the stream must hear of its departure all the same."""
 
     async def visit(service: Service) -> None:

@@ -56,7 +56,7 @@ async def test_the_way_back_is_a_phase_of_its_own() -> None:
         assert status["login"]["attempt"] == 3
 
 
-async def test_other_password_of_the_user_who_is_logged_in_is_refused_without_touching_the_gateway() -> None:
+async def test_other_password_of_the_logged_in_user_is_refused_untried() -> None:
     async with managed_service() as service:
         await service.login("demo", "demo")
         before = service.processes()

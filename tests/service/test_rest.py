@@ -242,7 +242,9 @@ async def test_json_never_has_nan(service: Service) -> None:
 
     paths = ("/market/quote/AAPL", "/market/quote/EUR?sec_type=CASH", "/account/summary", "/account/positions", "/account/balance")
     for path in paths:
-        json.loads((await service.http.get(path)).text, parse_constant=refuse)
+        response = await service.http.get(path)
+        assert (response.status_code, path) == (200, path)
+        assert json.loads(response.text, parse_constant=refuse)
 
 
 async def test_actors_and_tasks_are_shown_by_name(service: Service) -> None:

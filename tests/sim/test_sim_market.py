@@ -1,5 +1,3 @@
-# ruff: noqa: ARG001 - pytest-trio takes the clock from a test's parameters
-
 import datetime as dt
 
 import pytest

@@ -67,7 +67,7 @@ def shown(states: AccountStates) -> Any:
     )
 
 
-async def test_listeners_hear_the_whole_state_with_each_change_and_nothing_old_after_a_break(autojump_clock: MockClock) -> None:
+async def test_listeners_hear_the_whole_state_and_nothing_old(autojump_clock: MockClock) -> None:
     started = autojump_clock.current_time()
     connection, account = StandIn(), AccountRef()
     heard: list[AccountStates] = []

@@ -13,7 +13,7 @@ def test_nothing_is_allowed_on_a_machine_that_keeps_up() -> None:
     assert machine.allowance(0) == machine.longest_ms == 0.0
 
 
-def test_a_program_is_allowed_what_it_waited_since_something_began_and_what_the_harness_was_late() -> None:
+def test_a_program_is_allowed_its_wait_and_the_harness_lateness() -> None:
     machine = Machine()
     for step in range(500):
         machine.note(step * 20, 3.0, waited=min(step, 100) * 1.0)

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001  # autojump_clock acts by being asked for
 """The connection actor between its sessions, on trio's clock: what it says, what it refuses, and that it goes on."""
 
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -88,7 +88,7 @@ async def test_news_told_within_a_block_is_written_at_its_end_newest_only() -> N
         assert meters.skips == 2
 
 
-async def test_news_told_elsewhere_is_written_by_the_task(autojump_clock: MockClock) -> None:  # noqa: ARG001
+async def test_news_told_elsewhere_is_written_by_the_task(autojump_clock: MockClock) -> None:
     fanout, one, client = Fanout(Meters()), subject(), Client()
     with audience(fanout, one, client):
         async with fanout.running():
@@ -105,7 +105,7 @@ async def test_news_told_elsewhere_is_written_by_the_task(autojump_clock: MockCl
 @pytest.mark.parametrize(("took", "rest"), [(0.0001, 0.0), (0.001, REST * 0.001), (1.0, LONGEST_REST)])
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_long_round_is_followed_by_a_rest(
-    autojump_clock: MockClock,  # noqa: ARG001
+    autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
     took: float,
     rest: float,
@@ -133,7 +133,7 @@ async def test_long_round_is_followed_by_a_rest(
 
 
 async def test_what_comes_during_a_rest_leaves_together(
-    autojump_clock: MockClock,  # noqa: ARG001
+    autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "perf_counter", trio.current_time)
@@ -177,7 +177,7 @@ async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_fo
     assert [client.of("key")[-1] for client in clients] == [2, 2]
 
 
-async def test_client_that_comes_during_a_round_never_gets_what_is_older_than_its_first_value(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_comes_during_a_round_gets_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 0.0)
     fanout, one, other = Fanout(Meters()), subject(), subject()
     early, late = Client(), Client()

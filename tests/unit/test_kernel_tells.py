@@ -1,5 +1,3 @@
-# ruff: noqa: ARG001  # autojump_clock acts by being asked for
-
 from collections.abc import Iterator
 
 import pytest

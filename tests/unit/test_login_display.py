@@ -82,9 +82,7 @@ async def test_a_display_that_does_not_start_says_so(tmp_path: Path, monkeypatch
             raise AssertionError("not reached")
 
 
-async def test_a_display_has_a_key_that_only_we_can_read_and_the_number_that_its_program_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_display_has_a_key_of_ours_and_the_number_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_program(tmp_path, "Xvfb", 'echo warning; echo "$@" > arguments; echo 42; exec sleep 600', monkeypatch)
     monkeypatch.chdir(tmp_path)
     authority = tmp_path / "xauthority"

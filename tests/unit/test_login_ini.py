@@ -93,8 +93,10 @@ def test_an_escaped_value_is_one_line_of_ascii(value: str) -> None:
 
 
 @pytest.mark.parametrize("password", ODD[:-1])
-def test_odd_passwords_are_accepted(password: str) -> None:
+def test_odd_passwords_are_accepted_and_written_as_they_are(password: str, tmp_path: Path) -> None:
     check_credential("password", password.strip())
+    write_config(tmp_path / "config.ini", {"IbPassword": password.strip()})
+    assert read_properties((tmp_path / "config.ini").read_bytes())["IbPassword"] == password.strip()
 
 
 @pytest.mark.parametrize(

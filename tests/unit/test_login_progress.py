@@ -72,7 +72,7 @@ def test_second_factor_is_named_with_what_to_do(sign: Sign, factor: str) -> None
     assert (login.second_factor, login.hint) == (None, None)
 
 
-def test_dialog_that_nothing_knows_is_shown_and_is_the_reason_when_nothing_follows() -> None:
+def test_unknown_dialog_is_shown_and_is_the_reason() -> None:
     login = progress()
     saw(login, Sign.ATTEMPT, Sign.DIALOG)
     assert login.words == "The credentials were sent; waiting for IB's answer. The gateway shows a dialog: 'its text'."

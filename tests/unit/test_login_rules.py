@@ -45,7 +45,7 @@ def test_a_lock_out_says_how_long_to_wait(text: str, seconds: float | None) -> N
     assert found.wait_s == seconds
 
 
-def test_a_message_of_several_lines_is_a_failure_at_its_first_and_explained_by_the_others() -> None:
+def test_message_of_several_lines_fails_at_its_first() -> None:
     found = findings(f"{AT}Login error message:", "Your account", "is being audited.", f"{AT}Cold restart in progress", "sleep 2")
     assert [finding.sign for finding in found] == [Sign.LOGIN_ERROR] * 3 + [Sign.RESTARTING]
     assert found[0].sign.failure

@@ -1,5 +1,3 @@
-# ruff: noqa: ARG001  # autojump_clock acts by being asked for
-
 import pytest
 import trio
 from hypothesis import given, settings

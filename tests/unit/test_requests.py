@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001  # autojump_clock acts by being asked for
 """Requests to the gateway, from the frame on: each ends exactly once, with all of its rows or with the reason why not."""
 
 from collections.abc import AsyncIterator
@@ -240,7 +239,7 @@ async def test_requests_without_an_id_are_shared_while_in_flight(autojump_clock:
         assert len(there.sent) == 2
 
 
-async def test_late_answer_to_a_request_that_was_given_up_is_not_taken_for_the_next_ones(autojump_clock: MockClock) -> None:
+async def test_late_answer_to_an_abandoned_request_is_not_the_next_ones(autojump_clock: MockClock) -> None:
     async with line() as there:
         async with asking(there, orders()) as (given_up,):
             there.say(*status(1))
@@ -266,7 +265,7 @@ async def test_late_answer_that_comes_while_nobody_asks_is_settled(autojump_cloc
         assert call.rows == ()
 
 
-async def test_answer_that_the_gateway_has_lost_costs_one_more_request_its_answer_and_no_other(autojump_clock: MockClock) -> None:
+async def test_answer_lost_by_the_gateway_costs_one_request_only(autojump_clock: MockClock) -> None:
     async with line() as there:
         async with asking(there, orders()):
             pass  # lost
