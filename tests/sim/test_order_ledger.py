@@ -184,6 +184,13 @@ async def test_execution_is_told_twice_under_two_ids(bench: Bench) -> None:
     assert [f[14] for f in await answers(client, EXECUTIONS) if f[0] == "11"] == [first[14]]
 
 
+async def test_commissions_follow_after_all_executions(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    await answers(client, place(1), place(2))
+    assert [f[0] for f in await answers(client, EXECUTIONS)] == ["11", "11", "59", "59", "55"]
+
+
 async def test_lists_are_of_today_only(bench: Bench) -> None:
     client = await bench.client()
     await pinned(bench)

@@ -119,8 +119,11 @@ def _executions(session: Session, fields: FieldReader) -> None:
         )
 
     book = session.orders.book
-    for fill in (f for f in book.fills if book.of_today(f.time) and wanted(f) and not session.sees_no_orders):
+    fills = [] if session.sees_no_orders else [f for f in book.fills if book.of_today(f.time) and wanted(f)]
+    for fill in fills:
         session.send(frames.execution(session.version, request_id, fill, session.gateway.dialect))
+    # Recorded: what they cost comes after all of them.
+    for fill in fills:
         if not fill.is_summary:
             session.send(frames.commission_report(fill))
     session.send(frames.executions_end(request_id))
