@@ -67,6 +67,8 @@ class OrderBook:
         """Enter a new order, and let it work unless its account cannot afford it."""
         self.register.add(order)
         self.chronicle.taken(order)
+        if order.parent is not None:
+            order.parent.children.append(order)
         hangs = self._gateway.quirks.hangs
         order.hangs = hangs.pop(0) if hangs else ""
         # A child closes what its parent opens, which is not there yet.

@@ -13,7 +13,7 @@ class Families:
 
     def children(self, parent: Order) -> list[Order]:
         """The children of a parent that are not done."""
-        return [o for o in self._orders.values() if o.parent is parent and not o.done]
+        return [o for o in parent.children if not o.done]
 
     def of(self, order: Order) -> list[Order]:
         """The parent first, then its children: all that is transmitted together."""

@@ -85,6 +85,8 @@ class Order:
     perm_id: int
     placed: dt.datetime
     parent: "Order | None" = None
+    # Filled by the book, so that nobody has to look through thousands of orders for a family.
+    children: "list[Order]" = field(default_factory=list)
     status: Status = Status.UNTRANSMITTED
     triggered: bool = False
     released: bool = False
