@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.sim.ordertools import OPEN, answers, kinds, pinned, place, told
+from tests.sim.ordertools import AAPL, OPEN, answers, kinds, pinned, place, told
 from tests.sim.rawclient import Bench, Clock, contract
 
 RESTING = place(1, kind="LMT", limit="50.00")
@@ -303,3 +303,22 @@ async def test_bracket_at_a_closed_market_is_told_as_recorded(strict: Bench, clo
         *[("5", n) for n in "23123"],
     ]
     assert {(f[1], f[10]) for f in frames if f[0] == "3"} == {("1", ""), ("2", "child"), ("3", "child,trigger")}
+
+
+async def test_price_conforms_to_the_rule_of_its_exchange_at_its_own_height(bench: Bench) -> None:
+    client = await bench.client()
+    await told(bench, "market-rule AAPL NASDAQ 110")
+    there = contract("AAPL", exchange="NASDAQ")
+    orders = [("2.95", AAPL), ("2.95", there), ("2.96", there), ("3.05", there), ("3.10", there), ("3.05", AAPL)]
+    refused = []
+    for n, (limit, block) in enumerate(orders, start=1):
+        refused += [f[2:4] for f in await answers(client, place(n, kind="LMT", limit=limit, block=block)) if f[0] == "4"]
+    assert refused == [["3", "110"], ["4", "110"]]
+    frames = await answers(client, (9, 8, 1, *AAPL, 0, "", "", ""))
+    [details] = [f for f in frames if f[0] == "10"]
+    exchanges = next(f for f in details if "SMART," in f).split(",")
+    rules = next(f for f in details if "110" in f.split(",")).split(",")
+    assert len(rules) == len(exchanges)
+    assert rules[exchanges.index("NASDAQ")] == "110" != rules[exchanges.index("SMART")]
+    assert "there is no market rule 1;" in await bench.control("market-rule AAPL NASDAQ 1")
+    assert "does not trade at 'NOWHERE'" in await bench.control("market-rule AAPL NOWHERE 26")

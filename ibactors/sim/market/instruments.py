@@ -7,7 +7,7 @@ matches is an error depends on the request, so the handlers decide.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ibactors.sim.wire.frames import FieldReader
@@ -75,6 +75,8 @@ class Instrument:
     isin: str = ""
     agg_group: int = 1
     market_rule: int = 26
+    # The rules of exchanges that have another one; control commands change them.
+    venue_rules: dict[str, int] = field(default_factory=dict, compare=False)
     min_size: str = "1"
     suggested_size: str = "1"
     time_zone: str = "US/Eastern"
@@ -103,8 +105,12 @@ class Instrument:
 
     @property
     def market_rules(self) -> str:
-        """The market rule id, once for each valid exchange."""
-        return ",".join([str(self.market_rule)] * len(self.exchanges))
+        """The market rule ids, one for each valid exchange and in their order."""
+        return ",".join(str(self.rule_at(exchange)) for exchange in self.exchanges)
+
+    def rule_at(self, exchange: str) -> int:
+        """The market rule id that holds at an exchange."""
+        return self.venue_rules.get(exchange, self.market_rule)
 
     @property
     def is_option(self) -> bool:

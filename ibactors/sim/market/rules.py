@@ -17,6 +17,11 @@ MARKET_RULES: Mapping[int, Increments] = {
 }
 
 
+def increment(rule: int, price: float) -> float:
+    """The smallest step of a price, at that price."""
+    return max(float(step) for low, step in MARKET_RULES[rule] if abs(price) >= float(low))
+
+
 def coarser(rule: int, min_tick: str) -> tuple[tuple[int, int], ...]:
     """A rule of several increments in whole numbers of the minimum tick, lowest first; empty for one that has one."""
     increments = MARKET_RULES[rule]

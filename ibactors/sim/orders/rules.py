@@ -7,6 +7,7 @@ those of the real gateway as far as they are known.
 from dataclasses import dataclass
 
 from ibactors.sim.market.instruments import Instrument
+from ibactors.sim.market.rules import increment
 from ibactors.sim.orders.kinds import KINDS, Limit
 from ibactors.sim.orders.life import Order, Status
 from ibactors.sim.orders.ticket import Ticket
@@ -156,7 +157,8 @@ def _wrong_price(ticket: Ticket, instrument: Instrument) -> Refusal | None:
             continue
         if price is None:
             return invalid_order(f"The {name} is missing")
-        if not _on_grid(price, instrument) or (price <= 0 and not ticket.legs):
+        step = increment(instrument.rule_at(ticket.spec.exchange or "SMART"), price)
+        if not _on_grid(price, step) or (price <= 0 and not ticket.legs):
             return Refusal(code=110, text=_NOT_ON_GRID)
     if "TRAIL" in ticket.order_type:
         return _wrong_trail(ticket, instrument)
@@ -167,7 +169,7 @@ def _wrong_trail(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     amounts = [a for a in (ticket.aux, ticket.trail_percent) if a]
     if len(amounts) != 1 or amounts[0] < 0 or amounts[0] == float("inf"):
         return invalid_order("A trailing order needs either a trailing amount or a trailing percentage")
-    if ticket.aux and not _on_grid(ticket.aux, instrument):
+    if ticket.aux and not _on_grid(ticket.aux, float(instrument.min_tick)):
         return Refusal(code=110, text=_NOT_ON_GRID)
     has_offset = ticket.echo["lmtPriceOffset"] or (ticket.limit and ticket.trail_stop)
     if ticket.order_type == "TRAIL LIMIT" and not has_offset:
@@ -175,10 +177,10 @@ def _wrong_trail(ticket: Ticket, instrument: Instrument) -> Refusal | None:
     return None
 
 
-def _on_grid(price: float, instrument: Instrument) -> bool:
+def _on_grid(price: float, step: float) -> bool:
     if abs(price) > _MOST:
         return False
-    steps = price / float(instrument.min_tick)
+    steps = price / step
     return abs(steps - round(steps)) < 1e-6 * max(1.0, abs(steps))
 
 
