@@ -237,3 +237,8 @@ def test_table_shows_each_variable_once_with_form_and_meaning() -> None:
     rows = settings_table()
     assert len({row[0] for row in rows}) == len(rows)
     assert all(form and meaning.endswith(".") for _, _, form, meaning in rows)
+
+
+def test_readme_names_every_setting() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert [row[0] for row in settings_table() if f"`{row[0]}`" not in readme] == []
