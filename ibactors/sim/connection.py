@@ -13,10 +13,10 @@ from collections.abc import Mapping
 import structlog
 import trio
 
+from ibactors.sim import read_only
 from ibactors.sim.gateway import HISTORY_FARM, MARKET_FARMS, Gateway
 from ibactors.sim.late import Backlog
 from ibactors.sim.messages import connection as messages
-from ibactors.sim.orders import read_only
 from ibactors.sim.orders.desk import Desk
 from ibactors.sim.request import Request
 from ibactors.sim.requests.orders import list_open_orders

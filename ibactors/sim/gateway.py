@@ -17,8 +17,8 @@ from ibactors.sim.market.clockprices import PriceClock
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
 from ibactors.sim.messages import connection as messages
-from ibactors.sim.orders.quirks import Quirks
 from ibactors.sim.pacing import Pacing
+from ibactors.sim.quirks import Quirks
 from ibactors.sim.wire.datetimes import Dialect
 from ibactors.sim.wire.delivery import Delivery
 from ibactors.sim.wire.script import Script
