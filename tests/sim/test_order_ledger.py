@@ -228,7 +228,7 @@ def test_every_command_about_orders_is_a_step_of_a_scenario() -> None:
     given = {
         "MESSAGE": "openOrder", "COUNT": "all", "NTH": "2", "SECONDS": "3", "ORDERID": "1", "REASON...": "why not", "CODE": "201",
         "TEXT...": "a text", "PRICE": "1.5", "SIZE": "10", "ACTION": "BUY", "SYMBOL": "AAPL", "MKT|LIMIT": "MKT", "REF": "mine",
-        "ID": "1", "STATUS": "Inactive", "N": "1", "VALUE": "51",
+        "ID": "1", "STATUS": "Inactive", "N": "1", "VALUE": "51", "COMMAND...": "fill 1",
     }  # fmt: skip
     lines = []
     for commands in (orders.COMMANDS, quirks.COMMANDS, messages.COMMANDS):

@@ -137,6 +137,23 @@ async def test_maimed_answer_ends_early_and_the_stream_goes_on(bench: Bench) -> 
     assert whole[0][: len(frames[0]) - 1] == frames[0][:-1]
 
 
+async def test_command_is_carried_out_right_before_a_message(bench: Bench) -> None:
+    client = await bench.client()
+    await pinned(bench)
+    await answers(client, RESTING)
+    await told(bench, "when cancelOrder fill 1", "when errMsg:10148 order-error 1 399 first")
+    frames = await answers(client, (4, 1, 1, ""))
+    assert kinds(frames) == [*FILL, ("4", "399"), ("4", "10148")]
+    await told(bench, "when placeOrder 1100", "incarnations on")
+    assert kinds(await answers(client, place(2, kind="LMT", limit="50.00")))[0] == ("4", "1100")
+
+
+async def test_command_that_cannot_be_carried_out_then_changes_nothing(bench: Bench) -> None:
+    client = await bench.client()
+    await told(bench, "when placeOrder fill 77")
+    assert kinds(await answers(client, RESTING)) == PLACED
+
+
 async def test_nonsense_is_refused_with_the_messages_there_are(bench: Bench) -> None:
     assert "there is no message 'nothing'" in await bench.control("lose nothing")
     assert "is no answer" in await bench.control("strip placeOrder")

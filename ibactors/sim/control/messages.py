@@ -59,6 +59,10 @@ def _maim(server: Server, arguments: list[str]) -> None:
     _add(server, "maim", _pattern(arguments[0], answers_only=True), arguments[1:])
 
 
+def _when(server: Server, arguments: list[str]) -> None:
+    server.gateway.script.rules.append(Rule(action="when", pattern=_pattern(arguments[0]), command=arguments[1]))
+
+
 def _behave(server: Server, _: list[str]) -> None:
     server.gateway.script.clear()
 
@@ -71,5 +75,6 @@ COMMANDS = table(
     ("sever", "MESSAGE before|after [NTH]", _sever),
     ("strip", "MESSAGE [COUNT] [NTH]", _strip),
     ("maim", "MESSAGE [COUNT] [NTH]", _maim),
+    ("when", "MESSAGE COMMAND...", _when),
     ("behave", "", _behave),
 )

@@ -35,6 +35,7 @@ class Control:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        server.gateway.script.execute = self.execute
 
     def execute(self, line: str) -> str:
         """Carry out one command line and return the answer line."""

@@ -24,12 +24,12 @@ class Positions:
         self._sent: dict[tuple[str, int], tuple[int, float]] = {}
 
     def repeat(self) -> None:
-        """Send what a trade has changed; a position that was never there is not worth a line."""
+        """Send what is new or changed; a position that was closed today is listed with size 0, as recorded."""
         for account in self._accounts:
             for holding in account.holdings:
                 key = (account.name, holding.instrument.con_id)
                 state = (holding.size, holding.cost)
-                if self._sent.get(key, (0, 0.0)) != state:
+                if self._sent.get(key) != state:
                     self._sent[key] = state
                     self._session.send(self._encode(account, holding))
 

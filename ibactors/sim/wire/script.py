@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from ibactors.sim.wire.frames import frame
 
 # Answers by the names that the protocol's documentation has for them.
@@ -35,6 +37,8 @@ _NAMES = {number: name for name, number in ANSWERS.items()}
 # Where the answers about orders have the order's own reference, the same at every version.
 _ORDER_REF = {"openOrder": 23, "execDetails": 26, "completedOrder": 22}
 _KEPT_WHEN_MAIMED = 0.6
+
+log = structlog.get_logger(__name__)
 
 
 class Peer(Protocol):
@@ -64,7 +68,8 @@ class Rule:
     """What happens to the messages of a pattern: `skips` of them pass first, then it happens to `count`.
 
     `action` is lose, double, late (by `seconds`), hold (until one of the pattern `until` has gone out), sever-before,
-    sever-after, strip (answers lose the order's reference) or maim (they end early).
+    sever-after, strip (answers lose the order's reference), maim (they end early) or when (`command` is carried out
+    right before them).
     """
 
     action: str
@@ -73,6 +78,7 @@ class Rule:
     count: float = 1
     seconds: float = 0.0
     until: Pattern | None = None
+    command: str = ""
 
     def applies(self, name: str, fields: list[str]) -> bool:
         """Whether it happens to this message, which is counted."""
@@ -97,6 +103,8 @@ class Script:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.rules: list[Rule] = []
+        # Carries out a command of the control port, which sets this; the answer says whether it could.
+        self.execute: Callable[[str], str] = lambda _: "error: there is no control port"
         self._now = now
         self._held: list[_Held] = []
         self._due: list[tuple[float, Callable[[], None]]] = []
@@ -117,6 +125,7 @@ class Script:
         if rule.action == "late":
             self.later(rule.seconds, carry_out)
             return True
+        self._intervene(rule)
         if rule.action.startswith("sever"):
             peer.sever()
         if rule.action in ("lose", "sever-before"):
@@ -167,6 +176,9 @@ class Script:
                 peer.post(data)
             case "late":
                 self.later(rule.seconds, lambda: peer.post(data))
+            case "when":
+                self._intervene(rule)
+                peer.post(data)
             case "hold" if rule.until is not None:
                 self._held.append(_Held(peer=peer, data=data, until=rule.until))
             case "sever-before":
@@ -181,6 +193,11 @@ class Script:
                 peer.post(frame(*fields[: max(1, int(len(fields) * _KEPT_WHEN_MAIMED))]))
             case _:
                 pass
+
+    def _intervene(self, rule: Rule) -> None:
+        answer = self.execute(rule.command) if rule.command else "ok"
+        if answer.startswith("error: "):
+            log.warning("script_command_failed", command=rule.command, error=answer.removeprefix("error: "))
 
     def _release(self, peer: Peer, name: str, data: bytes) -> None:
         """Send what waited for this message."""
