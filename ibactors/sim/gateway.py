@@ -101,6 +101,8 @@ class Gateway:
     ) -> None:
         self._now = now or _utc_now
         self.account_names = accounts
+        # Of an adviser, to begin with: everybody, and the clients without the adviser's own account.
+        self.groups: dict[str, tuple[str, ...]] = {"All_Accounts": accounts, "Clients": accounts[1:]} if self.is_adviser else {}
         self.faults = Faults()
         self.quirks = Quirks()
         self.script = Script(trio.current_time)
@@ -127,6 +129,11 @@ class Gateway:
     def now(self) -> dt.datetime:
         """The gateway's clock; everything that is dated on the wire comes from here."""
         return self._now()
+
+    @property
+    def is_adviser(self) -> bool:
+        """Whether the login is a financial adviser's, whose own account comes first."""
+        return self.account_names[0].startswith(("DF", "F"))
 
     @property
     def refresh_s(self) -> float:

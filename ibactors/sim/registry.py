@@ -10,6 +10,7 @@ from ibactors.sim.live.marketdata import REQUESTS as MARKETDATA
 from ibactors.sim.live.optionticks import REQUESTS as OPTION_TICKS
 from ibactors.sim.live.tickbytick import REQUESTS as TICK_BY_TICK
 from ibactors.sim.request import Request
+from ibactors.sim.requests.advisers import REQUESTS as ADVISERS
 from ibactors.sim.requests.contracts import REQUESTS as CONTRACTS
 from ibactors.sim.requests.details import REQUESTS as DETAILS
 from ibactors.sim.requests.news import REQUESTS as NEWS
@@ -24,6 +25,7 @@ from ibactors.sim.requests.unsimulated import REQUESTS as UNSIMULATED
 REQUESTS: Mapping[int, Request] = {
     **UNSIMULATED,
     **TALK,
+    **ADVISERS,
     **CONTRACTS,
     **DETAILS,
     **SCANNER,

@@ -178,6 +178,44 @@ async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> 
     assert not [f for f in await client.synchronise() if f[0] == "90"]
 
 
+async def test_updates_end_with_the_connection_to_the_broker_and_the_next_request_has_the_gap(bench: Bench) -> None:
+    client = await bench.client()
+    await bench.control("rate 50")
+    await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
+    await client.find("90", "1")
+    await bench.control("1100")
+    assert await client.error(1) == (10182, "Failed to request live updates (disconnected).")
+    await bench.control("1102")
+    assert not [f for f in await client.synchronise() if f[0] == "90"]
+    await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
+    await client.find("90", "1")
+
+
+async def test_pages_of_ticks_have_every_tick_once(bench: Bench) -> None:
+    client = await bench.client()
+    pages: list[tuple[str, ...]] = []
+    second = dt.datetime(2025, 11, 26, 20, 59, tzinfo=dt.UTC)
+    while len(pages) < 1500:
+        await client.send(96, 1, *STOCK, 0, f"{second:%Y%m%d-%H:%M:%S}", "", 200, "TRADES", 1, 0, "")
+        row = (await client.find("98", "1"))[3:-1]
+        page = [tuple(row[n : n + 6]) for n in range(0, len(row), 6)]
+        pages += page
+        second = dt.datetime.fromtimestamp(int(page[-1][0]) + 1, dt.UTC)
+    await client.send(96, 2, *STOCK, 0, "20251126-20:59:00", "", 1000, "TRADES", 1, 0, "")
+    row = (await client.find("98", "2"))[3:-1]
+    assert [tuple(row[n : n + 6]) for n in range(0, len(row), 6)][:1000] == pages[:1000]
+    # The closing bell of Wednesday is followed by Friday's opening: Thursday is Thanksgiving.
+    assert {dt.datetime.fromtimestamp(int(p[0]), dt.UTC).day for p in pages} == {26, 28}
+
+
+async def test_schedule_leaves_out_weekends_and_holidays_and_has_half_days(bench: Bench) -> None:
+    client = await bench.client()
+    await client.send(*history(1, end="20251201-23:00:00", duration="4 D", what="SCHEDULE"))
+    found = await client.find("106", "1")
+    assert found[4:6] == ["US/Eastern", "4"]
+    assert found[9:15] == ["20251126-09:30:00", "20251126-16:00:00", "20251126", "20251128-09:30:00", "20251128-13:00:00", "20251128"]
+
+
 async def test_ticks_fill_whole_seconds_forward_and_backward(bench: Bench) -> None:
     client = await bench.client()
     await client.send(96, 1, *STOCK, 0, "20261120-15:00:00", "", 20, "TRADES", 1, 0, "")

@@ -189,6 +189,7 @@ async def test_profit_comes_at_once_and_again_when_it_changes(bench: Bench) -> N
     assert len(total) == 5
     assert len(single) == 7
     assert single[2] == "120"
+    assert single[5] == "1.7976931348623157E308", "there is no realized profit before the first trade of the day"
     await client.find("94", "4")
     await client.find("95", "5")
 

@@ -2,12 +2,15 @@
 
 from ibactors.sim.control.commands import farm_named, lines, table
 from ibactors.sim.server import Server
+from ibactors.sim.session import Session
 
 
 def lose(server: Server, _: list[str]) -> None:
     """Lose the broker: 1100, and no data and no cancels from now on."""
     server.gateway.faults.connectivity_lost = True
     server.gateway.announce(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+    for session in server.sessions():
+        _end_updates(session)
 
 
 def restore(server: Server, _: list[str]) -> None:
@@ -17,6 +20,13 @@ def restore(server: Server, _: list[str]) -> None:
     text += "All data farms are connected: usfarm; usfuture; cashfarm; usopt; ushmds; secdefil."
     server.gateway.announce(1102, text)
     _refresh(server)
+
+
+def _end_updates(session: Session) -> None:
+    """End bars that were kept up to date: they do not come back with the connection, and have to be requested again."""
+    for kind, request_id in [key for key, s in session.streams.items() if key[0] == "history" and s.instrument is not None]:
+        session.end_stream(kind, request_id)
+        session.error(request_id, 10182, "Failed to request live updates (disconnected).")
 
 
 def _restore_without_data(server: Server, _: list[str]) -> None:

@@ -100,6 +100,16 @@ def pnl_single(request_id: int, size: str, daily: str, unrealized: str, realized
     return frame(95, request_id, size, daily, unrealized, realized, value)
 
 
+def adviser_data(kind: int, xml: str) -> bytes:
+    """Encode receiveFA (16)."""
+    return frame(16, 1, kind, xml)
+
+
+def adviser_data_replaced(request_id: int) -> bytes:
+    """Encode replaceFAEnd (103)."""
+    return frame(103, request_id, "SUCCESS")
+
+
 def _held_contract(i: Instrument) -> tuple[str | int, ...]:
     return (i.con_id, i.symbol, i.sec_type, i.last_trade_date, i.strike, i.right, i.multiplier)
 

@@ -11,7 +11,7 @@ from ibactors.sim.ledger import Account, Valuation, Values
 from ibactors.sim.messages import accounts as messages
 from ibactors.sim.request import Request, invalid, unprocessable
 from ibactors.sim.session import Session
-from ibactors.sim.wire.frames import FieldReader
+from ibactors.sim.wire.frames import UNSET_DOUBLE, FieldReader
 
 MAX_SUMMARIES = 2
 UNPROCESSABLE = 322
@@ -110,10 +110,12 @@ class Pnl:
         rows = self._session.gateway.ledger.report(self._account).rows
         if self._con_id is not None:
             rows = [r for r in rows if r.holding.instrument.con_id == self._con_id]
+        # One position has no realized profit at all until it is traded.
+        untraded = self._con_id is not None and not any(r.holding.spent for r in rows)
         figures = (
             repr(sum(r.daily for r in rows)),
             repr(sum(r.unrealized for r in rows)),
-            repr(sum(r.holding.realized for r in rows)),
+            UNSET_DOUBLE if untraded else repr(sum(r.holding.realized for r in rows)),
         )
         if self._con_id is None:
             data = messages.pnl(self._request_id, *figures)
@@ -171,7 +173,10 @@ def _summary(session: Session, fields: FieldReader) -> None:
         unprocessable(session, request_id, cause)
         return
     accounts = list(session.gateway.ledger.accounts.values())
-    if group != "All":
+    named = session.gateway.groups.get(group)
+    if named is not None:
+        accounts = [a for a in accounts if a.name in named]
+    elif group != "All":
         account = account_named(session, request_id, group)
         accounts = [account] if account is not None else []
     if not tags:

@@ -10,7 +10,6 @@ from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
 _CANNOT = "Error processing request.-'bQ' : cause - {}"
-_NOT_AN_ADVISER = "FA data operations ignored for non FA customers."
 _NO_NEWS = "News feed is not allowed."
 _NO_EID = "Can't find EId with tickerId:{id}"
 
@@ -47,8 +46,6 @@ def _silent(name: str) -> Request:
 
 
 REQUESTS: Mapping[int, Request] = {
-    18: _invalid("requestFA", _NOT_AN_ADVISER),
-    19: _invalid("replaceFA", _NOT_AN_ADVISER),
     21: _refusal("exerciseOptions", 322, _CANNOT.format("Option exercise is not available"), versioned=True),
     52: _refusal("reqFundamentalData", 430, "Fundamentals data is not allowed.", versioned=True),
     53: _refusal("cancelFundamentalData", 300, _NO_EID, versioned=True),
