@@ -18,9 +18,9 @@ import trio
 from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import AccountListener, PacketObserver
-from ibactors.bridge.quote_line import LineListener
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
+from ibactors.bridge.subscriptions import Subscription
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.config.session import SessionSettings
@@ -29,7 +29,6 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
 from ibactors.kernel.topic import Topic
-from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
 
@@ -49,18 +48,16 @@ class Request(Ask[tuple[Any, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OpenLine(Ask[None]):
-    """Request streaming data; an older line of the same owner is closed first."""
+class Subscribe(Ask[None]):
+    """Have the gateway send something; what the same owner had before is ended first."""
 
     owner: str
-    instrument: Instrument
-    contract: ContractInfo
-    listener: LineListener
+    subscription: Subscription[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseLine:
-    """The owner needs its line no longer."""
+class Unsubscribe:
+    """The owner needs its subscription no longer."""
 
     owner: str
 
@@ -98,8 +95,8 @@ class Retarget:
 
 _WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
-ConnectionMessage = Request | OpenLine
-ConnectionNews = CloseLine | WatchAccounts | Synced | Retarget
+ConnectionMessage = Request | Subscribe
+ConnectionNews = Unsubscribe | WatchAccounts | Synced | Retarget
 
 
 class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
@@ -134,14 +131,14 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         rows: tuple[T, ...] = await self.ask(msg, msg.reply)
         return rows
 
-    async def open_line(self, owner: str, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
-        """Have ticks and errors of a new line sent to *listener*; raises GatewayDisconnected."""
-        msg = OpenLine(owner=owner, instrument=instrument, contract=contract, listener=listener)
+    async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
+        """Have the gateway send something, told to the subscription's listener, for the rest of the session; raises GatewayDisconnected."""
+        msg = Subscribe(owner=owner, subscription=subscription)
         await self.ask(msg, msg.reply)
 
-    def close_line(self, owner: str) -> None:
-        """Close the owner's line, if it has one; without effect while the actor is down, as its session ended with it."""
-        self.tell_newest(("close", owner), CloseLine(owner=owner))
+    def unsubscribe(self, owner: str) -> None:
+        """End the owner's subscription, if it has one; without effect while the actor is down, as its session ended with it."""
+        self.tell_newest(("unsubscribe", owner), Unsubscribe(owner=owner))
 
     def retarget(self, target: Target) -> None:
         """End the session and begin another one at *target*; at once if the actor is idle, else as soon as it gets to it."""
@@ -209,7 +206,8 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         self._run_session = run_session
         self._backoff = backoff
         self._synced = False
-        self._lines: dict[str, int] = {}
+        self._subscribed: dict[str, int] = {}
+        """By owner, the id that the session knows a subscription by."""
         self._aim = trio.CancelScope()
 
     async def run(self, mailbox: Mailbox[ConnectionMessage, ConnectionNews]) -> None:
@@ -226,15 +224,15 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
                 if session is not None:
                     msg.reply.defer()
                     self.nursery.start_soon(_request, session, msg, name=f"actor:connection/{msg.spec.to}")
-            case OpenLine():
-                self._open_line(msg)
+            case Subscribe():
+                self._subscribe(msg)
             case _:
                 assert_never(msg)
 
     def handle_newest(self, msg: ConnectionNews) -> None:
         match msg:
-            case CloseLine():
-                self._close_line(msg.owner)
+            case Unsubscribe():
+                self._unsubscribe(msg.owner)
             case WatchAccounts():
                 if (session := self._live()) is not None:
                     session.watch_accounts(msg.listener)
@@ -258,17 +256,17 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         session = self._me.session
         return session if session is not None and session.alive else None
 
-    def _open_line(self, msg: OpenLine) -> None:
+    def _subscribe(self, msg: Subscribe) -> None:
         session = self._session_or_refuse(msg.reply)
         if session is not None:
-            self._close_line(msg.owner)
-            self._lines[msg.owner] = session.open_line(msg.instrument, msg.contract, msg.listener)
+            self._unsubscribe(msg.owner)
+            self._subscribed[msg.owner] = session.subscribe(msg.subscription)
             msg.reply.send(None)
 
-    def _close_line(self, owner: str) -> None:
-        line_id = self._lines.pop(owner, None)
-        if line_id is not None and (session := self._live()) is not None:
-            session.close_line(line_id)
+    def _unsubscribe(self, owner: str) -> None:
+        request_id = self._subscribed.pop(owner, None)
+        if request_id is not None and (session := self._live()) is not None:
+            session.unsubscribe(request_id)
 
     async def _keep_session(self) -> NoReturn:
         while True:
@@ -320,7 +318,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
     def _session_up(self, session: Session) -> None:
         self._me.session = session
         self._synced = False
-        self._lines.clear()
+        self._subscribed.clear()
         log.info("session_up", server_version=session.server_version, accounts=len(session.accounts))
         session.on_change(lambda effect: self._on_change(session, effect))
         self._publish_session(session, self._me.sessions.value.epoch + 1)
@@ -330,7 +328,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         if self._me.session is session:
             epoch = self._me.sessions.value.epoch
             if effect is Effect.DATA_LOST:
-                self._lines.clear()
+                self._subscribed.clear()
                 epoch += 1
             self._publish_session(session, epoch)
 
@@ -348,7 +346,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
 
     def _session_over(self, phase: SessionPhase, reason: str) -> None:
         self._me.session = None
-        self._lines.clear()
+        self._subscribed.clear()
         self._publish(phase, reason)
 
     def _publish(

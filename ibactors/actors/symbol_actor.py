@@ -34,6 +34,7 @@ from ibactors.actors.symbol import (
 )
 from ibactors.bridge.codes import ADVISORY
 from ibactors.bridge.contracts import find_contracts
+from ibactors.bridge.quote_line import QuoteLine
 from ibactors.errors import (
     ActorError,
     CompetingSession,
@@ -103,7 +104,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
                 await self.serve(mailbox)
             finally:
                 self._me.shown = None
-                self._connection.close_line(self._me.name)
+                self._connection.unsubscribe(self._me.name)
                 if self._quote is not None:
                     self._go_stale("actor_down", "The symbol's actor stopped.")
 
@@ -178,7 +179,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         feed = Feed(self._me)
         try:
             self._contract = self._contract or await self._find_contract()
-            await self._connection.open_line(self._me.name, self._me.instrument, self._contract, feed)
+            await self._connection.subscribe(self._me.name, QuoteLine(self._me.instrument, self._contract, feed))
         except GatewayTimeout as exc:
             # Slow, or told off for the pace: no caller's problem as long as the next try is in time.
             self._me.advisory = exc

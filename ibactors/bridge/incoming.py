@@ -1,4 +1,4 @@
-"""Where answers of the gateway arrive: each is routed to the line, the request or the listener it belongs to.
+"""Where answers of the gateway arrive: each is routed to the subscription, the request or the listener it belongs to.
 
 The methods have the names and parameters of IB's EWrapper, because ib_async's decoder calls them by name. They run in the step that has
 read a network packet, and none of them waits.
@@ -6,7 +6,7 @@ read a network packet, and none of them waits.
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 import trio
@@ -14,11 +14,12 @@ from ib_async.contract import Contract
 
 from ibactors.bridge import codes
 from ibactors.bridge.answers import Answer
-from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect, serves
+from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.contracts import position_of
 from ibactors.bridge.decoder import Calls
-from ibactors.bridge.quote_line import Line, float_or_none
+from ibactors.bridge.quote_line import QuoteLine, float_or_none
 from ibactors.bridge.requests import Requests
+from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.accounts import Figure, PortfolioItem, Position
@@ -62,7 +63,9 @@ class Inbox:
     def __init__(self, tally: GatewayTally, observer: PacketObserver) -> None:
         self._tally = tally
         self._observer = observer
-        self.lines: dict[int, Line] = {}
+        self.quotes: Subscriptions[QuoteLine] = Subscriptions()
+        self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes}
+        """By kind."""
         self.requests = Requests()
         self.account_listener: AccountListener | None = None
         self.heard_at = trio.current_time()
@@ -72,14 +75,13 @@ class Inbox:
         self._arrived = time.time()
         self._frame: trio.Event | None = None
         """Somebody waits for the next frame."""
-        self._touched: dict[int, Line] = {}
         self.connectivity = Connectivity()
         self.on_change: Callable[[Effect], None] = _ignore
         """Called when a notice changed `connectivity`."""
         self.on_pacing: Callable[[], None] = _ignore
         """Called when the gateway complained about too many messages."""
-        self.on_abandoned: Callable[[int], None] = _ignore
-        """Called with the id of a line that the gateway may hold although nobody listens to it any more."""
+        self.on_abandoned: Callable[[int, Subscription[Any]], None] = _ignore
+        """Called with a subscription and its id that the gateway may hold although nobody listens to it any more."""
 
     def next_frame(self) -> trio.Event:
         """Set when the next frame is complete. Bytes alone are no answer: a length that was misread would swallow all that follow."""
@@ -88,9 +90,10 @@ class Inbox:
         return self._frame
 
     def end_all(self, error: GatewayDisconnected) -> None:
-        """End every open request; lines just stop, their actors hear of it as a change of the session."""
+        """End every open request; subscriptions just stop, their owners hear of it as a change of the session."""
         self.requests.end_all(error)
-        self.lines.clear()
+        for subscriptions in self.subscriptions.values():
+            subscriptions.open.clear()
         self.account_listener = None
 
     def connection_lost(self, reason: str | None) -> None:
@@ -114,44 +117,43 @@ class Inbox:
             self._frame = None
 
     def packet_done(self) -> None:
-        touched, self._touched = self._touched, {}
         self._observer.packet_begins()
         try:
-            for line in touched.values():
-                line.packet_done(self._arrived)
+            for subscriptions in self.subscriptions.values():
+                subscriptions.packet_done(self._arrived)
         finally:
             self._observer.packet_ended()  # here the fan-out writes to the clients
 
     # market data; these five are by far the most frequent
 
     def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
-        line = self.lines.get(line_id)
+        line = self.quotes.open.get(line_id)
         if line is not None:
-            self._touched[line_id] = line
+            self.quotes.touched[line_id] = line
             line.price(tick_type, price, size)
 
     def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
-        line = self.lines.get(line_id)
+        line = self.quotes.open.get(line_id)
         if line is not None:
-            self._touched[line_id] = line
+            self.quotes.touched[line_id] = line
             line.size(tick_type, size)
 
     def tickString(self, line_id: int, tick_type: int, text: str) -> None:  # noqa: N802
-        line = self.lines.get(line_id)
+        line = self.quotes.open.get(line_id)
         if line is not None:
-            self._touched[line_id] = line
+            self.quotes.touched[line_id] = line
             line.text(tick_type, text)
 
     def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
-        line = self.lines.get(line_id)
+        line = self.quotes.open.get(line_id)
         if line is not None:
-            self._touched[line_id] = line
+            self.quotes.touched[line_id] = line
             line.generic(tick_type, value)
 
     def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
-        line = self.lines.get(line_id)
+        line = self.quotes.open.get(line_id)
         if line is not None:
-            self._touched[line_id] = line
+            self.quotes.touched[line_id] = line
             line.data_type(number)
 
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
@@ -204,12 +206,10 @@ class Inbox:
         self._tally.noticed(code, text)
         if code == codes.TOO_FAST:
             self._too_fast(text)
-        elif self.requests.failed(request_id, code, text):
-            pass
-        elif line := self.lines.get(request_id):
-            if not codes.is_notice(code):
-                line.forget()
-                line.listener.failed(codes.to_error(code, text))
+        elif self.requests.failed(request_id, code, text) or any(
+            subscriptions.failed(request_id, code, text) for subscriptions in self.subscriptions.values()
+        ):
+            pass  # its owner has been told
         elif code == codes.CLIENT_ID_IN_USE:
             self.reason_code = code
             self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
@@ -223,13 +223,18 @@ class Inbox:
         before = self.connectivity.lost, self.connectivity.degraded
         effect, farm = self.connectivity.notice(code, text)
         reason = GatewayDisconnected(f"IB reported: {text.strip()} ({code})")
-        for line in self.lines.values():
-            if effect is Effect.INTERRUPT and serves(farm, line.instrument):
-                line.interrupt(reason)
-            elif effect is Effect.RESUME and serves(farm, line.instrument):
-                line.resume()
-        if effect is Effect.DATA_LOST:
-            self._abandon_lines()
+        for subscriptions in self.subscriptions.values():
+            match effect:
+                case Effect.INTERRUPT:
+                    subscriptions.interrupt(farm, reason)
+                case Effect.RESUME:
+                    subscriptions.resume(farm)
+                case Effect.DATA_LOST:
+                    # A request that the gateway had not served by then is cancelled, so that nothing leaks there.
+                    for request_id, subscription in subscriptions.abandon().items():
+                        self.on_abandoned(request_id, subscription)
+                case Effect.NONE:
+                    pass
         if self.connectivity.lost:
             self.requests.end_all(reason)
         if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
@@ -240,15 +245,8 @@ class Inbox:
         log.warning("gateway_complains_of_pace", text=text.strip())
         self.on_pacing()
         self.requests.end_all(GatewayTimeout(f"The gateway dropped messages: {text.strip()} (100)"))
-        for line in self.lines.values():
-            line.doubt()
-
-    def _abandon_lines(self) -> None:
-        """The gateway lost the data of all lines (1101); a request that it had not served by then is cancelled, so that no line leaks."""
-        lines, self.lines = self.lines, {}
-        for line_id, line in lines.items():
-            if not line.ticked:
-                self.on_abandoned(line_id)
+        for subscriptions in self.subscriptions.values():
+            subscriptions.doubt()
 
 
 def _ignore(*_arguments: object) -> None:

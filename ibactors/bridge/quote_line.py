@@ -1,14 +1,17 @@
 """One market-data line: raw ticks in, the newest quote out.
 
-The bridge makes a `Line` for each request it sends and feeds it by request id, so that a late tick of a cancelled request, or a value from
-before a reconnect, has nowhere to go. All ticks of one network packet become one quote.
+Each belongs to one request of one session. All ticks of one network packet become one quote.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
-from ibactors.errors import IbactorsError
+import msgspec
+
+from ibactors.bridge.contracts import to_ib
+from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
+from ibactors.bridge.wire import GatewayClient
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import rfc3339
@@ -45,20 +48,11 @@ _BLANK = {"halted": None, "last_timestamp": None}
 _MISSING = object()
 
 
-class LineListener(Protocol):
-    """Who hears of a line; both methods return at once."""
+class QuoteListener(SubscriptionListener, Protocol):
+    """Who hears of a quote line; each method returns at once."""
 
     def ticked(self, quote: Quote) -> None:
         """The line has a new newest quote."""
-
-    def failed(self, error: IbactorsError) -> None:
-        """IB sent an error for the line."""
-
-    def interrupted(self, error: IbactorsError) -> None:
-        """Data stopped behind the line, which stays open; what came before is not current any more."""
-
-    def resumed(self) -> None:
-        """Data should come again on a line that was interrupted."""
 
 
 def float_or_none(value: float) -> float | None:
@@ -73,18 +67,17 @@ def number_or_none(value: float) -> Number | None:
     return int(value) if value.is_integer() else value
 
 
-class Line:
-    """Collects the ticks of one request and tells its listener of changes when a packet is done."""
+class QuoteLine(Subscription[QuoteListener]):
+    """Collects the ticks of one request and tells its listener of changes when a packet is done (messages 1, 2, 45, 46, 58)."""
 
-    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> None:
-        self.listener = listener
-        self.instrument = instrument
-        self.ticked = False
-        """True once a tick has come: the gateway has served the request."""
-        self._interrupted = False
+    kind = "quotes"
+
+    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener) -> None:
+        exchange = instrument.exchange or contract.exchange
+        super().__init__(msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange), listener)
         self._identity = {
             "symbol": instrument.symbol,
-            "exchange": instrument.exchange,
+            "exchange": exchange,
             "currency": instrument.currency,
             "sec_type": contract.sec_type,
             "con_id": contract.con_id,
@@ -138,31 +131,18 @@ class Line:
         self._delayed = self._data_type.is_delayed
         self._changed |= len(self._values) > len(_BLANK)
 
-    def interrupt(self, error: IbactorsError) -> None:
-        """Forget all values: they are from before a break."""
-        self.forget()
-        self._interrupted = True
-        self.listener.interrupted(error)
+    def request(self, client: GatewayClient, request_id: int) -> None:
+        client.reqMktData(request_id, to_ib(self.instrument), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
 
-    def doubt(self) -> None:
-        """The request may have been thrown away; have its owner look whether ticks come."""
-        if not self.ticked:
-            self.listener.resumed()
-
-    def resume(self) -> None:
-        """The break is over, says IB."""
-        if self._interrupted:
-            self._interrupted = False
-            self.listener.resumed()
+    def cancel(self, client: GatewayClient, request_id: int) -> None:
+        client.cancelMktData(request_id)
 
     def forget(self) -> None:
-        """Show no value again that has not come anew."""
         self._values = dict(_BLANK)
         self._changed = False
 
     def packet_done(self, arrived: float) -> None:
-        """Tell the listener, if the packet that arrived at Unix time *arrived* changed anything."""
-        self.ticked = True
+        self._served = True
         if self._changed:
             self._changed = False
             self.listener.ticked(

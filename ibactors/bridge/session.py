@@ -11,22 +11,20 @@ are collected by request id, and each request has its own deadline and its own e
 import asyncio
 import os
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
-import msgspec
 import trio
 import trio_asyncio
 
 from ibactors.bridge.connectivity import Effect
-from ibactors.bridge.contracts import to_ib
 from ibactors.bridge.incoming import AccountListener, Inbox, PacketObserver
-from ibactors.bridge.quote_line import Line, LineListener
 from ibactors.bridge.requests import RequestSpec
+from ibactors.bridge.subscriptions import Subscription, release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
-from ibactors.model.instruments import ContractInfo, Instrument
 
 T = TypeVar("T")
 
@@ -83,7 +81,7 @@ class Session:
     @property
     def lines(self) -> int:
         """Open market-data lines."""
-        return len(self._inbox.lines)
+        return len(self._inbox.quotes.open)
 
     async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
         """All rows of the answer to *spec*.
@@ -103,19 +101,14 @@ class Session:
             raise request.error.with_traceback(None)  # several callers may share it
         return tuple(request.rows)
 
-    def open_line(self, instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
-        """Request streaming market data (message 1); ticks and errors go to *listener*. Returns the line's id."""
-        line_id = self._client.getReqId()
-        found = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=instrument.exchange or contract.exchange)
-        self._inbox.lines[line_id] = Line(found, contract, listener)
-        with self._client.sending("quotes", key=line_id):
-            self._client.reqMktData(line_id, to_ib(found), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
-        return line_id
+    def subscribe(self, subscription: Subscription[Any]) -> int:
+        """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes."""
+        return self._inbox.subscriptions[type(subscription)].add(self._client, subscription)
 
-    def close_line(self, line_id: int) -> None:
-        """End a line (message 2); unknown ids are ignored, because a line may have ended by an error."""
-        if self._inbox.lines.pop(line_id, None) is not None:
-            self._client.cancel_market_data(line_id)
+    def unsubscribe(self, request_id: int) -> None:
+        """End a subscription; unknown ids are ignored, because it may have been given up after a break."""
+        for subscriptions in self._inbox.subscriptions.values():
+            subscriptions.close(self._client, request_id)
 
     def watch_accounts(self, listener: AccountListener) -> None:
         """Subscribe to summary, positions and portfolio (messages 62, 61, 6), in place of an earlier listener."""
@@ -148,7 +141,7 @@ async def run_session(
     inbox = Inbox(tally, observer)
     client = GatewayClient(inbox, tally)
     inbox.on_pacing = client.outbox.pause
-    inbox.on_abandoned = client.cancel_market_data
+    inbox.on_abandoned = partial(release, client)
     lost: GatewayDisconnected
     try:
         async with trio_asyncio.open_loop():

@@ -68,12 +68,6 @@ class GatewayClient(Client):
         data = msg.encode()
         self.conn.sendMsg(_LENGTH.pack(len(data)) + data)
 
-    def cancel_market_data(self, line_id: int) -> None:
-        """Cancel, or take the request back if it has not left yet."""
-        if not self.outbox.withdraw(line_id):
-            with self.sending("quotes", urgent=True):
-                self.cancelMktData(line_id)
-
     async def read(self) -> None:
         """Read what the gateway sends until the connection ends; from here on by trio.
 

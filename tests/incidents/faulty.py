@@ -11,9 +11,9 @@ from typing import Any, NoReturn, cast
 import trio
 
 from ibactors import cli, programs
-from ibactors.bridge.quote_line import LineListener
+from ibactors.bridge.quote_line import QuoteListener
 from ibactors.bridge.session import Session, run_session
-from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.bridge.subscriptions import Subscription
 from ibactors.model.quotes import Quote
 
 CRASHES, STALLS = 666.0, 777.0
@@ -29,7 +29,7 @@ class NotAQuote:
 class FaultyListener:
     """Stands between a market-data line and its symbol actor."""
 
-    def __init__(self, listener: LineListener) -> None:
+    def __init__(self, listener: QuoteListener) -> None:
         self._listener = listener
         self.failed = listener.failed
         self.interrupted = listener.interrupted
@@ -56,17 +56,18 @@ async def run_faulty_session(*how: Any, task_status: trio.TaskStatus[Session]) -
 
     class Status:
         def started(self, session: Session) -> None:
-            opened = session.open_line
+            subscribe = session.subscribe
             listening: dict[str, FaultyListener] = {}
 
-            def open_line(instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
+            def faulty(subscription: Subscription[Any]) -> int:
                 # The price that caused the crash is still there when the next incarnation opens its line.
-                last = listening[instrument.name]._last if instrument.name in listening else None  # noqa: SLF001
-                faulty = listening[instrument.name] = FaultyListener(listener)
-                faulty._last = last  # noqa: SLF001
-                return opened(instrument, contract, faulty)
+                name = subscription.instrument.name
+                last = listening[name]._last if name in listening else None  # noqa: SLF001
+                subscription.listener = listening[name] = FaultyListener(subscription.listener)
+                listening[name]._last = last  # noqa: SLF001
+                return subscribe(subscription)
 
-            session.open_line = open_line  # type: ignore[method-assign]
+            session.subscribe = faulty  # type: ignore[method-assign]
             task_status.started(session)
 
     await run_session(*how, task_status=cast("Any", Status()))

@@ -5,10 +5,10 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors.bridge.quote_line import LineListener
+from ibactors.bridge.quote_line import QuoteListener
 from ibactors.bridge.session import Session, run_session
+from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import IbactorsError
-from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import Quote
 from tests.conftest import ErrorLog, running_service
 
@@ -16,7 +16,7 @@ from tests.conftest import ErrorLog, running_service
 class PoisonedListener:
     """Passes on what the bridge says; once armed, with a quote that no code can handle."""
 
-    def __init__(self, listener: LineListener, hook: "Hook", symbol: str) -> None:
+    def __init__(self, listener: QuoteListener, hook: "Hook", symbol: str) -> None:
         self._listener = listener
         self._hook = hook
         self._symbol = symbol
@@ -49,12 +49,13 @@ class Hook:
 
         class Status:
             def started(self, session: Session) -> None:
-                opened = session.open_line
+                subscribe = session.subscribe
 
-                def open_line(instrument: Instrument, contract: ContractInfo, listener: LineListener) -> int:
-                    return opened(instrument, contract, PoisonedListener(listener, hook, instrument.symbol))
+                def poisoned(subscription: Subscription[Any]) -> int:
+                    subscription.listener = PoisonedListener(subscription.listener, hook, subscription.instrument.symbol)
+                    return subscribe(subscription)
 
-                session.open_line = open_line  # type: ignore[method-assign]
+                session.subscribe = poisoned  # type: ignore[method-assign]
                 task_status.started(session)
 
         await run_session(*how, task_status=cast("Any", Status()))

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from ibactors.bridge.incoming import Inbox
-from ibactors.bridge.quote_line import Line
+from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected
@@ -33,7 +33,7 @@ async def test_packet_ends_for_its_observer_though_a_listener_fails() -> None:
 
     observer, listener = Unobserved(), cast("Any", Broken())
     inbox = Inbox(GatewayTally(), observer)
-    inbox.lines[1] = Line(Instrument(symbol="AAPL"), CONTRACT, listener)
+    inbox.quotes.open[1] = QuoteLine(Instrument(symbol="AAPL"), CONTRACT, listener)
     inbox.price_tick(1, 1, 10.0, 100.0)
     with pytest.raises(RuntimeError):
         inbox.packet_done()

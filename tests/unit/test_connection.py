@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, Request, RunSession, Target, connection_builder
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import find_contracts
+from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.terms import Endpoint
@@ -105,10 +106,10 @@ class Closing:
     def on_change(self, listener: Callable[[Effect], None]) -> None:
         pass
 
-    def open_line(self, *_: object) -> int:
+    def subscribe(self, *_: object) -> int:
         return self._use_socket()
 
-    def close_line(self, _: int) -> None:
+    def unsubscribe(self, _: int) -> None:
         self._use_socket()
 
     def watch_accounts(self, _: object) -> None:
@@ -167,14 +168,14 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
     async with connection(gateway) as (ref, _):
         await wait_all_tasks_blocked()
         listener: Any = object()
-        await ref.open_line("owner", APPLE, CONTRACT, listener)
+        await ref.subscribe("owner", QuoteLine(APPLE, CONTRACT, listener))
         assert await ref.request(SEARCH) == (CONTRACT,)
         gateway.alive = False
         with pytest.raises(GatewayDisconnected):
             await ref.request(SEARCH)
         with pytest.raises(GatewayDisconnected):
-            await ref.open_line("other", APPLE, CONTRACT, listener)
-        ref.close_line("owner")
+            await ref.subscribe("other", QuoteLine(APPLE, CONTRACT, listener))
+        ref.unsubscribe("owner")
         ref.watch_accounts(listener)
         await wait_all_tasks_blocked()
         assert ref.sessions.value.up, "the loss itself is still on its way"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibactors.bridge.quote_line import Line
+from ibactors.bridge.quote_line import QuoteLine
 from ibactors.errors import IbactorsError
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import ContractInfo, Instrument
@@ -51,12 +51,12 @@ class Heard:
         raise AssertionError("nothing was interrupted")
 
 
-def make_line() -> tuple[Line, list[Quote]]:
+def make_line() -> tuple[QuoteLine, list[Quote]]:
     heard = Heard()
-    return Line(Instrument(symbol="AAPL"), CONTRACT, heard), heard.quotes
+    return QuoteLine(Instrument(symbol="AAPL"), CONTRACT, heard), heard.quotes
 
 
-def quote_of(*ticks: Callable[[Line], None]) -> Quote:
+def quote_of(*ticks: Callable[[QuoteLine], None]) -> Quote:
     """The quote after one packet with *ticks*."""
     line, quotes = make_line()
     for tick in ticks:

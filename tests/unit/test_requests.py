@@ -16,6 +16,7 @@ from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.incoming import Inbox
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
+from ibactors.bridge.subscriptions import release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.wire import GatewayClient
 from ibactors.config import Settings
@@ -48,6 +49,7 @@ class Line:
         tally = GatewayTally()
         self.inbox = Inbox(tally, Unobserved())
         self.client = Wire(self.inbox, tally)
+        self.inbox.on_abandoned = partial(release, self.client)
         self.session = Session(self.client, self.inbox, Settings(request_timeout=10.0))
 
     @property

@@ -1,0 +1,161 @@
+"""What a session keeps open at the gateway: each thing that IB goes on sending under a request's id until it is cancelled.
+
+A kind of subscription is a subclass of `Subscription` that knows how it is requested and cancelled and what its messages mean;
+`quote_line.py` is the first. `Subscriptions` has the open ones of a kind, and does for each what errors and breaks ask for. All of it runs
+in the step that reads a packet, and nothing here waits.
+"""
+
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from ibactors.bridge import codes
+from ibactors.bridge.codes import Verdict
+from ibactors.bridge.connectivity import serves
+from ibactors.bridge.wire import GatewayClient
+from ibactors.errors import IbactorsError
+from ibactors.model.instruments import Instrument
+
+
+class SubscriptionListener(Protocol):
+    """Who hears of a subscription; each method returns at once."""
+
+    def failed(self, error: IbactorsError) -> None:
+        """IB sent an error for it."""
+
+    def interrupted(self, error: IbactorsError) -> None:
+        """Data stopped behind it, though it stays open; what came before is not current any more."""
+
+    def resumed(self) -> None:
+        """Data should come again, if it was interrupted or was never served."""
+
+
+L = TypeVar("L", bound=SubscriptionListener)
+
+
+class Subscription(Generic[L]):
+    """One thing that the gateway keeps sending; it belongs to one session, and a new one has new ones."""
+
+    kind: ClassVar[str]
+    """Kinds take turns on the way to the gateway."""
+
+    def __init__(self, instrument: Instrument, listener: L) -> None:
+        self.instrument = instrument
+        self.listener = listener
+        self._served = False
+        """True once anything has come: the gateway has taken the request."""
+        self._interrupted = False
+
+    def request(self, client: GatewayClient, request_id: int) -> None:
+        """Ask the gateway for it."""
+        raise NotImplementedError
+
+    def cancel(self, client: GatewayClient, request_id: int) -> None:
+        """Ask the gateway to end it."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Show nothing again that has not come anew."""
+        raise NotImplementedError
+
+    def packet_done(self, arrived: float) -> None:
+        """Tell the listener what the packet that arrived at Unix time *arrived* has brought."""
+        raise NotImplementedError
+
+    @property
+    def served(self) -> bool:
+        """Whether the gateway has taken the request, as far as its messages show."""
+        return self._served
+
+    def fail(self, error: IbactorsError) -> None:
+        """IB sent an error that is no notice."""
+        self.forget()
+        self.listener.failed(error)
+
+    def interrupt(self, error: IbactorsError) -> None:
+        """Forget everything: it is from before a break."""
+        self.forget()
+        self._interrupted = True
+        self.listener.interrupted(error)
+
+    def resume(self) -> None:
+        """The break is over, says IB."""
+        if self._interrupted:
+            self._interrupted = False
+            self.listener.resumed()
+
+    def doubt(self) -> None:
+        """The request may have been thrown away; have its owner look whether anything comes."""
+        if not self._served:
+            self.listener.resumed()
+
+
+S = TypeVar("S", bound=Subscription[Any])
+
+
+class Subscriptions(Generic[S]):
+    """The open ones of one kind, by request id. A message for any other id has nowhere to go: it is late, or from before a break."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, S] = {}
+        self.touched: dict[int, S] = {}
+        """Those that the present packet has something for; whoever routes a message to one puts it here."""
+
+    def add(self, client: GatewayClient, subscription: S) -> int:
+        """Request it; its id is what closes it again."""
+        request_id = client.getReqId()
+        self.open[request_id] = subscription
+        with client.sending(subscription.kind, key=request_id):
+            subscription.request(client, request_id)
+        return request_id
+
+    def close(self, client: GatewayClient, request_id: int) -> None:
+        """End it; unknown ids are ignored, because it may have been given up after a break."""
+        subscription = self.open.pop(request_id, None)
+        if subscription is not None:
+            release(client, request_id, subscription)
+
+    def packet_done(self, arrived: float) -> None:
+        """Have each that was touched tell its listener."""
+        touched, self.touched = self.touched, {}
+        for subscription in touched.values():
+            subscription.packet_done(arrived)
+
+    def failed(self, request_id: int, code: int, text: str) -> bool:
+        """IB sent an error; tells whether it belongs to one of these."""
+        subscription = self.open.get(request_id)
+        if subscription is None:
+            return False
+        verdict = codes.judge(code, text)
+        if not isinstance(verdict, Verdict):
+            subscription.fail(verdict)
+        return True
+
+    def interrupt(self, farm: str | None, error: IbactorsError) -> None:
+        """Data stopped behind those that the farm serves; None stands for all farms."""
+        for subscription in self._served_by(farm):
+            subscription.interrupt(error)
+
+    def resume(self, farm: str | None) -> None:
+        """It is said to come again."""
+        for subscription in self._served_by(farm):
+            subscription.resume()
+
+    def doubt(self) -> None:
+        """The gateway threw some message away."""
+        for subscription in tuple(self.open.values()):
+            subscription.doubt()
+
+    def abandon(self) -> dict[int, S]:
+        """Forget all, as the gateway has lost them (1101); those that it had not served by then, which it may hold, are returned."""
+        lost, self.open = self.open, {}
+        return {request_id: subscription for request_id, subscription in lost.items() if not subscription.served}
+
+    def _served_by(self, farm: str | None) -> list[S]:
+        # A list, because a listener may close what it hears of.
+        return [subscription for subscription in self.open.values() if serves(farm, subscription.instrument)]
+
+
+def release(client: GatewayClient, request_id: int, subscription: Subscription[Any]) -> None:
+    """Have the gateway end it, or take the request back if it has not left: a cancel must never overtake its request."""
+    if not client.outbox.withdraw(request_id):
+        with client.sending(subscription.kind, urgent=True):
+            subscription.cancel(client, request_id)
