@@ -18,10 +18,10 @@ from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import make_problem
 from ibactors.web.contract.routes import STREAM, WEBSOCKET, Route, RouteTable
 from ibactors.web.front import Front
+from ibactors.web.operation import Operation, error_response, problem_response
 from ibactors.web.page import serve
 from ibactors.web.rest import account, debug, docs, health, login, quotes, tickets
 from ibactors.web.rest.openapi import build_document
-from ibactors.web.rest.operation import Operation, error_response, problem_response
 from ibactors.web.stream import sse
 from ibactors.web.stream.asyncapi import build_asyncapi
 from ibactors.web.system import System

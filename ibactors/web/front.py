@@ -20,7 +20,7 @@ from ibactors.web.contract.asgi import (
 )
 from ibactors.web.contract.problems import problem_of
 from ibactors.web.contract.routes import Route
-from ibactors.web.rest.operation import EVENT_STREAM, Answer, Operation, problem_answer
+from ibactors.web.operation import EVENT_STREAM, Answer, Operation, problem_answer
 from ibactors.web.stream.client import serve_stream
 from ibactors.web.streams import EVENTS
 from ibactors.web.system import System

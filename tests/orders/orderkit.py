@@ -1,6 +1,7 @@
 """Orders and evidence for tests, short to write."""
 
 from decimal import Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ NOON = 1_795_795_200.0
 D = Decimal
 
 
-def terms(**changes: object) -> Terms:
+def terms(**changes: Any) -> Terms:
     base = Terms(
         account=ACCOUNT,
         con_id=265598,
@@ -34,7 +35,7 @@ def terms(**changes: object) -> Terms:
     return replace(base, **changes)
 
 
-def order(number: int = 13, *, name: str | None = None, of: Terms | None = None, **changes: object) -> Order:
+def order(number: int = 13, *, name: str | None = None, of: Terms | None = None, **changes: Any) -> Order:
     client_order_id = name or f"o-{number}"
     base = Order(
         order_id=f"ord_{number:016d}",
@@ -88,11 +89,11 @@ class Life:
         self.later(seconds)
         return self.give(e.TimePassed(at=self.at))
 
-    def _from_ib(self, changes: dict[str, object]) -> dict[str, object]:
+    def _from_ib(self, changes: dict[str, Any]) -> dict[str, Any]:
         o = self.order
         return {"at": self.at, "epoch": self.epoch, "order_id": o.ib_order_id, "client_id": o.client_id, "perm_id": 9_001} | changes
 
-    def open(self, status: str = "Submitted", *, echo: Terms | None = None, **changes: object) -> "Life":
+    def open(self, status: str = "Submitted", *, echo: Terms | None = None, **changes: Any) -> "Life":
         shown = echo or self.order.terms
         fields = self._from_ib(changes)
         fields.setdefault("token", self.order.token)
@@ -103,10 +104,10 @@ class Life:
         fields.setdefault("echo", seen)
         return self.give(e.OpenOrderSeen(status=status, **fields))
 
-    def says(self, status: str = "Submitted", **changes: object) -> "Life":
+    def says(self, status: str = "Submitted", **changes: Any) -> "Life":
         return self.give(e.StatusSeen(status=status, **self._from_ib(changes)))
 
-    def fill(self, quantity: int, execution_id: str, price: str = "228.37", **changes: object) -> "Life":
+    def fill(self, quantity: int, execution_id: str, price: str = "228.37", **changes: Any) -> "Life":
         t = self.order.terms
         base = {"con_id": t.con_id, "sec_type": t.sec_type, "side": t.side, "time": self.at, "token": self.order.token}
         fields = self._from_ib(base | changes)
@@ -116,7 +117,7 @@ class Life:
         value = None if amount is None else D(amount)
         return self.give(e.CommissionSeen(at=self.at, execution_id=execution_id, amount=value, currency=currency))
 
-    def error(self, code: int, text: str = "something", **changes: object) -> "Life":
+    def error(self, code: int, text: str = "something", **changes: Any) -> "Life":
         return self.give(e.ErrorSeen(code=code, text=text, **(self._from_ib(changes) | {"perm_id": None})))
 
     def lost(self) -> "Life":
@@ -124,7 +125,7 @@ class Life:
         self.epoch += 1
         return self
 
-    def change(self, change_id: str = "c1", *, write: bool = True, **changes: object) -> "Life":
+    def change(self, change_id: str = "c1", *, write: bool = True, **changes: Any) -> "Life":
         self.give(e.ChangeAsked(at=self.at, change_id=change_id, terms=replace(self.order.terms, **changes)))
         return self.give(e.Written(at=self.at, kind=e.Sent.CHANGE, epoch=self.epoch)) if write else self
 

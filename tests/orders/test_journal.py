@@ -6,12 +6,12 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
-from orderkit import ACCOUNT, NOON, Life, order
 
 from ibactors.errors import StartupError
 from ibactors.orders import audit, schema, storage
@@ -29,12 +29,13 @@ from ibactors.orders.states import advance
 from ibactors.orders.storage import HighWater, check_file_system, file_system_of
 from ibactors.orders.transaction import Entry, Operation, T, Transaction
 from ibactors.orders.writer import Writer
+from tests.orders.orderkit import ACCOUNT, NOON, Life, order
 
 WRITTEN = Written(at=NOON, kind=Sent.PLACE, epoch=1)
 BOOK = Book(login="paper", client_id=1)
 
 
-def open_journal(path: Path, **options: object) -> Journal:
+def open_journal(path: Path, **options: Any) -> Journal:
     return Journal(path, allow_ephemeral=True, **options)
 
 
@@ -61,7 +62,7 @@ def journal(tmp_path: Path) -> Journal:
     opened.close()
 
 
-def test_a_place_is_there_after_a_restart_with_its_number_and_event(tmp_path: Path):
+def test_a_place_is_there_after_a_restart_with_its_number_and_event(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     placed = do(journal, placing(order(1), next_valid_id=41))
     assert [o.ib_order_id for o in placed.orders] == [41]
@@ -77,7 +78,7 @@ def test_a_place_is_there_after_a_restart_with_its_number_and_event(tmp_path: Pa
     again.close()
 
 
-def test_the_same_client_order_id_finds_the_order_that_has_it(journal: Journal):
+def test_the_same_client_order_id_finds_the_order_that_has_it(journal: Journal) -> None:
     first = do(journal, placing(order(1)))
     known = do(journal, placing(order(2, name="o-1")))
     assert isinstance(known, Existing)
@@ -85,13 +86,13 @@ def test_the_same_client_order_id_finds_the_order_that_has_it(journal: Journal):
     assert journal.sequence == 1
 
 
-def test_the_database_refuses_a_second_placement_of_an_order(journal: Journal):
+def test_the_database_refuses_a_second_placement_of_an_order(journal: Journal) -> None:
     placed = do(journal, placing(order(1)))
     with pytest.raises(sqlite3.IntegrityError):
         do(journal, lambda tx: send(tx, placed.orders[0], Sent.PLACE, epoch=1, at=NOON))
 
 
-def test_members_of_a_bracket_are_placed_together_or_not_at_all(journal: Journal):
+def test_members_of_a_bracket_are_placed_together_or_not_at_all(journal: Journal) -> None:
     parent = order(1, name="b")
     child = order(2, name="b/tp", role="tp", parent=parent.order_id)
     placed = do(journal, placing(parent, child))
@@ -103,7 +104,7 @@ def test_members_of_a_bracket_are_placed_together_or_not_at_all(journal: Journal
     assert do(journal, placing(order(5))).orders[0].ib_order_id == 3
 
 
-def test_ids_never_go_back(journal: Journal, tmp_path: Path):
+def test_ids_never_go_back(journal: Journal, tmp_path: Path) -> None:
     assert do(journal, placing(order(1), next_valid_id=100)).orders[0].ib_order_id == 100
     assert do(journal, placing(order(2), next_valid_id=50)).orders[0].ib_order_id == 101
     assert do(journal, placing(order(3), next_valid_id=50, highest_seen=300)).orders[0].ib_order_id == 301
@@ -115,7 +116,7 @@ def test_ids_never_go_back(journal: Journal, tmp_path: Path):
     again.close()
 
 
-def test_a_failed_operation_takes_back_its_own_rows_and_numbers_alone(journal: Journal):
+def test_a_failed_operation_takes_back_its_own_rows_and_numbers_alone(journal: Journal) -> None:
     def fails(tx: Transaction) -> None:
         tx.note("halt", NOON, {"x": 1})
         raise ValueError("no")
@@ -126,7 +127,7 @@ def test_a_failed_operation_takes_back_its_own_rows_and_numbers_alone(journal: J
     assert audit.check(journal.path) == []
 
 
-def test_a_saved_step_is_what_is_read(journal: Journal):
+def test_a_saved_step_is_what_is_read(journal: Journal) -> None:
     placed = do(journal, placing(order(1)))
     life = Life(placed.orders[0], written=False)
     life.give(WRITTEN).open().fill(4, "x.01").fill(3, "x.02").paid("x.02", "1.25")
@@ -158,7 +159,7 @@ def _steps(life: Life) -> list[Step]:
     return steps
 
 
-def test_a_change_id_is_used_once_for_each_order(journal: Journal):
+def test_a_change_id_is_used_once_for_each_order(journal: Journal) -> None:
     placed = do(journal, placing(order(1)))
     life = Life(placed.orders[0]).open()
     step = Step(order=life.order)
@@ -171,19 +172,19 @@ def test_a_change_id_is_used_once_for_each_order(journal: Journal):
 
 
 @pytest.mark.usefixtures("journal")
-def test_a_second_process_is_refused(tmp_path: Path):
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="Another process"):
         open_journal(tmp_path)
 
 
-def test_files_are_private(journal: Journal, tmp_path: Path):
+def test_files_are_private(journal: Journal, tmp_path: Path) -> None:
     do(journal, placing(order(1)))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert {"orders.sqlite", "orders.sqlite-wal", "orders.lock", "orders.high-water", "orders.reserve"} <= set(modes)
     assert set(modes.values()) == {0o600}
 
 
-def test_a_newer_file_is_refused_and_an_older_one_is_copied_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_newer_file_is_refused_and_an_older_one_is_copied_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_journal(tmp_path).close()
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE halts ADD COLUMN extra TEXT;"))
     newer = open_journal(tmp_path)
@@ -195,7 +196,7 @@ def test_a_newer_file_is_refused_and_an_older_one_is_copied_before_it_is_changed
         open_journal(tmp_path)
 
 
-def test_a_broken_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_broken_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_journal(tmp_path).close()
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE new_one (x); NONSENSE;"))
     with pytest.raises(JournalFailed):
@@ -228,7 +229,7 @@ def faulty(path: Path) -> sqlite3.Connection:
 
 
 @pytest.mark.parametrize("statement", ["BEGIN", "INSERT INTO orders", "INSERT INTO events", "COMMIT"])
-def test_after_an_io_error_nothing_is_taken_and_nothing_was_told(tmp_path: Path, statement: str):
+def test_after_an_io_error_nothing_is_taken_and_nothing_was_told(tmp_path: Path, statement: str) -> None:
     journal = open_journal(tmp_path, connect=faulty)
     do(journal, placing(order(1)))
     Faulty.fault = (statement, sqlite3.SQLITE_IOERR)
@@ -245,7 +246,7 @@ def test_after_an_io_error_nothing_is_taken_and_nothing_was_told(tmp_path: Path,
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO orders", "INSERT INTO halts", "COMMIT"])
-def test_on_a_full_disk_orders_are_refused_and_halts_are_still_written(tmp_path: Path, statement: str):
+def test_on_a_full_disk_orders_are_refused_and_halts_are_still_written(tmp_path: Path, statement: str) -> None:
     journal = open_journal(tmp_path, connect=faulty)
     Faulty.fault = (statement, sqlite3.SQLITE_FULL)
     stop = Job(lambda tx: halt(tx, Halt(at=NOON, by="test", reason="r", cancel="none")))
@@ -261,7 +262,7 @@ def test_on_a_full_disk_orders_are_refused_and_halts_are_still_written(tmp_path:
     journal.close()
 
 
-def test_a_really_full_database_is_a_full_disk(tmp_path: Path):
+def test_a_really_full_database_is_a_full_disk(tmp_path: Path) -> None:
     def small(path: Path) -> sqlite3.Connection:
         connection = connect(path)
         connection.execute(f"PRAGMA max_page_count = {limits.pop(0) if limits else 10**6}")
@@ -276,13 +277,13 @@ def test_a_really_full_database_is_a_full_disk(tmp_path: Path):
     journal.close()
 
 
-def test_little_room_refuses_orders(journal: Journal, monkeypatch: pytest.MonkeyPatch):
+def test_little_room_refuses_orders(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert journal.may_open is None
     monkeypatch.setattr(journal_module, "free_bytes", lambda _: storage.LEAST_FREE - 1)
     assert "256 MiB" in journal.may_open
 
 
-def test_a_replaced_file_is_noticed(tmp_path: Path):
+def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     do(journal, placing(order(1)))
     journal.close()
@@ -310,12 +311,12 @@ def test_a_replaced_file_is_noticed(tmp_path: Path):
     settled.close()
 
 
-def test_the_high_water_file_follows_in_steps(journal: Journal, tmp_path: Path):
+def test_the_high_water_file_follows_in_steps(journal: Journal, tmp_path: Path) -> None:
     do(journal, lambda tx: [tx.note("halt", NOON, {}) for _ in range(1200)])
     assert HighWater.read(tmp_path / "orders.high-water") == HighWater(journal.journal_id, 1200)
 
 
-def test_cursors_belong_to_one_journal(journal: Journal):
+def test_cursors_belong_to_one_journal(journal: Journal) -> None:
     do(journal, placing(order(1)))
     reader = Reader(journal.path)
     page = reader.entries()
@@ -330,7 +331,7 @@ def test_cursors_belong_to_one_journal(journal: Journal):
     reader.close()
 
 
-def test_pages_are_small_and_complete(journal: Journal):
+def test_pages_are_small_and_complete(journal: Journal) -> None:
     do(journal, lambda tx: [tx.note("halt", NOON, {}, account="A" if i % 3 else "B") for i in range(1300)])
     reader = Reader(journal.path)
     seen: list[int] = []
@@ -347,7 +348,7 @@ def test_pages_are_small_and_complete(journal: Journal):
     reader.close()
 
 
-def test_a_tombstone_voids_a_client_order_id_for_ever(journal: Journal):
+def test_a_tombstone_voids_a_client_order_id_for_ever(journal: Journal) -> None:
     assert do(journal, lambda tx: bury(tx, ACCOUNT, "o-1", key="bot", at=NOON)) is None
     with pytest.raises(ClientOrderIdVoid):
         do(journal, placing(order(1)))
@@ -355,7 +356,7 @@ def test_a_tombstone_voids_a_client_order_id_for_ever(journal: Journal):
     assert do(journal, lambda tx: bury(tx, ACCOUNT, "o-2", key="bot", at=NOON)).order.client_order_id == "o-2"
 
 
-def test_ids_stay_below_those_of_requests(journal: Journal):
+def test_ids_stay_below_those_of_requests(journal: Journal) -> None:
     do(journal, placing(order(1), next_valid_id=2**30 - 2))
     with pytest.raises(OrderIdsExhausted):
         do(journal, placing(order(2), order(3, parent=order(2).order_id)))
@@ -364,7 +365,7 @@ def test_ids_stay_below_those_of_requests(journal: Journal):
         do(journal, placing(order(5)))
 
 
-def test_open_orders_keep_their_client_id(journal: Journal):
+def test_open_orders_keep_their_client_id(journal: Journal) -> None:
     do(journal, placing(order(1)))
     do(journal, lambda tx: bind_client_id(tx, BOOK))
     with pytest.raises(Exception, match="client id 1 holds"):
@@ -372,7 +373,7 @@ def test_open_orders_keep_their_client_id(journal: Journal):
     do(journal, lambda tx: bind_client_id(tx, Book(login="live", client_id=2)))
 
 
-def test_halts_hold_until_they_are_resumed(journal: Journal):
+def test_halts_hold_until_they_are_resumed(journal: Journal) -> None:
     stop = Halt(at=NOON, by="key:bot", reason="test", cancel="entries")
     do(journal, lambda tx: halt(tx, stop))
     assert do(journal, halts_in_force) == (stop,)
@@ -380,7 +381,7 @@ def test_halts_hold_until_they_are_resumed(journal: Journal):
     assert do(journal, halts_in_force) == ()
 
 
-def test_a_dead_mans_switch_fires_once(journal: Journal):
+def test_a_dead_mans_switch_fires_once(journal: Journal) -> None:
     do(journal, lambda tx: watch(tx, Deadman(key="bot", seconds=30, wall=NOON, boot=5.0)))
     assert do(journal, lambda tx: fire(tx, "bot", NOON + 31)).kind == "deadman"
     assert do(journal, lambda tx: fire(tx, "bot", NOON + 32)) is None
@@ -390,7 +391,7 @@ def test_a_dead_mans_switch_fires_once(journal: Journal):
     assert do(journal, deadmen)[0].fired_at is None
 
 
-def test_what_is_old_goes_and_orders_stay(journal: Journal):
+def test_what_is_old_goes_and_orders_stay(journal: Journal) -> None:
     do(journal, placing(order(1)))
     do(journal, lambda tx: keep_frame(tx, NOON, b"frame"))
     assert do(journal, lambda tx: prune(tx, NOON + 31 * 86400)) == 1
@@ -399,7 +400,7 @@ def test_what_is_old_goes_and_orders_stay(journal: Journal):
     assert do(journal, placing(order(2))).entries[0].sequence == 2
 
 
-def test_spans_of_complete_executions_join_and_the_rest_are_gaps(journal: Journal):
+def test_spans_of_complete_executions_join_and_the_rest_are_gaps(journal: Journal) -> None:
     for since, until in ((0.0, 10.0), (20.0, 30.0), (8.0, 12.0), (12.0, 15.0)):
         do(journal, lambda tx, a=since, b=until: executions_were_complete(tx, ACCOUNT, a, b))
     reader = Reader(journal.path)
@@ -409,7 +410,7 @@ def test_spans_of_complete_executions_join_and_the_rest_are_gaps(journal: Journa
     reader.close()
 
 
-def test_positions_are_a_snapshot(journal: Journal):
+def test_positions_are_a_snapshot(journal: Journal) -> None:
     do(journal, lambda tx: keep_positions(tx, ACCOUNT, {1: "10", 2: "-5"}, NOON))
     do(journal, lambda tx: keep_positions(tx, ACCOUNT, {2: "-4"}, NOON + 1))
     reader = Reader(journal.path)
@@ -417,7 +418,7 @@ def test_positions_are_a_snapshot(journal: Journal):
     reader.close()
 
 
-def test_a_finished_oca_group_is_not_joined_again(journal: Journal):
+def test_a_finished_oca_group_is_not_joined_again(journal: Journal) -> None:
     def generation(*, in_use: bool) -> int:
         return do(journal, lambda tx: group_generation(tx, ACCOUNT, "bot", "g1", in_use=in_use))
 
@@ -437,7 +438,7 @@ def test_a_finished_oca_group_is_not_joined_again(journal: Journal):
         ("overlay", True, False),
     ],
 )
-def test_file_systems(tmp_path: Path, kind: str, *, refused: bool, when_allowed: bool):
+def test_file_systems(tmp_path: Path, kind: str, *, refused: bool, when_allowed: bool) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 0 8:1 / / rw - ext4 /dev/x rw\n2 1 0:40 / {tmp_path}/a\\040b rw,noatime shared:1 - {kind} src rw\n")
     place_of = tmp_path / "a b" / "state"
@@ -450,7 +451,7 @@ def test_file_systems(tmp_path: Path, kind: str, *, refused: bool, when_allowed:
             check_file_system(place_of, allow_ephemeral=allowed, mounts=mounts)
 
 
-def test_export_tells_everything_and_masks_accounts(journal: Journal):
+def test_export_tells_everything_and_masks_accounts(journal: Journal) -> None:
     do(journal, placing(order(1)))
     head, line = list(audit.export(journal.path))
     assert msgspec.json.decode(head)["sequence"] == 1
@@ -458,7 +459,7 @@ def test_export_tells_everything_and_masks_accounts(journal: Journal):
     assert ACCOUNT in list(audit.export(journal.path, mask=False))[1]
 
 
-def test_check_finds_broken_promises(journal: Journal):
+def test_check_finds_broken_promises(journal: Journal) -> None:
     do(journal, placing(order(1)))
     do(journal, lambda tx: tx.note("halt", NOON, {}))
     do(journal, lambda tx: tx.note("halt", NOON, {}))
@@ -471,7 +472,7 @@ def test_check_finds_broken_promises(journal: Journal):
     assert "cannot be read" in found
 
 
-async def test_writes_that_wait_share_a_commit_and_keep_their_order(journal: Journal, monkeypatch: pytest.MonkeyPatch):
+async def test_writes_that_wait_share_a_commit_and_keep_their_order(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     original = journal.commit
 
@@ -501,7 +502,7 @@ async def test_writes_that_wait_share_a_commit_and_keep_their_order(journal: Jou
         await writer.write(halts_in_force)
 
 
-async def test_a_caller_that_leaves_changes_nothing(journal: Journal):
+async def test_a_caller_that_leaves_changes_nothing(journal: Journal) -> None:
     writer = Writer(journal)
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
@@ -513,7 +514,7 @@ async def test_a_caller_that_leaves_changes_nothing(journal: Journal):
             nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def test_too_many_waiting_refuse_orders_and_take_what_ends_them(journal: Journal, monkeypatch: pytest.MonkeyPatch):
+async def test_too_many_waiting_refuse_orders_and_take_what_ends_them(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ibactors.orders.writer.MOST_WAITING", 1)
     writer = Writer(journal)
     with trio.fail_after(20):
@@ -533,7 +534,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from orderkit import order
+from tests.orders.orderkit import order
 from ibactors.orders.journal import Job, Journal
 from ibactors.orders.placing import Book, Intent, place
 journal = Journal(Path(sys.argv[1]), allow_ephemeral=True)
@@ -546,11 +547,12 @@ while True:
 """
 
 
-def test_killed_between_two_steps_nothing_that_was_told_is_lost(tmp_path: Path):
+def test_killed_between_two_steps_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
     told = 0
     for lines in (1, 7, 40):
-        command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parents[2])]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:  # noqa: S603  # the script above
+            assert process.stdout is not None
             for _ in range(lines):
                 sequence, number = map(int, process.stdout.readline().split())
                 assert sequence == number > told

@@ -1,11 +1,11 @@
 """The state machine of orders: what each piece of evidence makes of an order."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orderkit import NOON, D, Life, order, terms
 
 from ibactors.orders import evidence as e
 from ibactors.orders.derive import next_deadline
@@ -13,9 +13,10 @@ from ibactors.orders.draft import Want
 from ibactors.orders.fills import average_price, commission_total
 from ibactors.orders.states import advance
 from ibactors.orders.terms import OrderType, TimeInForce
+from tests.orders.orderkit import NOON, D, Life, order, terms
 
 
-def test_an_order_lives_from_the_write_to_the_fill():
+def test_an_order_lives_from_the_write_to_the_fill() -> None:
     life = Life().open("PreSubmitted").says("PreSubmitted").fill(10, "a.01").open("Filled").says("Filled", filled=D(10)).paid("a.01", "1.0")
     assert life.status == "filled"
     assert life.kinds == ["sent", "working", "fill", "commission"]
@@ -23,20 +24,20 @@ def test_an_order_lives_from_the_write_to_the_fill():
     assert not life.order.fills_disputed
 
 
-def test_doubled_frames_change_and_tell_nothing():
+def test_doubled_frames_change_and_tell_nothing() -> None:
     life = Life().open().says().fill(4, "a.01", cumulative=D(4))
     before, told = life.order, len(life.told)
     life.open().says().says().fill(4, "a.01", cumulative=D(4))
     assert (life.order, len(life.told)) == (before, told)
 
 
-def test_filled_without_any_status_is_known_by_its_executions():
+def test_filled_without_any_status_is_known_by_its_executions() -> None:
     life = Life().fill(6, "a.01").fill(4, "b.01")
     assert life.status == "filled"
     assert average_price(life.order.fills) == D("228.37")
 
 
-def test_filled_before_its_executions_waits_for_them_and_is_believed_after_ten_seconds():
+def test_filled_before_its_executions_waits_for_them_and_is_believed_after_ten_seconds() -> None:
     life = Life().open().says("Filled", filled=D(10))
     assert (life.status, life.order.fills_pending) == ("working", True)
     assert next_deadline(life.order, life.at) == life.at + 2
@@ -62,24 +63,24 @@ def test_filled_before_its_executions_waits_for_them_and_is_believed_after_ten_s
         ("ApiCancelled", "", "cancelled", None),
     ],
 )
-def test_each_word_of_ib(word: str, why: str, status: str, reason: str | None):
+def test_each_word_of_ib(word: str, why: str, status: str, reason: str | None) -> None:
     life = Life().says(word, why_held=why)
     assert (life.status, life.order.reason) == (status, reason)
 
 
-def test_a_word_that_no_document_has_changes_nothing_but_asks_for_a_look():
+def test_a_word_that_no_document_has_changes_nothing_but_asks_for_a_look() -> None:
     life = Life().open().says("Resurrected")
     assert life.status == "working"
     assert Want.RECONCILE in life.wants
 
 
-def test_pending_submit_is_no_acceptance_and_becomes_unknown():
+def test_pending_submit_is_no_acceptance_and_becomes_unknown() -> None:
     life = Life().open("PendingSubmit").tick(10)
     assert (life.status, life.order.seen) == ("unknown", True)
     assert Want.RECONCILE in life.wants
 
 
-def test_no_answer_for_ten_seconds_is_unknown_and_an_answer_resolves_it():
+def test_no_answer_for_ten_seconds_is_unknown_and_an_answer_resolves_it() -> None:
     life = Life()
     assert next_deadline(life.order, life.at) == NOON + 10
     life.tick(9.9)
@@ -91,20 +92,20 @@ def test_no_answer_for_ten_seconds_is_unknown_and_an_answer_resolves_it():
     assert life.kinds[-2:] == ["resolved", "working"]
 
 
-def test_a_lost_session_makes_what_has_no_evidence_unknown_and_leaves_what_has():
+def test_a_lost_session_makes_what_has_no_evidence_unknown_and_leaves_what_has() -> None:
     assert Life().lost().status == "unknown"
     assert Life(written=False).lost().status == "unknown"  # a crash: it may have left
     assert Life().open().lost().status == "working"
 
 
-def test_withdrawn_before_the_write_was_certainly_not_sent():
+def test_withdrawn_before_the_write_was_certainly_not_sent() -> None:
     life = Life(written=False).give(e.Withdrawn(at=NOON, kind=e.Sent.PLACE, reason="halted"))
     assert (life.status, life.order.reason) == ("rejected", "not_sent")
     after = Life().give(e.Withdrawn(at=NOON, kind=e.Sent.PLACE, reason="halted"))
     assert after.status == "pending_new"  # it was written: what the outbox says later does not count
 
 
-def test_a_refused_placement_is_rejected_with_and_without_open_order():
+def test_a_refused_placement_is_rejected_with_and_without_open_order() -> None:
     assert Life().error(201, "no funds").status == "rejected"
     life = Life().open("PreSubmitted").later(0.5).error(201, "no funds")
     assert (life.status, life.order.reason) == ("rejected", "no funds")
@@ -112,7 +113,7 @@ def test_a_refused_placement_is_rejected_with_and_without_open_order():
     assert life.status == "rejected"
 
 
-def test_inactive_waits_for_its_reason():
+def test_inactive_waits_for_its_reason() -> None:
     life = Life().open("Inactive")
     assert life.status == "pending_new"
     assert Life().open("Inactive").later(1).error(201, "no").status == "rejected"
@@ -122,7 +123,7 @@ def test_inactive_waits_for_its_reason():
     assert life.status == "rejected"
 
 
-def test_an_error_just_before_inactive_is_its_reason():
+def test_an_error_just_before_inactive_is_its_reason() -> None:
     life = Life().open().later(3600).error(201, "margin")
     assert (life.status, life.kinds[-1]) == ("working", "warning")
     assert Want.RECONCILE in life.wants
@@ -130,21 +131,21 @@ def test_an_error_just_before_inactive_is_its_reason():
     assert life.status == "rejected"
 
 
-def test_inactive_may_come_back():
+def test_inactive_may_come_back() -> None:
     life = Life().open("Inactive").tick(3)
     assert life.status == "inactive"
     life.open("Submitted")
     assert life.status == "working"
 
 
-def test_fill_or_kill_that_ends_inactive_is_cancelled():
+def test_fill_or_kill_that_ends_inactive_is_cancelled() -> None:
     life = Life(order(of=terms(time_in_force=TimeInForce.FOK))).open("Inactive")
     assert life.status == "pending_new"
     life.tick(2)
     assert (life.status, life.order.reason) == ("cancelled", "not_fillable")
 
 
-def test_cancelled_by_whom():
+def test_cancelled_by_whom() -> None:
     life = Life().open().cancel()
     assert (life.status, life.kinds[-1]) == ("pending_cancel", "cancel_pending")
     life.says("Cancelled").error(202, "Order Canceled - reason:")
@@ -152,14 +153,14 @@ def test_cancelled_by_whom():
     assert Life().open().error(202, "Order Canceled - reason:risk").order.reason == "Order Canceled - reason:risk"
 
 
-def test_a_day_order_that_ends_after_its_day_expired():
+def test_a_day_order_that_ends_after_its_day_expired() -> None:
     dated = order(expires_at=NOON + 100)
     assert Life(dated).open().later(99).says("Cancelled").status == "cancelled"
     assert Life(dated).open().later(101).says("Cancelled").status == "expired"
     assert Life(dated).open().cancel().later(101).says("Cancelled").status == "cancelled"
 
 
-def test_a_late_word_of_life_does_not_raise_a_cancelled_order_but_a_list_does():
+def test_a_late_word_of_life_does_not_raise_a_cancelled_order_but_a_list_does() -> None:
     life = Life().open().says("Cancelled").says("Submitted")
     assert life.status == "cancelled"
     life.open(listed=True)
@@ -168,13 +169,13 @@ def test_a_late_word_of_life_does_not_raise_a_cancelled_order_but_a_list_does():
     assert Want.CANCEL_LATE in life.wants
 
 
-def test_a_cancel_can_lose_against_a_fill():
+def test_a_cancel_can_lose_against_a_fill() -> None:
     life = Life().open().cancel().fill(10, "a.01")
     assert life.status == "filled"
 
 
 @pytest.mark.parametrize("ending", ["cancelled", "rejected", "expired", "not_received", "closed_unverified"])
-def test_an_execution_after_any_ending_is_taken(ending: str):
+def test_an_execution_after_any_ending_is_taken(ending: str) -> None:
     life = Life()
     if ending != "not_received":
         life.open()
@@ -194,7 +195,7 @@ def test_an_execution_after_any_ending_is_taken(ending: str):
     assert life.fill(6, "b.01").status == "filled"
 
 
-def test_a_correction_replaces_what_it_corrects_and_an_older_one_is_ignored():
+def test_a_correction_replaces_what_it_corrects_and_an_older_one_is_ignored() -> None:
     life = Life().open().fill(4, "x.7.01", cumulative=D(4)).fill(3, "x.7.02", "228.30", cumulative=D(3))
     assert (life.order.filled, life.kinds[-1]) == (D(3), "correction")
     life.fill(4, "x.7.01", cumulative=D(4))
@@ -203,19 +204,19 @@ def test_a_correction_replaces_what_it_corrects_and_an_older_one_is_ignored():
 
 
 @pytest.mark.parametrize("amount", [None, "-1", "1.7976931348623157E308", "1.7976931348623157e+308", "NaN"])
-def test_a_commission_that_is_not_known_yet(amount: str | None):
+def test_a_commission_that_is_not_known_yet(amount: str | None) -> None:
     life = Life().open().fill(10, "a.01").paid("a.01", amount)
     assert commission_total(life.order.fills) == (None, None)
     assert "commission" not in life.kinds
 
 
-def test_commissions_add_up_and_rebates_are_negative():
+def test_commissions_add_up_and_rebates_are_negative() -> None:
     life = Life().open().fill(4, "a.01").fill(6, "b.01").paid("a.01", "-0.35").paid("b.01", "1.00").paid("b.01", "1.00")
     assert commission_total(life.order.fills) == (D("0.65"), "USD")
     assert life.kinds.count("commission") == 2
 
 
-def test_leg_executions_of_a_combination_are_not_its_own():
+def test_leg_executions_of_a_combination_are_not_its_own() -> None:
     bag = order(of=terms(sec_type="BAG", con_id=28812380))
     life = Life(bag).fill(10, "leg.01", con_id=1, sec_type="STK").open()
     assert (life.order.filled, life.status) == (D(0), "working")
@@ -223,12 +224,12 @@ def test_leg_executions_of_a_combination_are_not_its_own():
     assert (life.order.filled, life.status) == (D(10), "filled")
 
 
-def test_partial_fills():
+def test_partial_fills() -> None:
     life = Life().open().fill(4, "a.01")
     assert (life.status, life.kinds[-1]) == ("partially_filled", "fill")
 
 
-def test_a_change_is_accepted_by_the_echo():
+def test_a_change_is_accepted_by_the_echo() -> None:
     life = Life().open().change(limit_price=D(229))
     assert (life.status, life.kinds[-1]) == ("pending_replace", "replace_pending")
     life.open(echo=terms())  # unchanged first: proves nothing
@@ -239,45 +240,45 @@ def test_a_change_is_accepted_by_the_echo():
 
 
 @pytest.mark.parametrize("code", [110, 201, 321, 105, 104, 462, 10326, 439])
-def test_a_refused_change_leaves_the_order_alive(code: int):
+def test_a_refused_change_leaves_the_order_alive(code: int) -> None:
     life = Life().open().later(60).change(limit_price=D(229)).open(echo=terms()).error(code, "no")
     assert (life.status, life.order.revision, life.order.terms) == ("working", 1, terms())
     assert "replace_rejected" in life.kinds
 
 
-def test_a_change_that_was_never_written_was_refused_by_us():
+def test_a_change_that_was_never_written_was_refused_by_us() -> None:
     life = Life().open().change(write=False, limit_price=D(229)).give(e.Withdrawn(at=NOON, kind=e.Sent.CHANGE, reason="1100"))
     assert life.told[-2].reason == "not_sent"
     assert life.status == "working"
 
 
-def test_a_delayed_echo_of_the_former_terms_is_no_change_by_others():
+def test_a_delayed_echo_of_the_former_terms_is_no_change_by_others() -> None:
     life = Life().open().change(limit_price=D(229)).open(echo=terms(limit_price=D(229))).open(echo=terms())
     assert life.order.revision == 2
     life.later(6).open(echo=terms())
     assert (life.order.revision, life.kinds[-1]) == (3, "changed_elsewhere")
 
 
-def test_a_fill_while_more_is_asked_for_leaves_it_open():
+def test_a_fill_while_more_is_asked_for_leaves_it_open() -> None:
     life = Life().open().change(quantity=D(20)).fill(10, "a.01")
     assert life.status == "pending_replace"
     assert life.says("Filled", filled=D(10)).status == "filled"
 
 
 @pytest.mark.parametrize(("code", "kind"), [(161, "cancel_rejected"), (10148, "cancel_rejected"), (136, "cancel_rejected")])
-def test_a_refused_cancel(code: int, kind: str):
+def test_a_refused_cancel(code: int, kind: str) -> None:
     life = Life().open().cancel().error(code, "too late")
     assert (life.status, kind in life.kinds) == ("working", True)
     assert Want.RECONCILE in life.wants
 
 
-def test_a_cancel_that_ib_does_not_know_ends_nothing_by_itself():
+def test_a_cancel_that_ib_does_not_know_ends_nothing_by_itself() -> None:
     life = Life().open().cancel().error(10147, "not found")
     assert life.status == "pending_cancel"
     assert Want.RECONCILE in life.wants
 
 
-def test_a_cancel_without_answer_is_repeated_five_times_while_it_is_seen_alive():
+def test_a_cancel_without_answer_is_repeated_five_times_while_it_is_seen_alive() -> None:
     life = Life().open().cancel()
     repeats = 0
     for _ in range(10):
@@ -290,7 +291,7 @@ def test_a_cancel_without_answer_is_repeated_five_times_while_it_is_seen_alive()
     assert Want.RECONCILE in life.wants
 
 
-def test_a_message_that_ib_dropped():
+def test_a_message_that_ib_dropped() -> None:
     assert Life().error(100, "rate").status == "unknown"
     changed = Life().open().later(9).change(limit_price=D(229)).error(100, "rate")
     assert changed.order.unknown_terms
@@ -299,19 +300,19 @@ def test_a_message_that_ib_dropped():
 
 
 @pytest.mark.parametrize("code", [399, 404, 2109, 2161, 10349, 10167])
-def test_notices_are_warnings_told_once(code: int):
+def test_notices_are_warnings_told_once(code: int) -> None:
     life = Life().open().error(code, "notice").error(code, "notice")
     assert life.kinds.count("warning") == 1
     assert life.status == "working"
 
 
-def test_a_notice_that_the_order_waits_holds_it():
+def test_a_notice_that_the_order_waits_holds_it() -> None:
     life = Life().open("PreSubmitted").error(399, "your order will not be placed at the exchange until 2026-11-30 09:30:00")
     assert life.status == "held"
     assert life.open("Submitted").status == "working"
 
 
-def test_a_code_that_nobody_knows_kills_nothing():
+def test_a_code_that_nobody_knows_kills_nothing() -> None:
     for life in (Life(), Life().open().later(60)):
         before = life.status
         life.error(31337, "a new notice")
@@ -319,7 +320,7 @@ def test_a_code_that_nobody_knows_kills_nothing():
         assert Want.RECONCILE in life.wants
 
 
-def test_a_stop_is_compared_by_its_stop_alone():
+def test_a_stop_is_compared_by_its_stop_alone() -> None:
     stop = terms(type=OrderType.STOP, limit_price=None, stop_price=D("220.5"))
     life = Life(order(of=stop)).open(echo=terms(limit_price=D("13.16"), stop_price=D("220.5")))
     assert (life.order.revision, life.status) == (1, "working")
@@ -334,14 +335,14 @@ def test_a_stop_is_compared_by_its_stop_alone():
         ("Inactive", "Rejected: no funds", "rejected"),
     ],
 )
-def test_a_completed_order(word: str, text: str, status: str):
+def test_a_completed_order(word: str, text: str, status: str) -> None:
     life = Life().lost().later(5)
     seen = e.CompletedSeen(at=life.at, epoch=2, perm_id=9001, token=life.order.token, status=word, completed_status=text, listed=True)
     life.give(seen).tick(10)
     assert life.status == status
 
 
-def test_frames_of_others_are_not_applied():
+def test_frames_of_others_are_not_applied() -> None:
     life = Life().open()
     before = life.order
     life.open("Cancelled", token="A" * 16)
@@ -352,14 +353,14 @@ def test_frames_of_others_are_not_applied():
     assert life.order == before
 
 
-def test_numbers_that_are_none_do_not_stop_the_machine():
+def test_numbers_that_are_none_do_not_stop_the_machine() -> None:
     life = Life().open().says("Submitted", filled=D("NaN")).fill(1, "n.01")
     step = advance(life.order, e.ExecutionSeen(**(_execution(life) | {"quantity": D("NaN"), "execution_id": "q.01"})))
     assert step.order == life.order
     assert Want.QUARANTINE in step.wants
 
 
-def _execution(life: Life) -> dict[str, object]:
+def _execution(life: Life) -> dict[str, Any]:
     t = life.order.terms
     common = {"at": life.at, "epoch": 1, "token": life.order.token, "con_id": t.con_id, "sec_type": "STK", "side": t.side}
     return common | {"quantity": D(1), "price": D(1), "time": life.at, "execution_id": "n.01"}
@@ -381,7 +382,7 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(ACTIONS, max_size=25))
-def test_no_evidence_raises_and_what_is_executed_is_never_forgotten(actions: list[tuple[object, ...]]):
+def test_no_evidence_raises_and_what_is_executed_is_never_forgotten(actions: list[tuple[Any, ...]]) -> None:
     life = Life()
     executed: dict[str, tuple[int, int]] = {}
     for action in actions:

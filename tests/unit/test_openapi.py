@@ -10,9 +10,8 @@ from hypothesis import example, given
 from ibactors.errors import InvalidRequest
 from ibactors.model.logins import LoginRequest, check_credential
 from ibactors.web.app import OPERATIONS
-from ibactors.web.contract.queries import instrument_of
+from ibactors.web.contract.queries import QuotesQuery, instrument_of, instruments_of
 from ibactors.web.rest.openapi import build_document
-from ibactors.web.rest.quotes import QuotesQuery, instruments_of
 
 DOCUMENT = build_document(OPERATIONS, secured=True)
 near_symbols = st.text(st.sampled_from("Aa0 .:_&$^=+'/-,\t\n\x00é"), max_size=45)

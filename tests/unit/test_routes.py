@@ -9,7 +9,7 @@ import pytest
 from ibactors.errors import InvalidRequest
 from ibactors.keys import Scope
 from ibactors.web.contract.routes import NOWHERE, WEBSOCKET, Route, RouteTable
-from ibactors.web.rest.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation
 
 
 def route(path: str, method: str = "GET", *, tail: bool = False) -> Route:

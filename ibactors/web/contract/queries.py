@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from ibactors.errors import InvalidRequest
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import validated
@@ -54,6 +55,22 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
 
 
+class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several symbols at once."""
+
+    # Not `whole`: this is only shown, `$` is the end in JSON Schema, and generators of examples choke on it with a lookahead.
+    symbols: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=4000,
+            description="Symbols, separated by commas; 100 at most.",
+            examples=["AAPL,MSFT"],
+            extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
+        ),
+    ]
+
+
 # The pattern is only shown: `instrument_of` checks it, for all who name a symbol.
 SymbolInPath = Annotated[
     str,
@@ -90,6 +107,14 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
         right=(query.right or "").upper(),
         con_id=query.con_id,
     )
+
+
+def instruments_of(query: QuotesQuery) -> list[Instrument]:
+    """The instruments of a list of symbols; raises InvalidRequest."""
+    symbols = query.symbols.split(",")
+    if len(symbols) > MAX_SYMBOLS:
+        raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
+    return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
 
 
 def _exchange(query: InstrumentQuery) -> str:

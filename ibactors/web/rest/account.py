@@ -8,7 +8,7 @@ from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, Mail
 from ibactors.keys import Scope
 from ibactors.model.accounts import Figure, Position
 from ibactors.web.contract.queries import AccountName
-from ibactors.web.rest.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, MailboxFull, GatewayTimeout)
 

@@ -16,6 +16,7 @@ from ibactors.inside.watch import waiting_for
 from ibactors.keys import Scope
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, make_problem
+from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.rest.debug_reports import (
     ActorDetail,
     ActorsReport,
@@ -29,7 +30,6 @@ from ibactors.web.rest.debug_reports import (
     reports,
 )
 from ibactors.web.rest.metrics import exposition
-from ibactors.web.rest.operation import Answer, Call, Nothing, Operation
 
 _MOST_NAMES = 50
 _LONGEST_NAME = 200

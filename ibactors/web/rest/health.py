@@ -10,7 +10,7 @@ from ibactors.keys import Scope
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
 from ibactors.web.contract.problems import Problem, make_problem
-from ibactors.web.rest.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.system import Phase
 
 

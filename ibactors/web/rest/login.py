@@ -37,7 +37,7 @@ from ibactors.model.logins import LoginPhase, LoginRequest, LoginResult, LoginSt
 from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import problem_of
-from ibactors.web.rest.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
+from ibactors.web.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
 
 STATUS_PATH = "/auth/status"
 LOGIN_PATH = "/auth/login"

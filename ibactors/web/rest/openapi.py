@@ -8,7 +8,7 @@ import msgspec
 from ibactors import __version__
 from ibactors.keys import Scope
 from ibactors.web.contract.problems import KINDS, MEDIA_TYPE, Problem
-from ibactors.web.rest.operation import EVENT_STREAM, Nothing, Operation
+from ibactors.web.operation import EVENT_STREAM, Nothing, Operation
 
 _REF = "#/components/schemas/{name}"
 _ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")

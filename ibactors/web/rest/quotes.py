@@ -28,8 +28,8 @@ from ibactors.model.quotes import Quote
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
-from ibactors.web.contract.queries import _SPACED, MAX_SYMBOLS, InstrumentQuery, SymbolInPath, instrument_of
-from ibactors.web.rest.operation import Answer, Call, Nothing, Operation
+from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
+from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.system import System
 
 _PROBLEMS = (
@@ -46,22 +46,6 @@ _PROBLEMS = (
     MailboxFull,
     InvalidRequest,
 )
-
-
-class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Several symbols at once."""
-
-    # Not `whole`: this is only shown, `$` is the end in JSON Schema, and generators of examples choke on it with a lookahead.
-    symbols: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1,
-            max_length=4000,
-            description="Symbols, separated by commas; 100 at most.",
-            examples=["AAPL,MSFT"],
-            extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
-        ),
-    ]
 
 
 class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,14 +119,6 @@ async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery)
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel(reason="the service stops")
-
-
-def instruments_of(query: QuotesQuery) -> list[Instrument]:
-    """The instruments of a list of symbols; raises InvalidRequest."""
-    symbols = query.symbols.split(",")
-    if len(symbols) > MAX_SYMBOLS:
-        raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
-    return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
 
 
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:

@@ -4,7 +4,7 @@ import msgspec
 
 from ibactors.keys import Scope
 from ibactors.web.gate.access import TICKET_LIFE
-from ibactors.web.rest.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,9 +22,9 @@ from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, StreamError, error_message
+from ibactors.web.contract.queries import QuotesQuery, instruments_of
 from ibactors.web.newest import Newest
-from ibactors.web.rest.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
-from ibactors.web.rest.quotes import QuotesQuery, instruments_of
+from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
 from ibactors.web.system import System
 
 PING_S = 15.0
