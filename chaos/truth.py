@@ -200,7 +200,7 @@ class Truth:
         return max(known, default=floor)
 
     def forget_old_breaks(self) -> None:
-        """Fold breaks that ended long ago into one time a symbol, so that a long run stays fast."""
+        """Fold breaks that ended long ago into one time per symbol, so that a long run stays fast."""
         old = [b for b in self.breaks if b.ended < self.now - _REMEMBER_MS]
         for b in old:
             for symbol in b.symbols if b.void_from < float("inf") else ():
