@@ -18,7 +18,7 @@ from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
-from ibactors.kernel.topic import Topic
+from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.accounts import AccountBook, AccountStale, AccountState, Figure, PortfolioItem, Position
 from ibactors.model.encoded import Encoded
 from ibactors.model.sessions import SessionStatus
@@ -104,9 +104,9 @@ class AccountRef(Ref[AccountMessage, AccountNews]):
     patience: ClassVar[float] = 8.0
     """Seconds to wait for the first complete set of a session."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: str = "") -> None:
         super().__init__("account")
-        self.states = Topic(AccountStates(epoch=0, by_account={}))
+        self.states = Topic(AccountStates(epoch=0, by_account={}), TopicName(site, "accounts"))
         """Every change, and the present state; outlives a crash of the actor."""
 
     async def book(self, account: str | None, *, needs: Literal["summary", "positions"]) -> AccountBook:

@@ -28,7 +28,7 @@ from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
-from ibactors.kernel.topic import Topic
+from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
 
@@ -102,10 +102,11 @@ ConnectionNews = Unsubscribe | WatchAccounts | Synced | Retarget
 class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
     """The session with the gateway, as other actors and the web layer see it."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: str = "") -> None:
         super().__init__("connection")
         self.sessions: Topic[SessionStatus] = Topic(
-            SessionStatus(phase=SessionPhase.CONNECTING, epoch=0, since=now(), reason="The service is starting.")
+            SessionStatus(phase=SessionPhase.CONNECTING, epoch=0, since=now(), reason="The service is starting."),
+            TopicName(site, "session"),
         )
         """The state of the session; its value may be read at any time without asking."""
         self.tally = GatewayTally()

@@ -9,7 +9,7 @@ import trio
 
 from ibactors.errors import IbactorsError, NoMarketData
 from ibactors.kernel.ref import Ask, Ref
-from ibactors.kernel.topic import Topic
+from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote, Stale
@@ -107,11 +107,12 @@ class SymbolRef(Ref[SymbolMessage, SymbolNews]):
 
     def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, patience: float) -> None:
         super().__init__(f"symbol:{instrument.name}")
+        site = sessions.name.site if sessions.name else ""
         self.instrument = instrument
         self.shown: tuple[int, Encoded[Quote]] | None = None
         """The quote that a request would be answered with at once, and the epoch it belongs to."""
         self._sessions = sessions
-        self.updates: Topic[Update | None] = Topic(None)
+        self.updates: Topic[Update | None] = Topic(None, TopicName(site, "quotes", instrument.name))
         """Every change, and its newest value; outlives a crash of the actor."""
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains a wait that was in vain."""

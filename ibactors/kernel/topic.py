@@ -1,7 +1,9 @@
 """The newest value of something, told to everybody who listens."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import trio
@@ -9,14 +11,35 @@ import trio
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class TopicName:
+    """What a topic is about, for whoever tells others of it: a bus, a journal."""
+
+    site: str
+    """Which gateway's."""
+    kind: str
+    """What its values are: `quotes`, `session`, …"""
+    key: str = ""
+    """Which of the kind, where there are several."""
+
+
 class Topic(Generic[T]):
     """The newest value of something, and the listeners that are called with each new one.
 
-    A topic lives on an actor's `Ref`, so that listeners outlive a crash of the actor.
+    A topic lives on an actor's `Ref`, so that listeners outlive a crash of the actor. Only its own actor publishes on it: listeners run
+    in the publisher's task.
     """
 
-    def __init__(self, value: T) -> None:
+    def __init__(self, value: T, name: TopicName | None = None) -> None:
+        self.name = name
+        """None for one that nobody outside this process hears of. Two of a name are never published on at once, but the old one may still
+        be listened to."""
+        self.sequence = 0
+        """The number of the value that listeners have been told last, or are being told: 1 for the first that was published, and one more
+        for each. They begin anew with another topic of the name."""
         self._value = value
+        self._untold: deque[T] = deque()
+        self._telling = False
         self._listeners: dict[object, Callable[[T], None]] = {}
 
     @property
@@ -30,10 +53,24 @@ class Topic(Generic[T]):
         return len(self._listeners)
 
     def publish(self, value: T) -> None:
-        """Make *value* the newest and call each listener with it, in the order in which they came."""
+        """Make *value* the newest and call each listener with it, in the order in which they came.
+
+        All hear all values in the order in which they were published: what a listener publishes meanwhile is told after this one.
+        """
         self._value = value
-        for listener in tuple(self._listeners.values()):
-            listener(value)
+        self._untold.append(value)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._untold:
+                told = self._untold.popleft()
+                self.sequence += 1
+                for listener in tuple(self._listeners.values()):
+                    listener(told)
+        finally:
+            self._telling = False
+            self._untold.clear()  # only if a listener has failed; the publisher's crash tells its listeners what they must know
 
     async def until(self, fits: Callable[[T], bool]) -> T:
         """The newest value if it fits, else the first one published that does; no value is missed, however short-lived."""

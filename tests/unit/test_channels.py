@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from ibactors.kernel.topic import Topic
+from ibactors.kernel.topic import Topic, TopicName
 from ibactors.web.newest import Newest
 
 
@@ -64,6 +64,37 @@ def test_listener_is_forgotten_when_its_block_fails() -> None:
     with pytest.raises(LookupError), topic.listening(lambda _: None):
         raise LookupError
     assert topic.listeners == 0
+
+
+def test_all_listeners_hear_all_values_in_order_though_one_of_them_publishes() -> None:
+    topic = Topic("", TopicName("main", "words"))
+    told: list[tuple[str, int, str]] = []
+
+    def echo(value: str) -> None:
+        told.append(("first", topic.sequence, value))
+        if value == "a":
+            topic.publish("b")
+            assert topic.value == "b"
+
+    with topic.listening(echo), topic.listening(lambda value: told.append(("second", topic.sequence, value))):
+        topic.publish("a")
+        topic.publish("c")
+    assert told == [(who, number, value) for number, value in enumerate("abc", 1) for who in ("first", "second")]
+
+
+def test_topic_goes_on_after_a_listener_has_failed() -> None:
+    topic, told = Topic(0), list[int]()
+
+    def fail(value: int) -> None:
+        topic.publish(value + 1)
+        raise ValueError(value)
+
+    with topic.listening(fail), pytest.raises(ValueError, match="1"):
+        topic.publish(1)
+    with topic.listening(told.append):
+        topic.publish(5)
+    assert told == [5]
+    assert topic.sequence == 2
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers())))

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG002  # autojump_clock acts by being asked for; listeners are told more than they note
+# ruff: noqa: ARG002  # autojump_clock acts by being asked for; listeners are told more than they note
 """What a session keeps open: requested and cancelled once, told of errors and breaks, and fed by nothing but its own messages."""
 
 import pytest
