@@ -69,7 +69,7 @@ class Front:
         if along.caller is None:
             raise AssertionError("a stream needs a scope, so that somebody is known to want it")
         try:
-            with self._system.streams.place(along.caller, EVENTS):
+            with self._system.streams.place(along.caller, EVENTS) as along.stream:
                 await self._app(scope, receive, send)
         except TooManyStreams as exc:
             await _send(problem_answer(problem_of(exc), along), send)

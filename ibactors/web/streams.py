@@ -2,26 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 
 import trio
 
 from ibactors.errors import TooManyStreams
-from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.caller import Caller, Stream
 
 WEBSOCKETS, EVENTS = "websocket", "events"
 """The kinds of streams."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """One of them."""
-
-    number: int
-    """Of its kind, since the start; names its tasks."""
-    revoked: trio.CancelScope
-    """Cancelled when its key is revoked."""
 
 
 class Streams:
@@ -45,10 +34,11 @@ class Streams:
             raise TooManyStreams(f"{caller.name!r} has {self._most_per_key} streams already.")
         self.open[kind] += 1
         self.opened[kind] += 1
-        with trio.CancelScope() as scope:
-            caller.streams.add(scope)
+        with ExitStack() as ending, trio.CancelScope() as revoked:
+            stream = Stream(number=self.opened[kind], revoked=revoked, ending=ending)
+            caller.streams.add(stream)
             try:
-                yield Stream(number=self.opened[kind], revoked=scope)
+                yield stream
             finally:
-                caller.streams.discard(scope)
+                caller.streams.discard(stream)
                 self.open[kind] -= 1

@@ -17,7 +17,7 @@ from ibactors.model.times import now
 from ibactors.web.contract.messages import Pong, error_message
 from ibactors.web.fanout import Fanout
 from ibactors.web.meters import Meters
-from ibactors.web.stream.sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Subscription
+from ibactors.web.stream.sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Slot
 
 
 class FakeWire:
@@ -116,7 +116,7 @@ async def test_all_that_is_new_leaves_in_one_write(autojump_clock: MockClock) ->
     wire = FakeWire(autojump_clock)
     async with sender_on(wire) as sender:
         for symbol in ("A", "B", "C"):
-            sender.put(Subscription(interval=0.0), quote(1.0, symbol))
+            sender.put(Slot(interval=0.0), quote(1.0, symbol))
         sender.answer(Pong(timestamp=now()))
         await sender.answered()
         assert len(wire.writes) == 1
@@ -127,7 +127,7 @@ async def test_batch_is_one_array_in_one_frame(autojump_clock: MockClock) -> Non
     wire = FakeWire(autojump_clock)
     async with sender_on(wire, batch=True) as sender:
         for symbol in ("A", "B"):
-            sender.put(Subscription(interval=0.0), quote(1.0, symbol))
+            sender.put(Slot(interval=0.0), quote(1.0, symbol))
         await wait_all_tasks_blocked()
         (array,) = wire.messages
         assert [message["symbol"] for message in array] == ["A", "B"]
@@ -139,7 +139,7 @@ async def test_more_than_a_chunk_leaves_in_order(autojump_clock: MockClock, batc
     names = [f"S{number}" for number in range(3 * CHUNK // 200)]
     async with sender_on(wire, batch=batch) as sender:
         for symbol in names:
-            sender.put(Subscription(interval=0.0), quote(1.0, symbol))
+            sender.put(Slot(interval=0.0), quote(1.0, symbol))
         await wait_all_tasks_blocked()
         found = [message for array in wire.messages for message in array] if batch else wire.messages
         assert [message["symbol"] for message in found] == names
@@ -149,7 +149,7 @@ async def test_more_than_a_chunk_leaves_in_order(autojump_clock: MockClock, batc
 @pytest.mark.parametrize("room", [0, 1000, CHUNK + 1])
 async def test_stuck_reader_gets_only_the_newest_and_nothing_that_has_a_successor(autojump_clock: MockClock, room: int) -> None:
     wire = FakeWire(autojump_clock)
-    many = {f"S{number}": Subscription(interval=0.0) for number in range(2 * CHUNK // 200)}
+    many = {f"S{number}": Slot(interval=0.0) for number in range(2 * CHUNK // 200)}
     async with sender_on(wire) as sender:
         wire.room = room
         for symbol, one in many.items():
@@ -191,7 +191,7 @@ async def test_answers_keep_their_order_through_a_stuck_wire(autojump_clock: Moc
 
 async def test_interval_holds_quotes_but_not_what_ends_them(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
-    slow = Subscription(interval=5.0)
+    slow = Slot(interval=5.0)
     async with sender_on(wire) as sender:
         for bid in (1.0, 2.0, 3.0):
             sender.put(slow, quote(bid))
@@ -208,7 +208,7 @@ async def test_interval_holds_quotes_but_not_what_ends_them(autojump_clock: Mock
 
 async def test_shorter_interval_does_not_wait_for_a_longer_one(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
-    long, short = Subscription(interval=50.0), Subscription(interval=5.0)
+    long, short = Slot(interval=50.0), Slot(interval=5.0)
     async with sender_on(wire) as sender:
         for bid in (1.0, 2.0):
             sender.put(long, quote(bid, "LONG"))
@@ -223,7 +223,7 @@ async def test_shorter_interval_does_not_wait_for_a_longer_one(autojump_clock: M
 
 async def test_nothing_of_an_unsubscribed_symbol_is_sent(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
-    kept, dropped = Subscription(interval=0.0), Subscription(interval=0.0)
+    kept, dropped = Slot(interval=0.0), Slot(interval=0.0)
     async with sender_on(wire) as sender:
         wire.room = 0
         for one, symbol in ((kept, "KEPT"), (dropped, "DROPPED")):
@@ -237,7 +237,7 @@ async def test_nothing_of_an_unsubscribed_symbol_is_sent(autojump_clock: MockClo
 
 async def test_failure_is_told_in_place_of_the_value(autojump_clock: MockClock) -> None:
     wire = FakeWire(autojump_clock)
-    failing = Subscription(interval=0.0, on_failed=lambda failed: [error_message(failed.error)])
+    failing = Slot(interval=0.0, on_failed=lambda failed: [error_message(failed.error)])
     async with sender_on(wire) as sender:
         sender.put(failing, Failed(error=ContractNotFound("no such contract")))
         await sender.answered()
@@ -252,7 +252,7 @@ async def test_error_in_one_stream_ends_that_stream_alone(autojump_clock: MockCl
     fanout, wire = Fanout(Meters()), FakeWire(autojump_clock)
     broken, sound = (Sender(Meters(), wire, fanout, batch=False) for _ in range(2))
     async with fanout.running():
-        broken.put(Subscription(interval=0.0, on_failed=crash), Failed(error=ContractNotFound("no such contract")))
+        broken.put(Slot(interval=0.0, on_failed=crash), Failed(error=ContractNotFound("no such contract")))
         with pytest.raises(ZeroDivisionError):
             await broken.run()
         sound.answer(Pong(timestamp=now()))

@@ -18,7 +18,7 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
-from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.caller import Caller, Stream
 from ibactors.web.contract.routes import NOWHERE, Place, Route
 
 __all__ = [
@@ -87,6 +87,8 @@ class Handover:
     """The values of the path's parameters."""
     caller: Caller | None = None
     """Known wherever the route needs a scope."""
+    stream: Stream | None = None
+    """The place that it has among the streams, if it is one."""
     address: str = ""
     """The client's, as far as proxies are trusted."""
     request_id: str = ""

@@ -2,13 +2,25 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
 from ibactors.errors import TooManySubscriptions
 from ibactors.keys import ApiKey, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stream:
+    """One open stream, WebSocket or events."""
+
+    number: int
+    """Of its kind, since the start; names its tasks."""
+    revoked: trio.CancelScope
+    """Cancelled when its key is revoked."""
+    ending: ExitStack
+    """What is closed with it, however it ends."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -18,20 +30,20 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
     key: ApiKey | None = None
-    streams: set[trio.CancelScope] = field(default_factory=set)
-    """One for each open stream, WebSocket or events; cancelling it ends the stream."""
+    streams: set[Stream] = field(default_factory=set)
+    """Those that are open."""
     subscriptions: int = 0
-    """Of all its WebSockets together."""
+    """Of all its streams together."""
     most_subscriptions: float = math.inf
 
-    def check_subscriptions(self, beginning: int) -> None:
-        """Raises TooManySubscriptions unless there is room for one more, besides those that are *beginning*."""
-        if self.subscriptions + beginning >= self.most_subscriptions:
-            raise TooManySubscriptions(f"The WebSockets of {self.name!r} have {self.subscriptions} subscriptions; more are not allowed.")
-
     @contextmanager
-    def subscribed(self) -> Iterator[None]:
-        """Counts one subscription while the block lasts."""
+    def subscribed(self, *, again: bool = False) -> Iterator[None]:
+        """Counts one subscription while the block lasts; one that takes another's place, *again*, needs no free one.
+
+        Raises TooManySubscriptions.
+        """
+        if self.subscriptions >= self.most_subscriptions and not again:
+            raise TooManySubscriptions(f"The streams of {self.name!r} have {self.subscriptions} subscriptions; more are not allowed.")
         self.subscriptions += 1
         try:
             yield

@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.errors import IbactorsError
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.problems import hint_of
-from ibactors.web.contract.queries import MAX_SYMBOLS, AccountName, InstrumentQuery, SymbolText
 
 GOING_AWAY, NOT_TEXT, NOT_AUTHORISED, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1008, 1011, 1013
 """Codes that the service closes a WebSocket with (RFC 6455, section 7.4.1, and IANA's registry)."""
@@ -17,14 +16,11 @@ LONGEST_REASON = 120
 MessageId = str | int | None
 
 
-class Command(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client may send."""
 
     action: Literal["subscribe", "unsubscribe", "list", "ping", "auth"]
-    symbol: SymbolText | None = None
-    symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
-    channel: Annotated[Literal["account"], msgspec.Meta(description="account: summary and positions, in place of symbols.")] | None = None
-    account: AccountName | None = None
+    channel: str | None = None
     id: Annotated[str, msgspec.Meta(max_length=200)] | int | None = None
     interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
     api_key: str | None = None
@@ -80,14 +76,6 @@ class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 
 
 Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusChange | StreamError
-
-
-def symbols_of(command: Command) -> list[str]:
-    """The symbols that a command names. Raises InvalidRequest when there is none."""
-    symbols = [*([command.symbol] if command.symbol else []), *(command.symbols or [])]
-    if not symbols:
-        raise InvalidRequest(f"The action {command.action!r} needs 'symbol', 'symbols' or 'channel'.", field="symbol")
-    return list(dict.fromkeys(symbols))
 
 
 class _OnlyId(msgspec.Struct, frozen=True):

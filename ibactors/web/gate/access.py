@@ -64,7 +64,7 @@ class Access:
         self._callers |= {key: self._caller(key) for key in keys if key not in self._callers}
         for caller in gone:
             for stream in caller.streams:
-                stream.cancel(reason="its key was revoked")
+                stream.revoked.cancel(reason="its key was revoked")
         return sorted(caller.name for caller in gone)
 
     def _caller(self, key: ApiKey) -> Caller:

@@ -5,11 +5,10 @@ from typing import Any
 import msgspec
 
 from ibactors import __version__
-from ibactors.model.accounts import AccountStale, AccountState
-from ibactors.model.quotes import Quote, Stale
 from ibactors.web.contract.changes import StatusChange
-from ibactors.web.contract.messages import Authenticated, Command, Listing, Pong, StreamError, Subscribed, Unsubscribed
+from ibactors.web.contract.messages import Authenticated, Listing, Pong, StreamError, Subscribed, Unsubscribed
 from ibactors.web.contract.routes import STREAM
+from ibactors.web.stream.channels import CHANNELS, COMMAND
 
 _REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
@@ -20,10 +19,7 @@ _DESCRIPTION = (
     "connections."
 )
 _SENT: dict[str, tuple[type[msgspec.Struct], str]] = {
-    "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),
-    "stale": (Stale, "A symbol's data stopped."),
-    "account": (AccountState, "Summary and positions of an account: at once after subscribing, and with each change."),
-    "account_stale": (AccountStale, "An account's data stopped."),
+    **{name: message for channel in CHANNELS.values() for name, message in channel.messages.items()},
     "status": (StatusChange, "The session with the gateway changed."),
     "subscribed": (Subscribed, "A subscription was accepted."),
     "unsubscribed": (Unsubscribed, "A subscription ended."),
@@ -45,7 +41,7 @@ _EXAMPLES: tuple[dict[str, Any], ...] = (
 
 def build_asyncapi() -> dict[str, Any]:
     """The whole document as JSON-ready objects."""
-    _, schemas = msgspec.json.schema_components([Command, *(kind for kind, _ in _SENT.values())], ref_template=_REF)
+    _, schemas = msgspec.json.schema_components([COMMAND, *(kind for kind, _ in _SENT.values())], ref_template=_REF)
     messages: dict[str, Any] = {
         "command": {
             "title": "What a client sends",

@@ -7,17 +7,16 @@ been sent, so that a client that only talks cannot grow memory.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 import trio
 
-from ibactors.actors.symbol import Failed, SymbolRef, Update
+from ibactors.actors.symbol import Failed
 from ibactors.errors import IbactorsError, InvalidRequest, TooManyStreams
-from ibactors.model.instruments import Instrument
 from ibactors.model.times import now
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope, handover
-from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
     GOING_AWAY,
@@ -36,11 +35,12 @@ from ibactors.web.contract.messages import (
     Unsubscribed,
     error_message,
     id_of,
-    symbols_of,
 )
-from ibactors.web.contract.queries import instrument_of
-from ibactors.web.stream.account import AccountChannel
-from ibactors.web.stream.sender import PING_INTERVAL, Sender, Subscription
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channels import COMMAND, channel_of
+from ibactors.web.stream.quotes import QUOTES
+from ibactors.web.stream.sender import PING_INTERVAL, Sender
+from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
 
@@ -60,7 +60,9 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
             trio.lowlevel.current_task().name = f"{name} {along.caller.name} at {host}:{port}"
             batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
             sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
-            await _Client(system, along.caller, sender, receive, send).run(name)
+            subscriptions = Subscriptions(along.caller, sender)
+            stream.ending.callback(subscriptions.close)
+            await _Client(system, sender, subscriptions, receive, send).run(name)
     except TooManyStreams as exc:
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": str(exc)[:LONGEST_REASON]})
         return
@@ -71,39 +73,23 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
 class _Client:
     """One connection: a reader and a writer."""
 
-    def __init__(self, system: System, caller: Caller, sender: Sender, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    def __init__(
+        self, system: System, sender: Sender, subscriptions: Subscriptions, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
         self._system = system
-        self._caller = caller
         self._sender = sender
+        self._subscriptions = subscriptions
         self._receive = receive
         self._send = send
-        self._subscriptions: dict[Instrument, Subscription] = {}
-        self._account = AccountChannel(system, caller, sender)
 
     async def run(self, name: str) -> None:
         """Serve until the client leaves or the service stops; *name* is the task's."""
-        try:
-            await self._serve(name)
-        finally:
-            self._unsubscribe_all()
-
-    async def _serve(self, name: str) -> None:
         async with trio.open_nursery() as nursery:
-            system = self._system
-            with system.fanout.listening(system.status, self._sender, "status") as status:
-                if not status.value.connected:
-                    self._sender.put("status", status)
+            with showing_status(self._system, self._sender):
                 nursery.start_soon(self._watch, nursery.cancel_scope, name=f"{name}/watch")
                 nursery.start_soon(self._sender.run, name=f"{name}/sender")
                 await self._read()
                 nursery.cancel_scope.cancel(reason="the client left")
-
-    def _unsubscribe_all(self) -> None:
-        """Stop listening to everything."""
-        for subscription in self._subscriptions.values():
-            subscription.listening.close()
-        self._subscriptions.clear()
-        self._account.close()
 
     async def _watch(self, scope: trio.CancelScope) -> None:
         """Ping the client; close when it does not answer, or the service stops."""
@@ -134,9 +120,10 @@ class _Client:
                 await self._close(NOT_TEXT, "send JSON as text")
                 return
             try:
-                await self._act(validated(Command, lambda text=text: msgspec.json.decode(text, type=Command)))  # type: ignore[misc]
+                await self._act(_command(text))
             except InvalidRequest as exc:
                 self._sender.answer(error_message(exc, message_id=id_of(text)))
+            # The next message waits until the answers to this one have left, or a client that only talks would grow memory.
             await self._sender.answered()
 
     async def _act(self, command: Command) -> None:
@@ -144,7 +131,9 @@ class _Client:
             case "subscribe":
                 await self._subscribe(command)
             case "unsubscribe":
-                self._unsubscribe(command)
+                channel = channel_of(command)
+                self._subscriptions.stop_named(channel, self._wanted(channel, command))
+                self._sender.answer(Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
             case "list":
                 self._sender.answer(Listing(symbols=self._symbols(), channels=self._channels(), id=command.id))
             case "ping":
@@ -152,71 +141,46 @@ class _Client:
             case "auth":
                 self._sender.answer(Authenticated(id=command.id))
 
+    def _wanted(self, channel: Channel[Any], command: Command) -> list[Source]:
+        sources = channel.wanted(self._system, command)
+        if not sources:
+            raise InvalidRequest(f"The action {command.action!r} needs 'symbol', 'symbols' or 'channel'.", field="symbol")
+        return sources
+
     async def _subscribe(self, command: Command) -> None:
-        if command.channel is not None:
-            self._open_account(command)
-            return
-        opened: dict[Instrument, SymbolRef] = {}
-        for symbol in symbols_of(command):
-            instrument = instrument_of(symbol, command)
+        channel = channel_of(command)
+        opened: list[Subscription] = []
+        for source in self._wanted(channel, command):
             try:
-                self._caller.check_subscriptions(len(opened))
-                opened[instrument] = await self._system.market.open(instrument, stream=True)
+                self._subscriptions.check(channel)
+                opened.append(await self._open(channel, source, command))
             except IbactorsError as exc:
-                self._sender.answer(error_message(exc, symbol=instrument.symbol, message_id=command.id))
-        newest = [self._start_listening(instrument, ref, command) for instrument, ref in opened.items()]
+                self._sender.answer(error_message(exc, symbol=source.symbol, message_id=command.id))
+        # All in one step, or a value could come before the answer that says what it is for.
+        for subscription in opened:
+            self._subscriptions.start(subscription)
         if opened:
             self._sender.answer(Subscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
-        for subscription, update in newest:
-            if update is not None:
-                self._sender.put(subscription, update)
+        for subscription in opened:
+            self._subscriptions.show(subscription)
 
-    def _start_listening(self, instrument: Instrument, ref: SymbolRef, command: Command) -> tuple[Subscription, Update | None]:
-        if instrument in self._subscriptions:
-            self._stop_listening(instrument)
-        on_failed = partial(self._drop, instrument, command.id)
-        subscription = Subscription(interval=command.interval_ms / 1000, on_failed=on_failed)
-        subscription.listening.enter_context(self._caller.subscribed())
-        if command.interval_ms:
-            newest = subscription.listening.enter_context(ref.updates.listening(partial(self._sender.put, subscription)))
-        else:
-            newest = subscription.listening.enter_context(self._system.fanout.listening(ref.updates, self._sender, subscription))
-        self._subscriptions[instrument] = subscription
-        return subscription, newest
+    async def _open(self, channel: Channel[Any], source: Source, command: Command) -> Subscription:
+        on_failed = partial(self._drop, command.id)
+        return await self._subscriptions.open(channel, source, on_failed=on_failed, interval=command.interval_ms / 1000)
 
-    def _open_account(self, command: Command) -> None:
-        try:
-            self._account.check(command)
-        except IbactorsError as exc:
-            self._sender.answer(error_message(exc, message_id=command.id))
-            return
-        self._sender.answer(Subscribed(symbols=self._symbols(), channels=["account"], id=command.id))
-        self._account.open(command)
-
-    def _unsubscribe(self, command: Command) -> None:
-        if command.channel is not None:
-            self._account.close()
-        wanted = [] if command.channel else [instrument_of(symbol, command) for symbol in symbols_of(command)]
-        for instrument in wanted:
-            exact = instrument in self._subscriptions
-            for known in list(self._subscriptions):
-                if known == instrument or (not exact and known.symbol == instrument.symbol):
-                    self._stop_listening(known)
-        self._sender.answer(Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
-
-    def _stop_listening(self, instrument: Instrument) -> None:
-        subscription = self._subscriptions.pop(instrument)
-        subscription.listening.close()
-        self._sender.forget(subscription)
-
-    def _drop(self, instrument: Instrument, message_id: MessageId, failed: Failed) -> Sequence[Message]:
-        """What to say of a symbol that failed; it is subscribed no more."""
-        self._stop_listening(instrument)
-        error = error_message(failed.error, symbol=instrument.symbol, message_id=message_id)
+    def _drop(self, message_id: MessageId, subscription: Subscription, failed: Failed) -> Sequence[Message]:
+        """What to say of a subscription that failed; it is one no more."""
+        self._subscriptions.stop(subscription)
+        error = error_message(failed.error, symbol=subscription.source.symbol, message_id=message_id)
         return error, Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=message_id)
 
     def _symbols(self) -> list[str]:
-        return [instrument.symbol for instrument in self._subscriptions]
+        return [known.source.symbol for known in self._subscriptions if known.channel is QUOTES and known.source.symbol is not None]
 
     def _channels(self) -> list[str] | msgspec.UnsetType:
-        return ["account"] if self._account.is_open else msgspec.UNSET
+        return list(dict.fromkeys(known.channel.name for known in self._subscriptions if known.channel is not QUOTES)) or msgspec.UNSET
+
+
+def _command(text: str) -> Command:
+    """Raises InvalidRequest."""
+    return validated(COMMAND, lambda: msgspec.json.decode(text, type=COMMAND))

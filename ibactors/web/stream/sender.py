@@ -9,17 +9,18 @@ served by a task of its own until there is nothing left to wait for.
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import msgspec
 import trio
 
 from ibactors.actors.symbol import Failed
-from ibactors.model.accounts import AccountStale
+from ibactors.kernel.topic import Topic
 from ibactors.model.encoded import Encoded, text_frame
-from ibactors.model.quotes import Stale
 from ibactors.web.contract.asgi import Wire
 from ibactors.web.contract.messages import Message
 from ibactors.web.fanout import Fanout, News, Subject
@@ -36,14 +37,13 @@ DEAD_AFTER = 100.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Subscription:
-    """One symbol, or one account, of one client."""
+class Slot:
+    """Where the newest of one symbol, or one account, waits for one client."""
 
     interval: float
     """Seconds between two values, at least."""
     next_due: float = 0.0
     """Before this `trio.current_time()` no further value is sent."""
-    listening: ExitStack = field(default_factory=ExitStack)
     active: bool = True
     """False once the client has unsubscribed."""
     on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
@@ -59,13 +59,13 @@ class Sender:
 
     def __init__(self, meters: Meters, wire: Wire, fanout: Fanout, *, batch: bool) -> None:
         self.wanted: dict[Subject, Hashable] = {}
-        """What the fan-out has news of for this client, with its `Subscription`."""
+        """What the fan-out has news of for this client, with its `Slot`."""
         self._meters = meters
         self._wire = wire
         self._fanout = fanout
         self._batch = batch
         self._outbox: Newest[Hashable, _Item] = Newest(on_skip=meters.skipped, on_filled=self._filled)
-        self._held: dict[Subscription, _Message] = {}
+        self._held: dict[Slot, _Message] = {}
         self._answers = 0
         self._unsent_answers = 0
         self._answered = trio.Event()
@@ -77,7 +77,13 @@ class Sender:
         """When the own task looks without being called."""
         self._error: Exception | None = None
         self.put = self._outbox.put
-        """Take a value of a key, usually a `Subscription`, in place of an unsent older one."""
+        """Take a value of a key, usually a `Slot`, in place of an unsent older one."""
+
+    def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
+        """Send each new value of *topic* inside the block."""
+        if isinstance(slot, Slot) and slot.interval:
+            return topic.listening(partial(self.put, slot))
+        return self._fanout.listening(topic, self, slot)
 
     def answer(self, message: Message) -> None:
         """Take a message that no other replaces."""
@@ -89,11 +95,11 @@ class Sender:
             self._answered = trio.Event()
             await self._answered.wait()
 
-    def forget(self, subscription: Subscription) -> None:
+    def forget(self, slot: Slot) -> None:
         """Send nothing more of it."""
-        subscription.active = False
-        self._outbox.discard(subscription)
-        self._held.pop(subscription, None)
+        slot.active = False
+        self._outbox.discard(slot)
+        self._held.pop(slot, None)
 
     async def ping(self) -> bool:
         """Ping the client, to be called every PING_INTERVAL; tells whether it has answered those before."""
@@ -104,7 +110,7 @@ class Sender:
     async def run(self) -> NoReturn:
         """Send what `flush` cannot: what a full socket does not take, and what is due later. Raises what `fail` was given."""
         while True:
-            self._looks_at = min([subscription.next_due for subscription in self._held], default=math.inf)
+            self._looks_at = min([slot.next_due for slot in self._held], default=math.inf)
             with trio.move_on_at(self._looks_at):
                 await self._called.wait()
             self._called = trio.Event()
@@ -159,19 +165,19 @@ class Sender:
         due: list[tuple[Hashable, _Message]] = []
         for key, item in items.items():
             if isinstance(item, Encoded):
-                if not isinstance(key, Subscription) or (key.active and (not key.interval or self._is_due(key, item))):
+                if not isinstance(key, Slot) or (key.active and (not key.interval or self._is_due(key, item))):
                     due.append((key, item))
-            elif isinstance(item, Failed) and isinstance(key, Subscription) and key.active:
+            elif isinstance(item, Failed) and isinstance(key, Slot) and key.active:
                 due += [(self._answer_key(), Encoded(message)) for message in key.on_failed(item)]
         return due
 
-    def _is_due(self, subscription: Subscription, message: _Message) -> bool:
+    def _is_due(self, slot: Slot, message: _Message) -> bool:
         """Whether a message that is wanted at intervals may go out; if not, it is held until it may."""
-        self._held.pop(subscription, None)
-        if trio.current_time() >= subscription.next_due or isinstance(message.value, Stale | AccountStale):
+        self._held.pop(slot, None)
+        if trio.current_time() >= slot.next_due or _voids(message):
             return True
-        self._held[subscription] = message
-        if subscription.next_due < self._looks_at:
+        self._held[slot] = message
+        if slot.next_due < self._looks_at:
             self._called.set()
         return False
 
@@ -200,17 +206,17 @@ class Sender:
 
     def _release_due(self) -> None:
         present = trio.current_time()
-        due = [subscription for subscription in self._held if subscription.next_due <= present]
-        self._outbox.put_back({subscription: self._held.pop(subscription) for subscription in due})
+        due = [slot for slot in self._held if slot.next_due <= present]
+        self._outbox.put_back({slot: self._held.pop(slot) for slot in due})
 
     def _note(self, keys: Sequence[Hashable], messages: Sequence[_Message]) -> bool:
         """They are sent; tells whether some were held back because they are wanted at intervals."""
         present = trio.current_time()
         delayed = False
         for key, message in zip(keys, messages, strict=True):
-            if isinstance(key, Subscription):
+            if isinstance(key, Slot):
                 delayed |= key.interval > 0
-                key.next_due = present + key.interval if not isinstance(message.value, Stale | AccountStale) else key.next_due
+                key.next_due = present + key.interval if not _voids(message) else key.next_due
             elif isinstance(key, int):
                 self._unsent_answers -= 1
         if not self._unsent_answers:
@@ -221,3 +227,8 @@ class Sender:
         self._answers += 1
         self._unsent_answers += 1
         return self._answers
+
+
+def _voids(message: _Message) -> bool:
+    """Whether it says that what was sent before must not be taken for current; that is never held back."""
+    return isinstance(message.value, msgspec.Struct) and message.value.__struct_config__.tag == "stale"

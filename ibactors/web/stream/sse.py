@@ -5,16 +5,18 @@ gets the newest value of each and skips the rest. An event's id is the time of i
 is sent what is newer.
 """
 
-from collections.abc import AsyncIterator, Hashable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import trio
 from quart import request
 
-from ibactors.actors.symbol import Failed, SymbolRef, Update
+from ibactors.actors.symbol import Failed, Update
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
+from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Quote, Stale
@@ -25,7 +27,9 @@ from ibactors.web.contract.messages import Message, StreamError, error_message
 from ibactors.web.contract.queries import QuotesQuery, instruments_of
 from ibactors.web.newest import Newest
 from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
-from ibactors.web.system import System
+from ibactors.web.stream.quotes import QUOTES, sources_of
+from ibactors.web.stream.sender import Slot
+from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
 
 PING_S = 15.0
 """Below the idle timeouts of proxies, 30 to 60 s."""
@@ -38,14 +42,22 @@ _START = b"retry: 2000\n\n"
 
 async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
-    system, caller = call.system, call.caller
     if request.method == "HEAD":  # it asks for no events, and would wait for their end
         return Answer(body=b"", content_type=EVENT_STREAM)
-    refs: list[SymbolRef] = []
-    for instrument in instruments_of(call.query):
-        caller.check_subscriptions(len(refs))
-        refs.append(await system.market.open(instrument, stream=True))
-    return Pieces(body=Events(system, caller, refs, since), content_type=EVENT_STREAM, headers=_HEADERS)
+    stream = call.along.stream
+    if stream is None:
+        raise AssertionError("the front gives a place to each stream")
+    events = Events(call.system.stop, call.caller)
+    subscriptions = events.subscriptions
+    stream.ending.callback(subscriptions.close)
+    sources = sources_of(call.system, instruments_of(call.query))
+    opened = [await subscriptions.open(QUOTES, source, on_failed=events.failed) for source in sources]
+    stream.ending.enter_context(showing_status(call.system, events))
+    for subscription in opened:
+        subscriptions.start(subscription)
+        if not _has_seen(since, subscription.topic.value):
+            subscriptions.show(subscription)
+    return Pieces(body=events, content_type=EVENT_STREAM, headers=_HEADERS)
 
 
 def _since(last_event_id: str | None) -> datetime | None:
@@ -58,68 +70,63 @@ def _since(last_event_id: str | None) -> datetime | None:
         raise InvalidRequest("Last-Event-ID is not the id of an event.", field="Last-Event-ID", remedy=remedy) from None
 
 
-class Events(AsyncIterator[bytes]):
-    """What one client gets, as pieces of its response; `aclose` ends the listening."""
+def _has_seen(since: datetime | None, update: Update | None) -> bool:
+    if since is None or update is None or isinstance(update, Failed) or not isinstance(update.value, Quote):
+        return False
+    return datetime.fromisoformat(update.value.timestamp) < since
 
-    def __init__(self, system: System, caller: Caller, refs: list[SymbolRef], since: datetime | None) -> None:
-        self._system = system
-        self._caller = caller
-        self._refs = refs
-        self._since = since
-        self._pending: Newest[Hashable, Update | Message | Encoded[StatusChange]] = Newest()
-        self._listening = ExitStack()
+
+class Events(AsyncIterator[bytes]):
+    """What one client gets, as pieces of its response."""
+
+    def __init__(self, stop: trio.Event, caller: Caller) -> None:
+        self.subscriptions = Subscriptions(caller, self)
+        """What it wants; the stream ends when there is nothing left of it."""
+        self._stop = stop
+        self._pending: Newest[Hashable, Encoded[Any] | Failed] = Newest()
         self._started = False
-        self._left = set(refs)
+
+    def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
+        """Send each new value of *topic* inside the block."""
+        return topic.listening(partial(self.put, slot))
+
+    def put(self, slot: Hashable, value: Any) -> None:
+        """Send a value, in place of an unsent older one of the slot."""
+        if value is not None:
+            self._pending.put(slot, value)
+
+    def forget(self, slot: Slot) -> None:
+        """Send nothing more of it."""
+        self._pending.discard(slot)
+
+    def failed(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
+        """What to say of a subscription that failed; it is one no more."""
+        self.subscriptions.stop(subscription)
+        return [error_message(failed.error, symbol=subscription.source.symbol)]
 
     async def __anext__(self) -> bytes:
         if not self._started:
             self._started = True
-            self._listen()
             return _START
-        if self._system.stop.is_set() or not self._left:
+        if self._stop.is_set() or not list(self.subscriptions):
             raise StopAsyncIteration
-        pending: dict[Hashable, Update | Message | Encoded[StatusChange]] = {}
+        pending: dict[Hashable, Encoded[Any] | Failed] = {}
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end_with_service, nursery.cancel_scope)
             nursery.cancel_scope.deadline = trio.current_time() + PING_S
             pending = await self._pending.take()
             nursery.cancel_scope.cancel(reason="there is something to send")
-        return b"".join(self._event(key, item) for key, item in pending.items()) or _PING
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        self._listening.close()
+        return b"".join(_event(slot, value) for slot, value in pending.items()) or _PING
 
     async def _end_with_service(self, scope: trio.CancelScope) -> None:
-        await self._system.stop.wait()
+        await self._stop.wait()
         scope.cancel(reason="the service stops")
 
-    def _listen(self) -> None:
-        status = self._listening.enter_context(self._system.status.listening(partial(self._pending.put, "status")))
-        if not status.value.connected:
-            self._pending.put("status", status)
-        for ref in self._refs:
-            self._listening.enter_context(self._caller.subscribed())
-            newest = self._listening.enter_context(ref.updates.listening(partial(self._put, ref)))
-            if not self._has_seen(newest):
-                self._put(ref, newest)
 
-    def _has_seen(self, update: Update | None) -> bool:
-        if self._since is None or update is None or isinstance(update, Failed) or not isinstance(update.value, Quote):
-            return False
-        return datetime.fromisoformat(update.value.timestamp) < self._since
-
-    def _put(self, ref: SymbolRef, update: Update | None) -> None:
-        if update is not None:
-            self._pending.put(ref, update)
-
-    def _event(self, key: Hashable, item: Update | Message | Encoded[StatusChange]) -> bytes:
-        if isinstance(item, Failed) and isinstance(key, SymbolRef):
-            self._left.discard(key)
-            return _data(encode(error_message(item.error, symbol=key.instrument.symbol)))
-        if isinstance(item, Encoded):
-            return _data(item.json, item.value.timestamp if isinstance(item.value, Quote) else None)
-        return _data(encode(item))
+def _event(slot: Hashable, value: Encoded[Any] | Failed) -> bytes:
+    if isinstance(value, Encoded):
+        return _data(value.json, value.value.timestamp if isinstance(value.value, Quote) else None)
+    return b"".join(_data(encode(message)) for message in slot.on_failed(value)) if isinstance(slot, Slot) else b""
 
 
 def _data(json: bytes, event_id: str | None = None) -> bytes:

@@ -1,0 +1,61 @@
+"""What a channel of the stream is: a row from which WebSocket, server-sent events and AsyncAPI derive."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ibactors.kernel.topic import Topic
+from ibactors.keys import Scope
+from ibactors.model.encoded import Encoded
+from ibactors.web.contract.codec import validated
+from ibactors.web.contract.messages import Command
+from ibactors.web.system import System
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+def _always(_value: object) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One thing to listen to."""
+
+    key: Hashable
+    """Names it within its channel: a client that wants the same again gets it anew, in place of the first."""
+    symbol: str | None = None
+    """How messages name it, where they do."""
+    open: Callable[[], Awaitable[Topic[Any]]]
+    """Where to listen: values are `Encoded`, None while there is none, or `Failed` when it is over. Raises IbactorsError."""
+    split: Callable[[Any], Mapping[str, Encoded[Any]]] | None = None
+    """The messages of one value, by what each is about: a newer one replaces an unsent one about the same. None: each value is one."""
+    is_current: Callable[[Any], bool] = _always
+    """Whether the value that is there at the beginning may be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(Generic[P]):
+    """One kind of what clients subscribe to."""
+
+    name: str
+    """As in `channel` of a command."""
+    summary: str
+    """For the AsyncAPI document."""
+    scope: Scope
+    """What a key must be good for, besides streams."""
+    parameters: type[P]
+    """What a command says of it; all members have defaults, as a command may be one of any channel."""
+    sources: Callable[[System, P], list[Source]]
+    """What the parameters name; none when they name nothing. Raises InvalidRequest."""
+    messages: Mapping[str, tuple[type[msgspec.Struct], str]]
+    """What clients get, by name in the AsyncAPI document, with what each tells."""
+    conflated: bool = True
+    """Whether a slow reader gets the newest of each and skips the rest."""
+
+    def wanted(self, system: System, command: Command) -> list[Source]:
+        """What a command names. Raises InvalidRequest."""
+        parameters = validated(self.parameters, lambda: msgspec.convert(command, self.parameters, from_attributes=True))
+        return self.sources(system, parameters)

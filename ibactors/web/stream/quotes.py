@@ -1,0 +1,50 @@
+"""The channel of quotes: the newest of each symbol, or why there is none."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Annotated
+
+import msgspec
+
+from ibactors.actors.symbol import Update
+from ibactors.kernel.topic import Topic
+from ibactors.keys import Scope
+from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import Quote, Stale
+from ibactors.web.contract.queries import MAX_SYMBOLS, InstrumentQuery, SymbolText, instrument_of
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.system import System
+
+
+class QuotesParameters(InstrumentQuery, frozen=True, kw_only=True):
+    """Which symbols."""
+
+    symbol: SymbolText | None = None
+    symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+
+
+def sources_of(system: System, instruments: Iterable[Instrument]) -> list[Source]:
+    """The quotes of some instruments."""
+    return [Source(key=instrument, symbol=instrument.symbol, open=partial(_open, system, instrument)) for instrument in instruments]
+
+
+def _sources(system: System, parameters: QuotesParameters) -> list[Source]:
+    symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
+    return sources_of(system, dict.fromkeys(instrument_of(symbol, parameters) for symbol in symbols))
+
+
+async def _open(system: System, instrument: Instrument) -> Topic[Update | None]:
+    return (await system.market.open(instrument, stream=True)).updates
+
+
+QUOTES = Channel(
+    name="quotes",
+    summary="the newest quote of each symbol",
+    scope=Scope.STREAM,
+    parameters=QuotesParameters,
+    sources=_sources,
+    messages={
+        "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),
+        "stale": (Stale, "A symbol's data stopped."),
+    },
+)

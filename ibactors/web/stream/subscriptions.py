@@ -1,0 +1,156 @@
+"""What one client is subscribed to: the same for a WebSocket and for server-sent events.
+
+A subscription comes in two steps, so that a client can be told that it is accepted before it gets the first value: `open` takes its place
+among those of the key and opens what is listened to, which may take waiting; `start` begins to listen.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from ibactors.actors.symbol import Failed
+from ibactors.kernel.topic import Topic
+from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.messages import Message
+from ibactors.web.gate.refusals import ScopeMissing
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.sender import Slot
+from ibactors.web.system import System
+
+
+class Outlet(Protocol):
+    """Where values leave for the client: one slot for each thing that they are about, the newest of each only."""
+
+    def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
+        """Send each new value of *topic* inside the block."""
+
+    def put(self, slot: Hashable, value: Any) -> None:
+        """Send a value, in place of an unsent older one of the slot."""
+
+    def forget(self, slot: Slot) -> None:
+        """Send nothing more of it."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Subscription:
+    """One source of one channel."""
+
+    channel: Channel[Any]
+    source: Source
+    interval: float
+    """Seconds between two values of a slot, at least."""
+    on_failed: Callable[["Subscription", Failed], Sequence[Message]]
+    """Called when it is over; says what to tell the client."""
+    topic: Topic[Any]
+    slots: dict[str, Slot] = field(default_factory=dict)
+    """By what they are about."""
+    until_stopped: ExitStack
+    """Its place among those of the key, and its listening."""
+
+    def slot(self, about: str = "") -> Slot:
+        """Where what is known about something leaves."""
+        found = self.slots.get(about)
+        if found is None:
+            found = self.slots[about] = Slot(interval=self.interval, on_failed=partial(self.on_failed, self))
+        return found
+
+
+class Subscriptions:
+    """Those of one client."""
+
+    def __init__(self, caller: Caller, outlet: Outlet) -> None:
+        self._caller = caller
+        self._outlet = outlet
+        self._started: dict[tuple[str, Hashable], Subscription] = {}
+        self._opened: set[Subscription] = set()
+        """Those that have a place, but are not started yet."""
+
+    def __iter__(self) -> Iterator[Subscription]:
+        """Those that are started, the oldest first."""
+        return iter(self._started.values())
+
+    def check(self, channel: Channel[Any]) -> None:
+        """Raises ScopeMissing unless the client may listen to *channel*."""
+        if channel.scope not in self._caller.scopes:
+            needed = f"The {channel.name} channel needs the scope {channel.scope.value!r}"
+            raise ScopeMissing(f"{needed}, which the key of {self._caller.name!r} does not have.")
+
+    async def open(
+        self,
+        channel: Channel[Any],
+        source: Source,
+        *,
+        on_failed: Callable[[Subscription, Failed], Sequence[Message]],
+        interval: float = 0.0,
+    ) -> Subscription:
+        """Take a place and open what is listened to; `start` must follow. Raises TooManySubscriptions and what the source raises."""
+        if not channel.conflated:
+            raise NotImplementedError("an outlet keeps the newest value of a slot; a channel that may lose none needs a queue there")
+        with ExitStack() as until_stopped:
+            # Taken before the wait for the source, as others of the same key may want the last place meanwhile.
+            until_stopped.enter_context(self._caller.subscribed(again=(channel.name, source.key) in self._started))
+            topic = await source.open()
+            subscription = Subscription(
+                channel=channel, source=source, interval=interval, on_failed=on_failed, topic=topic, until_stopped=until_stopped.pop_all()
+            )
+        self._opened.add(subscription)
+        return subscription
+
+    def start(self, subscription: Subscription) -> None:
+        """Listen, in place of an older subscription to the same; nothing is sent of what is known already, see `show`."""
+        key = subscription.channel.name, subscription.source.key
+        if key in self._started:
+            self.stop(self._started[key])
+        self._opened.discard(subscription)
+        self._started[key] = subscription
+        if subscription.source.split is None:
+            listening = self._outlet.follow(subscription.topic, subscription.slot())
+        else:
+            listening = subscription.topic.listening(partial(self._put, subscription))
+        subscription.until_stopped.enter_context(listening)
+
+    def show(self, subscription: Subscription) -> None:
+        """Send what is known; in the step that has started it, or values would come twice."""
+        if subscription.source.is_current(subscription.topic.value):
+            self._put(subscription, subscription.topic.value)
+
+    def stop(self, subscription: Subscription) -> None:
+        """Listen no more; nothing more is sent."""
+        self._started.pop((subscription.channel.name, subscription.source.key), None)
+        subscription.until_stopped.close()
+        for slot in subscription.slots.values():
+            self._outlet.forget(slot)
+
+    def stop_named(self, channel: Channel[Any], sources: Sequence[Source]) -> None:
+        """Stop what *sources* name: the very same, or else all with the same symbol."""
+        for source in sources:
+            exact = self._started.get((channel.name, source.key))
+            alike = [known for known in self if known.channel is channel and known.source.symbol == source.symbol is not None]
+            for subscription in [exact] if exact is not None else alike:
+                self.stop(subscription)
+
+    def close(self) -> None:
+        """Stop all of them."""
+        for subscription in [*self._started.values(), *self._opened]:
+            self.stop(subscription)
+        self._opened.clear()
+
+    def _put(self, subscription: Subscription, value: Any) -> None:
+        split = subscription.source.split
+        if split is not None:
+            for about, message in split(value).items():
+                self._outlet.put(subscription.slot(about), message)
+        elif value is not None:
+            self._outlet.put(subscription.slot(), value)
+
+
+@contextmanager
+def showing_status(system: System, outlet: Outlet) -> Iterator[None]:
+    """Inside the block, tell the client of the session and the login: each change, and at once what is wrong already."""
+    with outlet.follow(system.status, "status"):
+        status = system.status.value
+        if not status.value.connected:
+            outlet.put("status", status)
+        yield
