@@ -16,7 +16,7 @@ from ibactors.errors import (
     StartupError,
 )
 from ibactors.web.contract.problems import KINDS, headers_of, make_problem, problem_of
-from ibactors.web.rest import operation
+from ibactors.web import operation
 
 NOT_SHOWN_TO_CLIENTS = {StartupError, RestartLimit}
 """They end the process."""
