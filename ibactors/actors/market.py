@@ -7,25 +7,24 @@ After a crash its next incarnation finds the running symbols in the supervisor's
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.symbol import Failed, SymbolRef
+from ibactors.actors.symbol import SymbolRef
 from ibactors.actors.symbol_actor import SymbolActor
 from ibactors.errors import ActorDown, NoFreeLine
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.pool import Pool
 from ibactors.kernel.ref import Ask, Ref
-from ibactors.kernel.supervisor import RestartPolicy, Supervisor
+from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote
 
 log = structlog.get_logger(__name__)
-
-SYMBOL_POLICY = RestartPolicy(max_restarts=None)
-"""A symbol that crashes again and again is retried ever more slowly; it must not take the process down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,48 +96,36 @@ class MarketActor(Actor[Open, Retire]):
         super().__init__(ref)
         self._me = ref
         self._connection = connection
-        self._supervisor = supervisor
         self._settings = settings
-        self._symbols = ref.symbols
+        self._symbols: Pool[SymbolRef] = Pool(
+            supervisor,
+            ref.symbols,
+            self._builder,
+            budget=settings.max_lines,
+            reserve=settings.stream_lines,
+            idle_seconds=settings.idle_seconds,
+            stopped=_note_stop,
+        )
 
     async def run(self, mailbox: Mailbox[Open, Retire]) -> None:
-        self._symbols.clear()
-        self._symbols.update({ref.instrument: ref for ref in self._supervisor if isinstance(ref, SymbolRef)})
+        self._symbols.adopt(SymbolRef)
         await self.serve(mailbox)
 
     async def handle(self, msg: Open) -> None:
-        ref = self._symbols.get(msg.instrument) or await self._make_room_and_start(msg)
+        make = partial(SymbolRef, msg.instrument, self._connection.sessions, patience=self._settings.quote_patience)
+        ref = await self._symbols.get(make, msg.instrument, privileged=msg.stream)
         if ref is None:
-            msg.reply.fail(NoFreeLine(f"All {self._room_for(msg)} market-data lines are in use and none of them is idle."))
+            room = self._symbols.room(privileged=msg.stream)
+            msg.reply.fail(NoFreeLine(f"All {room} market-data lines are in use and none of them is idle."))
         else:
-            ref.touch()
             msg.reply.send(ref)
 
     def handle_newest(self, msg: Retire) -> None:
-        failed = isinstance(msg.ref.updates.value, Failed)
-        if failed or msg.ref.idle_for() >= self._settings.idle_seconds:
-            self._stop(msg.ref, "failed" if failed else "idle")
-
-    def _room_for(self, msg: Open) -> int:
-        return self._settings.max_lines - (0 if msg.stream else self._settings.stream_lines)
-
-    async def _make_room_and_start(self, msg: Open) -> SymbolRef | None:
-        if len(self._symbols) >= self._room_for(msg):
-            # Whoever was touched within the last second may be about to be asked; it is not idle yet. One that failed holds no line.
-            idle = [ref for ref in self._symbols.values() if ref.idle_for() > 1.0 or isinstance(ref.updates.value, Failed)]
-            if not idle:
-                return None
-            self._stop(max(idle, key=SymbolRef.idle_for), "evicted")
-        ref = SymbolRef(msg.instrument, self._connection.sessions, patience=self._settings.quote_patience)
-        self._symbols[msg.instrument] = ref
-        await self._supervisor.start(ref, self._builder(ref), SYMBOL_POLICY)
-        return ref
+        self._symbols.retire(msg.ref)
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
         return lambda: SymbolActor(ref, self._connection, self._me, idle_seconds=self._settings.idle_seconds)
 
-    def _stop(self, ref: SymbolRef, why: str) -> None:
-        if self._symbols.get(ref.instrument) is ref:
-            del self._symbols[ref.instrument]
-            self._supervisor.stop(ref, reason=why)
-            log.info("symbol_stopped", symbol=ref.instrument.name, why=why)
+
+def _note_stop(ref: SymbolRef, why: str) -> None:
+    log.info("symbol_stopped", symbol=ref.instrument.name, why="failed" if why == "over" else why)

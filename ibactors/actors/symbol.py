@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import trio
 
 from ibactors.errors import IbactorsError, NoMarketData
-from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.pool import MemberRef
+from ibactors.kernel.ref import Ask
 from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
@@ -102,11 +103,11 @@ SymbolNews = SessionChanged | Ticked | LineFailed | Interrupted | Resumed
 """Conflated: only the newest of each counts."""
 
 
-class SymbolRef(Ref[SymbolMessage, SymbolNews]):
+class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
     """A symbol, as the market actor and the web layer see it."""
 
     def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, patience: float) -> None:
-        super().__init__(f"symbol:{instrument.name}")
+        super().__init__(f"symbol:{instrument.name}", instrument)
         site = sessions.name.site if sessions.name else ""
         self.instrument = instrument
         self.shown: tuple[int, Encoded[Quote]] | None = None
@@ -117,7 +118,16 @@ class SymbolRef(Ref[SymbolMessage, SymbolNews]):
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains a wait that was in vain."""
         self._patience = patience
-        self._last_used = trio.current_time()
+
+    @property
+    def wanted(self) -> bool:
+        """Somebody listens or waits for an answer."""
+        return self.updates.listeners > 0 or super().wanted
+
+    @property
+    def over(self) -> bool:
+        """IB has nothing for it; it holds no line."""
+        return isinstance(self.updates.value, Failed)
 
     @property
     def newest(self) -> Encoded[Quote] | None:
@@ -141,16 +151,6 @@ class SymbolRef(Ref[SymbolMessage, SymbolNews]):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
             raise self.advisory or NoMarketData(f"No market data came for {self.instrument.name} within {self._patience:g} s.") from None
-
-    def touch(self) -> None:
-        """Note that somebody wants the symbol now."""
-        self._last_used = trio.current_time()
-
-    def idle_for(self) -> float:
-        """Seconds for which nobody has wanted the symbol; 0 while somebody listens or waits for an answer."""
-        if self.updates.listeners or self.open_asks:
-            self.touch()
-        return trio.current_time() - self._last_used
 
 
 class Feed:

@@ -1,0 +1,175 @@
+# autojump_clock acts by being asked for
+"""A pool of actors: started when wanted, retired when idle, never more than the budget."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Never
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.pool import JUST_TOUCHED, MemberRef, Pool
+from ibactors.kernel.supervisor import Supervisor, open_supervisor
+
+IDLE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[None]:
+    with capture_logs():
+        yield
+
+
+class Fish(MemberRef[str, Never]):
+    def __init__(self, key: str) -> None:
+        super().__init__(f"fish:{key}", key)
+        self.fed = self.dead = False
+
+    @property
+    def wanted(self) -> bool:
+        return self.fed
+
+    @property
+    def over(self) -> bool:
+        return self.dead
+
+
+class Swimming(Actor[str, Never]):
+    async def handle(self, msg: str) -> None:
+        raise RuntimeError(msg)
+
+
+class Pond:
+    def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int) -> None:
+        self.members: dict[str, Fish] = {}
+        self.stopped: list[tuple[str, str]] = []
+        self.supervisor = supervisor
+        self.pool = self.another(budget=budget, reserve=reserve)
+
+    def another(self, *, budget: int, reserve: int) -> Pool[Fish]:
+        return Pool(
+            self.supervisor,
+            self.members,
+            lambda ref: lambda: Swimming(ref),
+            budget=budget,
+            reserve=reserve,
+            idle_seconds=IDLE,
+            stopped=lambda ref, why: self.stopped.append((ref.name, why)),
+        )
+
+    async def get(self, key: str, *, privileged: bool = True) -> Fish | None:
+        return await self.pool.get(partial(Fish, key), key, privileged=privileged)
+
+    async def running(self) -> list[str]:
+        await wait_all_tasks_blocked()
+        return sorted(ref.name for ref in self.supervisor)
+
+
+@asynccontextmanager
+async def pond(*, budget: int = 2, reserve: int = 0) -> AsyncIterator[Pond]:
+    async with open_supervisor() as supervisor:
+        yield Pond(supervisor, budget=budget, reserve=reserve)
+
+
+async def test_member_is_started_when_wanted_and_found_again(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        assert await there.get("a") is await there.get("a")
+        assert await there.running() == ["fish:a"]
+
+
+async def test_idle_member_is_retired_and_one_that_is_wanted_is_not(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        a, b = await there.get("a"), await there.get("b")
+        assert a is not None
+        assert b is not None
+        b.fed = True
+        await trio.sleep(IDLE - 1)
+        there.pool.retire(a)
+        assert there.stopped == []
+        await trio.sleep(1)
+        there.pool.retire(a)
+        there.pool.retire(b)
+        assert there.stopped == [("fish:a", "idle")]
+        assert await there.running() == ["fish:b"]
+        b.fed = False
+        await trio.sleep(IDLE - 1)
+        there.pool.retire(b)
+        assert await there.running() == ["fish:b"], "idle from when it was wanted last"
+
+
+async def test_member_that_is_over_is_retired_at_once(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        a = await there.get("a")
+        assert a is not None
+        a.dead = a.fed = True
+        there.pool.retire(a)
+        assert there.stopped == [("fish:a", "over")]
+
+
+async def test_whoever_is_idle_longest_gives_way_and_nobody_who_is_wanted(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        a = await there.get("a")
+        await trio.sleep(5)
+        await there.get("b")
+        assert await there.get("c") is not None
+        assert there.stopped == [("fish:a", "evicted")]
+        assert await there.get("d") is None, "both were touched in this second"
+        await trio.sleep(JUST_TOUCHED + 0.1)
+        for ref in there.members.values():
+            ref.fed = True
+        assert await there.get("d") is None
+        there.members["b"].dead = True
+        assert await there.get("d") is not None
+        assert await there.running() == ["fish:c", "fish:d"]
+        assert a is not None
+        there.pool.retire(a)
+        assert len(there.stopped) == 2, "one that was stopped already is not stopped again"
+
+
+async def test_reserve_is_for_the_privileged(autojump_clock: MockClock) -> None:
+    async with pond(budget=3, reserve=1) as there:
+        for key in "ab":
+            assert await there.get(key, privileged=False) is not None
+        assert await there.get("c", privileged=False) is None
+        assert await there.get("a", privileged=False) is there.members["a"], "what runs needs no room"
+        assert await there.get("c", privileged=True) is not None
+        assert await there.get("d", privileged=True) is None
+
+
+async def test_budget_holds_while_members_are_being_started(autojump_clock: MockClock) -> None:
+    async with pond(budget=2) as there, trio.open_nursery() as nursery:
+        for key in "abcdef":
+            nursery.start_soon(there.get, key)
+        await wait_all_tasks_blocked()
+        assert len(there.members) == len(await there.running()) == 2
+
+
+async def test_old_one_of_a_name_does_not_end_its_successor(autojump_clock: MockClock) -> None:
+    async with pond(budget=1) as there:
+        old = await there.get("a")
+        await trio.sleep(IDLE)
+        await there.get("b")
+        await trio.sleep(IDLE)
+        new = await there.get("a")
+        assert old is not None
+        there.pool.retire(old)
+        assert there.members == {"a": new}
+        assert await there.running() == ["fish:a"]
+
+
+async def test_next_owner_takes_over_what_runs_and_members_outlive_their_crashes(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        a = await there.get("a")
+        assert a is not None
+        for _ in range(20):
+            await trio.sleep(60)
+            a.tell("crash")
+            await wait_all_tasks_blocked()
+        assert a.status.restarts == 20
+        there.members.clear()
+        there.another(budget=1, reserve=0).adopt(Fish)
+        assert there.members == {"a": a}
