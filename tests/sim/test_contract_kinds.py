@@ -55,6 +55,8 @@ async def test_bond_has_a_message_of_its_own_and_its_issuer_lists_them(bench: Be
     client = await bench.client()
     [bond] = await details(client, contract("", "BOND", con_id=127128131, currency=""))
     assert bond[:5] == ["18", "1", "", "BOND", "IBCID127128131"]
+    # As recorded: neither coupon nor maturity for a user without the permission.
+    assert bond[5:7] == ["0", ""]
     assert "AAPL 3.85 05/04/43" in bond
     assert bond[bond.index("ISIN") : bond.index("ISIN") + 4] == ["ISIN", "US037833AL42", "CUSIP", "037833AL4"]
     await client.stream.send_all(pack(9, 8, 1, *contract("", "BOND", "", ""), 0, "", "", "e1400715"))
@@ -137,7 +139,7 @@ async def test_search_tells_derivatives_and_the_issuer_of_bonds_once_a_second(be
     assert found[2:8] == ["2", "265598", "AAPL", "STK", "NASDAQ", "USD"]
     assert found[8:12] == ["3", "CFD", "OPT", "WAR"]
     assert found[14:] == ["-1", "", "BOND", "", "", "0", "AAPL", "e1400715"]
-    assert (await client.find("79", "5"))[2] == "0"
+    assert (await client.find("79", "5"))[2:12] == ["1", "11004968", "ES", "IND", "", "USD", "2", "FUT", "FOP", "E-mini S&P 500"]
     assert trio.current_time() - began > 0.9
 
 
@@ -199,3 +201,14 @@ def test_prices_keep_to_a_rule_of_several_increments() -> None:
     grid = coarser(110, "0.05")
     assert [snapped(n, grid) for n in (1, 59, 60, 61, 63)] == [1, 59, 60, 60, 64]
     assert coarser(26, "0.01") == ()
+
+
+async def test_root_of_a_future_has_details_and_no_market(bench: Bench) -> None:
+    client = await bench.client()
+    [found] = await details(client, contract("", "IND", "CME", con_id=11004968))
+    assert (found[2], found[3]) == ("ES", "IND")
+    await client.stream.send_all(market_data(5, contract("ES", "IND", "CME")))
+    assert (await client.error(5))[0] == 354
+    assert await bench.control("set ES 6000.25 6000.50 6000.25") == "ok"
+    await client.stream.send_all(market_data(6, contract("ES", "FUT", "CME", expiry="20")))
+    assert (await client.error(6))[0] == 200, "four quarters are ambiguous"

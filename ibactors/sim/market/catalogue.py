@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ibactors.sim.market.chains import build_classes
+from ibactors.sim.market.chains import build_classes, third_fridays
 from ibactors.sim.market.instruments import Fate, Instrument, TradingHours
-from ibactors.sim.market.kinds import other_kinds
+from ibactors.sim.market.kinds import future_root, other_kinds
 from ibactors.sim.market.listing import Catalogue
 
 _US_VENUES = "SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,NASDAQ,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,EDGX,PEARL,MEMX,PSX"
@@ -73,6 +73,7 @@ def build_catalogue(today: dt.date, *, extra_symbols: int = 0) -> Catalogue:
     stocks, indexes, pairs = list(_stocks()), list(_indexes()), list(_pairs())
     futures = list(_futures("ES", 11004968, "E-mini S&P 500", 5987.25, "50", today))
     apple, index, euro = stocks[0], indexes[0], pairs[0]
+    nasdaq = list(_futures("NQ", 11004958, "E-mini NASDAQ 100", 20875.50, "20", today))
     extra = (_extra_stock(number) for number in range(1, extra_symbols + 1))
     return Catalogue(
         [
@@ -80,12 +81,13 @@ def build_catalogue(today: dt.date, *, extra_symbols: int = 0) -> Catalogue:
             *indexes,
             *pairs,
             *futures,
-            *_futures("NQ", 11004958, "E-mini NASDAQ 100", 20875.50, "20", today),
+            *nasdaq,
             *_options(today),
             *other_kinds(apple, euro, today),
             *extra,
         ],
         build_classes(today, third_fridays(today, _CHAIN_MONTHS), apple=apple, index=index, future=futures[0]),
+        [future_root(futures[0]), future_root(nasdaq[0])],
     )
 
 
@@ -275,18 +277,6 @@ def _option(expiry: dt.date, strike: int, right: str, underlying: float) -> Inst
         trading_hours=TradingHours.US_OPTION,
         farm="usopt",
     )
-
-
-def third_fridays(today: dt.date, count: int) -> list[dt.date]:
-    """The next `count` monthly expiry dates that are at least a week away."""
-    month = today.replace(day=1)
-    found: list[dt.date] = []
-    while len(found) < count:
-        friday = month + dt.timedelta(days=(4 - month.weekday()) % 7 + 14)
-        if friday >= today + dt.timedelta(days=7):
-            found.append(friday)
-        month = (month + dt.timedelta(days=32)).replace(day=1)
-    return found
 
 
 def _quarter_ends(today: dt.date, count: int) -> list[dt.date]:

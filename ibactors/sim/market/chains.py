@@ -103,6 +103,18 @@ def build_classes(
     )
 
 
+def third_fridays(today: dt.date, count: int) -> list[dt.date]:
+    """The next `count` monthly expiry dates that are at least a week away."""
+    month = today.replace(day=1)
+    found: list[dt.date] = []
+    while len(found) < count:
+        friday = month + dt.timedelta(days=(4 - month.weekday()) % 7 + 14)
+        if friday >= today + dt.timedelta(days=7):
+            found.append(friday)
+        month = (month + dt.timedelta(days=32)).replace(day=1)
+    return found
+
+
 def _days_and_weeks(today: dt.date) -> tuple[dt.date, ...]:
     """The next twenty trading days, then a Friday a week: thirty expiries."""
     days: list[dt.date] = []

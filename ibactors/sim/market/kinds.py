@@ -4,12 +4,16 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ibactors.sim.market.instruments import Instrument, TradingHours
+from ibactors.sim.market.instruments import Fate, Instrument, TradingHours
 
 # con id, symbol, name, price, minimum tick
 _CRYPTO = ((479624278, "BTC", "Bitcoin cryptocurrency", 96_250.0, "0.25"), (495759171, "ETH", "Ethereum cryptocurrency", 3410.0, "0.01"))
-# con id, coupon, maturity, ISIN
-_BONDS = ((127128131, "3.85", dt.date(2043, 5, 4), "US037833AL42"), (700000101, "4.10", dt.date(2062, 8, 8), "US037833EW60"))
+# con id, name, coupon, maturity, month, ISIN. As recorded, a user without the permission is not told the coupon and the maturity of
+# the first; the coupon of the second is no whole number, which not every client can read.
+_BONDS = (
+    (127128131, "AAPL 3.85 05/04/43", "0", "", "204305", "US037833AL42"),
+    (700000101, "AAPL 4.1 08/08/62", "4.1", "20620808", "206208", "US037833EW60"),
+)
 _WARRANT_EXCHANGE = "FWB"
 APPLE_ISSUER = "e1400715"
 
@@ -66,6 +70,24 @@ def other_kinds(apple: Instrument, euro: Instrument, today: dt.date) -> Iterator
     yield from (_bond(*row) for row in _BONDS)
 
 
+def future_root(future: Instrument) -> Instrument:
+    """What a search finds for a future's symbol: the index that the future is on, which has no prices of its own."""
+    return replace(
+        future,
+        con_id=future.under_con_id,
+        sec_type="IND",
+        local_symbol=future.symbol,
+        multiplier="",
+        last_trade_date="",
+        last_trade_clock="",
+        contract_month="",
+        under_con_id=0,
+        under_symbol="",
+        under_sec_type="",
+        fate=Fate.NOT_SUBSCRIBED,
+    )
+
+
 def _difference(con_id: int, under: Instrument, local_symbol: str, *, lot: int) -> Instrument:
     """A contract for difference, whose market data come from what it is on."""
     return replace(
@@ -115,12 +137,12 @@ def _warrant(apple: Instrument, today: dt.date) -> Instrument:
     )
 
 
-def _bond(con_id: int, coupon: str, maturity: dt.date, isin: str) -> Instrument:
+def _bond(con_id: int, name: str, coupon: str, maturity: str, month: str, isin: str) -> Instrument:
     return Instrument(
         con_id=con_id,
         symbol="",
         sec_type="BOND",
-        long_name=f"AAPL {coupon} {maturity:%m/%d/%y}",
+        long_name=name,
         price=84.2,
         exchanges=("SMART",),
         local_symbol=f"IBCID{con_id}",
@@ -128,7 +150,7 @@ def _bond(con_id: int, coupon: str, maturity: dt.date, isin: str) -> Instrument:
         min_tick="0.0001",
         lot=10,
         spread=2000,
-        contract_month=f"{maturity:%Y%m}",
+        contract_month=month,
         industry="Technology",
         category="Computers",
         subcategory="Computers",
@@ -138,6 +160,6 @@ def _bond(con_id: int, coupon: str, maturity: dt.date, isin: str) -> Instrument:
         min_size="2",
         issuer=APPLE_ISSUER,
         coupon=coupon,
-        maturity=f"{maturity:%Y%m%d}",
+        maturity=maturity,
         trading_hours=TradingHours.US_BOND,
     )

@@ -14,11 +14,15 @@ _SEARCHED = ("STK", "IND", "CASH", "FUND", "CMDTY", "CRYPTO")
 
 
 class Catalogue:
-    """All instruments of a server: those of the start in `listed`, those and all that were asked for in `by_con_id`."""
+    """All instruments of a server: those of the start in `listed`, those and all that were asked for in `by_con_id`.
 
-    def __init__(self, instruments: Iterable[Instrument], classes: Sequence[OptionClass] = ()) -> None:
+    `roots` are the indexes behind futures: a search and a request for details find them, and they have no market.
+    """
+
+    def __init__(self, instruments: Iterable[Instrument], classes: Sequence[OptionClass] = (), roots: Sequence[Instrument] = ()) -> None:
         self.listed = tuple(instruments)
         self.classes = classes
+        self.roots = roots
         self.by_con_id = {i.con_id: i for i in self.listed}
 
     def find(self, spec: ContractSpec) -> list[Instrument]:
@@ -36,7 +40,7 @@ class Catalogue:
             if known is not None and spec.fits(known):
                 yield known
         elif spec.symbol or spec.local_symbol:
-            yield from (i for i in self.listed if spec.fits(i))
+            yield from (i for i in (*self.listed, *self.roots) if spec.fits(i))
             for option_class in self.classes:
                 yield from (self._keep(i) for i in option_class.contracts(spec) if spec.fits(i))
 
@@ -61,23 +65,25 @@ class Catalogue:
         wanted = pattern.upper()
         if not wanted:
             return []
-        hits = [
-            i for i in self.listed if i.sec_type in _SEARCHED and (i.symbol.startswith(wanted) or i.long_name.upper().startswith(wanted))
-        ]
+        searched = (i for i in (*self.listed, *self.roots) if i.sec_type in _SEARCHED)
+        hits = [i for i in searched if i.symbol.startswith(wanted) or i.long_name.upper().startswith(wanted)]
         issuers = {i.issuer: i for i in self.listed if i.issuer and i.trading_class.startswith(wanted)}
         return (sorted(hits, key=lambda i: (i.symbol != wanted, i.symbol)) + list(issuers.values()))[:MAX_MATCHES]
 
     def derivatives(self, instrument: Instrument) -> tuple[str, ...]:
         """Which types of instruments there are on this one, as a search tells them."""
         kinds = {i.sec_type for i in self.listed if i.under_con_id == instrument.con_id}
+        futures = {i.con_id for i in self.listed if i.under_con_id == instrument.con_id}
+        kinds |= {"FOP" for c in self.classes if c.pattern.under_con_id in futures}
         kinds |= {c.pattern.sec_type for c in self.classes if c.pattern.under_con_id == instrument.con_id}
-        return tuple(k for k in ("CFD", "OPT", "FUT", "WAR") if k in kinds)
+        return tuple(k for k in ("CFD", "OPT", "FUT", "FOP", "WAR") if k in kinds)
 
     def _of_id(self, con_id: int) -> Instrument | None:
-        known = self.by_con_id.get(con_id)
-        if known is None:
-            known = next((i for c in self.classes if (i := c.of_id(con_id)) is not None), None)
-        return None if known is None else self._keep(known)
+        known = self.by_con_id.get(con_id) or next((i for i in self.roots if i.con_id == con_id), None)
+        if known is not None:
+            return known
+        made = next((i for c in self.classes if (i := c.of_id(con_id)) is not None), None)
+        return None if made is None else self._keep(made)
 
     def _keep(self, instrument: Instrument) -> Instrument:
         return self.by_con_id.setdefault(instrument.con_id, instrument)
