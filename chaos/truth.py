@@ -132,7 +132,8 @@ class View:
 class Truth:
     """The one judge of a run."""
 
-    def __init__(self, symbols: Iterable[Symbol], *, offset_ms: float) -> None:
+    def __init__(self, symbols: Iterable[Symbol], *, offset_ms: float, wall: Callable[[], float] = time.time) -> None:
+        """*wall* is the service's clock, Unix time in seconds."""
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self.breaks: list[Break] = []
         self._floors: dict[str, float] = {}
@@ -153,7 +154,7 @@ class Truth:
         self.signs: list[tuple[float, str]] = []
         self.machine = Machine()
         self._offset_ms = offset_ms
-        self._wall_ms = time.time() * 1000 - self.now
+        self._wall_ms = wall() * 1000 - self.now
         self.started = self.now
 
     @property

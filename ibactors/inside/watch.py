@@ -93,6 +93,11 @@ class Watch(trio.abc.Instrument):
 
     # what others ask
 
+    @property
+    def remembered(self) -> int:
+        """Tasks whose last step is remembered; those that have ended are not."""
+        return len(self._stepped)
+
     def waiting_for(self, task: trio.lowlevel.Task) -> float:
         """Seconds since the task last ran; since the watch began, if it has not run since."""
         return perf_counter() - self._stepped.get(task, self._begun)

@@ -34,10 +34,11 @@ class FaultyListener:
         self.failed = listener.failed
         self.interrupted = listener.interrupted
         self.resumed = listener.resumed
-        self._last: float | None = None
+        self.last: float | None = None
+        """The bid that came last."""
 
     def ticked(self, quote: Quote) -> None:
-        new, self._last = quote.bid != self._last, quote.bid
+        new, self.last = quote.bid != self.last, quote.bid
         if new and quote.bid == CRASHES:
             self._listener.ticked(cast("Quote", NotAQuote()))
             return
@@ -62,9 +63,9 @@ async def run_faulty_session(*how: Any, task_status: trio.TaskStatus[Session]) -
             def faulty(subscription: Subscription[Any]) -> int:
                 # The price that caused the crash is still there when the next incarnation opens its line.
                 name = subscription.instrument.name
-                last = listening[name]._last if name in listening else None  # noqa: SLF001
+                last = listening[name].last if name in listening else None
                 subscription.listener = listening[name] = FaultyListener(subscription.listener)
-                listening[name]._last = last  # noqa: SLF001
+                listening[name].last = last
                 return subscribe(subscription)
 
             session.subscribe = faulty  # type: ignore[method-assign]

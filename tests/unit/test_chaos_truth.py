@@ -1,6 +1,7 @@
 """The judge of the chaos run: what it blames, and what it must not blame."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 import trio
@@ -8,7 +9,6 @@ from trio.testing import MockClock
 
 from chaos.menu import Menu
 from chaos.truth import Break, Message, Symbol, Truth, View
-from ibactors.model.times import now as wall_now
 
 NUMBER = 7
 
@@ -30,7 +30,17 @@ async def truth() -> Truth:
             )
         ],
         offset_ms=20_000 - trio.current_time() * 1000,
+        wall=wall,
     )
+
+
+def wall() -> float:
+    """A wall clock that jumps with trio's."""
+    return trio.current_time() + 1.7e9
+
+
+def wall_now() -> str:
+    return datetime.fromtimestamp(wall(), UTC).isoformat()
 
 
 @pytest.fixture
@@ -102,10 +112,8 @@ async def test_client_that_pauses_is_judged_by_the_order_of_its_messages(truth: 
     old = quote(truth.now - 100)
     broken(truth)
     await trio.sleep(0.5)
-    truth._wall_ms += 500  # noqa: SLF001  # the wall clock does not jump with trio's
     stale = Message(type="stale", symbol="S001", code="gateway_disconnected", since=wall_now())
     await trio.sleep(5)
-    truth._wall_ms -= 500 * 2  # noqa: SLF001
     truth.check_quote(view, old, truth.now)
     assert rules(truth) == set()
     truth.check_stale(view, stale, truth.now)

@@ -132,7 +132,7 @@ async def test_nothing_of_a_watch_is_left_behind() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(100):
                 nursery.start_soon(trio.lowlevel.checkpoint)
-        assert len(watched._stepped) < 20  # noqa: SLF001
+        assert watched.remembered < 20
     assert threading.active_count() == before
     assert waiting_for(trio.lowlevel.current_task()) is None
 
