@@ -19,7 +19,7 @@ from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import AccountListener, PacketObserver
 from ibactors.bridge.requests import RequestSpec
-from ibactors.bridge.session import Session
+from ibactors.bridge.session import Session, slow_start
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+SLOW_START = 3.0
+"""Seconds after which a gateway that has not started the API is said to be slow."""
 TRIES_PER_CLIENT_ID = 5
 """Attempts with a client id that is in use (326) before the next of the range is tried."""
 
@@ -295,7 +297,9 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             lost: IbactorsError | None = None
             try:
                 async with trio.open_nursery() as nursery:
-                    run = partial(self._run_session, self._endpoint_for(target), self._settings, self._me.tally, self._observer)
+                    endpoint = self._endpoint_for(target)
+                    nursery.start_soon(self._tell_slow_start, endpoint, name="session/slow start")
+                    run = partial(self._run_session, endpoint, self._settings, self._me.tally, self._observer)
                     session: Session = await nursery.start(run, name="session")
                     await trio.lowlevel.checkpoint_if_cancelled()  # what came up too late is not announced
                     up, self._taken = True, 0
@@ -309,6 +313,14 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             failures = 1 if up else failures + 1
             self._session_over(SessionPhase.BACKING_OFF, str(lost))
             await trio.sleep(self._backoff.delay(failures))
+
+    async def _tell_slow_start(self, endpoint: Endpoint) -> None:
+        """Say why there is no session yet, when it is a while that the gateway has not started the API."""
+        epoch = self._me.sessions.value.epoch
+        await trio.sleep(SLOW_START)
+        status = self._me.sessions.value
+        if self._me.session is None and status.epoch == epoch:
+            self._publish(status.phase, slow_start(endpoint, self._settings.connect_timeout), epoch=epoch)
 
     def _endpoint_for(self, target: Target) -> Endpoint:
         """With the client id to try: a dead predecessor may hold ours for a moment, so that the next one is taken only after a while."""

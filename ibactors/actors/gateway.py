@@ -6,6 +6,7 @@ publish each change on `GatewayRef.logins` and tell the connection actor where t
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Never
 
@@ -42,9 +43,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LogIn(Ask[int]):
-    """Begin a login; answered with its number as soon as it has begun."""
+    """Begin a login; answered with its number as soon as it has begun, or with that of the one that these credentials have already."""
 
     request: LoginRequest
+    begun: Callable[[], None]
+    """Called when a login begins for it; it must neither wait nor raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,13 +88,15 @@ class GatewayRef(Ref[GatewayMessage, Never]):
         self.logins: Topic[LoginStatus] = Topic(status)
         """Where the login is; its value may be read at any time without asking."""
 
-    async def login(self, request: LoginRequest, *, wait: float) -> LoginStatus:
+    async def login(self, request: LoginRequest, *, wait: float, begun: Callable[[], None] = lambda: None) -> LoginStatus:
         """Log in, and wait up to *wait* seconds for the API; the status tells whether it is ready or the login still runs.
+
+        *begun* is called when a login was begun for this, before anything is sent to IB.
 
         The login goes on when the caller stops waiting. Raises what ended the login (BadCredentials, TwoFactorExpired, …), or why none was
         begun: LoginInProgress, TooManyAttempts, InvalidRequest, GatewayNotManaged, or an ActorError.
         """
-        msg = LogIn(request=request)
+        msg = LogIn(request=request, begun=begun)
         attempt = await self.ask(msg, msg.reply)
         with trio.move_on_after(wait) as waiting:
             status = await self.logins.until(lambda status: status.attempt != attempt or status.phase.failed or status.phase in _OVER)

@@ -1,16 +1,24 @@
-"""The gateway is somebody else's process: it cannot be logged in from here, but the port of the wanted account type can be chosen."""
+"""The gateway is somebody else's process: it cannot be logged in from here, but the port of the wanted account type can be chosen.
+
+If there is no session at that port in the time that an API may take to start, the port of the session before is taken again.
+"""
 
 from typing import Never, assert_never
 
+import trio
+
 from ibactors.actors.connection import ConnectionRef, Target
-from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut
+from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut, hint_of
 from ibactors.config import Settings
 from ibactors.errors import GatewayNotManaged
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
-from ibactors.model.logins import LoginPhase, LoginStatus
+from ibactors.model.logins import AccountType, LoginFailure, LoginPhase, LoginStatus
 from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import now
+
+RETURN_GRACE = 5.0
+"""Seconds beyond the time that an API may take to start, after which there is no session."""
 
 
 class ExternalGatewayActor(Actor[GatewayMessage, Never]):
@@ -21,6 +29,8 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
         self._me = ref
         self._connection = connection
         self._settings = settings
+        self._failure: LoginFailure | None = None
+        self._restoring = False
 
     async def run(self, mailbox: Mailbox[GatewayMessage, Never]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
@@ -55,14 +65,35 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
         else:
             old = self._me.logins.value
             if old.phase is not LoginPhase.API_READY or old.account_type != request.account_type:
-                self._show(LoginPhase.DISCONNECTED, request.account_type, "Connecting to the gateway.", old.attempt + 1)
-                self._connection.retarget(Target(port=settings.port_of(request.account_type)))
+                self._failure, self._restoring = None, False
+                msg.begun()
+                self._connect(LoginPhase.DISCONNECTED, request.account_type, "Connecting to the gateway.")
+                if old.phase is LoginPhase.API_READY:
+                    self.nursery.start_soon(self._return_to, old.account_type, old.attempt + 1, name="actor:gateway/return")
             msg.reply.send(self._me.logins.value.attempt)
 
+    def _connect(self, phase: LoginPhase, account_type: AccountType, detail: str) -> None:
+        self._show(phase, account_type, detail, self._me.logins.value.attempt + 1)
+        self._connection.retarget(Target(port=self._settings.port_of(account_type)))
+
+    async def _return_to(self, account_type: AccountType, attempt: int) -> None:
+        """Take the former port again if the new one has no session in time."""
+        with trio.move_on_after(self._settings.connect_timeout + RETURN_GRACE):
+            await self._me.logins.until(lambda status: status.attempt != attempt or status.phase is LoginPhase.API_READY)
+            return
+        status, phase = self._me.logins.value, LoginPhase.TIMEOUT
+        detail = f"There is no {status.account_type} session: {status.detail}"
+        self._failure = LoginFailure(attempt=attempt, phase=phase, detail=detail, hint=hint_of(phase), at=now())
+        self._restoring = True
+        self._connect(LoginPhase.RESTORING, account_type, f"{detail} The {account_type} session is brought back.")
+
     def _session_changed(self, session: SessionStatus) -> None:
-        phase = LoginPhase.API_READY if session.up else LoginPhase.DISCONNECTED
+        self._restoring = self._restoring and not session.up
+        phase = LoginPhase.API_READY if session.up else LoginPhase.RESTORING if self._restoring else LoginPhase.DISCONNECTED
         old = self._me.logins.value
         self._show(phase, old.account_type, session.reason or "The API session is up.", old.attempt)
 
-    def _show(self, phase: LoginPhase, account_type: str, detail: str, attempt: int) -> None:
-        self._me.show(LoginStatus(phase=phase, account_type=account_type, since=now(), detail=detail, attempt=attempt))
+    def _show(self, phase: LoginPhase, account_type: AccountType, detail: str, attempt: int) -> None:
+        self._me.show(
+            LoginStatus(phase=phase, account_type=account_type, since=now(), detail=detail, attempt=attempt, failure=self._failure)
+        )

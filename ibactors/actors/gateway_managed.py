@@ -78,7 +78,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         match msg:
             case LogIn():
                 try:
-                    msg.reply.send(self._log_in(msg.request))
+                    msg.reply.send(self._log_in(msg.request, msg.begun))
                 except (AlreadyLoggedIn, InvalidRequest, LoginInProgress, TooManyAttempts) as exc:
                     msg.reply.fail(exc)
             case LogOut():
@@ -87,7 +87,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             case _:
                 assert_never(msg)
 
-    def _log_in(self, request: LoginRequest) -> int:
+    def _log_in(self, request: LoginRequest, begun: Callable[[], None]) -> int:
         credentials = self._credentials(request)
         present, status = self._login, self._me.logins.value
         if present is not None and not present.done:
@@ -102,6 +102,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             present.scope.cancel(reason="another login takes its place")
         self._login = login = _Login(credentials=credentials, attempt=status.attempt + 1)
         self._failure = None
+        begun()
         if request.username is not None:
             forget_restart(settings_folder(self._settings, credentials))
         self._show(

@@ -10,6 +10,7 @@ are collected by request id, and each request has its own deadline and its own e
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -181,6 +182,11 @@ async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
         await trio_asyncio.aio_as_trio(client.connectAsync)(endpoint.host, endpoint.port, endpoint.client_id, 0)
     except ConnectionRefusedError:
         raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
+    except (socket.gaierror, UnicodeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is no host name"
+        raise GatewayDisconnected(
+            f"IBACTORS_GATEWAY_HOST is {endpoint.host!r}, for which no address was found: {why}. Check the name, and this machine's DNS."
+        ) from exc
     except OSError as exc:
         what = os.strerror(exc.errno) if exc.errno else exc  # asyncio's own text repeats the address
         raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {what}.") from exc
@@ -192,7 +198,16 @@ async def _limit_connecting(client: GatewayClient, inbox: Inbox, endpoint: Endpo
     """A gateway may accept the connection and then show a dialog, or wait for its own login."""
     await trio.sleep(timeout)
     if not client.isReady():
-        inbox.connection_lost(f"The gateway at {endpoint} did not start the API within {timeout:g} s.")
+        inbox.connection_lost(slow_start(endpoint, timeout))
+
+
+def slow_start(endpoint: Endpoint, timeout: float) -> str:
+    """The reason while the API does not start, and when its time is over: one sentence, so that it is one outage."""
+    return (
+        f"The gateway at {endpoint} did not start the API yet. A dialog in its window may ask whether to accept the connection, or "
+        f"a login may wait for somebody. If it is only slow, set IBACTORS_CONNECT_TIMEOUT_SECONDS above {timeout:g}; "
+        "if it is another program, check IBACTORS_GATEWAY_HOST and IBACTORS_GATEWAY_PORT."
+    )
 
 
 async def _probe(client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> NoReturn:

@@ -39,7 +39,9 @@ class SessionSettings:
     quote_timeout: float = seconds(
         5.0, "IBACTORS_QUOTE_TIMEOUT_SECONDS", 0.1, 60, "How long a request waits for the first tick of a symbol."
     )
-    connect_timeout: float = seconds(4.0, "IBACTORS_CONNECT_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to start the API.")
+    connect_timeout: float = seconds(
+        30.0, "IBACTORS_CONNECT_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to start the API, or its user to allow it."
+    )
     request_timeout: float = seconds(
         10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to answer a request."
     )

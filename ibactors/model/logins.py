@@ -103,7 +103,7 @@ class LoginStatus(Value, frozen=True, kw_only=True):
     """Where the gateway's login is."""
 
     phase: LoginPhase
-    account_type: str
+    account_type: AccountType
     since: str
     detail: str
     """In words: what is happening or being waited for, or what failed and what to do."""
@@ -119,6 +119,18 @@ class LoginStatus(Value, frozen=True, kw_only=True):
     """Seconds from `since` until IB takes logins of this user again, after too many attempts."""
     failure: LoginFailure | None = None
     """The last login, if it failed and the session before it was brought back."""
+
+
+class LoginReport(LoginStatus, frozen=True, kw_only=True):
+    """Where the gateway's login is, for who may log in."""
+
+    accounts: tuple[str, ...] = ()
+    """The accounts of the session; none while there is no session."""
+
+    @classmethod
+    def of(cls, status: LoginStatus, accounts: tuple[str, ...]) -> "LoginReport":
+        """The status with the session's accounts."""
+        return cls(**msgspec.structs.asdict(status), accounts=accounts)
 
 
 class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -162,6 +162,36 @@ async def test_only_logins_that_were_begun_count_for_the_limit() -> None:
         assert sorted(service.attempts) == ["demo", "wrong"]
 
 
+async def test_cancelled_and_refused_logins_count_if_they_were_begun() -> None:
+    async with managed_service(pace=3, login_attempts=3) as service, trio.open_nursery() as nursery:
+        for guess in range(2):
+            nursery.start_soon(service.try_login, "slow", f"guess{guess}")
+            await service.until_phase("logging_in")
+            assert (await service.login("demo", "demo", status=409))["code"] == "login_in_progress"
+            await service.http.post("/auth/logout", timeout=30)
+        assert (await service.login("existing", status=409))["code"] == "existing_session"
+        assert (await service.login("demo", "demo", status=429))["code"] == "too_many_logins"
+        assert len(service.attempts) == 3
+
+
+async def test_other_password_that_was_refused_does_not_count() -> None:
+    async with managed_service(login_attempts=2) as service:
+        await service.login("demo", "demo")
+        for _ in range(3):
+            assert (await service.login("demo", "other", status=409))["code"] == "already_logged_in"
+        await service.login("good")
+
+
+@pytest.mark.parametrize("account_type", ["paper", "live"])
+async def test_status_tells_the_accounts_of_the_session(account_type: str) -> None:
+    async with managed_service() as service:
+        assert (await service.get("/auth/status"))["accounts"] == []
+        await service.login("your_username", "your_password", account_type=account_type)
+        status = await service.get("/auth/status")
+        assert (status["account_type"], status["accounts"]) == (account_type, (await service.get("/accounts"))["accounts"])
+        assert status["accounts"]
+
+
 async def test_login_goes_on_when_its_client_leaves() -> None:
     async with managed_service(pace=0.5) as service:
         async with trio.open_nursery() as nursery:

@@ -1,5 +1,8 @@
 """Login when the gateway is somebody else's process."""
 
+import socket
+from typing import Any
+
 import pytest
 
 from tests.conftest import Service, running_service
@@ -43,3 +46,18 @@ async def test_what_cannot_be_done_from_here_is_refused(service: Service, path: 
 async def test_wait_has_limits(service: Service, wait: str) -> None:
     response = await service.http.post(f"/auth/login?wait={wait}", json={"account_type": "paper"})
     assert (response.status_code, response.json()["field"]) == (422, "wait")
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".example", "gateway.invalid"])
+async def test_bad_host_name_is_a_reason_that_names_the_setting(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Any = socket.getaddrinfo
+
+    def look_up(name: object, *args: Any, **more: Any) -> Any:
+        if name == "gateway.invalid":  # as without a network, so that no test asks a name server
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(name, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with running_service(wait=False, gateway_host=host) as service:
+        response = await service.until("/health", lambda response: "IBACTORS_GATEWAY_HOST" in (response.json()["reason"] or ""))
+        assert host in response.json()["reason"]

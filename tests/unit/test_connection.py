@@ -10,12 +10,21 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.connection import TRIES_PER_CLIENT_ID, Backoff, ConnectionRef, Request, RunSession, Target, connection_builder
+from ibactors.actors.connection import (
+    SLOW_START,
+    TRIES_PER_CLIENT_ID,
+    Backoff,
+    ConnectionRef,
+    Request,
+    RunSession,
+    Target,
+    connection_builder,
+)
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import RequestSpec
-from ibactors.bridge.session import Session
+from ibactors.bridge.session import Session, slow_start
 from ibactors.bridge.terms import Endpoint
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
@@ -54,14 +63,15 @@ def logged() -> Iterator[list[EventDict]]:
 
 @asynccontextmanager
 async def connection(
-    run: RunSession, *, client_ids: int = 1, backoff: Backoff | None = None
+    run: RunSession, *, client_ids: int = 1, backoff: Backoff | None = None, connect_timeout: float = 30.0
 ) -> AsyncIterator[tuple[ConnectionRef, list[SessionStatus]]]:
     """The actor with sessions by *run*, and all that it publishes."""
     ref = ConnectionRef()
     told: list[SessionStatus] = []
     async with open_supervisor() as supervisor:
         with ref.sessions.listening(told.append):
-            await supervisor.start(ref, connection_builder(ref, Settings(client_ids=client_ids), Unobserved(), run, backoff=backoff))
+            settings = Settings(client_ids=client_ids, connect_timeout=connect_timeout)
+            await supervisor.start(ref, connection_builder(ref, settings, Unobserved(), run, backoff=backoff))
             yield ref, told
             assert ref.status.restarts == 0
             supervisor.stop(ref, reason="the test is over")
@@ -145,6 +155,26 @@ async def test_the_port_is_found_at_most_a_second_and_a_tenth_after_its_return(a
         assert ref.sessions.value.up
         assert ref.sessions.value.epoch == 1
         assert [status.phase for status in told][-1] is SessionPhase.SYNCING
+
+
+@pytest.mark.parametrize("timeout", [30.0, 7.0])
+async def test_api_that_starts_late_is_one_reason_that_names_the_setting(autojump_clock: MockClock, timeout: float) -> None:
+    async def slow(endpoint: Endpoint, *_: object, task_status: trio.TaskStatus[Session]) -> NoReturn:
+        await trio.sleep(timeout)
+        raise GatewayDisconnected(slow_start(endpoint, timeout))
+
+    async with connection(slow, connect_timeout=timeout) as (ref, told):
+        await trio.sleep(SLOW_START + 0.1)
+        assert f"IBACTORS_CONNECT_TIMEOUT_SECONDS above {timeout:g}" in (ref.sessions.value.reason or "")
+        assert ref.sessions.value.phase is SessionPhase.CONNECTING
+        await trio.sleep(HOUR)
+        assert [status.phase for status in told] == [SessionPhase.CONNECTING, SessionPhase.CONNECTING, SessionPhase.BACKING_OFF]
+
+
+async def test_session_that_is_up_before_is_not_called_slow(autojump_clock: MockClock) -> None:
+    async with connection(Gateway(up=lambda _: HOUR)) as (_, told):
+        await trio.sleep(SLOW_START * 2)
+        assert [status.phase for status in told] == [SessionPhase.CONNECTING, SessionPhase.SYNCING]
 
 
 async def test_another_reason_is_a_change(autojump_clock: MockClock) -> None:

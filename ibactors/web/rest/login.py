@@ -1,7 +1,6 @@
 """Logging the gateway in and out, and where its login is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -17,7 +16,6 @@ from ibactors.errors import (
     GatewayNotManaged,
     GatewayOutdated,
     GatewayTimeout,
-    IbactorsError,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,
@@ -33,18 +31,16 @@ from ibactors.errors import (
     UnknownDialog,
 )
 from ibactors.keys import Scope
-from ibactors.model.logins import LoginPhase, LoginRequest, LoginResult, LoginStatus
+from ibactors.model.logins import LoginPhase, LoginReport, LoginRequest, LoginResult, LoginStatus
 from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
-from ibactors.web.contract.problems import problem_of
 from ibactors.web.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
+from ibactors.web.system import System
 
 STATUS_PATH = "/auth/status"
 LOGIN_PATH = "/auth/login"
 LOGIN_WINDOW = 15 * 60.0
 """Seconds within which logins are counted together."""
-NOT_TRIED = frozenset({409, 503})
-"""Answers to a login that was not tried, and therefore does not count: another one runs, or nothing is there to try it."""
 
 
 class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,24 +52,23 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
-    with _counted(call):
-        status = await call.system.gateway.login(call.body, wait=call.query.wait)
+    gateway, count = call.system.gateway, _counter(call)
+    status = await gateway.login(call.body, wait=call.query.wait, begun=count)
     if status.phase is LoginPhase.API_READY:
         message = f"Successfully connected to {status.account_type} account"
         return LoginResult(message=message, account_type=status.account_type, connected=True)
     if status.phase is LoginPhase.DISCONNECTED:
         raise GatewayTimeout(f"The gateway did not answer within {call.query.wait:g} s: {status.detail}")
-    return _accepted(status)
+    return _accepted(_report(call.system, status))
 
 
-@contextmanager
-def _counted(call: Call[WaitQuery, LoginRequest]) -> Iterator[None]:
-    """Count a login that was begun, also when its client has left meanwhile. Raises TooManyLogins.
+def _counter(call: Call[WaitQuery, LoginRequest]) -> Callable[[], None]:
+    """Counts a login of this caller. Raises TooManyLogins.
 
-    As one login runs at a time, those that come meanwhile are refused with 409 and do not count.
+    A login counts as soon as it is begun, whatever becomes of it: a cancelled one has sent its password, too. What was not begun, because
+    another login runs or the gateway is not ours, does not count. As one login runs at a time, no two can be begun on the last one left.
     """
-    logins, begun = call.system.logins, call.system.gateway.logins
-    address = call.along.address
+    logins, address = call.system.logins, call.along.address
     # Those of a key are counted together, else those of a network.
     who = call.caller.name if call.caller.key else network_of(address)
     wait = logins.wait(who, trio.current_time())
@@ -81,30 +76,27 @@ def _counted(call: Call[WaitQuery, LoginRequest]) -> Iterator[None]:
         refusal = TooManyLogins(f"More than {call.system.settings.login_attempts} logins in 15 minutes.", retry_after=wait)
         call.system.audit.refused(refusal, call.caller.name, address, "POST", LOGIN_PATH)
         raise refusal
-    before = begun.value.attempt
-    tried = True
-    try:
-        yield
-    except IbactorsError as exc:
-        tried = problem_of(exc).status not in NOT_TRIED
-        raise
-    finally:
-        if tried and begun.value.attempt > before:
-            logins.add(who, trio.current_time())
+    return lambda: logins.add(who, trio.current_time())
 
 
-async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginStatus | Answer:
+async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginReport | Answer:
     status = await call.system.gateway.logout(wait=call.query.wait)
-    return _accepted(status) if status.phase is LoginPhase.STOPPING else status
+    report = _report(call.system, status)
+    return _accepted(report) if status.phase is LoginPhase.STOPPING else report
 
 
-async def get_login_status(call: Call[Nothing, Nothing]) -> LoginStatus:
-    return call.system.gateway.logins.value
+async def get_login_status(call: Call[Nothing, Nothing]) -> LoginReport:
+    return _report(call.system, call.system.gateway.logins.value)
 
 
-def _accepted(status: LoginStatus) -> Answer:
-    """It goes on; the status tells how."""
-    return Answer(body=encode(status), status=HTTPStatus.ACCEPTED, headers={"Location": STATUS_PATH})
+def _report(system: System, status: LoginStatus) -> LoginReport:
+    session = system.connection.sessions.value
+    return LoginReport.of(status, session.accounts if session.up else ())
+
+
+def _accepted(report: LoginReport) -> Answer:
+    """It goes on; the report tells how."""
+    return Answer(body=encode(report), status=HTTPStatus.ACCEPTED, headers={"Location": STATUS_PATH})
 
 
 OPERATIONS = (
@@ -124,7 +116,7 @@ OPERATIONS = (
         query=WaitQuery,
         body=LoginRequest,
         returns=LoginResult,
-        accepted=LoginStatus,
+        accepted=LoginReport,
         problems=(
             BadCredentials,
             PasswordExpired,
@@ -158,7 +150,7 @@ OPERATIONS = (
         scope=Scope.LOGIN,
         query=Nothing,
         body=Nothing,
-        returns=LoginStatus,
+        returns=LoginReport,
     ),
     Operation(
         method="POST",
@@ -169,8 +161,8 @@ OPERATIONS = (
         scope=Scope.LOGIN,
         query=WaitQuery,
         body=Nothing,
-        returns=LoginStatus,
-        accepted=LoginStatus,
+        returns=LoginReport,
+        accepted=LoginReport,
         problems=(GatewayNotManaged, ActorDown),
     ),
 )
