@@ -27,7 +27,7 @@ from ibactors.errors import IbactorsError, StartupError
 from ibactors.gateway.classify import load_rules
 from ibactors.gateway.rehearsal import rehearsal
 from ibactors.inside import tasktree
-from ibactors.inside.watch import open_watch, waiting_for
+from ibactors.inside.watch import Watch, open_watch, waiting_for
 from ibactors.kernel.actor import Build
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 from ibactors.kernel.topic import Topic
@@ -80,9 +80,7 @@ async def run_service(
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
-            system = await start_actors(settings, supervisor, stop, run)
-            system.watch = watch
-            system.certificate = certificate
+            system = await start_actors(settings, supervisor, stop, run, watch=watch, certificate=certificate)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
             status = publishing_status(system.status, system.connection.sessions, system.gateway.logins)
             with keys_taken_up, status, system.gateway.logins.listening(system.meters.login_changed):
@@ -161,7 +159,9 @@ def _os_error(exc: Exception) -> OSError | None:
     return exc if isinstance(exc, OSError) else None
 
 
-async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession) -> System:
+async def start_actors(
+    settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession, *, watch: Watch | None, certificate: Certificate | None
+) -> System:
     """Start gateway, connection, account and market; they work from here on, whether or not a gateway is there."""
     connection, account, market, gateway = ConnectionRef(), AccountRef(), MarketRef(), GatewayRef(settings.account_type)
     meters = Meters()
@@ -185,9 +185,11 @@ async def start_actors(settings: Settings, supervisor: Supervisor, stop: trio.Ev
         market=market,
         gateway=gateway,
         access=Access(settings),
+        certificate=certificate,
         fanout=fanout,
         status=Topic(Encoded(StatusChange.of(connection.sessions.value, gateway.logins.value))),
         meters=meters,
+        watch=watch,
         logins=Attempts(settings.login_attempts, LOGIN_WINDOW),
         streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
@@ -222,12 +224,12 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
             visitor = Caller(name="admin port", scopes=frozenset({Scope.ADMIN}))
             await nursery.start(partial(start, gate(visitor=visitor), listener=admin), name="admin")
             log.info("serving_admin", url=f"http://127.0.0.1:{admin.getsockname()[1]}")
-        system.phase = Phase.READY
+        system.phases.publish(Phase.READY)
         url = f"http{'s' if system.certificate else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         log.info("serving", url=url)
         task_status.started(url)
         await system.stop.wait()
-        system.phase = Phase.STOPPING
+        system.phases.publish(Phase.STOPPING)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -13,6 +13,7 @@ from ibactors.actors.market import MarketRef
 from ibactors.config import Settings
 from ibactors.inside.watch import Watch
 from ibactors.kernel.supervisor import Supervisor
+from ibactors.kernel.topic import Topic
 from ibactors.limits import Attempts
 from ibactors.web.contract.changes import Status
 from ibactors.web.edge.tls import Certificate
@@ -31,9 +32,9 @@ class Phase(enum.StrEnum):
     STOPPING = "stopping"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """Addresses of the actors, and the process's own state."""
+    """Addresses of the actors, and the process's own state; what changes in it does so behind its members."""
 
     settings: Settings
     supervisor: Supervisor
@@ -42,12 +43,13 @@ class System:
     market: MarketRef
     gateway: GatewayRef
     access: Access
-    certificate: Certificate | None = None
+    certificate: Certificate | None
     """None without TLS."""
     audit: Audit = field(default_factory=Audit)
     stop: trio.Event
     """Set to end the service."""
-    phase: Phase = Phase.STARTING
+    phases: Topic[Phase] = field(default_factory=lambda: Topic(Phase.STARTING))
+    """Where the process is in its life."""
     streams: Streams
     logins: Attempts
     """Logins that were begun, by who began them."""
@@ -56,7 +58,7 @@ class System:
     status: Status
     """What clients of the stream are told of session and login."""
     meters: Meters
-    watch: Watch | None = None
+    watch: Watch | None
     """Watches the event loop; None when the settings turn it off."""
     started: float = field(default_factory=time.time)
     """Unix time."""

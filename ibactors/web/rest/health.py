@@ -77,7 +77,7 @@ async def get_live(_call: Call[Nothing, Nothing]) -> Live:
 
 
 async def get_ready(call: Call[Nothing, Nothing]) -> Ready | Problem:
-    phase = call.system.phase
+    phase = call.system.phases.value
     if phase is not Phase.READY:
         return make_problem("not_ready", f"The service is {phase.value}.")
     return Ready(status=phase, timestamp=now())

@@ -10,6 +10,11 @@ from ibactors.keys import Scope
 from ibactors.web.contract.problems import KINDS, MEDIA_TYPE, Problem
 from ibactors.web.operation import EVENT_STREAM, Nothing, Operation
 
+Json = dict[str, object]
+"""An object of the document."""
+Components = dict[str, Any]
+"""The schemas of types by name, as msgspec makes them: read here, so that each part would need a type of its own."""
+
 _REF = "#/components/schemas/{name}"
 _ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")
 _KEYED = ("api_key_required", "api_key_invalid", "api_key_in_url", "scope_missing")
@@ -34,7 +39,7 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
     for kind in {operation.body for operation in table}:
         components.get(kind.__name__, {}).update(getattr(kind, "json_schema", {}))
     by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, Json] = {}
     for operation in table:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
     for operation in table:  # these are told by their parameters
@@ -52,9 +57,9 @@ def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
     return (operation.returns, operation.accepted, operation.body, operation.query)
 
 
-def _operation(operation: Operation[Any, Any], by_type: dict[int, Any], components: dict[str, Any], *, secured: bool) -> dict[str, Any]:
+def _operation(operation: Operation[Any, Any], by_type: dict[int, Json], components: Components, *, secured: bool) -> Json:
     keyed = secured and operation.scope is not Scope.OPEN
-    described: dict[str, Any] = {
+    described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
@@ -84,13 +89,13 @@ def _show_decimals_as_numbers(node: Any) -> None:
                 _show_decimals_as_numbers(child)
 
 
-def _parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameters(operation: Operation[Any, Any], components: Components) -> list[Json]:
     if operation.query is Nothing:
         return []
     schema = components[operation.query.__name__]
     required = schema.get("required", ())
     in_path = operation.path_names
-    parameters = [
+    parameters: list[Json] = [
         {
             "name": name,
             "in": "path" if name in in_path else "query",
@@ -103,14 +108,14 @@ def _parameters(operation: Operation[Any, Any], components: dict[str, Any]) -> l
     return sorted(parameters, key=lambda parameter: parameter["in"] == "query")
 
 
-def _success(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
-    schema = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
+def _success(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
+    schema: Json = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
     if operation.media_type == EVENT_STREAM:
         schema = _event(schema)
     return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in operation.also}}
 
 
-def _event(schema: dict[str, Any]) -> dict[str, Any]:
+def _event(schema: Json) -> Json:
     """One server-sent event that carries JSON."""
     return {
         "type": "object",
@@ -122,7 +127,7 @@ def _event(schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[str, Any]:
+def _accepted(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
     if operation.accepted is None:
         return {}
     return {
@@ -134,7 +139,7 @@ def _accepted(operation: Operation[Any, Any], by_type: dict[int, Any]) -> dict[s
     }
 
 
-def _problems(operation: Operation[Any, Any], *, keyed: bool) -> dict[str, Any]:
+def _problems(operation: Operation[Any, Any], *, keyed: bool) -> Json:
     codes = [*(error.code for error in operation.problems), *_ALWAYS, *(_KEYED if keyed else ())]
     if operation.query is not Nothing:
         codes.append("invalid_request")

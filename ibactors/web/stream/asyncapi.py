@@ -29,7 +29,7 @@ _SENT: dict[str, tuple[type[msgspec.Struct], str]] = {
     "error": (StreamError, "Something did not work; the socket stays open."),
 }
 """Messages from the service by name, with what they tell."""
-_EXAMPLES: tuple[dict[str, Any], ...] = (
+_EXAMPLES: tuple[dict[str, object], ...] = (
     {"action": "subscribe", "symbol": "AAPL"},
     {"action": "subscribe", "symbols": ["AAPL", "MSFT"], "interval_ms": 1000, "id": 1},
     {"action": "subscribe", "channel": "account"},
@@ -42,7 +42,7 @@ _EXAMPLES: tuple[dict[str, Any], ...] = (
 def build_asyncapi() -> dict[str, Any]:
     """The whole document as JSON-ready objects."""
     _, schemas = msgspec.json.schema_components([COMMAND, *(kind for kind, _ in _SENT.values())], ref_template=_REF)
-    messages: dict[str, Any] = {
+    messages: dict[str, object] = {
         "command": {
             "title": "What a client sends",
             "payload": {"$ref": _REF.format(name="Command")},
@@ -70,7 +70,7 @@ def build_asyncapi() -> dict[str, Any]:
     }
 
 
-def _operation(action: str, summary: str, messages: list[str]) -> dict[str, Any]:
+def _operation(action: str, summary: str, messages: list[str]) -> dict[str, object]:
     channel = "#/channels/stream"
     return {
         "action": action,
