@@ -40,13 +40,11 @@ from ibactors.web.app import ROUTES, create_app
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange, publishing_status
 from ibactors.web.contract.routes import RouteTable
-from ibactors.web.edge.config import edge_config
 from ibactors.web.edge.listener import serve
-from ibactors.web.edge.seats import Seats
+from ibactors.web.edge.seats import ADMIN_SEATS, Seats
 from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
 from ibactors.web.gate.access import Access
-from ibactors.web.gate.bodies import MAX_BODY
 from ibactors.web.gate.gate import Gate
 from ibactors.web.meters import Meters
 from ibactors.web.rest.login import LOGIN_WINDOW
@@ -212,17 +210,17 @@ def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: S
 async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve HTTP and WebSocket until `system.stop`; requests in flight get `GRACE` seconds."""
     host, port = listener.getsockname()[:2]
-    config = edge_config(stop_timeout=GRACE, max_message=MAX_BODY)
     app, table = create_app(system), RouteTable(ROUTES)
     gate = partial(Gate, app, table, system.access, system.settings, system.audit)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
     async with system.fanout.running(), trio.open_nursery() as nursery:
-        start = partial(serve, config=config, stop=system.stop, seats=seats)
-        await nursery.start(partial(start, gate(), listener=listener, certificate=system.certificate), name="web")
+        start = partial(serve, stop=system.stop, grace=GRACE)
+        await nursery.start(partial(start, gate(), listener=listener, seats=seats, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:
             admin = bind("127.0.0.1", system.settings.admin_port)
             visitor = Caller(name="admin port", scopes=frozenset({Scope.ADMIN}))
-            await nursery.start(partial(start, gate(visitor=visitor), listener=admin), name="admin")
+            few = Seats(most=ADMIN_SEATS, most_per_address=ADMIN_SEATS)
+            await nursery.start(partial(start, gate(visitor=visitor), listener=admin, seats=few), name="admin")
             log.info("serving_admin", url=f"http://127.0.0.1:{admin.getsockname()[1]}")
         system.phases.publish(Phase.READY)
         url = f"http{'s' if system.certificate else ''}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -10,12 +10,12 @@ from time import perf_counter
 
 from ibactors.errors import TooManyStreams
 from ibactors.web.contract.asgi import (
+    App,
     ASGIReceiveCallable,
     ASGISendCallable,
     ASGISendEvent,
     HTTPScope,
     Scope,
-    Served,
     handover,
 )
 from ibactors.web.contract.problems import problem_of
@@ -25,22 +25,13 @@ from ibactors.web.stream.client import serve_stream
 from ibactors.web.streams import EVENTS
 from ibactors.web.system import System
 
-_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
-
 
 class Front:
     """An ASGI application that answers what it can at once, and hands the rest to *app*."""
 
-    def __init__(self, app: Served, system: System) -> None:
+    def __init__(self, app: App, system: System) -> None:
         self._app = app
         self._system = system
-
-    def runs_in_step(self, scope: HTTPScope) -> bool:
-        """Whether a request is for what is usually in memory, and has no body that would have to be waited for."""
-        route = handover(scope).route
-        if not isinstance(route, Operation) or route.at_once is None:
-            return False
-        return not any(name in _OF_BODIES for name, _ in scope["headers"])
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""

@@ -30,27 +30,20 @@ __all__ = [
     "HTTPScope",
     "Handover",
     "Scope",
-    "Served",
     "WebsocketScope",
     "Wire",
     "handover",
 ]
 
 _KEY = "ibactors"
+LONGEST_MESSAGE = 64 * 1024
 
 
-class Served(Protocol):
-    """An ASGI application."""
+class App(Protocol):
+    """An ASGI application; what it answers without waiting is answered in the step that has read the request."""
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
-
-
-class App(Served, Protocol):
-    """An ASGI application behind the edge or the gate."""
-
-    def runs_in_step(self, scope: HTTPScope) -> bool:
-        """Whether the task that has read a request runs the application itself, because it usually answers from memory."""
 
 
 class Wire(Protocol):
@@ -92,10 +85,12 @@ class Handover:
     address: str = ""
     """The client's, as far as proxies are trusted."""
     request_id: str = ""
+    longest_message: int = LONGEST_MESSAGE
+    """Octets that a message of a WebSocket may have; the gate allows fewer before it knows the client."""
 
 
 def handover(scope: HTTPScope | WebsocketScope) -> Handover:
     """What goes along with the request of *scope*; the first who asks makes it."""
-    # `state` is the place that ASGI has for this. Hypercorn makes one for each request; one of a connection would mix up callers.
+    # `state` is the place that ASGI has for this. The edge makes one for each request; one of a connection would mix up callers.
     found: Handover = scope["state"].setdefault(_KEY, Handover())
     return found

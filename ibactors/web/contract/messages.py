@@ -8,7 +8,7 @@ from ibactors.errors import IbactorsError
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.problems import hint_of
 
-GOING_AWAY, NOT_TEXT, NOT_AUTHORISED, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1008, 1011, 1013
+GOING_AWAY, NOT_TEXT, NOT_AUTHORISED, TOO_BIG, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1008, 1009, 1011, 1013
 """Codes that the service closes a WebSocket with (RFC 6455, section 7.4.1, and IANA's registry)."""
 LONGEST_REASON = 120
 """Characters; a closing frame holds 123 octets."""

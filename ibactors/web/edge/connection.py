@@ -1,12 +1,11 @@
-"""One TCP connection: Hypercorn's HTTP/1 protocol over a trio stream, with TLS or without.
+"""One TCP connection: bytes in and out, with TLS or without, and its deadlines.
 
-It stands in place of Hypercorn's `TCPServer`, for what a service with many streams and small answers needs done differently:
+For a service with many streams and small answers:
 
-- The head and the body of an HTTP/1 response leave in one write.
-- An idle connection is a deadline, not a task that each request stops and starts again; what is answered from memory takes no task either.
-- A connection that is to be closed is closed, also when the task that answered is cancelled in this moment, as Quart-Trio's is. What the
-  client still sends is read for a while, because closing a socket with unread data destroys the answer on its way.
-- An answer that comes before the end of its request says that the connection closes; else the client would send the next one into it.
+- The head and the body of a response leave in one write, which needs no turn of the event loop where the socket takes it.
+- An idle connection is a deadline, not a task that each request stops and starts again.
+- A connection that is to be closed is closed. What the client still sends is read for a while, because closing a socket with unread data
+  destroys the answer on its way.
 - A write has a deadline, so that a client that takes nothing holds no task for ever.
 - Frames of a WebSocket that are the same for many clients are encoded once and written as they are (`take_frames`).
 - HTTP/2 is not spoken, and messages of WebSockets are not compressed: one small frame could unpack to a thousand times its size.
@@ -17,47 +16,38 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from socket import SHUT_WR
-from typing import Protocol
+from typing import Any
 
+import h11
 import trio
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState, HTTPScope
-from hypercorn.utils import parse_socket_addr
-from wsproto.connection import ConnectionState as WebSocketState
 
-from ibactors.web.edge.protocol import Http1
-from ibactors.web.edge.receiving import Tasks
+from ibactors.web.contract.asgi import App
+from ibactors.web.edge.exchange import Exchange
+from ibactors.web.edge.protocol import Ends, Http1
+from ibactors.web.edge.websocket import WebSocket, wants_websocket
 
+IDLE = 5.0
+"""Seconds in which the head of a request must come, the first or the next one."""
 PATIENCE = 100.0
 """Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
 HANDSHAKE_PATIENCE = 10.0
 """Seconds in which a client must do its part of the TLS handshake."""
 LINGER, LONGEST_LINGER = 2.0, 30.0
 """Seconds for which a closed connection is read on, so that the client gets the last answer: of silence, and in all."""
+LINGER_OCTETS = 8 * 1024 * 1024
+"""What is read at most in that time; who sends more is no client that has not yet read its answer."""
 _MAX_RECEIVE = 64 * 1024
-
-
-class Application(AppWrapper, Protocol):
-    """What is served."""
-
-    def runs_in_step(self, scope: HTTPScope) -> bool:
-        """Whether the task that has read a request runs the application itself."""
 
 
 class Connection:
     """One connection, from accept to close."""
 
-    def __init__(
-        self, app: Application, config: Config, context: WorkerContext, stream: trio.SocketStream, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, app: App, stream: trio.SocketStream, tls: ssl.SSLContext | None = None) -> None:
         self.heard_at = trio.current_time()
         """When the client last sent anything."""
+        self.stopping = False
+        """Whether no further request is to be taken."""
         self._app = app
-        self._config = config
-        self._context = context
         self._socket = stream.socket
         self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         self._reading = trio.CancelScope()
@@ -66,32 +56,38 @@ class Connection:
         """The rest of a frame of which the socket has taken a part."""
         self._write_scope = trio.CancelScope()
         self._last_write = float("inf")
-        self._idle = True
-        self._closing = False
-        self._last_read = float("inf")
-        self._protocol: Http1
+        self._idle = False
+        self._websocket: WebSocket | None = None
 
     async def serve(self) -> None:
         """Serve until either side closes."""
-        socket = self._socket
         try:
-            secure = await self._handshake()
-            client = parse_socket_addr(socket.family, socket.getpeername())
-            server = parse_socket_addr(socket.family, socket.getsockname())
-            async with Tasks(self, self._app.runs_in_step) as tasks:
-                self._protocol = Http1(
-                    self._app, self._config, self._context, tasks, ConnectionState({}), secure, client, server, self._on_event
-                )
-                await self._protocol.initiate()
-                self._set_idle(idle=True)
-                await self._read()
+            ends = Ends(secure=await self._handshake(), client=_end(self._socket.getpeername()), server=_end(self._socket.getsockname()))
+            async with trio.open_nursery() as nursery:
+                with self._reading:
+                    await self._serve(Http1(self, ends), nursery)
+                    await self._linger()
+                nursery.cancel_scope.cancel(reason="the connection ends")
         except (OSError, trio.BrokenResourceError):
             return  # it broke
         finally:
-            socket.close()
+            self._socket.close()
+
+    async def _serve(self, http: Http1, nursery: trio.Nursery) -> None:
+        """Serve requests until no further one can come."""
+        try:
+            while (request := await http.next_request()) is not None:
+                if wants_websocket(request):
+                    self._websocket = WebSocket(self._app, http, request, self)
+                    await self._websocket.serve()
+                    return
+                await Exchange(self._app, http, request, nursery).serve()
+        except h11.RemoteProtocolError as error:
+            await http.refuse(error)
 
     def finish(self, by: float) -> None:
         """Take no further request; a write still going on at *by*, in `trio.current_time()` seconds, fails."""
+        self.stopping = True
         self._last_write = self._write_scope.deadline = by
         if self._idle:
             self._reading.cancel(reason="the service stops")
@@ -135,7 +131,22 @@ class Connection:
             if self._websocket_is_open():
                 await self._write(frames)
 
-    async def _send(self, data: bytes) -> None:
+    async def receive(self, most: int) -> bytes:
+        """What has come, up to *most* octets; nothing once the client has left."""
+        try:
+            data = await self._stream.receive_some(min(most, _MAX_RECEIVE))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+        self.heard_at = trio.current_time()
+        return bytes(data)
+
+    def set_idle(self, *, idle: bool) -> None:
+        """Whether it is the client who is waited for; that it sends a part of what it is to send gives it no further time."""
+        if idle is not self._idle:
+            self._idle = idle
+            self._reading.deadline = trio.current_time() + IDLE if idle else float("inf")
+
+    async def send(self, data: bytes) -> None:
         """Write what the socket takes at once, without a turn of the event loop, and wait for the rest."""
         if isinstance(self._stream, trio.SocketStream) and not self.blocked:
             data = data[self._write_at_once(data) :]
@@ -154,8 +165,7 @@ class Connection:
             return 0
 
     def _websocket_is_open(self) -> bool:
-        websocket = self._protocol.stream
-        return isinstance(websocket, WSStream) and websocket.connection.state is WebSocketState.OPEN
+        return self._websocket is not None and self._websocket.is_open
 
     async def _handshake(self) -> bool:
         """Agree on keys, where there is TLS; tells whether there is. Raises BrokenResourceError."""
@@ -166,42 +176,16 @@ class Connection:
             return True
         raise trio.BrokenResourceError("the TLS handshake took too long")
 
-    async def _read(self) -> None:
-        with self._reading, suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while True:
-                data = await self._stream.receive_some(_MAX_RECEIVE)
-                self.heard_at = trio.current_time()
-                if self._closing:
-                    self._linger()
-                else:
-                    await self._protocol.handle(RawData(bytes(data)))
-                if not data:
-                    break
-        await self._protocol.handle(Closed())
-
-    async def _on_event(self, event: Event) -> None:
-        """What the protocol wants done."""
-        if isinstance(event, RawData):
-            await self._send(event.data)
-        elif isinstance(event, Updated):
-            self._set_idle(idle=event.idle)
-        elif isinstance(event, Closed):
-            self._close()
-
-    def _set_idle(self, *, idle: bool) -> None:
-        self._idle = idle
-        self._reading.deadline = trio.current_time() + self._config.keep_alive_timeout if idle else float("inf")
-
-    def _close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._last_read = trio.current_time() + LONGEST_LINGER
-            self._linger()
-            with suppress(OSError):
-                self._socket.shutdown(SHUT_WR)
-
-    def _linger(self) -> None:
-        self._reading.deadline = min(trio.current_time() + LINGER, self._last_read)
+    async def _linger(self) -> None:
+        """Tell the client that nothing more comes, and read on until it has closed as well, or for a while."""
+        last = trio.current_time() + LONGEST_LINGER
+        with suppress(OSError):
+            self._socket.shutdown(SHUT_WR)
+        left = LINGER_OCTETS
+        while left > 0:
+            self._reading.deadline = min(trio.current_time() + LINGER, last)
+            data = await self.receive(_MAX_RECEIVE)
+            left -= len(data) or left
 
     async def _write(self, data: bytes) -> None:
         """Write all of it, after what is unwritten, whoever is cancelled meanwhile: half a frame would garble all that follows."""
@@ -215,3 +199,8 @@ class Connection:
         if self._write_scope.cancelled_caught:
             self._reading.cancel(reason="the client takes nothing")
             self._socket.close()
+
+
+def _end(address: Any) -> tuple[str, int]:
+    """Host and port, without what IPv6 adds."""
+    return address[0], address[1]

@@ -1,73 +1,114 @@
-"""Hypercorn's HTTP/1 and WebSocket protocols, with what they do not do."""
+"""HTTP/1 on one connection, on h11: requests one after the other, and what is answered before the application could be asked.
 
-from collections.abc import Generator
+Nothing of a request is read before it is wanted: the application pulls the body, a WebSocket pulls its frames. Who sends more than is
+wanted fills the kernel's buffers and nothing else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
+from typing import Protocol
 
 import h11
-from hypercorn.events import RawData
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response, StreamClosed
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.typing import H11SendableEvent
-from wsproto.connection import Connection as WebSocketFrames
-from wsproto.connection import ConnectionState as WebSocketState
-from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection
-from wsproto.events import Event as FrameEvent
+import trio
+
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import headers_of, make_problem
+
+MOST_REQUESTS = 1000
+"""Requests on one connection; then it closes, so that a proxy in front spreads its connections anew."""
+LONGEST_HEAD = 16 * 1024
+"""Octets of a head, and of what is read at once while one is waited for: h11 does not measure a head that comes whole."""
+MOST_REFUSED, PAUSE = 10, 0.02
+"""Answers of 400 and above in a row, after which the next request is read after so many seconds: a flood of them is not worth the turns."""
+_CODES = {431: "head_too_large", 501: "not_implemented"}
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
-class Http1(H11Protocol):
-    """Hypercorn's HTTP/1, with the head of a response held back until its body comes."""
+class Transport(Protocol):
+    """What is used of the `Connection` below."""
 
-    _held = b""
+    stopping: bool
+    """Whether no further request is to be taken."""
 
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Hypercorn would go over to HTTP/2 here, where the client asks for it; not to is always allowed."""
+    async def receive(self, most: int) -> bytes:
+        """What has come, up to *most* octets; nothing once the client has left."""
 
-    async def _create_stream(self, request: h11.Request) -> None:
-        # Without the offer of the client, Hypercorn does not agree to compression.
-        kept = [header for header in request.headers if header[0] != b"sec-websocket-extensions"]
-        if len(kept) < len(request.headers):
-            request = h11.Request(method=request.method, target=request.target, headers=kept, http_version=request.http_version)
-        await super()._create_stream(request)
+    async def send(self, data: bytes) -> None:
+        """Write all of it."""
 
-    async def stream_send(self, event: StreamEvent) -> None:
-        websocket = self.stream
-        if isinstance(websocket, WSStream):
-            if isinstance(event, Response) and event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-                websocket.connection = _Frames(ConnectionType.SERVER)
-            elif isinstance(event, StreamClosed) and websocket.handshake.accepted and isinstance(websocket.connection, _Frames):
-                await self._name_broken_rule(websocket.connection)
-        elif isinstance(event, Response) and self.connection.their_state is h11.SEND_BODY:
-            event.headers.append((b"connection", b"close"))
-        await super().stream_send(event)
+    def set_idle(self, *, idle: bool) -> None:
+        """Whether it is the client who is waited for, which has a deadline."""
 
-    async def _name_broken_rule(self, frames: "_Frames") -> None:
-        """Close with the code of the rule that the client broke, where Hypercorn would just hang up."""
-        if frames.broken is not None and frames.state is WebSocketState.OPEN:
-            await self.send(RawData(frames.send(frames.broken)))
 
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        try:
-            data = self.connection.send(event)
-        except h11.LocalProtocolError:
-            if self.connection.their_state is not h11.ERROR:
-                raise
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The two ends of a connection, as ASGI tells them."""
+
+    secure: bool
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
+
+
+class Http1:
+    """The requests of one connection."""
+
+    def __init__(self, wire: Transport, ends: Ends) -> None:
+        self.wire = wire
+        self.ends = ends
+        self.h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
+        self._requests = 0
+        self._refused = 0
+        """Answers of 400 and above since the last other one."""
+
+    async def next_request(self) -> h11.Request | None:
+        """The next request; None when none can come. Raises RemoteProtocolError."""
+        if self._requests and not self._begin_again():
+            return None
+        if self._refused > MOST_REFUSED:
+            await trio.sleep(PAUSE)
+        while True:
+            event = self.h11.next_event()
+            if isinstance(event, h11.Request):
+                break
+            if event is not h11.NEED_DATA:
+                return None
+            self.wire.set_idle(idle=True)
+            self.h11.receive_data(await self.wire.receive(LONGEST_HEAD))
+        self.wire.set_idle(idle=False)
+        self._requests += 1
+        if {name for name, _ in event.headers} >= _FRAMING:
+            # h11 believes the second; a proxy in front that believes the first would see other requests than this service does.
+            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding exclude each other")
+        return event
+
+    def head(self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False) -> bytes:
+        """The head of a response, to be written; it tells the client whether the connection closes afterwards."""
+        self._refused = self._refused + 1 if status >= HTTPStatus.BAD_REQUEST else 0
+        # Before a request has come whole nobody knows where the next one begins.
+        whole = self.h11.their_state not in {h11.IDLE, h11.SEND_BODY, h11.ERROR}
+        added = [(b"date", formatdate(usegmt=True).encode())]
+        if last or not whole or self._requests >= MOST_REQUESTS or self.wire.stopping:
+            added.append((b"connection", b"close"))
+        return self.h11.send(h11.Response(status_code=status, headers=[*headers, *added]))
+
+    async def refuse(self, error: h11.RemoteProtocolError) -> None:
+        """Answer what is no request with a problem document."""
+        await self.answer(f"{str(error)[:200].rstrip('.')}.", code=_CODES.get(error.error_status_hint, "bad_request"))
+
+    async def answer(self, detail: str, *, code: str = "bad_request", **headers: str) -> None:
+        """Answer in the application's place with a problem document, and close; without effect once an answer has begun."""
+        if self.h11.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return
-        self._held += data
-        if self._held and not isinstance(event, h11.Response):
-            data, self._held = self._held, b""
-            await self.send(RawData(data))
+        problem = make_problem(code, detail)
+        body = encode(problem)
+        named = {**headers_of(problem), "Content-Length": str(len(body)), "Cache-Control": "no-store", **headers}
+        head = self.head(problem.status, [(name.encode(), value.encode()) for name, value in named.items()], last=True)
+        await self.wire.send(head + self.h11.send(h11.Data(data=body)) + self.h11.send(h11.EndOfMessage()))
 
-
-class _Frames(WebSocketFrames):
-    """The frames of one WebSocket; remembers how a client broke their rules (RFC 6455, section 7.4.1)."""
-
-    broken: CloseConnection | None = None
-
-    def events(self) -> Generator[FrameEvent, None, None]:
-        for event in super().events():
-            if isinstance(event, CloseConnection) and self.state is WebSocketState.OPEN:
-                self.broken = event
-            yield event
+    def _begin_again(self) -> bool:
+        if self.wire.stopping or self.h11.our_state is not h11.DONE or self.h11.their_state is not h11.DONE:
+            return False
+        self.h11.start_next_cycle()
+        return True

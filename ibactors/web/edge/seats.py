@@ -9,6 +9,8 @@ from ibactors.web.contract.addresses import is_loopback, network_of
 
 RESERVED = 100
 """Files that the process needs for other things than its clients."""
+ADMIN_SEATS = 32
+"""Places of the admin port, some of those files: whoever takes all others leaves these."""
 
 
 class Seats:

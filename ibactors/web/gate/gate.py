@@ -17,7 +17,6 @@ from ibactors.web.contract.asgi import (
     ASGIReceiveCallable,
     ASGISendCallable,
     ASGISendEvent,
-    Handover,
     HTTPScope,
     Scope,
     WebsocketScope,
@@ -87,13 +86,6 @@ class Gate:
         self._on_loopback = settings.rate_on_loopback and RateLimit(settings.rate_on_loopback)
         self._ids = request_ids()
 
-    def runs_in_step(self, scope: HTTPScope) -> bool:
-        """Whether the application's answer to a request needs no task of its own."""
-        if not scope["path"].startswith("/"):
-            return False  # `straighten` has something to say to it
-        self._find(scope, scope["method"])
-        return self._app.runs_in_step(scope)
-
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "http":
@@ -125,7 +117,7 @@ class Gate:
             self._turn_away(visit, refusal)
             await refuse_upgrade(visit, refusal, send)
             return
-        socket = websocket.Socket(visit, receive, send)
+        socket = websocket.Socket(visit, handover(scope), receive, send)
         if visit.caller is None:
             try:
                 await self._introduce(visit, socket)
@@ -154,22 +146,24 @@ class Gate:
     def _admit(self, visit: Visit, scope: HTTPScope | WebsocketScope) -> Route | None:
         """Decide on everything that can be decided by the head of the request; the route, or None for OPTIONS. Raises Refused.
 
-        The order matters: who may not be here learns nothing of what there is, and whoever guesses keys pays for each guess.
+        The order matters: who may not be here learns nothing of what there is, and whoever is refused pays for each request.
         """
-        # 1. Host and Origin, before anything is read that a strange page could have made a browser send.
-        self._check_origin(visit)
-        # 2. The route, of the path as everybody behind will take it.
-        straighten(scope)
-        visit.path = scope["path"]
-        found = self._find(scope, visit.method)
-        # 3. The caller. A wrong key is refused after step 4, so that it is counted against its address first.
+        found = handover(scope)
         wrong = None
-        if found.route is None or found.route.scope is not KeyScope.OPEN:
-            try:
+        try:
+            # 1. Host and Origin, before anything is read that a strange page could have made a browser send.
+            self._check_origin(visit)
+            # 2. The route, of the path as everybody behind will take it.
+            straighten(scope)
+            visit.path = scope["path"]
+            found.place, found.path = self._routes.find(visit.path)
+            found.route = found.place.routes.get(visit.method)
+            # 3. The caller.
+            if found.route is None or found.route.scope is not KeyScope.OPEN:
                 self._identify(visit)
-            except Refused as refusal:
-                wrong = refusal
-        # 4. The rate of the key, or of the address where there is no valid one.
+        except Refused as refusal:
+            wrong = refusal
+        # 4. The rate of the key, or of the address where there is no valid one. It counts also what was refused in 1 to 3.
         self._limit(visit)
         if wrong is not None:
             raise wrong
@@ -182,14 +176,6 @@ class Gate:
             raise _wrong_method(visit, found.place)
         self._check_scope(visit, found.route)
         return found.route
-
-    def _find(self, scope: HTTPScope | WebsocketScope, method: str) -> Handover:
-        """Find the place and the route of a request, once, and hand them over; HEAD has the route of GET."""
-        found = handover(scope)
-        if found.place is NOWHERE:
-            found.place, found.path = self._routes.find(scope["path"])
-            found.route = found.place.routes.get(method)
-        return found
 
     def _check_origin(self, visit: Visit) -> None:
         host, origin = visit.sender.host, visit.origin

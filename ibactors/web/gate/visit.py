@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from ibactors.web.contract.asgi import HTTPScope, WebsocketScope
 from ibactors.web.contract.caller import Caller
@@ -13,6 +13,8 @@ from ibactors.web.gate.origins import Addressed
 from ibactors.web.gate.refusals import Refused
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_URL = re.compile(r"https?://(?:[a-z0-9._~-]++|\[[0-9a-f:.]++\])(?::[0-9]{1,5})?(/.*)?", re.IGNORECASE | re.DOTALL)
+"""The target in the form for proxies: no user, and no host that one program reads in one way and another one in another."""
 _KEY_PARAMETERS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "access_token", "token", "key", "bearer"})
 
 _DEFAULTS = (
@@ -110,6 +112,7 @@ def straighten(scope: HTTPScope | WebsocketScope) -> None:
     path = scope["path"]
     if path.startswith("/"):
         return
-    if not path.lower().startswith(("http://", "https://")):
-        raise Refused("The target of the request is not a path.")
-    scope["path"] = urlsplit(path).path or "/"
+    found = _URL.fullmatch(path)
+    if found is None:
+        raise Refused("The target of the request is neither a path nor a URL of http or https.")
+    scope["path"] = found[1] or "/"

@@ -6,15 +6,16 @@ import msgspec
 import trio
 
 from ibactors.errors import InvalidRequest
-from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, Handover
 from ibactors.web.contract.codec import encode, validated
-from ibactors.web.contract.messages import LONGEST_REASON, NOT_AUTHORISED, Authenticated, error_message
+from ibactors.web.contract.messages import LONGEST_REASON, NOT_AUTHORISED, TOO_BIG, Authenticated, error_message
 from ibactors.web.gate.refusals import KeyRequired, Refused
 from ibactors.web.gate.visit import Visit
 
 INTRODUCTION_PATIENCE = 10.0
 """Seconds in which a client without a key in its request must send it in a message."""
-LONGEST_INTRODUCTION = 1000
+LONGEST_INTRODUCTION = 1024
+"""Octets of the first message of a client without a key; more are not read."""
 MESSAGES_PER_SECOND = 200.0
 MESSAGES_AT_ONCE = 1000
 """A client that sends more is read more slowly."""
@@ -31,8 +32,9 @@ class Introduction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Socket:
     """One WebSocket, between server and application."""
 
-    def __init__(self, visit: Visit, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    def __init__(self, visit: Visit, handed: Handover, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._visit = visit
+        self._handed = handed
         self._receive = receive
         self._send = send
         self._accepted = False
@@ -41,14 +43,18 @@ class Socket:
 
     async def introduction(self) -> Introduction | None:
         """Accept, and wait for the first message; None when the client leaves instead. Raises KeyRequired."""
+        usual, self._handed.longest_message = self._handed.longest_message, LONGEST_INTRODUCTION
         await self._accept()
         text = None
         with trio.move_on_after(INTRODUCTION_PATIENCE):
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
+                if event["code"] == TOO_BIG:
+                    await self._say(error_message(KeyRequired(f"The first message brings the API key, in {LONGEST_INTRODUCTION} octets.")))
                 return None
             text = event["text"] if event["type"] == "websocket.receive" else None
-        if text is None or len(text) > LONGEST_INTRODUCTION:
+        self._handed.longest_message = usual
+        if text is None:
             raise KeyRequired(f"No API key came within {INTRODUCTION_PATIENCE:g} s.")
         try:
             return validated(Introduction, lambda: msgspec.json.decode(text, type=Introduction))
