@@ -100,12 +100,14 @@ class Gate:
             if route is None:
                 await self._answer_options(visit, handover(scope).place, send)
                 return
+            # 6. The body, whole and in time; read for nobody who may not be here, and before the application begins anything.
             receive = await read_body(visit, receive)
             watched = self._watch(visit, route, adding_headers(visit, send))
         except Refused as refusal:
             self._turn_away(visit, refusal)
             await refuse(visit, refusal, send)
         else:
+            # 7. The application, which finds a caller wherever the route has a scope.
             _hand_over(visit, scope)
             await self._app(scope, receive, watched)
 
@@ -118,6 +120,7 @@ class Gate:
             await refuse_upgrade(visit, refusal, send)
             return
         socket = websocket.Socket(visit, handover(scope), receive, send)
+        # Steps 1 to 5 let a WebSocket in without a key, as browsers can send none with it; then its first message must bring one.
         if visit.caller is None:
             try:
                 await self._introduce(visit, socket)
@@ -125,7 +128,7 @@ class Gate:
                 self._turn_away(visit, refusal)
                 await socket.turn_away(refusal)
                 return
-        if visit.caller is not None:
+        if visit.caller is not None:  # or the client has left instead
             _hand_over(visit, scope)
             await self._app(scope, socket.receive, socket.send)
 

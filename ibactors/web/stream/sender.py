@@ -70,7 +70,8 @@ class Sender:
         self._unsent_answers = 0
         self._answered = trio.Event()
         self._awaited = False
-        """Whether somebody, fan-out or own task, is going to look at the outbox anyway."""
+        """Whether somebody, fan-out or own task, is going to look at the outbox anyway. While it is false, whatever fills the outbox must
+        call: a value that nobody looks for is sent with the next one, or never."""
         self._called = trio.Event()
         """Set to have the own task look."""
         self._looks_at = math.inf
@@ -81,6 +82,7 @@ class Sender:
 
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
         """Send each new value of *topic* inside the block."""
+        # What is wanted at intervals may have to be held back, so that it goes through the outbox and not straight out with the news.
         if isinstance(slot, Slot) and slot.interval:
             return topic.listening(partial(self.put, slot))
         return self._fanout.listening(topic, self, slot)
@@ -97,7 +99,7 @@ class Sender:
 
     def forget(self, slot: Slot) -> None:
         """Send nothing more of it."""
-        slot.active = False
+        slot.active = False  # what `run` has drained, but not sent yet, may come back into the outbox
         self._outbox.discard(slot)
         self._held.pop(slot, None)
 
@@ -113,6 +115,7 @@ class Sender:
             self._looks_at = min([slot.next_due for slot in self._held], default=math.inf)
             with trio.move_on_at(self._looks_at):
                 await self._called.wait()
+            # Anew before looking: what is put from here on sets this one, and is found by the next turn if not by this.
             self._called = trio.Event()
             if self._error is not None:
                 raise self._error
@@ -120,12 +123,15 @@ class Sender:
             self._release_due()
             while not self._write():
                 await self._wire.unblocked()
+            # In the step in which the outbox was found empty; a checkpoint in between, and a value put there would wake nobody.
             self._awaited = False
 
     def flush(self, news: News) -> None:
         """Write what is new, as far as that takes no waiting; for the fan-out."""
         self._awaited = True
         fresh = self._wanted_of(news)
+        # What waits is older than the news and must not come after it: then all of it goes through the outbox, where the newer one of a
+        # slot replaces the other.
         if self._outbox or self._wire.blocked:
             for key, message in fresh.items():
                 self.put(key, message)
@@ -134,7 +140,7 @@ class Sender:
         if self._write():
             self._awaited = False
         else:
-            self._called.set()
+            self._called.set()  # `_awaited` stays true: from here on the own task looks
 
     def fail(self, error: Exception) -> None:
         """End the client's stream: its `flush` has failed."""
@@ -177,6 +183,7 @@ class Sender:
         if trio.current_time() >= slot.next_due or _voids(message):
             return True
         self._held[slot] = message
+        # The own task sleeps until what it knew to be due first; it must hear of what is due before.
         if slot.next_due < self._looks_at:
             self._called.set()
         return False
@@ -196,11 +203,12 @@ class Sender:
                 self._wire.take_frames([text_frame(array)])
                 taken = len(messages[done:until])
             else:
-                taken = self._wire.take_frames(frames[done:until])
+                taken = self._wire.take_frames(frames[done:until])  # one that is taken in part counts, as the wire completes it
             sent = messages[done : done + taken]
             delayed = noting and self._note(keys[done : done + taken], sent)
             self._meters.streamed(sent, delayed=delayed)
             done += taken
+        # Before what has come since, as it is older, and not over a newer value of its slot.
         if done < len(messages):
             self._outbox.put_back(dict(zip(keys[done:], messages[done:], strict=True)))
 
