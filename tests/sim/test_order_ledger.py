@@ -159,6 +159,7 @@ async def test_bust_takes_the_execution_and_the_position_back(bench: Bench) -> N
     [apple] = [r for r in (await ledger(bench, "positions"))["positions"] if r["symbol"] == "AAPL" and r["account"] == "DU1234567"]
     assert (apple["executed"], apple["now"]) == (0, apple["before"])
     assert await bench.control("correct 2 1") == "error: no order has the id 2"
+    assert await bench.control("bust 1") == "error: the last execution of order 1 is busted already"
 
 
 async def test_cancelled_order_is_executed_after_all(bench: Bench) -> None:

@@ -1,7 +1,6 @@
 """How a gateway treats orders by its settings and moods: read-only, precautions, presets, what-ifs, hangs, answers."""
 
 import datetime as dt
-from typing import Any
 
 import pytest
 import trio
@@ -217,13 +216,17 @@ async def test_child_is_changed_without_its_parent_once_that_has_filled(bench: B
 
 
 @pytest.mark.parametrize(
-    ("terms", "code"),
-    [({"tif": "IOC"}, "462"), ({"tif": "FOK"}, "462"), ({"ocaGroup": "other"}, "10326")],
+    ("change", "code"),
+    [
+        (place(1, kind="LMT", limit="50.00", tif="IOC"), "462"),
+        (place(1, kind="LMT", limit="50.00", tif="FOK"), "462"),
+        (place(1, kind="LMT", limit="50.00", ocaGroup="other"), "10326"),
+    ],
 )
-async def test_some_terms_of_an_order_cannot_change(bench: Bench, terms: dict[str, Any], code: str) -> None:
+async def test_some_terms_of_an_order_cannot_change(bench: Bench, change: tuple[str | int, ...], code: str) -> None:
     client = await bench.client()
     await answers(client, RESTING)
-    assert kinds(await answers(client, place(1, kind="LMT", limit="50.00", **terms))) == [("4", code)]
+    assert kinds(await answers(client, change)) == [("4", code)]
     assert kinds(await answers(client, place(1, kind="LMT", limit="50.00", tif="GTC"))) == [("5", "Submitted"), ("3", "Submitted")]
 
 

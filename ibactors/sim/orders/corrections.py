@@ -19,6 +19,8 @@ def correct(book: OrderBook, account: Account, order: Order, size: int, price: f
     if order.ticket.legs:
         raise ValueError("executions of combinations are not corrected here")
     old = order.fills[-1]
+    if not old.size:
+        raise ValueError(f"the last execution of order {order.order_id} is busted already")
     cost = commission(old.instrument, size, price) if size else 0.0
     _trade(account, old, -old.size, old.price, -old.commission)
     realized = _trade(account, old, size, price, cost) if size else None
