@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 import trio
 
-from ibactors.actors.connection import RunSession
+from ibactors.actors.connection_actor import RunSession
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings
 from ibactors.errors import StartupError

@@ -16,7 +16,8 @@ import structlog
 import trio
 
 from ibactors.actors.account import AccountRef, account_builder
-from ibactors.actors.connection import ConnectionRef, RunSession, connection_builder
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.connection_actor import RunSession, connection_builder
 from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder

@@ -17,7 +17,7 @@ import trio
 import wsproto.utilities
 from trio_websocket import WebSocketConnection, connect_websocket_url
 
-from ibactors.actors.connection import RunSession
+from ibactors.actors.connection_actor import RunSession
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings
 from ibactors.inside import logs

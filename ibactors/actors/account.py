@@ -10,10 +10,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, assert_never
 
-import msgspec
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, TaggedFigure
 from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
@@ -45,22 +45,7 @@ class Seen:
     """The gateway sent one item of account data."""
 
     feed: "_Feed"
-    item: "Position | PortfolioItem | TaggedFigure | Complete"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaggedFigure:
-    """A figure of the summary with its name."""
-
-    tag: str
-    figure: Figure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complete:
-    """The first full set of something is in."""
-
-    what: str
+    item: Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +125,7 @@ class _Feed:
     def complete(self, what: str) -> None:
         self._saw(("complete", what), Complete(what=what))
 
-    def _saw(self, key: Hashable, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
+    def _saw(self, key: Hashable, item: Item) -> None:
         self._ref.tell_newest(key, Seen(feed=self, item=item))
 
 
@@ -155,10 +140,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._connection = connection
         self._feed: _Feed | None = None
         self._epoch = 0
-        self._complete: set[str] = set()
-        self._figures: dict[tuple[str, str, str], Figure] = {}
-        self._positions: dict[tuple[str, int], Position] = {}
-        self._portfolio: dict[tuple[str, int], PortfolioItem] = {}
+        self._known = KnownAccounts()
         self._waiting: list[GetBook] = []
         self._publishing = False
 
@@ -178,7 +160,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
                 self._publishing = False
                 self._publish()
             case AskAgain():
-                if msg.feed is self._feed and not self._is_complete:
+                if msg.feed is self._feed and not self._known.is_complete:
                     self._watch(msg.feed)
             case _:
                 assert_never(msg)
@@ -200,10 +182,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
     def _on_session(self, session: SessionStatus) -> None:
         if session.up and session.epoch == self._epoch and self._feed is not None:
             return
-        self._complete.clear()
-        self._figures.clear()
-        self._positions.clear()
-        self._portfolio.clear()
+        self._known = KnownAccounts()
         self._feed = None
         self._go_stale("gateway_disconnected", session.reason or "The session was replaced.")
         if session.up:
@@ -217,43 +196,23 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._connection.watch_accounts(feed)
         self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
 
-    def _on_item(self, item: Position | PortfolioItem | TaggedFigure | Complete) -> None:
-        match item:
-            case TaggedFigure(tag=tag, figure=figure):
-                self._figures[figure.account, tag, figure.currency] = figure
-            case Position():
-                if item.position:
-                    self._positions[item.account, item.con_id] = item
-                else:
-                    self._positions.pop((item.account, item.con_id), None)
-            case PortfolioItem():
-                self._portfolio[item.account, item.con_id] = item
-            case Complete(what=what):
-                self._complete.add(what)
-                if self._is_complete:
-                    self._connection.synced(self._epoch)
-                self._answer_waiting()
-            case _:
-                assert_never(item)
-
-    @property
-    def _is_complete(self) -> bool:
-        return self._complete >= {"summary", "positions"}
+    def _on_item(self, item: Item) -> None:
+        self._known.take(item)
+        if isinstance(item, Complete):
+            if self._known.is_complete:
+                self._connection.synced(self._epoch)
+            self._answer_waiting()
 
     def _publish_later(self) -> None:
-        if self._is_complete and not self._publishing:
+        if self._known.is_complete and not self._publishing:
             self._publishing = True
             self.after(PUBLISH_WAIT if self._epoch == self._me.states.value.epoch else 0.0, Publish())
 
     def _publish(self) -> None:
         session = self._connection.sessions.value
-        if session.up and session.epoch == self._epoch and self._is_complete:
-            states = {account: Encoded(self._state(session, account)) for account in session.accounts}
+        if session.up and session.epoch == self._epoch and self._known.is_complete:
+            states = {account: Encoded(self._known.state(account)) for account in session.accounts}
             self._me.states.publish(AccountStates(epoch=self._epoch, by_account=dict(states)))
-
-    def _state(self, session: SessionStatus, account: str) -> AccountState:
-        book = self._book(session, account)
-        return AccountState(account=account, account_summary=book.summary, positions=book.positions, timestamp=now())
 
     def _go_stale(self, code: str, reason: str) -> None:
         states = self._me.states.value
@@ -270,39 +229,18 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif msg.account is not None and msg.account not in session.accounts:
             reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
-        elif self._epoch != session.epoch or msg.needs not in self._complete:
+        elif self._epoch != session.epoch or not self._known.has(msg.needs):
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]
             self._waiting.append(msg)
         else:
-            reply.send(self._book(session, msg.account))
+            owners = None if msg.account is None else frozenset({msg.account})
+            reply.send(self._known.book(msg.account or session.accounts[0], owners=owners))
 
     def _answer_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for msg in waiting:
             self._answer_or_wait(msg)
-
-    def _book(self, session: SessionStatus, account: str | None) -> AccountBook:
-        chosen = account or session.accounts[0]
-        return AccountBook(
-            account=chosen,
-            figures={(tag, currency): figure for (owner, tag, currency), figure in self._figures.items() if owner == chosen},
-            positions=tuple(
-                self._with_market_figures(position) for position in self._positions.values() if account in {None, position.account}
-            ),
-        )
-
-    def _with_market_figures(self, position: Position) -> Position:
-        item = self._portfolio.get((position.account, position.con_id))
-        if item is None:
-            return position
-        return msgspec.structs.replace(
-            position,
-            market_price=item.market_price,
-            market_value=item.market_value,
-            unrealized_pnl=item.unrealized_pnl,
-            realized_pnl=item.realized_pnl,
-        )
 
 
 def account_builder(ref: AccountRef, connection: ConnectionRef) -> Callable[[], AccountActor]:

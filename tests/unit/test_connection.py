@@ -10,16 +10,8 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.connection import (
-    SLOW_START,
-    TRIES_PER_CLIENT_ID,
-    Backoff,
-    ConnectionRef,
-    Request,
-    RunSession,
-    Target,
-    connection_builder,
-)
+from ibactors.actors.connection import ConnectionRef, Request, Target
+from ibactors.actors.connection_actor import SLOW_START, TRIES_PER_CLIENT_ID, Backoff, RunSession, connection_builder
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.quote_line import QuoteLine

@@ -15,8 +15,8 @@ from ibactors.errors import (
     RestartLimit,
     StartupError,
 )
-from ibactors.web.contract.problems import KINDS, headers_of, make_problem, problem_of
 from ibactors.web import operation
+from ibactors.web.contract.problems import KINDS, headers_of, make_problem, problem_of
 
 NOT_SHOWN_TO_CLIENTS = {StartupError, RestartLimit}
 """They end the process."""
