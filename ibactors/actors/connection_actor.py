@@ -5,9 +5,7 @@ GatewayDisconnected, and those in flight at a break end with it; nothing is kept
 """
 
 import logging
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar, assert_never
 
@@ -35,6 +33,7 @@ from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.config.session import SessionSettings
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.actor import Actor
+from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
 from ibactors.model.sessions import SessionPhase, SessionStatus
@@ -65,21 +64,6 @@ class RunSession(Protocol):
         task_status: trio.TaskStatus[Session],
     ) -> NoReturn:
         """Run one session; raises GatewayDisconnected when it is over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """Waits between attempts to connect, in seconds. A refused connection costs nobody anything, so the ceiling is low."""
-
-    initial: float = 0.1
-    factor: float = 1.5
-    ceiling: float = 1.0
-    jitter: float = 0.1
-
-    def delay(self, failures: int) -> float:
-        """Seconds to wait after the given number of failures in a row."""
-        base = min(self.initial * self.factor ** min(failures - 1, 50), self.ceiling)
-        return base * (1 + random.uniform(0, self.jitter))
 
 
 class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):

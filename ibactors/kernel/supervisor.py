@@ -4,7 +4,6 @@ A crash is logged once, here, with the note that names the actor and the message
 `RestartLimit`: the container runtime starts a clean one. What an actor depends on reaches it as messages, never as a restart cascade.
 """
 
-import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ import trio
 from ibactors.errors import RestartLimit
 from ibactors.inside.tracebacks import summary, trace_of
 from ibactors.kernel.actor import Actor, Build
+from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.ref import AnyRef, M, N, Ref
 from ibactors.kernel.status import Crash, State
 from ibactors.model.times import now
@@ -24,21 +24,15 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestartPolicy:
+class RestartPolicy(Backoff):
     """How often and how fast an actor is restarted; times in seconds."""
 
-    initial: float = 0.1
+    factor: float = 2.0
     ceiling: float = 30.0
     jitter: float = 0.2
-    """Up to this share is added at random, so that actors that fell together do not rise together."""
     max_restarts: int | None = 5
     """Failures allowed within `window`; None for an actor whose failure must never end the process."""
     window: float = 60.0
-
-    def delay(self, failures: int) -> float:
-        """Seconds to wait after the given number of failures within the window."""
-        base = min(self.initial * 2.0 ** min(failures - 1, 30), self.ceiling)
-        return base * (1 + random.uniform(0, self.jitter))
 
 
 class Supervisor:

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors.connection import ConnectionRef, Request, Target
-from ibactors.actors.connection_actor import SLOW_START, TRIES_PER_CLIENT_ID, Backoff, RunSession, connection_builder
+from ibactors.actors.connection_actor import SLOW_START, TRIES_PER_CLIENT_ID, RunSession, connection_builder
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.quote_line import QuoteLine
@@ -20,6 +20,7 @@ from ibactors.bridge.session import Session, slow_start
 from ibactors.bridge.terms import Endpoint
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
+from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.sessions import SessionPhase, SessionStatus
@@ -151,7 +152,7 @@ async def test_the_port_is_found_at_most_a_second_and_a_tenth_after_its_return(a
 
 @pytest.mark.parametrize("timeout", [30.0, 7.0])
 async def test_api_that_starts_late_is_one_reason_that_names_the_setting(autojump_clock: MockClock, timeout: float) -> None:
-    async def slow(endpoint: Endpoint, *_: object, task_status: trio.TaskStatus[Session]) -> NoReturn:
+    async def slow(endpoint: Endpoint, *_: object, **_status: object) -> NoReturn:
         await trio.sleep(timeout)
         raise GatewayDisconnected(slow_start(endpoint, timeout))
 
