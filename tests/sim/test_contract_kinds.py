@@ -212,3 +212,11 @@ async def test_root_of_a_future_has_details_and_no_market(bench: Bench) -> None:
     assert await bench.control("set ES 6000.25 6000.50 6000.25") == "ok"
     await client.stream.send_all(market_data(6, contract("ES", "FUT", "CME", expiry="20")))
     assert (await client.error(6))[0] == 200, "four quarters are ambiguous"
+
+
+async def test_description_of_thousands_is_ambiguous_for_a_line(bench: Bench) -> None:
+    client = await bench.client()
+    await client.stream.send_all(market_data(5, contract("SPX", "OPT")))
+    code, text = await client.error(5)
+    assert code == 200
+    assert "ambiguous" in text

@@ -191,6 +191,19 @@ async def test_updates_end_with_the_connection_to_the_broker_and_the_next_reques
     await client.find("90", "1")
 
 
+@pytest.mark.parametrize("when", ["00010101-00:00:00", "00010101 00:00:00 Asia/Tokyo", "19691231-23:59:59", "99991231-23:59:59"])
+async def test_moments_at_the_ends_of_the_calendar_have_an_answer(bench: Bench, when: str) -> None:
+    client = await bench.client()
+    await client.send(*history(1, end=when))
+    for start, end in ((when, ""), ("", when)):
+        await client.send(96, 2, *STOCK, 0, start, end, 5, "TRADES", 1, 0, "")
+    answers: list[str] = []
+    while len(answers) < 3:
+        frame = await client.frame()
+        if frame[0] in ("17", "98") or (frame[0] == "4" and frame[2] in ("1", "2") and frame[3] != "2174"):
+            answers.append(frame[0])
+
+
 async def test_pages_of_ticks_have_every_tick_once(bench: Bench) -> None:
     client = await bench.client()
     pages: list[tuple[str, ...]] = []

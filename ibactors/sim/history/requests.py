@@ -135,7 +135,9 @@ class Chart:
     async def run(self) -> None:
         """Compute and send the answer."""
         with self._scope:
-            if self._what == "SCHEDULE":
+            if self._query.end <= self._query.head:
+                self._send_nothing()
+            elif self._what == "SCHEDULE":
                 self._send_schedule()
             elif not _never(self._instrument, self._what):
                 self._send_bars(await self._bars())

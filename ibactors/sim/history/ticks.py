@@ -9,7 +9,7 @@ from ibactors.sim.history.farm import first_moment, known_past
 from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Past, PastTick
 from ibactors.sim.market import hours
-from ibactors.sim.market.instruments import ContractSpec, Instrument
+from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, cancel_of, invalid
 from ibactors.sim.session import Session
@@ -101,8 +101,12 @@ def _collect(past: Past, start: dt.datetime | None, end: dt.datetime, count: int
 
 
 def _seconds(instrument: Instrument, start: dt.datetime | None, end: dt.datetime, *, regular: bool) -> Iterator[int]:
-    reach = dt.timedelta(days=_SEARCH_DAYS)
-    first, last = (end - reach, end) if start is None else (start, min(end, start + reach))
+    head, reach = first_moment(instrument), dt.timedelta(days=_SEARCH_DAYS)
+    # Whatever a client asks for, from the first data to now.
+    start = None if start is None else max(head, min(start, end))
+    if end <= head or instrument.fate is Fate.QUIET:
+        return
+    first, last = (max(head, end - reach), end) if start is None else (start, min(end, start + reach))
     sessions = [s for _, s in hours.spans(instrument.trading_hours, instrument.time_zone, first, last, regular=regular)]
     if start is None:
         for opens, closes in reversed(sessions):

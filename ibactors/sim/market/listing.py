@@ -3,6 +3,7 @@
 Most instruments exist from the start. Options of the large classes are made when they are asked for, and stay from then on.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from ibactors.sim.market.chains import OptionClass
 from ibactors.sim.market.instruments import ContractSpec, Instrument
 
 MAX_MATCHES = 20
+_ENOUGH = 100
 _SEARCHED = ("STK", "IND", "CASH", "FUND", "CMDTY", "CRYPTO")
 
 
@@ -26,11 +28,12 @@ class Catalogue:
         self.by_con_id = {i.con_id: i for i in self.listed}
 
     def find(self, spec: ContractSpec) -> list[Instrument]:
-        """Every instrument that agrees with `spec`; none for a spec without con id, symbol or local symbol."""
-        return list(self.matches(spec))
+        """The instruments that agree with `spec`, the first hundred; none for a spec without con id, symbol or local symbol."""
+        # Who asks for one thing and describes ten thousand has to know that it was too many, and no more.
+        return list(itertools.islice(self.matches(spec), _ENOUGH))
 
     def matches(self, spec: ContractSpec) -> Iterator[Instrument]:
-        """What `find` finds, one after the other, for answers of thousands of rows."""
+        """All that agree with `spec`, one after the other, for answers of thousands of rows."""
         if spec.sec_type == "CONTFUT":
             # The future of the front month under another type; its con id is the same.
             for future in list(self.matches(replace(spec, sec_type="FUT")))[:1]:

@@ -51,7 +51,10 @@ def parse(text: str, zone_name: str) -> dt.datetime:
     if len(clock.split(":")[0]) == 1:
         clock = "0" + clock
     naive = dt.datetime.strptime(f"{date} {clock}{':00' if len(clock) == 5 else ''}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007 - zone follows
-    return naive.replace(tzinfo=dt.UTC if dash else zone(named or zone_name)).astimezone(dt.UTC)
+    try:
+        return naive.replace(tzinfo=dt.UTC if dash else zone(named or zone_name)).astimezone(dt.UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text[:40]!r} is not in UTC's calendar") from error
 
 
 def names_a_zone(text: str) -> bool:
