@@ -11,7 +11,7 @@ REAL = [
     pack(62, 1, 9, "All", "NetLiquidation"),
     pack(6, 2, 1, "DU1234567"),
     pack(9, 8, 7, *AAPL, 0, "", "", ""),
-    pack(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 0, ""),
+    pack(20, 4, *AAPL, 0, "", "1 hour", "2 D", 1, "TRADES", 1, 0, ""),
     pack(10, 5, 8, *AAPL, 5, 1, ""),
     pack(97, 9, *AAPL, "Last", 0, 0),
     pack(7, 3, 1, 0, "", "", "", "", "", ""),

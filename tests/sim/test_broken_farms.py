@@ -25,7 +25,7 @@ async def test_lines_stay_dead_after_a_dead_farm_until_they_are_requested_again(
 
 
 PAST = (
-    (20, *AAPL, 0, "", "1 hour", "1 D", 0, "BID", 1, 0, ""),
+    (20, *AAPL, 0, "", "1 hour", "2 D", 0, "BID", 1, 0, ""),
     (87, *AAPL, 0, 1, "TRADES", 1),
     (88, *AAPL, 0, 1, "1 day"),
     (96, *AAPL, 0, "", "20261124-15:00:00", 5, "TRADES", 1, 0, ""),
@@ -33,7 +33,7 @@ PAST = (
 STREAMS = {
     "99": (97, 7, *AAPL, "BidAsk", 0, 0),
     "13": (10, 5, 8, *AAPL, 5, 1, ""),
-    "90": (20, 9, *AAPL, 0, "", "1 hour", "1 D", 0, "BID", 1, 1, ""),
+    "90": (20, 9, *AAPL, 0, "", "1 hour", "2 D", 0, "BID", 1, 1, ""),
 }
 
 

@@ -169,7 +169,7 @@ async def test_what_cannot_be_had_is_an_error_with_its_reason(bench: Bench, fiel
 async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("rate 50")
-    await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
+    await ask(client, *history(1, size="1 hour", duration="2 D", regular=0, keep=1))
     first, second = await client.find("90", "1"), await client.find("90", "1")
     assert len(first) == 10
     assert int(second[9]) >= int(first[9])
@@ -181,13 +181,13 @@ async def test_updates_follow_until_cancelled_and_grow_one_bar(bench: Bench) -> 
 async def test_updates_end_with_the_connection_to_the_broker_and_the_next_request_has_the_gap(bench: Bench) -> None:
     client = await bench.client()
     await bench.control("rate 50")
-    await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
+    await ask(client, *history(1, size="1 hour", duration="2 D", regular=0, keep=1))
     await client.find("90", "1")
     await bench.control("1100")
     assert await client.error(1) == (10182, "Failed to request live updates (disconnected).")
     await bench.control("1102")
     assert not [f for f in await client.synchronise() if f[0] == "90"]
-    await ask(client, *history(1, size="1 hour", duration="1 D", regular=0, keep=1))
+    await ask(client, *history(1, size="1 hour", duration="2 D", regular=0, keep=1))
     await client.find("90", "1")
 
 

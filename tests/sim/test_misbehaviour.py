@@ -196,7 +196,7 @@ async def test_late_cancel_is_answered_with_300_and_ends_the_line(bench: Bench) 
 async def test_dialect_of_dates_changes(bench: Bench, dialect: str, form: str) -> None:
     assert await bench.control(f"dialect {dialect}") == "ok"
     client = await bench.client()
-    await client.send(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 0, "")
+    await client.send(20, 4, *AAPL, 0, "", "1 hour", "2 D", 1, "TRADES", 1, 0, "")
     bars = await client.find("17", "4")
     assert any(re.fullmatch(form, field) for field in bars), bars
 

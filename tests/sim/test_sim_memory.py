@@ -38,7 +38,7 @@ def bad_streams(count: int, seed: int) -> list[bytes]:
         lambda: OPENING + dice.randbytes(dice.randrange(1, 200)),
         lambda: OPENING + b"".join(mutilated() for _ in range(5)),
         lambda: OPENING + dice.randrange(1 << 21, 1 << 32).to_bytes(4, "big") + b"x" * 40,
-        lambda: OPENING + market_data(5, AAPL) + pack(20, 4, *AAPL, 0, "", "1 hour", "1 D", 1, "TRADES", 1, 1, "") + b"\0\0\1",
+        lambda: OPENING + market_data(5, AAPL) + pack(20, 4, *AAPL, 0, "", "1 hour", "2 D", 1, "TRADES", 1, 1, "") + b"\0\0\1",
         lambda: b"".join(dice.sample([OPENING, *REAL], 6)),
         # An order is refused, so that the book keeps nothing: what it does keep is a feature.
         lambda: OPENING + pack(*place(1, "HOLD")),

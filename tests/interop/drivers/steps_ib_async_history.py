@@ -29,12 +29,12 @@ async def history_minutes(d):
 
 @step("reqHistoricalData midpoint")
 async def history_midpoint(d):
-    assert (await history(d, d.forex, duration="1 D", size="1 hour", what="MIDPOINT"))[0].volume == -1
+    assert (await history(d, d.forex, duration="2 D", size="1 hour", what="MIDPOINT"))[0].volume == -1
 
 
 @step("reqHistoricalData updates")
 async def history_updates(d):
-    bars = await history(d, d.stock, duration="1 D", size="1 min", keep=True)
+    bars = await history(d, d.stock, duration="2 D", size="1 min", keep=True)
     assert bars
     return partial(d.ib.cancelHistoricalData, bars)
 

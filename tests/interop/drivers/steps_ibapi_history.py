@@ -27,12 +27,12 @@ def history_minutes(client):
 
 @step("reqHistoricalData midpoint")
 def history_midpoint(client):
-    history(client, contract("EUR", "CASH", "IDEALPRO"), duration="1 D", size="1 hour", what="MIDPOINT")
+    history(client, contract("EUR", "CASH", "IDEALPRO"), duration="2 D", size="1 hour", what="MIDPOINT")
 
 
 @step("reqHistoricalData updates")
 def history_updates(client):
-    return history(client, contract(), duration="1 D", size="1 min", keep=True)
+    return history(client, contract(), duration="2 D", size="1 min", keep=True)
 
 
 @step("reqHistoricalData schedule")
