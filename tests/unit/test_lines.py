@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ibactors.bridge import quote_line
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.errors import IbactorsError
 from ibactors.model.encoded import Encoded
@@ -238,3 +239,14 @@ def test_json_of_a_quote_never_has_a_number_that_is_none(ticks: list[tuple[Any, 
         assert {"bid", "ask", "last", "close", "volume", "timestamp"} <= members.keys()
         numbers = [value for value in members.values() if isinstance(value, int | float)]
         assert all(math.isfinite(number) and abs(number) <= 1.7e308 for number in numbers)
+
+
+def test_every_field_that_a_tick_sets_is_one_of_a_quote() -> None:
+    """Ticks set them by name, which no type checks."""
+    prices = {name for (pair, _) in quote_line._PRICES.values() for name in pair if name}  # noqa: SLF001
+    others = {
+        name
+        for table in (quote_line._SIZES, quote_line._TEXTS, quote_line._GENERICS)  # noqa: SLF001
+        for name, _ in table.values()
+    }
+    assert prices | others | set(quote_line._BLANK) <= set(Quote.__struct_fields__)  # noqa: SLF001
