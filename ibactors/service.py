@@ -9,27 +9,19 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
-from typing import Never, NoReturn
+from typing import NoReturn
 
 import structlog
 import trio
 
-from ibactors.actors.account import AccountRef, account_builder
-from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.connection_actor import RunSession, connection_builder
-from ibactors.actors.gateway import GatewayMessage, GatewayRef
-from ibactors.actors.gateway_external import ExternalGatewayActor
-from ibactors.actors.gateway_managed import gateway_builder
-from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.actors.connection_actor import RunSession
+from ibactors.actors.site import start_site
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings, read_settings
 from ibactors.errors import IbactorsError, StartupError
-from ibactors.gateway.classify import load_rules
 from ibactors.gateway.rehearsal import rehearsal
 from ibactors.inside import tasktree
 from ibactors.inside.watch import Watch, open_watch, waiting_for
-from ibactors.kernel.actor import Build
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -58,6 +50,8 @@ GRACE = 3.0
 """Seconds that requests in flight have when the service stops."""
 BACKLOG = 4096
 """Connections that may wait to be accepted, as far as the kernel agrees; those beyond must knock again, seconds later."""
+SITE = "main"
+"""The name of the only gateway."""
 DEMO_PATIENCE = 5.0
 """Seconds that the demo's first login may take before HTTP begins all the same."""
 
@@ -79,13 +73,13 @@ async def run_service(
     certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
-            system = await start_actors(settings, supervisor, stop, run, watch=watch, certificate=certificate)
+            system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
-            status = publishing_status(system.status, system.connection.sessions, system.gateway.logins)
-            with keys_taken_up, status, system.gateway.logins.listening(system.meters.login_changed):
+            status = publishing_status(system.status, system.site.connection.sessions, system.site.gateway.logins)
+            with keys_taken_up, status, system.site.gateway.logins.listening(system.meters.login_changed):
                 if settings.ib_username:
                     with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
-                        await system.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
+                        await system.site.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
                 await serve_web(system, listener, task_status=task_status)
 
 
@@ -158,54 +152,27 @@ def _os_error(exc: Exception) -> OSError | None:
     return exc if isinstance(exc, OSError) else None
 
 
-async def start_actors(
+async def start_system(
     settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession, *, watch: Watch | None, certificate: Certificate | None
 ) -> System:
-    """Start gateway, connection, account and market; they work from here on, whether or not a gateway is there."""
-    connection, account, market, gateway = ConnectionRef(), AccountRef(), MarketRef(), GatewayRef(settings.account_type)
+    """Start the actors, which work from here on, whether or not a gateway is there. Raises StartupError for wrong settings."""
     meters = Meters()
     fanout = Fanout(meters)
-    limits = MarketSettings(
-        max_lines=settings.max_lines,
-        stream_lines=min(settings.stream_lines, settings.max_lines // 10),
-        idle_seconds=settings.line_idle_seconds,
-        quote_patience=settings.quote_timeout,
-    )
-    # First, as it says where there is something to connect to.
-    await supervisor.start(gateway, _gateway_builder(gateway, connection, settings))
-    await supervisor.start(connection, connection_builder(connection, settings, fanout, run))
-    await supervisor.start(account, account_builder(account, connection))
-    await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, limits))
+    site = await start_site(SITE, settings, supervisor, fanout, run)
     return System(
         settings=settings,
         supervisor=supervisor,
-        connection=connection,
-        account=account,
-        market=market,
-        gateway=gateway,
+        sites=(site,),
         access=Access(settings),
         certificate=certificate,
         fanout=fanout,
-        status=Topic(Encoded(StatusChange.of(connection.sessions.value, gateway.logins.value))),
+        status=Topic(Encoded(StatusChange.of(site.connection.sessions.value, site.gateway.logins.value))),
         meters=meters,
         watch=watch,
         logins=Attempts(settings.login_attempts, LOGIN_WINDOW),
         streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
     )
-
-
-def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage, Never]:
-    if bool(settings.ib_username) != bool(settings.ib_password):
-        raise StartupError("IBACTORS_IB_USERNAME and IBACTORS_IB_PASSWORD belong together; set both or neither.")
-    if settings.gateway == "external":
-        if settings.ib_username:
-            raise StartupError(
-                "IBACTORS_IB_USERNAME needs IBACTORS_GATEWAY=managed; somebody else's gateway cannot be logged in from here."
-            )
-        return lambda: ExternalGatewayActor(gateway, connection, settings)
-    rules = load_rules(Path(settings.login_rules) if settings.login_rules else None)
-    return gateway_builder(gateway, connection, settings, rules)
 
 
 async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:

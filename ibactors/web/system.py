@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from ibactors.actors.account import AccountRef
-from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.gateway import GatewayRef
-from ibactors.actors.market import MarketRef
+from ibactors.actors.site import Site
 from ibactors.config import Settings
 from ibactors.inside.watch import Watch
 from ibactors.kernel.supervisor import Supervisor
@@ -38,10 +35,8 @@ class System:
 
     settings: Settings
     supervisor: Supervisor
-    connection: ConnectionRef
-    account: AccountRef
-    market: MarketRef
-    gateway: GatewayRef
+    sites: tuple[Site, ...]
+    """The gateways, the default one first."""
     access: Access
     certificate: Certificate | None
     """None without TLS."""
@@ -62,3 +57,8 @@ class System:
     """Watches the event loop; None when the settings turn it off."""
     started: float = field(default_factory=time.time)
     """Unix time."""
+
+    @property
+    def site(self) -> Site:
+        """The gateway of requests that name none."""
+        return self.sites[0]

@@ -46,17 +46,17 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
-    book = await call.system.account.book(call.query.account, needs="summary")
+    book = await call.system.site.account.book(call.query.account, needs="summary")
     return Summary(book.summary)
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
-    book = await call.system.account.book(call.query.account, needs="positions")
+    book = await call.system.site.account.book(call.query.account, needs="positions")
     return Positions(book.positions)
 
 
 async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
-    book = await call.system.account.book(call.query.account, needs="summary")
+    book = await call.system.site.account.book(call.query.account, needs="summary")
     balance: dict[str, dict[str, Decimal]] = {}
     for (tag, currency), figure in sorted(book.figures.items()):
         amount = _amount(figure.value)
@@ -66,7 +66,7 @@ async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
 
 
 async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
-    session = call.system.connection.sessions.value
+    session = call.system.site.connection.sessions.value
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return Accounts(session.accounts)

@@ -142,12 +142,12 @@ def _rounded(seconds: float | None) -> float | None:
 def reports(system: System) -> ActorsReport:
     """The whole supervisor, by name."""
     return ActorsReport(
-        session=masked(system.connection.sessions.value),
+        session=masked(system.site.connection.sessions.value),
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
-        lines=system.connection.lines,
+        lines=system.site.connection.lines,
         max_lines=system.settings.max_lines,
-        unsent=system.connection.unsent,
-        notices=list(system.connection.tally.notices),
+        unsent=system.site.connection.unsent,
+        notices=list(system.site.connection.tally.notices),
     )
 
 

@@ -58,11 +58,11 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def get_root(call: Call[Nothing, Nothing]) -> Root:
-    return Root(connected=call.system.connection.sessions.value.up, timestamp=now())
+    return Root(connected=call.system.site.connection.sessions.value.up, timestamp=now())
 
 
 def get_health(call: Call[Nothing, Nothing]) -> Health:
-    session = call.system.connection.sessions.value
+    session = call.system.site.connection.sessions.value
     return Health(
         status="healthy" if session.phase is SessionPhase.UP else "degraded",
         ib_connected=session.up,
@@ -84,7 +84,7 @@ async def get_ready(call: Call[Nothing, Nothing]) -> Ready | Problem:
 
 
 async def get_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
-    session = call.system.connection.sessions.value
+    session = call.system.site.connection.sessions.value
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return GatewayHealth(session=masked(session), timestamp=now())

@@ -52,7 +52,7 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
-    gateway, count = call.system.gateway, _counter(call)
+    gateway, count = call.system.site.gateway, _counter(call)
     status = await gateway.login(call.body, wait=call.query.wait, begun=count)
     if status.phase is LoginPhase.API_READY:
         message = f"Successfully connected to {status.account_type} account"
@@ -80,17 +80,17 @@ def _counter(call: Call[WaitQuery, LoginRequest]) -> Callable[[], None]:
 
 
 async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginReport | Answer:
-    status = await call.system.gateway.logout(wait=call.query.wait)
+    status = await call.system.site.gateway.logout(wait=call.query.wait)
     report = _report(call.system, status)
     return _accepted(report) if status.phase is LoginPhase.STOPPING else report
 
 
 async def get_login_status(call: Call[Nothing, Nothing]) -> LoginReport:
-    return _report(call.system, call.system.gateway.logins.value)
+    return _report(call.system, call.system.site.gateway.logins.value)
 
 
 def _report(system: System, status: LoginStatus) -> LoginReport:
-    session = system.connection.sessions.value
+    session = system.site.connection.sessions.value
     return LoginReport.of(status, session.accounts if session.up else ())
 
 

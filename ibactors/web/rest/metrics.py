@@ -67,11 +67,11 @@ def _one(value: float) -> Rows:
 
 
 def _epoch(system: System) -> Rows:
-    return _one(system.connection.sessions.value.epoch)
+    return _one(system.site.connection.sessions.value.epoch)
 
 
 def _phases(system: System) -> Rows:
-    return [((phase.value,), float(system.connection.sessions.value.phase is phase)) for phase in SessionPhase]
+    return [((phase.value,), float(system.site.connection.sessions.value.phase is phase)) for phase in SessionPhase]
 
 
 def _actors(system: System) -> Rows:
@@ -98,7 +98,9 @@ def _waiting_peak(ref: AnyRef) -> int:
 _METRICS: tuple[_Value | _Durations, ...] = (
     _Value("ibactors_info", "The running version.", ("version",), lambda _system: [((__version__,), 1)]),
     _Value("ibactors_start_time_seconds", "When the service started, Unix time.", (), lambda system: _one(system.started)),
-    _Value("ibactors_session_up", "1 while there is a usable API session.", (), lambda system: _one(system.connection.sessions.value.up)),
+    _Value(
+        "ibactors_session_up", "1 while there is a usable API session.", (), lambda system: _one(system.site.connection.sessions.value.up)
+    ),
     _Value("ibactors_session_phase", "1 for the phase that the API session is in.", ("phase",), _phases),
     _Value(
         "ibactors_session_epoch",
@@ -106,30 +108,30 @@ _METRICS: tuple[_Value | _Durations, ...] = (
         (),
         _epoch,
     ),
-    _Value("ibactors_lines_used", "Open market-data lines.", (), lambda system: _one(system.connection.lines)),
+    _Value("ibactors_lines_used", "Open market-data lines.", (), lambda system: _one(system.site.connection.lines)),
     _Value(
         "ibactors_lines_free",
         "Market-data lines that may still be opened.",
         (),
-        lambda system: _one(max(system.settings.max_lines - system.connection.lines, 0)),
+        lambda system: _one(max(system.settings.max_lines - system.site.connection.lines, 0)),
     ),
     _Value(
         "ibactors_gateway_messages_total",
         "Messages exchanged with the gateway.",
         ("direction",),
-        lambda system: [(("in",), system.connection.tally.received), (("out",), system.connection.tally.sent)],
+        lambda system: [(("in",), system.site.connection.tally.received), (("out",), system.site.connection.tally.sent)],
     ),
     _Value(
         "ibactors_gateway_unsent",
         "Messages that wait for their turn at the gateway's message rate.",
         (),
-        lambda system: _one(system.connection.unsent),
+        lambda system: _one(system.site.connection.unsent),
     ),
     _Value(
         "ibactors_ib_errors_total",
         "IB's errors and notices by code (TWS message 4).",
         ("code",),
-        lambda system: [((str(code),), number) for code, number in sorted(system.connection.tally.errors.items())],
+        lambda system: [((str(code),), number) for code, number in sorted(system.site.connection.tally.errors.items())],
     ),
     _Value(
         "ibactors_logins_total",

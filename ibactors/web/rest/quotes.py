@@ -74,7 +74,7 @@ class Quotes(msgspec.Struct, frozen=True):
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
     instrument = instrument_of(call.query.symbol, call.query)
-    encoded = await call.system.market.quote(instrument)
+    encoded = await call.system.site.market.quote(instrument)
     if _waits(call.query, encoded):
         encoded = await _next_quote(call.system, instrument, call.query)
     return Answer(body=_served(call.system, encoded))
@@ -82,7 +82,7 @@ async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
 
 def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
     """The same where nothing has to be waited for."""
-    encoded = call.system.market.newest(instrument_of(call.query.symbol, call.query))
+    encoded = call.system.site.market.newest(instrument_of(call.query.symbol, call.query))
     return None if encoded is None or _waits(call.query, encoded) else Answer(body=_served(call.system, encoded))
 
 
@@ -105,7 +105,7 @@ async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery)
         if not (isinstance(update, Encoded) and isinstance(update.value, Quote) and update.value.timestamp == query.after):
             changed.set()
 
-    ref = await system.market.open(instrument, stream=False)
+    ref = await system.site.market.open(instrument, stream=False)
     with ref.updates.listening(look) as newest:
         look(newest)
         async with trio.open_nursery() as nursery:
@@ -113,7 +113,7 @@ async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery)
             nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
             await changed.wait()
             nursery.cancel_scope.cancel(reason="there is something new")
-    return await system.market.quote(instrument)
+    return await system.site.market.quote(instrument)
 
 
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -132,7 +132,7 @@ async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
 
 async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
     try:
-        entries[symbol] = msgspec.Raw(_served(system, await system.market.quote(instrument)))
+        entries[symbol] = msgspec.Raw(_served(system, await system.site.market.quote(instrument)))
     except IbactorsError as exc:
         entries[symbol] = problem_of(exc)
 

@@ -34,10 +34,10 @@ def _sources(system: System, parameters: AccountParameters) -> list[Source]:
 
 
 async def _open(system: System, account: str | None) -> Topic[AccountStates]:
-    session = system.connection.sessions.value
+    session = system.site.connection.sessions.value
     if session.up and account is not None and account not in session.accounts:
         raise UnknownAccount(f"There is no account {account!r} in this session.")
-    return system.account.states
+    return system.site.account.states
 
 
 def _split(account: str | None, states: AccountStates) -> dict[str, Encoded[AccountState] | Encoded[AccountStale]]:
@@ -47,7 +47,7 @@ def _split(account: str | None, states: AccountStates) -> dict[str, Encoded[Acco
 
 def _is_current(system: System, states: AccountStates) -> bool:
     """Of a session that has just ended the actor may not know yet; it will tell."""
-    session = system.connection.sessions.value
+    session = system.site.connection.sessions.value
     return states.is_stale or (session.up and session.epoch == states.epoch)
 
 

@@ -34,7 +34,7 @@ def _sources(system: System, parameters: QuotesParameters) -> list[Source]:
 
 
 async def _open(system: System, instrument: Instrument) -> Topic[Update | None]:
-    return (await system.market.open(instrument, stream=True)).updates
+    return (await system.site.market.open(instrument, stream=True)).updates
 
 
 QUOTES = Channel(

@@ -1,0 +1,71 @@
+"""All that belongs to one gateway: its program, its session, its accounts and its market, as one bundle with a name.
+
+The service has a list of sites. One function builds a bundle; another gateway is another call of it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Never
+
+from ibactors.actors.account import AccountRef, account_builder
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.connection_actor import RunSession, connection_builder
+from ibactors.actors.gateway import GatewayMessage, GatewayRef
+from ibactors.actors.gateway_external import ExternalGatewayActor
+from ibactors.actors.gateway_managed import gateway_builder
+from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.bridge.incoming import PacketObserver
+from ibactors.config import Settings
+from ibactors.errors import StartupError
+from ibactors.gateway.classify import load_rules
+from ibactors.kernel.actor import Build
+from ibactors.kernel.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The addresses of one gateway's actors."""
+
+    name: str
+    gateway: GatewayRef
+    """Its program and its login."""
+    connection: ConnectionRef
+    """The API session."""
+    account: AccountRef
+    market: MarketRef
+
+
+async def start_site(name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession) -> Site:
+    """Start the actors of one gateway; they work from here on, whether or not it is there. Raises StartupError for wrong settings."""
+    site = Site(
+        name=name,
+        gateway=GatewayRef(settings.account_type),
+        connection=ConnectionRef(name),
+        account=AccountRef(name),
+        market=MarketRef(),
+    )
+    limits = MarketSettings(
+        max_lines=settings.max_lines,
+        stream_lines=min(settings.stream_lines, settings.max_lines // 10),
+        idle_seconds=settings.line_idle_seconds,
+        quote_patience=settings.quote_timeout,
+    )
+    # The gateway comes first, as it says where there is something to connect to.
+    await supervisor.start(site.gateway, _gateway_builder(site.gateway, site.connection, settings))
+    await supervisor.start(site.connection, connection_builder(site.connection, settings, observer, run))
+    await supervisor.start(site.account, account_builder(site.account, site.connection))
+    await supervisor.start(site.market, lambda: MarketActor(site.market, site.connection, supervisor, limits))
+    return site
+
+
+def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage, Never]:
+    if bool(settings.ib_username) != bool(settings.ib_password):
+        raise StartupError("IBACTORS_IB_USERNAME and IBACTORS_IB_PASSWORD belong together; set both or neither.")
+    if settings.gateway == "external":
+        if settings.ib_username:
+            raise StartupError(
+                "IBACTORS_IB_USERNAME needs IBACTORS_GATEWAY=managed; somebody else's gateway cannot be logged in from here."
+            )
+        return lambda: ExternalGatewayActor(gateway, connection, settings)
+    rules = load_rules(Path(settings.login_rules) if settings.login_rules else None)
+    return gateway_builder(gateway, connection, settings, rules)
