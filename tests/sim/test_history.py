@@ -53,7 +53,7 @@ async def ask(client: RawClient, *fields: str | int) -> list[str]:
     return (await client.until("17"))[-1]
 
 
-@given(st.sampled_from([i for i in CATALOGUE.by_con_id.values() if i.sec_type != "OPT"]), st.integers(0, 400 * 86400))
+@given(st.sampled_from([i for i in CATALOGUE.by_con_id.values() if not i.is_option]), st.integers(0, 400 * 86400))
 def test_past_is_the_same_for_everybody_and_bars_contain_their_prices(instrument: Instrument, age: int) -> None:
     start = NOW - dt.timedelta(seconds=age + 60)
 

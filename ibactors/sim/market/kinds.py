@@ -115,7 +115,7 @@ def _warrant(apple: Instrument, today: dt.date) -> Instrument:
         con_id=700000102,
         sec_type="WAR",
         long_name="APPLE INC",
-        price=12.40,
+        price=29.80,
         exchanges=(_WARRANT_EXCHANGE,),
         primary_exchange="",
         local_symbol="SV5X9Z",
