@@ -25,7 +25,7 @@ async def test_root_and_health_have_the_documented_members(service: Service) -> 
 
 
 async def test_health_shows_no_account_numbers(service: Service) -> None:
-    for path in ("/health", "/health/gateway", "/auth/status"):
+    for path in ("/", "/health", "/health/gateway"):
         assert "DU1234567" not in (await service.http.get(path)).text
 
 
