@@ -16,7 +16,7 @@ STALE_ECHO = 5.0
 def change_asked(draft: Draft, asked: ChangeAsked) -> None:
     """Note the intent. The caller has checked that there is none yet; a second one changes nothing."""
     if draft.order.change is None and not draft.order.status.is_terminal:
-        draft.set(change=Change(change_id=asked.change_id, terms=asked.terms, asked_at=asked.at))
+        draft.set(change=Change(change_id=asked.change_id, terms=asked.terms, asked_at=asked.at, notional=asked.notional))
         draft.tell(Kind.REPLACE_PENDING, change_id=asked.change_id)
 
 
@@ -84,6 +84,7 @@ def _undecided(draft: Draft, seen: OpenOrderSeen, change: Change) -> None:
 def _accept(draft: Draft, change: Change) -> None:
     order = draft.order
     draft.set(terms=change.terms, former=order.terms, replaced_at=draft.at, change=None, unknown_terms=False, revision=order.revision + 1)
+    draft.set(notional=order.notional if change.notional is None else change.notional)
     draft.tell(Kind.REPLACED, change_id=change.change_id)
 
 

@@ -1,6 +1,6 @@
 """What can go wrong where orders are written down. Codes are stable; the web layer alone knows which status a code has."""
 
-from ibactors.errors import IbactorsError
+from ibactors.errors import IbactorsError, InvalidRequest
 
 
 class JournalFailed(IbactorsError):
@@ -56,3 +56,10 @@ class CursorGone(IbactorsError):
 
     code = "cursor_gone"
     hint = "Take a snapshot of the orders and go on from its sequence."
+
+
+class BadText(InvalidRequest):
+    """A text has characters that must not get into a message to IB: NUL ends a field there."""
+
+    code = "bad_text"
+    hint = "Texts of orders are 1 to 64 printable ASCII characters."

@@ -146,6 +146,8 @@ class ChangeAsked(Fact, frozen=True, kw_only=True):
 
     change_id: str
     terms: Terms
+    notional: Decimal | None = None
+    """Of the new terms, in the base currency, as the limits counted it."""
 
 
 class CancelAsked(Fact, frozen=True, kw_only=True):

@@ -66,6 +66,7 @@ class Change(Value, frozen=True, kw_only=True, omit_defaults=True):
     terms: Terms
     asked_at: float
     written_at: float | None = None
+    notional: Decimal | None = None
 
 
 class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +105,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     terms: Terms
     ib_order_id: int
     client_id: int
+    notional: Decimal | None = None
+    """In the account's base currency, as the limits counted it when it was taken."""
     created: float
     updated: float
     revision: int = 1

@@ -105,6 +105,7 @@ KINDS: dict[str, Kind] = {
     "two_factor_expired": Kind(401, "The second factor was not approved"),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
     "upgrade_required": Kind(426, "Upgrade required"),
+    "bad_text": Kind(422, "Text not allowed in an order"),
     "bad_request": Kind(400, "Bad request"),
 }
 

@@ -1,0 +1,41 @@
+"""When the absence of an order in IB's lists proves anything: the lists are of a day, and nobody says which day."""
+
+import zoneinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+NEW_YORK = "America/New_York"
+_ROLLS = ((time(16, 55), time(18, 15)), (time(23, 40), time(0, 50)))
+"""New York's hours in which a trade date ends, and in which IB resets its servers. The second goes past midnight."""
+
+
+def one_stretch(start: float, end: float, gateway_zone: str) -> bool:
+    """True when no day of any kind ends between two instants (Unix seconds): not UTC's, not the gateway's, not IB's.
+
+    A zone that is not known proves nothing.
+    """
+    zones = [UTC, _zone(gateway_zone)]
+    york = _zone(NEW_YORK)
+    if end < start or york is None:
+        return False
+    if any(zone is None or _day(start, zone) != _day(end, zone) for zone in zones):
+        return False
+    day = _day(start, york) - timedelta(days=1)
+    while day <= _day(end, york):
+        for first, last in _ROLLS:
+            begins = datetime.combine(day, first, york).timestamp()
+            ends = datetime.combine(day + timedelta(days=last < first), last, york).timestamp()
+            if start < ends and end > begins:
+                return False
+        day += timedelta(days=1)
+    return True
+
+
+def _day(at: float, zone: tzinfo | None) -> date:
+    return datetime.fromtimestamp(at, zone or UTC).date()
+
+
+def _zone(name: str) -> tzinfo | None:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None

@@ -1,0 +1,271 @@
+"""Requests to place and to change, as clients send them: read, checked field by field, and comparable with a repetition.
+
+Comparing takes no gateway: what counts is what the client sent, numbers as values, instants as instants.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Never, TypeVar
+
+import msgspec
+
+from ibactors.errors import InvalidRequest
+from ibactors.model.times import Value, whole
+from ibactors.orders.errors import BadText
+from ibactors.orders.prices import Rounding
+from ibactors.orders.terms import Condition, OcaType, OrderType, Session, Side, TimeInForce
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+ClientOrderId = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}"))]
+Label = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._-]{0,16}"))]
+R = TypeVar("R", bound="Body")
+
+_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
+_MOST_DIGITS = 20
+_EXPONENTS = range(-10, 13)
+_MOST_LEVELS = 8
+
+
+class Body(Value, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of what comes in as JSON. An absent member is None: its default may change, and a repetition stays the same request."""
+
+
+class InstrumentBody(Body, frozen=True, kw_only=True):
+    """What is to be traded, by con_id or by description."""
+
+    con_id: int | None = None
+    symbol: str | None = None
+    sec_type: str | None = None
+    exchange: str | None = None
+    currency: str | None = None
+    primary_exchange: str | None = None
+    expiry: str | None = None
+    strike: Decimal | None = None
+    right: str | None = None
+    multiplier: str | None = None
+    trading_class: str | None = None
+    local_symbol: str | None = None
+
+
+class LegBody(Body, frozen=True, kw_only=True):
+    """A leg of a combination."""
+
+    con_id: int
+    ratio: int
+    side: Side
+    exchange: str | None = None
+    open_close: str | None = None
+
+
+class AlgoBody(Body, frozen=True, kw_only=True):
+    """A strategy of IB's."""
+
+    strategy: str
+    params: dict[str, str] | None = None
+
+
+class TakeProfitBody(Body, frozen=True, kw_only=True):
+    """The limit order that takes the profit."""
+
+    limit_price: Decimal
+
+
+class StopLossBody(Body, frozen=True, kw_only=True):
+    """The stop that limits the loss: at a price, or trailing."""
+
+    stop_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+
+
+class BracketBody(Body, frozen=True, kw_only=True):
+    """Children of the order, one of which cancels the other."""
+
+    take_profit: TakeProfitBody | None = None
+    stop_loss: StopLossBody | None = None
+
+
+class OcaBody(Body, frozen=True, kw_only=True):
+    """A one-cancels-all group of the caller's."""
+
+    group: str
+    type: OcaType | None = None
+
+
+class PlaceBody(Body, frozen=True, kw_only=True):
+    """POST /orders."""
+
+    client_order_id: ClientOrderId | None = None
+    account: str | None = None
+    instrument: InstrumentBody
+    side: Side
+    quantity: Decimal | None = None
+    cash_quantity: Decimal | None = None
+    type: OrderType
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
+    trigger_method: int | None = None
+    time_in_force: TimeInForce
+    good_till: Instant | None = None
+    good_after: Instant | None = None
+    session: Session | None = None
+    rounding: Rounding | None = None
+    label: Label | None = None
+    collar: str | None = None
+    legs: list[LegBody] | None = None
+    guaranteed: bool | None = None
+    algo: AlgoBody | None = None
+    conditions: list[Condition] | None = None
+    conditions_cancel_order: bool | None = None
+    conditions_ignore_rth: bool | None = None
+    bracket: BracketBody | None = None
+    oca: OcaBody | None = None
+    extra: dict[str, object] | None = None
+    preview_token: str | None = None
+    wait: Decimal | None = None
+    send_before: Instant | None = None
+
+
+class ChangeBody(Body, frozen=True, kw_only=True):
+    """PATCH /orders/{order_id}: only what changes. Not there, as IB refuses or ignores it: side, instrument, type, OCA, session."""
+
+    change_id: ClientOrderId | None = None
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    good_till: Instant | None = None
+    rounding: Rounding | None = None
+    collar: str | None = None
+    preview_token: str | None = None
+    wait: Decimal | None = None
+    send_before: Instant | None = None
+
+
+NOT_COMPARED = frozenset({"wait", "send_before", "preview_token", "client_order_id", "change_id"})
+"""Members of the attempt, not of the request; the ids are what requests are looked up by."""
+
+
+def read_body(text: bytes, kind: type[R]) -> R:
+    """A request from JSON. Raises InvalidRequest, and BadText for a text that must not get into a message to IB."""
+    try:
+        raw = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The body is no JSON that can be read.", remedy="Send one JSON object.") from error
+    _check_values(raw)
+    try:
+        return msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        field = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")) + _unknown_field(message)
+        raise InvalidRequest(f"{message}.", field=field.lstrip(".") or None) from error
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)
+
+
+def _unknown_field(message: str) -> str:
+    found = re.search(r"field `([^`]*)`", message)
+    return f".{found[1]}" if found else ""
+
+
+_NUMBERS = frozenset(
+    "quantity cash_quantity limit_price stop_price trail_amount trail_percent limit_offset strike price percent wait".split()
+)
+
+
+def _check_values(raw: object) -> None:
+    """Bound every text and every number, wherever it stands: NUL in a text would shift the fields of the message to IB."""
+    for path, value in _leaves(raw, (), 0):
+        field = ".".join(path)
+        last = path[-1] if path else ""
+        if isinstance(value, str):
+            if not _TEXT.fullmatch(value) and not (last == "label" and not value):
+                raise BadText(f"{field} is no text of 1 to 64 printable ASCII characters.", field=field)
+            if last in _NUMBERS:
+                raise InvalidRequest(f"{field} is a text; a number is wanted.", field=field, remedy="Send it without quotes.")
+        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+            number = Decimal(value)
+            if len(number.as_tuple().digits) > _MOST_DIGITS or number.adjusted() not in _EXPONENTS:
+                raise InvalidRequest(f"{field} is out of range.", field=field, remedy="Up to 12 digits before and 10 behind the point.")
+
+
+def _leaves(value: object, path: tuple[str, ...], level: int) -> Iterator[tuple[tuple[str, ...], object]]:
+    if level > _MOST_LEVELS:
+        raise InvalidRequest("The body is nested too deeply.", field=".".join(path[:3]))
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if not _TEXT.fullmatch(name):
+                raise BadText("A member's name is no text of 1 to 64 printable ASCII characters.", field=".".join(path))
+            yield from _leaves(each, (*path, name), level + 1)
+    elif isinstance(value, list):
+        for position, each in enumerate(value):
+            yield from _leaves(each, (*path, str(position)), level + 1)
+    else:
+        yield path, value
+
+
+def comparable(body: Body) -> dict[str, object]:
+    """What a repetition must say again: every member that was given, in one spelling."""
+    members = msgspec.to_builtins(body, builtin_types=(Decimal, datetime))
+    plain: dict[str, object] = {name: _plain(value) for name, value in members.items() if name not in NOT_COMPARED and value is not None}
+    return plain
+
+
+def _plain(value: object) -> object:
+    match value:
+        case bool():
+            return value
+        case int() | Decimal():
+            number = Decimal(value)
+            return f"{number.normalize() if number else Decimal(0):f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case dict():
+            return {name: _plain(each) for name, each in value.items() if each is not None}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return value
+
+
+def as_text(body: Body) -> str:
+    """The request as the journal keeps it."""
+    return json.dumps(comparable(body), sort_keys=True, separators=(",", ":"))
+
+
+def fingerprint(body: Body) -> str:
+    """SHA-256 over what is compared; kept for ever, when the request itself is long gone."""
+    return hashlib.sha256(as_text(body).encode()).hexdigest()
+
+
+def differing(known: str, body: Body) -> tuple[str, ...]:
+    """The members in which *body* differs from a request that the journal keeps."""
+    before, now = json.loads(known), comparable(body)
+    return tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
+
+
+def resolve_client_order_id(body: PlaceBody, header: str | None) -> str:
+    """The client_order_id, from the body or from the header Idempotency-Key, which mean the same. Raises InvalidRequest."""
+    given = body.client_order_id
+    if header is not None and (given or header) != header:
+        raise InvalidRequest("Idempotency-Key and client_order_id differ.", field="client_order_id", remedy="Send one, or both alike.")
+    name = given or header
+    if name is None or re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", name) is None:
+        raise InvalidRequest(
+            "client_order_id is missing or does not fit.",
+            field="client_order_id",
+            remedy="Send 1 to 64 of A-Z a-z 0-9 . _ : - that you keep before the first attempt and repeat with every other.",
+        )
+    return name
