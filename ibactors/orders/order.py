@@ -165,6 +165,18 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
         return next((each.perm_id for each in self.incarnations if each.perm_id is not None), None)
 
     @property
+    def sent(self) -> bool | None:
+        """Whether IB may have it: False when its frame was certainly not written, None when nobody knows."""
+        if self.withdrawn is not None or (self.written_at is None and self.doubt is None and not self.seen):
+            return False
+        return True if self.seen or self.doubt is None else None
+
+    @property
+    def new_attempt_is_safe(self) -> bool:
+        """True when it is certain that this one did and will do nothing: a new client_order_id may be taken for another attempt."""
+        return self.status in {Status.REJECTED, Status.NOT_RECEIVED} and not self.greatest_filled
+
+    @property
     def is_live(self) -> bool:
         """True while IB's last word on any incarnation says that it may trade."""
         return any(each.is_live for each in self.incarnations)

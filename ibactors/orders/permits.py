@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ibactors.model.times import Value
 from ibactors.orders.evidence import OpenOrderSeen, Sent
-from ibactors.orders.order import CANCELLED_WORDS, Order, Status
+from ibactors.orders.order import Order, Status
 
 SEND_WITHIN = 2.0
 """Seconds from the commit within which a frame leaves or is withdrawn, on the clock that counts through suspends (CLOCK_BOOTTIME)."""
@@ -101,11 +101,9 @@ def broken_group(refused: Order, members: Iterable[Order]) -> tuple[str, ...]:
     Before the parent has evidence: all that were written, by their numbers, as untransmitted parts are invisible and one click in TWS would
     send them. A refused stop loss of a living parent: the parent's rest, which would be without its protection.
     """
-    others = [each for each in members if each.order_id != refused.order_id and not each.status.is_terminal]
-    parent = next((each for each in others if each.parent is None), None)
-    if refused.role == "" or parent is None or parent.acknowledged_at is None:
-        return tuple(each.order_id for each in others if each.written_at is not None)
-    words = {each.word for each in parent.incarnations}
-    if refused.role == "sl" and not words <= CANCELLED_WORDS | {"Filled"}:
-        return (parent.order_id,)
-    return ()
+    everyone = list(members)
+    parent = next((each for each in everyone if each.parent is None), None)
+    living = [each for each in everyone if each.order_id != refused.order_id and not each.status.is_terminal]
+    if parent is None or parent.order_id == refused.order_id or parent.acknowledged_at is None:
+        return tuple(each.order_id for each in living if each.written_at is not None)
+    return (parent.order_id,) if refused.role == "sl" and parent in living else ()

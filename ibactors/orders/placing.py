@@ -18,6 +18,11 @@ FIRST_REQUEST_ID = 2**30
 """Requests count from here in every session; the ids of orders stay below, so that an error's number says whose it is."""
 
 
+def is_order_id(number: int) -> bool:
+    """Whose an error of IB is: an order's, or a request's. By its number's range alone, as both count upwards from somewhere."""
+    return 0 < number < FIRST_REQUEST_ID
+
+
 class Book(Value, frozen=True, kw_only=True):
     """Whose number space it is: a login at IB and a client id."""
 

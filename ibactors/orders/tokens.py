@@ -44,6 +44,12 @@ def tokens_in_frame(frame: bytes) -> frozenset[str]:
     return frozenset(found[1].decode() for found in _TOKEN_BYTES.finditer(frame))
 
 
+def group_name(account: str, key: str, name: str, generation: int) -> str:
+    """The OCA group that is sent for a caller's: IB's names are everybody's and for ever, and a group with a fill cancels newcomers."""
+    digest = hashlib.sha256(f"{account}\0{key}\0{name}\0{generation}".encode()).digest()
+    return base64.b32encode(digest[:10]).decode()
+
+
 def new_order_id(milliseconds: int) -> str:
     """A fresh public id: time of birth (ms since 1970) and 32 random bits, so that ids sort by time."""
     number = milliseconds << 32 | secrets.randbits(32)
