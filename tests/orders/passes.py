@@ -1,30 +1,32 @@
 """Reconciliation passes for tests, short to write."""
 
+from typing import Any
+
 from msgspec.structs import replace
-from orderkit import ACCOUNT, D, Life
 
 from ibactors.orders import evidence as e
 from ibactors.orders.order import Order
 from ibactors.orders.states import advance
 from ibactors.orders.terms import Side
 from ibactors.orders.verdicts import Ground, Judgement, Pass, judge
+from tests.orders.orderkit import ACCOUNT, D, Life
 
 CLEAN = Pass(
     epoch=2, began=0.0, ended=0.0, open_orders=(), all_open_orders=(), completed=(), executions=(), synced_at=0.0
 )  # fmt: skip
 
 
-def clean(at: float, **changes: object) -> Pass:
+def clean(at: float, **changes: Any) -> Pass:
     """A fit pass that ended at *at* and showed nothing."""
     return replace(CLEAN, began=at - 1, ended=at, synced_at=at - 100, **changes)
 
 
-def ground(at: float, **changes: object) -> Ground:
+def ground(at: float, **changes: Any) -> Ground:
     base = Ground(at=at, mode="paper", accounts=frozenset({ACCOUNT}), gateway_zone="US/Eastern")
     return replace(base, **changes)
 
 
-def row(order: Order, at: float, status: str = "Submitted", **changes: object) -> e.OpenOrderSeen:
+def row(order: Order, at: float, status: str = "Submitted", **changes: Any) -> e.OpenOrderSeen:
     """How a list shows *order*."""
     t = order.terms
     echo = e.Echo(con_id=t.con_id, side=t.side, quantity=t.quantity, limit_price=t.limit_price, stop_price=t.stop_price)
@@ -44,7 +46,7 @@ def row(order: Order, at: float, status: str = "Submitted", **changes: object) -
     return replace(seen, **changes)
 
 
-def execution(order: Order, at: float, **changes: object) -> e.ExecutionSeen:
+def execution(order: Order, at: float, **changes: Any) -> e.ExecutionSeen:
     """How the list of executions shows a fill of *order*."""
     t = order.terms
     seen = e.ExecutionSeen(
@@ -80,7 +82,7 @@ def reconcile(life: Life, present: Pass, earlier: Pass | None = None, on: Ground
     return judgement
 
 
-def twice(life: Life, after: float = 40.0, **changes: object) -> Judgement:
+def twice(life: Life, after: float = 40.0, **changes: Any) -> Judgement:
     """Two passes that are alike, with 31 s between them."""
     first, second = life.at + after, life.at + after + 32
     one = clean(first, **changes)

@@ -3,12 +3,12 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from orderkit import ACCOUNT, D
 
 from ibactors.errors import InvalidRequest
 from ibactors.orders.canonical import LISTED_AS, Canonical, Tradable, canonical, changed
@@ -19,6 +19,7 @@ from ibactors.orders.prices import Increment, MarketRule, Rounding, on_tick
 from ibactors.orders.request import ChangeBody, PlaceBody, as_text, differing, fingerprint, read_body, resolve_client_order_id
 from ibactors.orders.terms import IB_TYPES, OrderType, Session, Side, TimeInForce
 from ibactors.orders.tokens import LONGEST_REF, new_order_id, order_ref, token_in, token_of, tokens_in_frame
+from tests.orders.orderkit import ACCOUNT, D
 
 AT = datetime(2026, 11, 27, 16, tzinfo=UTC)
 RULE = MarketRule(
@@ -47,17 +48,17 @@ SPREAD = Tradable(
 LIMIT = {"instrument": {"symbol": "AAPL"}, "side": "buy", "quantity": 10, "type": "limit", "limit_price": 228.37, "time_in_force": "day"}
 
 
-def text(**changes: object) -> bytes:
+def text(**changes: Any) -> bytes:
     return json.dumps({"client_order_id": "a-1"} | {k: v for k, v in (LIMIT | changes).items() if v is not None}).encode()
 
 
-def place(**changes: object) -> PlaceBody:
+def place(**changes: Any) -> PlaceBody:
     body = read_body(text(**changes), PlaceBody)
     check_request(body, AT)
     return body
 
 
-def terms_of(tradable: Tradable = AAPL, **changes: object) -> Canonical:
+def terms_of(tradable: Tradable = AAPL, **changes: Any) -> Canonical:
     return canonical(place(**changes), ACCOUNT, tradable)
 
 
@@ -134,7 +135,7 @@ def test_prices_are_decimals_to_the_last_digit() -> None:
         ("extra.unknownThing", {"extra": {"unknownThing": 1}}),
     ],
 )
-def test_what_is_wrong_is_named(field: str, changes: dict[str, object]) -> None:
+def test_what_is_wrong_is_named(field: str, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         terms_of(**changes)
     assert refused.value.field == field
@@ -151,7 +152,7 @@ def test_a_body_that_is_none(body: bytes) -> None:
 @pytest.mark.parametrize("bad", ["x\u0000", "g\u0000DU9999999", "ä", "", "a" * 65, "tab\t", "line\n"])
 @pytest.mark.parametrize("where", ["oca", "extra", "algo", "symbol", "condition", "name"])
 def test_no_text_can_shift_the_fields_of_a_message(bad: str, where: str) -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "oca": {"oca": {"group": bad}},
         "extra": {"extra": {"hedgeParam": bad}},
         "algo": {"algo": {"strategy": "Adaptive", "params": {"adaptivePriority": bad}}},
@@ -278,7 +279,7 @@ def test_header_and_member_mean_the_same_id() -> None:
             wrong()
 
 
-def change(**members: object) -> ChangeBody:
+def change(**members: Any) -> ChangeBody:
     return read_body(json.dumps(members).encode(), ChangeBody)
 
 

@@ -1,11 +1,11 @@
 """The state machine of orders: what each piece of evidence makes of an order."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orderkit import NOON, D, Life, order, terms
 
 from ibactors.orders import evidence as e
 from ibactors.orders.derive import next_deadline
@@ -13,6 +13,7 @@ from ibactors.orders.draft import Want
 from ibactors.orders.fills import average_price, commission_total
 from ibactors.orders.states import advance
 from ibactors.orders.terms import OrderType, TimeInForce
+from tests.orders.orderkit import NOON, D, Life, order, terms
 
 
 def test_an_order_lives_from_the_write_to_the_fill() -> None:
@@ -359,7 +360,7 @@ def test_numbers_that_are_none_do_not_stop_the_machine() -> None:
     assert Want.QUARANTINE in step.wants
 
 
-def _execution(life: Life) -> dict[str, object]:
+def _execution(life: Life) -> dict[str, Any]:
     t = life.order.terms
     common = {"at": life.at, "epoch": 1, "token": life.order.token, "con_id": t.con_id, "sec_type": "STK", "side": t.side}
     return common | {"quantity": D(1), "price": D(1), "time": life.at, "execution_id": "n.01"}
@@ -381,7 +382,7 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(ACTIONS, max_size=25))
-def test_no_evidence_raises_and_what_is_executed_is_never_forgotten(actions: list[tuple[object, ...]]) -> None:
+def test_no_evidence_raises_and_what_is_executed_is_never_forgotten(actions: list[tuple[Any, ...]]) -> None:
     life = Life()
     executed: dict[str, tuple[int, int]] = {}
     for action in actions:

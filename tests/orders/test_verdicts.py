@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
-from orderkit import ACCOUNT, NOON, D, Life, order, terms
-from passes import clean, execution, ground, reconcile, row, twice
 
 from ibactors.orders import evidence as e
 from ibactors.orders.draft import Want
 from ibactors.orders.fences import one_stretch
 from ibactors.orders.matching import Index, source_of
-from ibactors.orders.verdicts import judge
+from ibactors.orders.verdicts import Pass, judge
+from tests.orders.orderkit import ACCOUNT, NOON, D, Life, order, terms
+from tests.orders.passes import clean, execution, ground, reconcile, row, twice
 
 
 def lost() -> Life:
@@ -60,7 +60,7 @@ def test_nothing_in_two_fit_passes_is_not_received() -> None:
         (None, clean(NOON + 72)),
     ],
 )
-def test_less_than_that_proves_nothing(first: object, second: object) -> None:
+def test_less_than_that_proves_nothing(first: Pass | None, second: Pass) -> None:
     life = lost()
     reconcile(life, second, first)
     assert life.status == "unknown"
