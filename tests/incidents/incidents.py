@@ -68,7 +68,7 @@ INCIDENTS: dict[str, tuple[Callable[[Scene], Awaitable[None]], Stage, dict[str, 
     "crash": (crash, open_scene, {}),
     "mute": (mute, open_scene, {"IBACTORS_PROBE_IDLE_SECONDS": "1"}),
     "slow-client": (slow_client, open_scene, {}),
-    "blocked-loop": (blocked_loop, open_scene, {}),
+    "blocked-loop": (blocked_loop, open_scene, {"IBACTORS_SLOW_STEP_SECONDS": "0.5"}),
     "second-factor": (second_factor, open_demo, {"IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS": "10"}),
 }
 """By the name that docs/debugging.md marks their place with; where they are played, and the settings of the service."""
