@@ -518,7 +518,6 @@ def test_hole_34_executions_that_add_up_to_too_much_are_disputed() -> None:
 def test_hole_35_a_group_is_a_keys_own_and_of_its_day(journal: Journal) -> None:
     names = {group_name(ACCOUNT, key, "g1", n) for key in ("bot", "other") for n in (1, 2)}
     assert len(names) == 4
-    generation = partial(group_generation, account=ACCOUNT, key="bot", name="g1")
     generations = [
         do(journal, partial(group_generation, account=ACCOUNT, key="bot", name="g1", in_use=used)) for used in (False, True, False)
     ]
