@@ -150,7 +150,7 @@ async def run_session(
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(client.outbox.run, client.write, name="session/sender")
                     nursery.start_soon(_end_when_lost, inbox, nursery.cancel_scope, name="session/watch")
-                    nursery.start_soon(_limit_connecting, client, inbox, endpoint, terms.connect_timeout, name="session/connect limit")
+                    nursery.start_soon(_limit_connecting, client, inbox, endpoint, terms, name="session/connect limit")
                     await _connect(client, endpoint)
                     nursery.start_soon(client.read, name="session/reader")
                     task_status.started(Session(client, inbox, terms))
@@ -194,11 +194,11 @@ async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
         raise GatewayDisconnected(f"The gateway answered protocol version {client.serverVersion()}, above {client.MaxClientVersion}.")
 
 
-async def _limit_connecting(client: GatewayClient, inbox: Inbox, endpoint: Endpoint, timeout: float) -> None:
+async def _limit_connecting(client: GatewayClient, inbox: Inbox, endpoint: Endpoint, terms: SessionTerms) -> None:
     """A gateway may accept the connection and then show a dialog, or wait for its own login."""
-    await trio.sleep(timeout)
+    await trio.sleep(terms.connect_timeout)
     if not client.isReady():
-        inbox.connection_lost(slow_start(endpoint, timeout))
+        inbox.connection_lost(slow_start(endpoint, terms.connect_timeout))
 
 
 def slow_start(endpoint: Endpoint, timeout: float) -> str:
