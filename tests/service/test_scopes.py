@@ -21,19 +21,22 @@ ADMITTED = {
     "/ui/{filename}": ("/ui/index.html", None, 200),
     "/redoc/assets/{filename}": ("/redoc/assets/js/redoc.standalone.js", None, 200),
 }
-"""For routes that need more than their path, or that do not answer 200: target, body, and status for who may."""
+"""For routes of which more is known than that they let in who may: target, body, and status for who may."""
+LET_IN = 0
+"""Stands for any answer of a route without a row above but a refusal for want of a key or scope, and a failure."""
 
 
 async def status(service: Service, route: Route, key: str | None) -> int:
     headers = bearer(key) if key else {}
-    target, body, _ = ADMITTED.get(route.path, (route.path, None, 200))
+    target, body, _ = ADMITTED.get(route.path, (route.path, None, LET_IN))
     if route.method == WEBSOCKET:
         return await upgrade(service, target, **headers)
-    return (await service.http.request(route.method, target, json=body, headers=headers)).status_code
+    answer = (await service.http.request(route.method, target, json=body, headers=headers)).status_code
+    return LET_IN if route.path not in ADMITTED and answer not in {401, 403} and answer < 500 else answer
 
 
 def expected(route: Route, key: str | None) -> int:
-    admitted = 101 if route.method == WEBSOCKET else ADMITTED.get(route.path, (0, 0, 200))[2]
+    admitted = 101 if route.method == WEBSOCKET else ADMITTED.get(route.path, (0, 0, LET_IN))[2]
     if route.scope is Scope.OPEN or key == route.scope:
         return admitted
     if key is None:
