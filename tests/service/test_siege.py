@@ -6,7 +6,17 @@ from tests.siege.siege import Plan, besiege
 
 
 async def test_hostile_clients_are_released_while_others_are_served(tmp_path: Path) -> None:
-    plan = Plan(connections=150, streams=30, lorises=20, seconds=1, seats=100, manners=("asks", "silent"))
+    plan = Plan(
+        connections=150,
+        streams=30,
+        lorises=20,
+        seconds=1,
+        seats=100,
+        manners=("asks", "silent"),
+        attackers=2,
+        attack_seconds=0.2,
+        attacked=(True,),
+    )
     findings = await besiege(plan, tmp_path, say=lambda _progress: None)
     assert not findings.broken
     assert findings.refused

@@ -1,4 +1,4 @@
-"""A client that asks for something and measures how long it takes: `python -m tests.siege.meter PORT SECONDS`.
+"""A client that asks for something and measures how long it takes: `python -m tests.siege.meter PORT SECONDS [PATH…]`.
 
 It is a process of its own, so that the work of its hostile neighbours does not count as the service's. It asks over one connection, and
 in another thread over a new connection each time. It prints a line once it has a place, and in the end one JSON object: milliseconds of
@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 
@@ -38,11 +39,11 @@ def ask(connection: http.client.HTTPConnection, path: str) -> bytes:
     return body
 
 
-def main(port: int, seconds: float) -> None:
+def main(port: int, seconds: float, paths: Sequence[str] = PATHS) -> None:
     """Ask in both ways until the time is over."""
     found, end = Found(), time.perf_counter() + seconds
     kept = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-    ask(kept, PATHS[0])
+    ask(kept, paths[0])
     print("seated", flush=True)  # noqa: T201  # for the process that has started this one
 
     def ask_over_new_ones() -> None:
@@ -52,7 +53,7 @@ def main(port: int, seconds: float) -> None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
             begun = time.perf_counter()
             try:
-                if b"too_many_connections" in ask(connection, PATHS[number % len(PATHS)]):
+                if b"too_many_connections" in ask(connection, paths[number % len(paths)]):
                     found.refused += 1
                 else:
                     found.new.append((time.perf_counter() - begun) * 1000)
@@ -70,7 +71,7 @@ def main(port: int, seconds: float) -> None:
             break
         begun = time.perf_counter()
         try:
-            ask(kept, PATHS[number % len(PATHS)])
+            ask(kept, paths[number % len(paths)])
             found.kept.append((time.perf_counter() - begun) * 1000)
         except (OSError, http.client.HTTPException) as exc:
             found.failed.append(f"kept: {exc!r}")
@@ -81,4 +82,4 @@ def main(port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:] or PATHS)

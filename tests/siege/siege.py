@@ -17,9 +17,13 @@ from chaos.processes import Program, program
 from chaos.report import percentile
 from chaos.wire import HttpClient
 from tests.conftest import eventually
+from tests.service.keyed import LINES
+from tests.siege.attacks import Attack, attacks, storm
 from tests.siege.besiegers import MANNERS, Crowd, Lorises, Sitters
 
 P99_MS = 100.0
+ATTACKED_P50_MS, ATTACKED_P99_MS, ATTACKED_MB = 30.0, 50.0, 30.0
+"""What an attack may cost: the good client's median, how much later its 99th percentile, how much more memory."""
 _FILES_TO_SPARE = 300
 _SOME = 10
 """Connections and tasks that may be more or fewer at any time."""
@@ -36,6 +40,11 @@ class Plan:
     lorises: int = 200
     seconds: float = 20.0
     """How long each measurement takes."""
+    attackers: int = 5
+    """Of each kind, in turns."""
+    attack_seconds: float = 5.0
+    attacked: tuple[bool, ...] = (False, True)
+    """Whether the attacked services have keys."""
     seats: int = 10_000
     """IBACTORS_MAX_CONNECTIONS, its default."""
     manners: tuple[str, ...] = tuple(MANNERS)
@@ -50,6 +59,8 @@ class Findings:
     """Clients of the crowd."""
     p99_ms: float = 0.0
     """Of the good client beside streams and slow clients."""
+    late: list[str] = field(default_factory=list)
+    """The rules about attacks that were broken and are about times, which say little where others use the machine."""
     broken: list[str] = field(default_factory=list)
     """The rules that were broken, but for the one about `p99_ms`."""
 
@@ -87,7 +98,44 @@ async def besiege(plan: Plan, logs: Path, say: Callable[[str], None]) -> Finding
         await released(service, port, files, before, findings, "streams and slow clients")
         findings.figures["memory before and after"] = f"{memory:.0f} and {service.memory_mb:.0f} MiB"
         findings.expect(not service.errors, f"errors in the log: {service.errors[:3]}")
+    for keyed in plan.attacked:
+        await withstand(plan, logs, findings, say, keyed=keyed)
     return findings
+
+
+async def withstand(plan: Plan, logs: Path, findings: Findings, say: Callable[[str], None], *, keyed: bool) -> None:
+    """Let each kind of attack come, to a service with keys or to one without."""
+    environment = {"IBACTORS_API_KEYS": LINES["stream"]} if keyed else {}
+    async with program(f"demo-attacked-{keyed:d}", ["demo", "--port", "0"], environment, logs) as service:
+        port = int((await service.printed(r"ibactors demo: http://127\.0\.0\.1:(\d+)"))[1])
+        calm = percentile((await measure(port, plan.attack_seconds, "/health")).kept, 0.99)
+        memory = service.memory_mb
+        for attack in attacks(keyed=keyed):
+            say(f"{plan.attackers} attackers, {'with' if keyed else 'without'} keys configured: {attack.name}")
+            await meet_attack(plan, port, attack, calm, findings)
+            findings.expect(
+                service.memory_mb < memory + ATTACKED_MB,
+                f"memory grows by less than {ATTACKED_MB:g} MiB by {attack.name}: {memory:.0f} to {service.memory_mb:.0f} MiB",
+            )
+        findings.figures[f"memory before and after all attacks, keys {keyed}"] = f"{memory:.0f} and {service.memory_mb:.0f} MiB"
+        findings.expect(not service.errors, f"errors in the log of the attacked service: {service.errors[:3]}")
+
+
+async def meet_attack(plan: Plan, port: int, attack: Attack, calm: float, findings: Findings) -> None:
+    """What a client that asks for the health notices of an attack."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(plan.attackers):
+            nursery.start_soon(storm, port, attack)
+        measured = await measure(port, plan.attack_seconds, "/health")
+        nursery.cancel_scope.cancel(reason="the attack is over")
+    findings.expect(not measured.failed and not measured.refused, f"the good client is served beside {attack.name}: {measured.failed[:3]}")
+    taken = measured.kept or [float("inf")]
+    p50, p99 = percentile(taken, 0.5), percentile(taken, 0.99)
+    findings.figures[f"p50, p99, max beside {attack.name}"] = f"{p50:.1f}, {p99:.1f}, {max(taken):.1f} ms of {len(taken)}"
+    if p50 >= ATTACKED_P50_MS:
+        findings.late.append(f"p50 beside {attack.name} is below {ATTACKED_P50_MS:g} ms: {p50:.1f} ms")
+    if p99 >= calm + ATTACKED_P99_MS:
+        findings.late.append(f"p99 moves by less than {ATTACKED_P99_MS:g} ms from {calm:.1f} ms by {attack.name}: {p99:.1f} ms")
 
 
 async def meet_crowd(plan: Plan, service: Program, port: int, findings: Findings) -> None:
@@ -150,9 +198,9 @@ def judge(findings: Findings, when: str, measured: Measured) -> float:
     return percentile(measured.kept + measured.new or [float("inf")], 0.99)
 
 
-async def measure(port: int, seconds: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> Measured:
+async def measure(port: int, seconds: float, *paths: str, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> Measured:
     """What the good client measures; `started` once it has a place."""
-    command = [sys.executable, "-m", "tests.siege.meter", str(port), str(seconds)]
+    command = [sys.executable, "-m", "tests.siege.meter", str(port), str(seconds), *paths]
     output = b""
     async with trio.open_nursery() as nursery:
         process = await nursery.start(partial(trio.run_process, command, stdout=subprocess.PIPE))

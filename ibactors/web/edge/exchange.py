@@ -12,12 +12,12 @@ import trio
 from hypercorn.typing import HTTPResponseStartEvent
 
 from ibactors.web.contract.asgi import App, ASGIReceiveEvent, ASGISendEvent
-from ibactors.web.edge.protocol import LONGEST_HEAD, Http1
+from ibactors.web.edge.protocol import LONGEST_HEAD, MOST_LINES, Http1
 from ibactors.web.edge.scopes import http_scope
 from ibactors.web.edge.step import Step
 
-MOST_CHUNKS = 1024
-"""Parts in which a body may come; each costs as much as a request, whatever its size."""
+MOST_CHUNKS = 512
+"""Parts in which a body may come; the head of each costs time, whatever its size."""
 CHUNKS_AT_ONCE = 32
 """Parts that are taken before others have their turn."""
 MOST_AHEAD = 64 * 1024
@@ -37,6 +37,7 @@ class Exchange:
         self._http = http
         self._nursery = nursery
         self._request = request
+        self._chunked = False
         self._parts = 0
         self._whole = False
         self._told = False
@@ -52,7 +53,8 @@ class Exchange:
     async def serve(self) -> None:
         """Run the application on it."""
         names = dict(self._request.headers)
-        if b"transfer-encoding" not in names and not int(names.get(b"content-length", b"0")):
+        self._chunked = b"transfer-encoding" in names
+        if not self._chunked and not int(names.get(b"content-length", b"0")):
             self._http.h11.next_event()  # EndOfMessage
             self._whole = True
         scope = http_scope(self._request, self._http.ends)
@@ -91,8 +93,10 @@ class Exchange:
         http = self._http
         if http.h11.they_are_waiting_for_100_continue:
             await http.wire.send(http.h11.send(h11.InformationalResponse(status_code=100, headers=[])))
+        self._check_lines()
         while (event := http.h11.next_event()) is h11.NEED_DATA:
             http.h11.receive_data(await http.wire.receive(LONGEST_HEAD))
+            self._check_lines()
         if not isinstance(event, h11.Data):
             self._whole = self._told = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -102,6 +106,11 @@ class Exchange:
         if self._parts % CHUNKS_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
         return {"type": "http.request", "body": bytes(event.data), "more_body": True}
+
+    def _check_lines(self) -> None:
+        """Raises RemoteProtocolError for more lines than parts have: a trailer, which h11 would read in one step."""
+        if self._chunked and self._http.h11.trailing_data[0].count(b"\n") > MOST_LINES + 2 * MOST_CHUNKS:
+            raise h11.RemoteProtocolError(f"A body may come in {MOST_CHUNKS} parts, with {MOST_LINES} lines after them")
 
     # reading on
 

@@ -4,6 +4,7 @@ Nothing of a request is read before it is wanted: the application pulls the body
 wanted fills the kernel's buffers and nothing else.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -20,8 +21,11 @@ MOST_REQUESTS = 1000
 """Requests on one connection; then it closes, so that a proxy in front spreads its connections anew."""
 LONGEST_HEAD = 16 * 1024
 """Octets of a head, and of what is read at once while one is waited for: h11 does not measure a head that comes whole."""
+MOST_LINES = 128
+"""Lines of a head; h11 takes some microseconds for each, all in one step."""
 MOST_REFUSED, PAUSE = 10, 0.02
 """Answers of 400 and above in a row, after which the next request is read after so many seconds: a flood of them is not worth the turns."""
+_HEAD_END = re.compile(rb"\n\r?\n")
 _CODES = {431: "head_too_large", 501: "not_implemented"}
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -69,6 +73,7 @@ class Http1:
         if self._refused > MOST_REFUSED:
             await trio.sleep(PAUSE)
         while True:
+            self._check_lines()
             event = self.h11.next_event()
             if isinstance(event, h11.Request):
                 break
@@ -106,6 +111,12 @@ class Http1:
         named = {**headers_of(problem), "Content-Length": str(len(body)), "Cache-Control": "no-store", **headers}
         head = self.head(problem.status, [(name.encode(), value.encode()) for name, value in named.items()], last=True)
         await self.wire.send(head + self.h11.send(h11.Data(data=body)) + self.h11.send(h11.EndOfMessage()))
+
+    def _check_lines(self) -> None:
+        """Raises RemoteProtocolError when the head that comes next has more lines than it may have."""
+        waiting = self.h11.trailing_data[0]
+        if waiting.count(b"\n") > MOST_LINES and _HEAD_END.split(waiting, 1)[0].count(b"\n") > MOST_LINES:
+            raise h11.RemoteProtocolError(f"A head may have {MOST_LINES} lines", error_status_hint=431)
 
     def _begin_again(self) -> bool:
         if self.wire.stopping or self.h11.our_state is not h11.DONE or self.h11.their_state is not h11.DONE:
