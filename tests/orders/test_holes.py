@@ -325,7 +325,7 @@ def test_hole_19_two_orders_under_one_number_are_found_and_end_together() -> Non
     assert [each.perm_id for each in life.order.incarnations] == [9001, 9002]
     judgement = reconcile(life, clean(NOON + 9, open_orders=(row(life.order, NOON), row(life.order, NOON, perm_id=9002))))
     assert judgement.duplicates == (life.order.order_id,)
-    life.cancel().says("Cancelled", perm_id=9001)
+    life.cancel().says("Cancelled", perm_id=9001).says("Submitted", perm_id=9001)  # the second one is late
     assert life.status == "pending_cancel"
     life.says("Cancelled", perm_id=9002)
     assert life.status == "cancelled"

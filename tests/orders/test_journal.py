@@ -96,6 +96,12 @@ def test_the_database_refuses_a_second_placement_of_an_order(journal: Journal) -
         do(journal, lambda tx: send(tx, placed.orders[0], Sent.PLACE, epoch=1, at=NOON))
 
 
+def test_the_database_refuses_a_second_order_under_a_number(journal: Journal) -> None:
+    do(journal, placing(order(1), order(2, parent=order(1).order_id)))
+    with pytest.raises(sqlite3.IntegrityError):
+        do(journal, lambda tx: tx.run("UPDATE orders SET ib_order_id = 1"))
+
+
 def test_members_of_a_bracket_are_placed_together_or_not_at_all(journal: Journal) -> None:
     parent = order(1, name="b")
     child = order(2, name="b/tp", role="tp", parent=parent.order_id)
