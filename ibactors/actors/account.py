@@ -13,8 +13,8 @@ from typing import ClassVar, Literal, assert_never
 import trio
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, TaggedFigure
-from ibactors.errors import GatewayDisconnected, GatewayTimeout, UnknownAccount
+from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, TaggedFigure, Unreadable
+from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, UnknownAccount
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
@@ -65,6 +65,7 @@ AccountNews = SessionChanged | Seen
 
 ASK_AGAIN_WAIT = 10.0
 """Seconds after which account data that is still incomplete is requested again: the gateway refused it (322) or threw it away (100)."""
+_UNREADABLE = "The gateway sent {} of which a row cannot be read; they are requested again in a few seconds."
 PUBLISH_WAIT = 0.1
 """Seconds for which changes are collected before listeners hear of them: the gateway sends a figure or a position at a time."""
 
@@ -125,6 +126,9 @@ class _Feed:
     def complete(self, what: str) -> None:
         self._saw(("complete", what), Complete(what=what))
 
+    def unreadable(self, what: str) -> None:
+        self._saw(("unreadable", what), Unreadable(what=what))
+
     def _saw(self, key: Hashable, item: Item) -> None:
         self._ref.tell_newest(key, Seen(feed=self, item=item))
 
@@ -160,7 +164,9 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
                 self._publishing = False
                 self._publish()
             case AskAgain():
-                if msg.feed is self._feed and not self._known.is_complete:
+                if msg.feed is self._feed and self._known.unreadable:
+                    self._begin()
+                elif msg.feed is self._feed and not self._known.is_complete:
                     self._watch(msg.feed)
             case _:
                 assert_never(msg)
@@ -187,10 +193,15 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._go_stale("gateway_disconnected", session.reason or "The session was replaced.")
         if session.up:
             self._epoch = self.ref.status.epoch = session.epoch
-            self._feed = _Feed(self._me)
-            self._watch(self._feed)
+            self._begin()
         else:
             self._answer_waiting()
+
+    def _begin(self) -> None:
+        """Request everything anew."""
+        self._known = KnownAccounts()
+        self._feed = _Feed(self._me)
+        self._watch(self._feed)
 
     def _watch(self, feed: _Feed) -> None:
         self._connection.watch_accounts(feed)
@@ -198,6 +209,11 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _on_item(self, item: Item) -> None:
         self._known.take(item)
+        if isinstance(item, Unreadable):
+            self._go_stale("gateway_error", _UNREADABLE.format(item.what))
+            self._answer_waiting()
+            if self._feed is not None:
+                self.after(ASK_AGAIN_WAIT, AskAgain(feed=self._feed))
         if isinstance(item, Complete):
             if self._known.is_complete:
                 self._connection.synced(self._epoch)
@@ -210,7 +226,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _publish(self) -> None:
         session = self._connection.sessions.value
-        if session.up and session.epoch == self._epoch and self._known.is_complete:
+        if session.up and session.epoch == self._epoch and self._known.is_complete and not self._known.unreadable:
             states = {account: Encoded(self._known.state(account)) for account in session.accounts}
             self._me.states.publish(AccountStates(epoch=self._epoch, by_account=dict(states)))
 
@@ -229,6 +245,8 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif msg.account is not None and msg.account not in session.accounts:
             reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
+        elif self._epoch == session.epoch and msg.needs in self._known.unreadable:
+            reply.fail(GatewayRefused(_UNREADABLE.format(msg.needs)))
         elif self._epoch != session.epoch or not self._known.has(msg.needs):
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]

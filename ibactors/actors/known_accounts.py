@@ -27,7 +27,14 @@ class Complete:
     what: str
 
 
-Item: TypeAlias = Position | PortfolioItem | TaggedFigure | Complete
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A row of something could not be read."""
+
+    what: str
+
+
+Item: TypeAlias = Position | PortfolioItem | TaggedFigure | Complete | Unreadable
 
 
 class KnownAccounts:
@@ -35,6 +42,8 @@ class KnownAccounts:
 
     def __init__(self) -> None:
         self._complete: set[str] = set()
+        self.unreadable: set[str] = set()
+        """Of what a row could not be read; the others would pass for all there is."""
         self._figures: dict[tuple[str, str, str], Figure] = {}
         self._positions: dict[tuple[str, int], Position] = {}
         self._portfolio: dict[tuple[str, int], PortfolioItem] = {}
@@ -53,6 +62,8 @@ class KnownAccounts:
                 self._portfolio[item.account, item.con_id] = item
             case Complete(what=what):
                 self._complete.add(what)
+            case Unreadable(what=what):
+                self.unreadable.add(what)
             case _:
                 assert_never(item)
 

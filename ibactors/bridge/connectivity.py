@@ -5,8 +5,9 @@ name is unknown the answer is yes: taking a live line for interrupted costs a mo
 """
 
 import enum
-import re
+from string import ascii_letters, digits
 
+from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.model.instruments import Instrument, SecType
 
 LOST = frozenset({1100, 2110})
@@ -18,7 +19,11 @@ _BROKEN = frozenset({_MARKET_DATA_BROKEN, 2105, 2157})
 _BACK = frozenset({2104, 2106, 2107, 2108, 2158})
 _LISTED = frozenset({2103, 2104, 2108})
 """Notices about farms of live data; the others are about history and security definitions."""
-_FARM = re.compile(r"[:.]\s*([A-Za-z0-9_.-]+)\s*$")
+_NAME = ascii_letters + digits + "_.-"
+_MOST_FARMS = 50
+"""Farms that are kept as broken; IB has some 30."""
+_MOST_TOLD = 5
+"""Farms whose notices are told in full."""
 
 _US = frozenset({"USD", "CAD", "MXN"})
 _EUROPE = frozenset({"EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "ILS", "ZAR", "AED", "SAR", "TRY"})
@@ -54,6 +59,16 @@ def serves(farm: str | None, instrument: Instrument) -> bool:
     return True
 
 
+def farm_of(text: str) -> str:
+    """The farm that a notice names at its end, after a colon or a full stop; the whole notice where there is none."""
+    text = text.strip()
+    sentence = text.rstrip(_NAME)
+    name = text[len(sentence) :]
+    if not sentence.rstrip().endswith((":", ".")):
+        name = name.partition(".")[2]  # "… upon demand.ushmds"; a farm may have a full stop in its own name
+    return shown(name or text, LONGEST_NAME)
+
+
 class Connectivity:
     """The state that notices add up to."""
 
@@ -67,7 +82,9 @@ class Connectivity:
     @property
     def degraded(self) -> str | None:
         """Which farms are broken, in IB's words; None when none is."""
-        return "; ".join(self._farms.values()) or None
+        told = list(self._farms.values())[:_MOST_TOLD]
+        more = len(self._farms) - len(told)
+        return "; ".join([*told, *([f"and {more} more"] if more else [])]) or None
 
     def notice(self, code: int, text: str) -> tuple[Effect, str | None]:
         """Take note; the effect on lines, and the farm whose lines it concerns (None: all)."""
@@ -84,10 +101,10 @@ class Connectivity:
         return Effect.NONE, None
 
     def _farm_notice(self, code: int, text: str) -> tuple[Effect, str | None]:
-        found = _FARM.search(text)
-        farm = found[1] if found else text.strip()
+        farm = farm_of(text)
         if code in _BROKEN:
-            self._farms[farm] = f"{text.strip()} ({code})"
+            if farm in self._farms or len(self._farms) < _MOST_FARMS:
+                self._farms[farm] = f"{text.strip()} ({code})"
         else:
             self._farms.pop(farm, None)
         if code not in _LISTED:

@@ -1,11 +1,22 @@
 """Between ib_async's contracts and our own types, and the search for contracts."""
 
+import math
+
 from ib_async.contract import Contract, ContractDetails
 
 from ibactors.bridge.requests import RequestSpec
+from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.bridge.wire import GatewayClient
 from ibactors.model.accounts import Position
 from ibactors.model.instruments import ContractInfo, Instrument
+
+UNSET = 1.7e308
+"""IB writes DBL_MAX for "no value"."""
+
+
+def float_or_none(value: float) -> float | None:
+    """None for the numbers that IB sends in place of a missing one."""
+    return None if math.isnan(value) or abs(value) > UNSET else value
 
 
 def to_ib(instrument: Instrument) -> Contract:
@@ -42,19 +53,21 @@ def contract_info(details: ContractDetails) -> ContractInfo:
     contract = details.contract or Contract()
     return ContractInfo(
         con_id=contract.conId,
-        symbol=contract.symbol,
-        sec_type=contract.secType,
-        exchange=contract.exchange,
-        primary_exchange=contract.primaryExchange,
-        currency=contract.currency,
-        local_symbol=contract.localSymbol,
-        trading_class=contract.tradingClass,
-        expiry=contract.lastTradeDateOrContractMonth,
+        symbol=shown(contract.symbol),
+        sec_type=shown(contract.secType, LONGEST_NAME),
+        exchange=shown(contract.exchange, LONGEST_NAME),
+        primary_exchange=shown(contract.primaryExchange, LONGEST_NAME),
+        currency=shown(contract.currency, LONGEST_NAME),
+        local_symbol=shown(contract.localSymbol),
+        trading_class=shown(contract.tradingClass),
+        expiry=shown(contract.lastTradeDateOrContractMonth or details.maturity, LONGEST_NAME),
         strike=contract.strike,
-        right=contract.right,
-        multiplier=contract.multiplier,
+        right=_right(contract.right),
+        multiplier=shown(contract.multiplier, LONGEST_NAME),
         min_tick=details.minTick,
-        long_name=details.longName,
+        long_name=shown(details.longName),
+        price_magnifier=details.priceMagnifier or 1,
+        size_multiplier=details.mdSizeMultiplier or 1,
     )
 
 
@@ -66,7 +79,7 @@ def position_of(account: str, contract: Contract, position: float, average_cost:
         sec_type=contract.secType,
         currency=contract.currency,
         position=position,
-        avg_cost=average_cost,
+        avg_cost=float_or_none(average_cost),
         con_id=contract.conId,
         exchange=contract.exchange,
         local_symbol=contract.localSymbol,
@@ -76,3 +89,9 @@ def position_of(account: str, contract: Contract, position: float, average_cost:
         right=contract.right,
         multiplier=contract.multiplier,
     )
+
+
+def _right(text: str) -> str:
+    """C, P or nothing; IB writes "0" or "?" where there is none."""
+    first = text[:1].upper()
+    return first if first in {"C", "P"} else ""

@@ -4,6 +4,7 @@ What nobody here listens to, or waits for, is not decoded. A message that cannot
 answers, if it does.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from functools import partial
@@ -13,11 +14,24 @@ import structlog
 from ib_async.decoder import Decoder
 
 from ibactors.bridge.answers import ANSWERS, Answer
+from ibactors.bridge.texts import LONGEST_NAME, clean, shown, unescaped
 
 log = structlog.get_logger(__name__)
 
 _HEARD = (4, 7, 61, 62, 63, 64)
 """Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio, positions, account summary."""
+
+_LONG_TEXTS = frozenset({"19", "83"})
+"""Answers that are documents, with lines: scanner parameters, articles."""
+_UNSET = "1.7976931348623157E308"
+"""What IB writes for a number that is missing."""
+_DETAILS = frozenset({"10", "18"})
+_LOTS = 14
+"""Where message 10 has the size of a lot."""
+_CLEAR_SIZES = 163
+"""The server version from which on sizes of stocks are no longer in lots."""
+_NO_VERSIONS = 164
+"""The server version from which on messages 10 and 18 have no version, and no size of lots."""
 
 Calls = Sequence[tuple[str, tuple[Any, ...]]]
 """What one message says: methods of IB's EWrapper with their arguments."""
@@ -44,8 +58,11 @@ class PacketListener(Protocol):
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         """A message that answers a request; it is decoded only if somebody waits for it."""
 
+    def unreadable(self, message_id: str) -> None:
+        """A message that answers no request could not be read."""
+
     def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
-        """Message 1, with None for an empty size."""
+        """Message 1, with NaN for an empty price and None for an empty size."""
 
     def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
         """Message 2."""
@@ -94,6 +111,7 @@ class FrameDecoder(Decoder):
         super().__init__(cast("Any", inbox), 0)
         self._inbox = inbox
         self._handlers: dict[str, Callable[[list[str]], None]] = {str(number): self.handlers[number] for number in _HEARD}
+        self._handlers |= {"4": self._error, "7": self._portfolio, "61": self._position, "63": self._figure}
         self._handlers |= {str(number): partial(self._answer, answer) for number, answer in ANSWERS.items()}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
 
@@ -117,12 +135,18 @@ class FrameDecoder(Decoder):
                 int(fields[0])
         except (ValueError, IndexError, TypeError) as exc:
             # Not the fields themselves: they may name accounts.
-            log.warning("frame_undecodable", message_id=fields[0] if fields else None, fields=len(fields), error=repr(exc))
+            message_id = shown(fields[0], LONGEST_NAME) if fields else None
+            log.warning("frame_undecodable", message_id=message_id, fields=len(fields), error=shown(repr(exc)))
+            self._inbox.unreadable(message_id or "")
 
     def _answer(self, answer: Answer, fields: list[str]) -> None:
+        if fields[0] in _DETAILS and self.serverVersion < _NO_VERSIONS:
+            del fields[1]  # so that the id of the request is where `answers.py` has it
         self._inbox.answered(answer, fields, self._decode)
 
     def _decode(self, fields: list[str]) -> Calls:
+        if fields[0] not in _LONG_TEXTS:
+            fields = [clean(field) for field in fields]
         noted = self.wrapper = _Noted()
         try:
             self.handlers[int(fields[0])](fields)
@@ -130,13 +154,53 @@ class FrameDecoder(Decoder):
             self.wrapper = self._inbox
         return noted.calls
 
+    def parse(self, obj: object) -> None:
+        """Read numbers by their defaults, as ib_async does; but where it takes a number for whole that IB may send with decimals."""
+        for field in dataclasses.fields(cast("Any", obj)):
+            text, default = getattr(obj, field.name), field.default
+            if isinstance(text, str) and isinstance(default, int | float):
+                number = _number(text, default) if text else default
+                setattr(obj, field.name, bool(number) if isinstance(default, bool) else number)
+
+    def contractDetails(self, fields: list[str]) -> None:  # noqa: N802  # ib_async's name
+        old = self.serverVersion < _NO_VERSIONS
+        lots = fields[_LOTS] if self.serverVersion < _CLEAR_SIZES else ""
+        super().contractDetails(_versioned(_with_name(fields, 20 if old else 19, escaped=True), old=old))
+        details = self.wrapper.calls[-1][1][1]
+        if lots and details.contract.secType == "STK":
+            details.mdSizeMultiplier = _number(lots, 1)
+
+    def bondContractDetails(self, fields: list[str]) -> None:  # noqa: N802
+        old = self.serverVersion < _NO_VERSIONS
+        super().bondContractDetails(_versioned(_with_name(fields, 28 if old else 27, escaped=False), old=old))
+
+    # messages that belong to no request: whatever they name is kept, and shown
+
+    def _error(self, fields: list[str]) -> None:
+        fields[4] = shown(fields[4])
+        self.handlers[4](fields)
+
+    def _portfolio(self, fields: list[str]) -> None:
+        texts = [shown(field, LONGEST_NAME) for field in fields]
+        self.handlers[7]([*texts[:14], *(text or _UNSET for text in texts[14:19]), *texts[19:]])
+
+    def _position(self, fields: list[str]) -> None:
+        texts = [shown(field, LONGEST_NAME) for field in fields]
+        float(texts[14])  # one without a quantity is not one of 0: that would be a position that is closed
+        self.handlers[61]([*texts[:15], texts[15] or _UNSET, *texts[16:]])
+
+    def _figure(self, fields: list[str]) -> None:
+        self.handlers[63]([shown(field, LONGEST_NAME) for field in fields])
+
+    # ticks, by far the most frequent
+
     def _price(self, fields: list[str]) -> None:
-        """An empty size is not 0: IB sends one with the price of an index."""
+        """An empty field is not 0: IB sends an empty size with the price of an index."""
         size = fields[5]
-        self._inbox.price_tick(int(fields[2]), int(fields[3]), float(fields[4] or 0), float(size) if size else None)
+        self._inbox.price_tick(int(fields[2]), int(fields[3]), float(fields[4] or "nan"), float(size) if size else None)
 
     def _size(self, fields: list[str]) -> None:
-        self._inbox.tickSize(int(fields[2]), int(fields[3]), float(fields[4] or 0))
+        self._inbox.tickSize(int(fields[2]), int(fields[3]), float(fields[4] or "nan"))
 
     def _generic(self, fields: list[str]) -> None:
         self._inbox.tickGeneric(int(fields[2]), int(fields[3]), float(fields[4] or 0))
@@ -146,3 +210,20 @@ class FrameDecoder(Decoder):
 
     def _data_type(self, fields: list[str]) -> None:
         self._inbox.marketDataType(int(fields[2]), int(fields[3]))
+
+
+def _number(text: str, default: float) -> float:
+    """A number, an int where IB sends a whole one and *default* is one. Raises ValueError."""
+    number = float(text)
+    return int(text) if isinstance(default, int) and number.is_integer() and text.lstrip("-").isdigit() else number
+
+
+def _versioned(fields: list[str], *, old: bool) -> list[str]:
+    """*fields* with a version where ib_async expects one, which it does not read."""
+    return ["", *fields] if old else fields
+
+
+def _with_name(fields: list[str], at: int, *, escaped: bool) -> list[str]:
+    """*fields* with the name at a place as it is to be shown; *escaped* where ib_async decodes escapes, octet by octet."""
+    name = shown(unescaped(fields[at]))
+    return [*fields[:at], name.encode("unicode-escape").decode("ascii") if escaped else name, *fields[at + 1 :]]

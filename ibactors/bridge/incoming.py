@@ -15,9 +15,9 @@ from ib_async.contract import Contract
 from ibactors.bridge import codes
 from ibactors.bridge.answers import Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
-from ibactors.bridge.contracts import position_of
+from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
-from ibactors.bridge.quote_line import QuoteLine, float_or_none
+from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
@@ -25,6 +25,9 @@ from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.accounts import Figure, PortfolioItem, Position
 
 log = structlog.get_logger(__name__)
+
+_ACCOUNT_ROWS = {"61": "positions", "7": "positions", "63": "summary"}
+"""What a message is a row of."""
 
 
 class AccountListener(Protocol):
@@ -41,6 +44,9 @@ class AccountListener(Protocol):
 
     def complete(self, what: str) -> None:
         """All of `summary` or `positions` has been sent for the first time in this session."""
+
+    def unreadable(self, what: str) -> None:
+        """A row of `summary` or `positions` could not be read, so that what is known is not all of it."""
 
 
 class PacketObserver(Protocol):
@@ -76,6 +82,8 @@ class Inbox:
         self._frame: trio.Event | None = None
         """Somebody waits for the next frame."""
         self.connectivity = Connectivity()
+        self._changed = False
+        """Whether what is degraded has changed in this packet."""
         self.on_change: Callable[[Effect], None] = _ignore
         """Called when a notice changed `connectivity`."""
         self.on_pacing: Callable[[], None] = _ignore
@@ -119,6 +127,10 @@ class Inbox:
     def packet_done(self) -> None:
         self._observer.packet_begins()
         try:
+            if self._changed:
+                # Once a packet, however many notices it brings: each change is told to all symbols, all clients and the log.
+                self._changed = False
+                self.on_change(Effect.NONE)
             for subscriptions in self.subscriptions.values():
                 subscriptions.packet_done(self._arrived)
         finally:
@@ -200,6 +212,11 @@ class Inbox:
                 )
             )
 
+    def unreadable(self, message_id: str) -> None:
+        what = _ACCOUNT_ROWS.get(message_id)
+        if what is not None and self.account_listener:
+            self.account_listener.unreadable(what)
+
     # errors and notices
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
@@ -237,8 +254,10 @@ class Inbox:
                     pass
         if self.connectivity.lost:
             self.requests.end_all(reason)
-        if effect is Effect.DATA_LOST or before != (self.connectivity.lost, self.connectivity.degraded):
+        if effect is Effect.DATA_LOST or before[0] != self.connectivity.lost:
             self.on_change(effect)
+        elif before[1] != self.connectivity.degraded:
+            self._changed = True
 
     def _too_fast(self, text: str) -> None:
         """The gateway threw a message away and need not say which: everything that has no answer yet is asked again, by its owner."""

@@ -9,15 +9,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from ibactors.bridge.contracts import to_ib
+from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import rfc3339
 
-_UNSET = 1.7e308
-"""IB writes DBL_MAX for "no value"."""
 _UNSET_SIZES = frozenset({float(2**31 - 1), float(2**63 - 1), float(2**127 - 1)})
 """The same for sizes: the largest int, long and decimal."""
 _LAST_SECOND = 253402300799
@@ -55,14 +53,9 @@ class QuoteListener(SubscriptionListener, Protocol):
         """The line has a new newest quote."""
 
 
-def float_or_none(value: float) -> float | None:
-    """None for the numbers that IB sends in place of a missing one."""
-    return None if math.isnan(value) or abs(value) > _UNSET else value
-
-
 def number_or_none(value: float) -> Number | None:
     """A size: never negative, and an int where it is whole."""
-    if not math.isfinite(value) or not 0 <= value < _UNSET or value in _UNSET_SIZES:
+    if not math.isfinite(value) or not 0 <= value < UNSET or value in _UNSET_SIZES:
         return None
     return int(value) if value.is_integer() else value
 
@@ -82,6 +75,9 @@ class QuoteLine(Subscription[QuoteListener]):
             "sec_type": contract.sec_type,
             "con_id": contract.con_id,
         }
+        self._no_price = (-1.0, 0.0, -contract.price_magnifier)
+        """IB's marker is scaled like any other price."""
+        self._lot = float(contract.size_multiplier)
         self._data_type = MarketDataType.LIVE
         self._delayed = False
         self._values: dict[str, object] = dict(_BLANK)
@@ -96,17 +92,17 @@ class QuoteLine(Subscription[QuoteListener]):
         field, size_field = known[0]
         value = float_or_none(price)
         # -1 (and 0) without a size is IB's way to say that there is no such price now, for example outside trading hours.
-        if (value == -1.0 or value == 0.0) and not number_or_none(float(size or 0)):  # noqa: PLR1714  # a set would be built each time
+        if value in self._no_price and not number_or_none(float(size or 0)):
             value = None
         self._set(field, value)
         if size_field is not None and size is not None:
-            self._set(size_field, number_or_none(size))
+            self._set(size_field, self._shares(size))
 
     def size(self, tick_type: int, size: float) -> None:
         """A size tick (message 2)."""
         known = _SIZES.get(tick_type)
         if known is not None and self._takes(delayed=known[1]):
-            self._set(known[0], number_or_none(size))
+            self._set(known[0], self._shares(size))
 
     def text(self, tick_type: int, text: str) -> None:
         """A string tick (message 46); only the time of the last trade is of use here."""
@@ -153,6 +149,9 @@ class QuoteLine(Subscription[QuoteListener]):
                     timestamp=rfc3339(arrived),
                 )
             )
+
+    def _shares(self, size: float) -> Number | None:
+        return number_or_none(size if size in _UNSET_SIZES else size * self._lot)
 
     def _set(self, field: str, value: object) -> None:
         if self._values.get(field, _MISSING) != value:

@@ -18,6 +18,7 @@ from ibactors.bridge import codes
 from ibactors.bridge.answers import Answer, Key
 from ibactors.bridge.codes import Verdict
 from ibactors.bridge.decoder import Calls
+from ibactors.bridge.texts import shown
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayRefused, IbactorsError
 
@@ -123,7 +124,7 @@ class Requests:
         try:
             request.rows += [convert[method](*arguments) for method, arguments in decode(fields) if method in convert]
         except Exception as exc:  # noqa: BLE001  # whatever the gateway has sent: without it the answer would pass for the whole one
-            log.warning("answer_unreadable", message_id=fields[0], fields=len(fields), error=repr(exc))
+            log.warning("answer_unreadable", message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
             error = GatewayRefused(f"The gateway was asked to {request.spec.to} and gave an answer that cannot be read.")
             self._end(request, error, over_there=is_last)
         else:

@@ -7,6 +7,10 @@ from ibactors.model.times import Value, now
 
 NOTICES = 50
 """How many of IB's errors and notices are kept to be shown."""
+MOST_CODES = 200
+"""Codes that are counted apart; IB has some 300, of which a service meets a few dozen."""
+OTHER = 0
+"""Under which all further codes are counted."""
 
 
 class Notice(Value, frozen=True, kw_only=True):
@@ -25,11 +29,11 @@ class GatewayTally:
     """Messages from the gateway."""
     sent: int = 0
     errors: Counter[int] = field(default_factory=Counter)
-    """IB's errors and notices (message 4) by code."""
+    """IB's errors and notices (message 4) by code; those beyond MOST_CODES under OTHER."""
     notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES))
     """The last of them, oldest first."""
 
     def noticed(self, code: int, text: str) -> None:
         """IB sent an error or a notice."""
-        self.errors[code] += 1
+        self.errors[code if code in self.errors or len(self.errors) < MOST_CODES else OTHER] += 1
         self.notices.append(Notice(timestamp=now(), code=code, text=text.strip()))

@@ -6,6 +6,8 @@ copying the rest each time, a length beyond the protocol's limit ends the sessio
 """
 
 import asyncio
+import dataclasses
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +16,22 @@ from typing import NamedTuple
 import trio
 from ib_async.client import Client
 from ib_async.connection import Connection
+from ib_async.contract import Contract
 
 from ibactors.bridge.decoder import FrameDecoder, PacketListener
 from ibactors.bridge.pacing import RATE, Outbox
 from ibactors.bridge.tally import GatewayTally
-from ibactors.errors import GatewayDisconnected
+from ibactors.bridge.texts import LONGEST_NAME, shown
+from ibactors.errors import GatewayDisconnected, InvalidRequest
 
 _MAX_FRAME = 0xFFFFFF
 _BUFFER = 16 * 1024
 """How much is handled before other tasks get their turn: about 100 ticks."""
 _LENGTH = struct.Struct(">I")
 _HANDSHAKE_FIELDS = 2
+_CONTRACT_FIELDS = tuple(field.name for field in dataclasses.fields(Contract) if field.type in {"str", "float", str, float})
+MOST_ACCOUNTS = 1000
+"""Accounts of one login that are kept; advisors may have some hundreds."""
 _NEXT_VALID_ID = 9
 _MANAGED_ACCOUNTS = 15
 
@@ -56,6 +63,8 @@ class GatewayClient(Client):
         """Encode a message and queue it; GatewayDisconnected when the socket is gone, though nobody may have heard of it yet."""
         if not self.isConnected():
             raise GatewayDisconnected(self.inbox.reason)
+        for field in fields:
+            _check(field)
         super().send(*fields, makeEmpty=makeEmpty)
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
@@ -142,7 +151,8 @@ class GatewayClient(Client):
                 self.updateReqId(int(value))
                 self._hasReqId = True
             case [message_id, _, accounts] if message_id == str(_MANAGED_ACCOUNTS):
-                self._accounts = [account for account in accounts.split(",") if account]
+                names = [shown(account, LONGEST_NAME) for account in accounts.split(",", MOST_ACCOUNTS)[:MOST_ACCOUNTS]]
+                self._accounts = [account for account in names if account]
         if self._hasReqId and self._accounts:
             self._apiReady = True
             self.apiStart.emit()
@@ -181,6 +191,17 @@ class _Lane(NamedTuple):
     kind: str = "session"
     key: int | None = None
     urgent: bool = False
+
+
+def _check(field: object) -> None:
+    """Raise InvalidRequest for what the gateway could not read: it would close the socket on it, which ends everybody's session (320)."""
+    if isinstance(field, float) and not math.isfinite(field):
+        raise InvalidRequest("A number of the request is infinite, or no number.", remedy="Send finite numbers.")
+    if isinstance(field, str) and "\0" in field:
+        raise InvalidRequest("A text of the request contains the character NUL.", remedy="Send texts without control characters.")
+    if isinstance(field, Contract):
+        for name in _CONTRACT_FIELDS:
+            _check(getattr(field, name))
 
 
 class _NoWrapper:

@@ -23,7 +23,7 @@ class Position(Value, frozen=True, kw_only=True):
     sec_type: str = msgspec.field(name="secType")
     currency: str
     position: float
-    avg_cost: float = msgspec.field(name="avgCost")
+    avg_cost: float | None = msgspec.field(name="avgCost")
     con_id: int = msgspec.field(name="conId")
     exchange: str
     local_symbol: str = msgspec.field(name="localSymbol")
@@ -60,7 +60,7 @@ class AccountBook(Value, frozen=True, kw_only=True):
     @property
     def base_currency(self) -> str | None:
         """The currency that the summary is in."""
-        return next((currency for tag, currency in self.figures if tag == "NetLiquidation"), None)
+        return next((currency for tag, currency in self.figures if tag == "NetLiquidation" and currency not in {"", "BASE"}), None)
 
     @property
     def summary(self) -> dict[str, Figure]:

@@ -66,3 +66,7 @@ class ContractInfo(Value, frozen=True, kw_only=True):
     multiplier: str
     min_tick: float
     long_name: str
+    price_magnifier: float = 1
+    """Prices are so many times those in the contract's currency: 100 where they are in pence."""
+    size_multiplier: float = 1
+    """Sizes of ticks are to be multiplied by it: 100 where an old gateway (before server version 163) sends lots."""

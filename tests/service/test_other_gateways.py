@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from tests.conftest import ErrorLog, running_service
-from tests.service.scripted import REAL, STARTUP, Script, running_script, scripted_gateway
+from tests.service.scripted import POSITIONS, REAL, STARTUP, Script, running_script, scripted_gateway
 
 
 @pytest.mark.parametrize("version", [164, 173, 176, 178])
@@ -38,6 +38,14 @@ async def test_gateway_that_sends_no_summary_still_serves_positions(monkeypatch:
     async with scripted_gateway(without("62"), version=176) as port, running_service(gateway_port=port) as service:
         assert (await service.get("/account/positions"))["positions"]
         assert (await service.get("/account/summary", 504))["code"] == "gateway_timeout"
+
+
+async def test_positions_of_which_a_row_cannot_be_read_are_refused_and_the_summary_is_served() -> None:
+    odd = "61|3|DU1234567|1|AAPL|STK||0.0|||NASDAQ|USD|AAPL|NMS|many|201.88".split("|")
+    script = {**REAL, "61": lambda _: [odd, *POSITIONS]}
+    async with scripted_gateway(script, version=178) as port, running_service(gateway_port=port) as service:
+        assert (await service.get("/account/positions", 502))["code"] == "gateway_error"
+        assert (await service.get("/account/summary"))["account_summary"]
 
 
 async def test_error_321_ends_a_request_at_once() -> None:

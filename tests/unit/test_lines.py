@@ -4,6 +4,7 @@ from collections.abc import Callable
 from operator import methodcaller
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -250,3 +251,39 @@ def test_every_field_that_a_tick_sets_is_one_of_a_quote() -> None:
         for name, _ in table.values()
     }
     assert prices | others | set(quote_line._BLANK) <= set(Quote.__struct_fields__)  # noqa: SLF001
+
+
+@pytest.mark.parametrize(("magnifier", "marker"), [(100, -100.0), (1000, -1000.0), (0.01, -0.01), (100, -1.0), (1, -1.0)])
+@pytest.mark.parametrize("tick_type", [1, 2, 66, 9, 14])
+def test_marker_for_no_price_is_scaled_like_any_price(magnifier: float, marker: float, tick_type: int) -> None:
+    heard = Heard()
+    line = QuoteLine(Instrument(symbol="GAW"), msgspec.structs.replace(CONTRACT, price_magnifier=magnifier), heard)
+    line.price(4, 4293.5, 10)
+    line.price(tick_type, marker, 0)
+    line.packet_done(NOON)
+    assert not {heard.quotes[0].bid, heard.quotes[0].ask, heard.quotes[0].close, heard.quotes[0].open} - {None}
+
+
+def test_price_that_looks_like_the_marker_but_has_a_size_is_one() -> None:
+    heard = Heard()
+    line = QuoteLine(Instrument(symbol="CL"), msgspec.structs.replace(CONTRACT, price_magnifier=100), heard)
+    line.price(4, -100.0, 5)
+    line.packet_done(NOON)
+    assert heard.quotes[0].last == -100.0
+
+
+def test_sizes_in_lots_are_told_in_shares() -> None:
+    heard = Heard()
+    line = QuoteLine(Instrument(symbol="AAPL"), msgspec.structs.replace(CONTRACT, size_multiplier=100), heard)
+    line.price(1, 228.5, 3)
+    line.size(3, 2)
+    line.size(8, 12555)
+    line.size(5, 2**31 - 1)
+    line.packet_done(NOON)
+    quote = heard.quotes[0]
+    assert (quote.bid_size, quote.ask_size, quote.volume, quote.last_size) == (300, 200, 1255500, None)
+
+
+def test_empty_numbers_are_no_values() -> None:
+    quote = quote_of(methodcaller("price", 4, 5.5, 1.0), methodcaller("price", 1, math.nan, 5.0), methodcaller("size", 3, math.nan))
+    assert (quote.bid, quote.ask_size, quote.last) == (None, None, 5.5)

@@ -50,7 +50,7 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ]
         | None
     ) = None
-    strike: Annotated[float, msgspec.Meta(ge=0, description="Strike price of an option.")] = 0.0
+    strike: Annotated[float, msgspec.Meta(ge=0, le=1e9, description="Strike price of an option, 0 to 1e9.")] = 0.0
     right: Annotated[str, msgspec.Meta(pattern=whole("[CPcp]"), description="C or P.")] | None = None
     con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
 

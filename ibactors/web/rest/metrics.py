@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ibactors import __version__
+from ibactors.bridge.tally import OTHER
 from ibactors.inside.histogram import BOUNDS, Histogram
 from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import State
@@ -131,7 +132,9 @@ _METRICS: tuple[_Value | _Durations, ...] = (
         "ibactors_ib_errors_total",
         "IB's errors and notices by code (TWS message 4).",
         ("code",),
-        lambda system: [((str(code),), number) for code, number in sorted(system.site.connection.tally.errors.items())],
+        lambda system: [
+            ((str(code) if code != OTHER else "other",), number) for code, number in sorted(system.site.connection.tally.errors.items())
+        ],
     ),
     _Value(
         "ibactors_logins_total",
