@@ -113,8 +113,8 @@ def _time_is_over(order: Order, at: float) -> bool:
 
 
 def _why_cancelled(order: Order) -> str | None:
-    if order.blame is not None:
-        return order.blame.text
+    if order.end_reason is not None:
+        return order.end_reason
     return f"by {order.cancel.by}" if order.cancel is not None else None
 
 

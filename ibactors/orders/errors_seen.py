@@ -23,7 +23,7 @@ def on_error(draft: Draft, seen: ErrorSeen) -> None:
     remark = Remark(at=seen.at, code=seen.code, text=seen.text)
     match meaning:
         case Meaning.CONFIRMS:
-            _cancelled(draft, seen, remark)
+            _cancelled(draft, seen)
         case Meaning.REFUSES if action is Action.PLACE:
             _rejected(draft, seen, remark)
         case Meaning.REFUSES if action is Action.CHANGE:
@@ -66,10 +66,8 @@ def _unasked(code: int) -> Meaning:
     return meaning if meaning in {Meaning.WARNS, Meaning.HOLDS, Meaning.CONFIRMS} else Meaning.UNKNOWN
 
 
-def _cancelled(draft: Draft, seen: ErrorSeen, remark: Remark) -> None:
-    draft.set(seen=True, ended_at=draft.order.ended_at or seen.at, doubt=None)
-    if draft.order.status is not Status.REJECTED:
-        draft.set(blame=remark)
+def _cancelled(draft: Draft, seen: ErrorSeen) -> None:
+    draft.set(seen=True, ended_at=draft.order.ended_at or seen.at, doubt=None, end_reason=draft.order.end_reason or seen.text)
     # 202 names a number and no incarnation: of two, only IB's own word ends each.
     if len(draft.order.incarnations) <= 1 and not draft.order.status.is_terminal:
         draft.incarnation(seen, "Cancelled")
@@ -99,8 +97,7 @@ def _warn(draft: Draft, remark: Remark) -> None:
 
 
 def _not_found(draft: Draft, action: Action | None, remark: Remark) -> None:
-    """IB does not know the number; terminal only by evidence."""
-    draft.set(blame=remark)
+    """IB does not know the number. That is no refusal, and ends nothing by itself."""
     if action is Action.PLACE:
         draft.set(doubt=remark.text)
     elif action is Action.CHANGE:

@@ -129,6 +129,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     incarnations: tuple[Incarnation, ...] = ()
     ended_at: float | None = None
     """When IB first called it cancelled."""
+    end_reason: str | None = None
+    """IB's words on a cancel: the text of 202, or of a completed order."""
     inactive_at: float | None = None
     filled_word_at: float | None = None
     hold: str | None = None

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Never, TypeVar
 
@@ -24,6 +24,8 @@ ClientOrderId = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}
 Label = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._-]{0,16}"))]
 R = TypeVar("R", bound="Body")
 
+SEND_BEFORE = timedelta(seconds=10)
+LATEST_SEND_BEFORE = timedelta(seconds=60)
 _TEXT = re.compile(r"[\x20-\x7e]{1,64}")
 _MOST_DIGITS = 20
 _EXPONENTS = range(-10, 13)
@@ -254,6 +256,20 @@ def differing(known: str, body: Body) -> tuple[str, ...]:
     """The members in which *body* differs from a request that the journal keeps."""
     before, now = json.loads(known), comparable(body)
     return tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
+
+
+def deadline_of(body: PlaceBody | ChangeBody, received: datetime) -> datetime:
+    """Until when the request may be sent on: a request that hung on its way must not become an order that nobody waits for any more.
+
+    Raises InvalidRequest for a `send_before` that has passed or is more than 60 s ahead; without one it is 10 s after receipt.
+    """
+    if body.send_before is None:
+        return received + SEND_BEFORE
+    if body.send_before <= received:
+        raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before", remedy="Decide anew whether to place it.")
+    if body.send_before > received + LATEST_SEND_BEFORE:
+        raise InvalidRequest("send_before is more than 60 s ahead.", field="send_before")
+    return body.send_before
 
 
 def resolve_client_order_id(body: PlaceBody, header: str | None) -> str:

@@ -55,7 +55,17 @@ def _revive(draft: Draft, seen: FromIb, word: str) -> bool:
             draft.want(Want.RECONCILE)
         return word in LIVE_WORDS and bool(seen.perm_id) and seen.perm_id not in {each.perm_id for each in order.incarnations}
     draft.tell(Kind.LATE, f"IB shows it alive after it had been called {order.status}.")
-    draft.set(verdict=None, verdict_reason=None, withdrawn=None, refusal=None, blame=None, ended_at=None, inactive_at=None, late=True)
+    draft.set(
+        verdict=None,
+        verdict_reason=None,
+        withdrawn=None,
+        refusal=None,
+        blame=None,
+        ended_at=None,
+        inactive_at=None,
+        end_reason=None,
+        late=True,
+    )
     draft.want(Want.CANCEL_LATE)
     return True
 
@@ -72,6 +82,6 @@ def on_completed(draft: Draft, seen: CompletedSeen) -> None:
     filled = known_amount(seen.filled)
     if filled is not None and filled > (draft.order.ib_filled or 0):
         draft.set(ib_filled=filled)
-    if word == "Cancelled" and draft.order.blame is None and text:
-        draft.set(blame=Remark(at=seen.at - 2 * REASON_WAIT, code=0, text=text))
+    if word == "Cancelled" and text:
+        draft.set(end_reason=draft.order.end_reason or text)
     on_word(draft, seen, word)

@@ -6,7 +6,7 @@ actor, the bridge and the settings.
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import Fence, Present, broken_group, is_proven, why_not_cancel_blind, why_not_change, why_not_send
 from ibactors.orders.placing import Book, Existing, Intent, bind_client_id, bury, is_order_id, place, take_ids
 from ibactors.orders.reader import Reader
-from ibactors.orders.request import PlaceBody, fingerprint, read_body
+from ibactors.orders.request import PlaceBody, deadline_of, fingerprint, read_body
 from ibactors.orders.safety import Limits, Mode, Rules, account_refusal
 from ibactors.orders.states import advance
 from ibactors.orders.storage import check_file_system
@@ -240,6 +240,13 @@ def test_hole_12_the_first_request_arrives_late(journal: Journal) -> None:
     assert do(journal, lambda tx: bury(tx, ACCOUNT, "o-1", key="bot", at=NOON)) is None
     with pytest.raises(ClientOrderIdVoid):
         put(journal, order(1))
+    received = datetime.fromtimestamp(NOON, UTC)
+    assert deadline_of(body(), received) == received + timedelta(seconds=10)
+    soon = received + timedelta(seconds=60)
+    assert deadline_of(body(send_before=soon), received) == soon
+    for wrong in (received, soon + timedelta(microseconds=1)):
+        with pytest.raises(InvalidRequest, match="send_before"):
+            deadline_of(body(send_before=wrong), received)
 
 
 def test_hole_13_two_first_requests_at_once(journal: Journal) -> None:
@@ -550,6 +557,10 @@ def test_hole_38_every_code_is_a_row_and_an_unknown_one_with_absence_is_a_refusa
         assert meaning_of(code, Action.PLACE) is Meaning.REFUSES
     assert meaning_of(133, Action.PLACE) is meaning_of(134, Action.CHANGE) is meaning_of(136, Action.CANCEL) is Meaning.REFUSES
     assert meaning_of(199, Action.PLACE) is Meaning.UNKNOWN
+    not_found = Life().cancel().error(10147, "not found")  # a cancel of what IB never had is no refusal of it
+    not_found.lost()
+    reconcile(not_found, clean(NOON + 40))
+    assert not_found.status == "unknown"
     life = Life().error(31337, "a new refusal")
     life.lost()
     reconcile(life, clean(NOON + 40))

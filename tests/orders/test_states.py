@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ibactors.orders import evidence as e
+from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Want
 from ibactors.orders.fills import average_price, commission_total
@@ -150,6 +151,8 @@ def test_cancelled_by_whom() -> None:
     assert (life.status, life.kinds[-1]) == ("pending_cancel", "cancel_pending")
     life.says("Cancelled").error(202, "Order Canceled - reason:")
     assert (life.status, life.kinds.count("cancelled")) == ("cancelled", 1)
+    other_way_round = Life().open().later(60).error(202, "Order Canceled - reason:").says("Cancelled")
+    assert (other_way_round.status, other_way_round.kinds.count("cancelled")) == ("cancelled", 1)
     assert Life().open().error(202, "Order Canceled - reason:risk").order.reason == "Order Canceled - reason:risk"
 
 
@@ -208,6 +211,21 @@ def test_a_commission_that_is_not_known_yet(amount: str | None) -> None:
     life = Life().open().fill(10, "a.01").paid("a.01", amount)
     assert commission_total(life.order.fills) == (None, None)
     assert "commission" not in life.kinds
+
+
+def test_a_commission_may_come_before_its_execution() -> None:
+    early = EarlyCommissions()
+    for amount in ("1", "2"):
+        early.keep(e.CommissionSeen(at=NOON, execution_id="a.01", amount=D(amount), currency="USD"))
+    life = Life().fill(10, "a.01")
+    waited = early.take("a.01")
+    assert waited is not None
+    assert commission_total(life.give(waited).order.fills) == (D(2), "USD")
+    assert early.take("a.01") is None
+    for number in range(1001):
+        early.keep(e.CommissionSeen(at=NOON, execution_id=str(number), amount=D(1), currency="USD"))
+    assert early.take("0") is None
+    assert early.take("1") is not None
 
 
 def test_commissions_add_up_and_rebates_are_negative() -> None:
