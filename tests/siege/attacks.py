@@ -22,6 +22,8 @@ class Attack:
     """What an attacker sends."""
 
     name: str
+    upgrade: bytes = b""
+    """A handshake, whose answer is waited for."""
     opening: bytes
     rest: bytes
 
@@ -38,7 +40,7 @@ def attacks(*, keyed: bool) -> Iterator[Attack]:
             ("empty fragments", frame(1, b"", final=False), frame(0, b"", final=False) * _OFTEN),
             ("small messages", b"", frame(1, b"{}") * _OFTEN),
         ):
-            yield Attack(name=f"{what}, {shown}", opening=upgrade + first, rest=rest)
+            yield Attack(name=f"{what}, {shown}", upgrade=upgrade, opening=first, rest=rest)
     shown = "keys" if keyed else "no keys"
     yield Attack(name=f"refused upgrades, {shown}", opening=UPGRADE.replace(b"Version: 13", b"Version: 8"), rest=b"")
     yield Attack(name=f"requests in a row, {shown}", opening=b"", rest=_REQUEST % b"/health" * 100)
@@ -54,6 +56,9 @@ async def storm(port: int, attack: Attack) -> None:
     while True:
         with suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             async with await trio.open_tcp_stream("127.0.0.1", port) as stream, trio.open_nursery() as nursery:
+                if attack.upgrade:
+                    await stream.send_all(attack.upgrade)
+                    await stream.receive_some(_CHUNK)
                 nursery.start_soon(_send, stream, attack)
                 with suppress(trio.BrokenResourceError):
                     while await stream.receive_some(_CHUNK):
