@@ -1,6 +1,7 @@
 """Reading the journal: on a connection of its own that cannot write, in pages, so that no reader ever stands before a commit."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -80,6 +81,13 @@ class Reader:
         is_open_number = None if is_open is None else int(is_open)
         rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE)))
         return tuple(found for (order_id,) in rows if (found := load(self._tx, str(order_id))) is not None)
+
+    def every(self, *, is_open: bool | None = None) -> Iterator[Order]:
+        """All orders, page by page: what is read at the start, and what a reconciliation judges."""
+        after = ""
+        while page := self.orders(is_open=is_open, after=after):
+            yield from page
+            after = page[-1].order_id
 
     def unsettled(self) -> tuple[str, ...]:
         """Orders with a placement whose outcome was never noted: after a crash, whether or not it left, unknown."""

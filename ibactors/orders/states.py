@@ -118,7 +118,8 @@ def _open_order(draft: Draft, seen: OpenOrderSeen) -> None:
     if seen.token is not None:
         draft.set(seen_epoch=seen.epoch)
     draft.set(seen=True)
-    changes_on_echo(draft, seen)
+    if not order.status.is_terminal:
+        changes_on_echo(draft, seen)
     on_word(draft, seen, seen.status)
 
 

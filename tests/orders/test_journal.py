@@ -20,7 +20,7 @@ from ibactors.orders import audit, schema, storage
 from ibactors.orders import journal as journal_module
 from ibactors.orders.draft import Step
 from ibactors.orders.errors import ClientOrderIdVoid, CursorGone, JournalBusy, JournalClosed, JournalFailed, JournalFull, OrderIdsExhausted
-from ibactors.orders.evidence import Evidence, Sent, Written
+from ibactors.orders.evidence import Evidence, Sent, Withdrawn, Written
 from ibactors.orders.halts import Deadman, Halt, Resume, deadmen, fire, halt, halts_in_force, resume, watch
 from ibactors.orders.journal import Job, Journal, connect
 from ibactors.orders.keeping import Known, begin_change, executions_were_complete, group_generation, keep_frame, keep_positions, prune, save
@@ -356,6 +356,19 @@ def test_pages_are_small_and_complete(journal: Journal) -> None:
     assert seen == list(range(1, 1301))
     filtered = reader.entries(account="B")
     assert (len(filtered.entries), filtered.more, filtered.cursor.endswith("-1300")) == (434, False, True)
+    reader.close()
+
+
+def test_all_orders_are_read_page_by_page(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibactors.orders.reader.PAGE", 2)
+    for number in range(1, 6):
+        placed = do(journal, placing(order(number)))
+        if number % 2:
+            withdrawn = Withdrawn(at=NOON, kind=Sent.PLACE, reason="x")
+            do(journal, partial(save, step=advance(placed.orders[0], withdrawn)))
+    reader = Reader(journal.path)
+    assert [each.ib_order_id for each in reader.every()] == [1, 2, 3, 4, 5]
+    assert [each.ib_order_id for each in reader.every(is_open=True)] == [2, 4]
     reader.close()
 
 

@@ -163,6 +163,11 @@ def test_a_day_order_that_ends_after_its_day_expired() -> None:
     assert Life(dated).open().cancel().later(101).says("Cancelled").status == "cancelled"
 
 
+def test_the_terms_of_an_order_that_is_over_do_not_change() -> None:
+    life = Life().open().says("Cancelled").later(60).open("Cancelled", echo=terms(quantity=D(0), limit_price=D(0)))
+    assert (life.order.revision, life.kinds[-1]) == (1, "cancelled")
+
+
 def test_a_late_word_of_life_does_not_raise_a_cancelled_order_but_a_list_does() -> None:
     life = Life().open().says("Cancelled").says("Submitted")
     assert life.status == "cancelled"
