@@ -81,6 +81,12 @@ class GatewayDisconnected(IbactorsError):
     hint = "ibactors reconnects by itself; GET /health tells the state and the reason."
 
 
+class Doubtful(GatewayDisconnected):
+    """The gateway answered, but while something was broken that makes it answer so; it is asked again when that is over."""
+
+    hint = "Try again; GET /health tells what is broken."
+
+
 class GatewayTimeout(IbactorsError):
     """The gateway did not answer a request within its deadline."""
 

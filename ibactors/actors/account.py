@@ -8,13 +8,14 @@ WebSocket clients listen to `AccountRef.states`: the whole state of each account
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, assert_never
+from typing import ClassVar, assert_never
 
 import trio
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, TaggedFigure, Unreadable
-from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, UnknownAccount
+from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, Refused, TaggedFigure, Unreadable
+from ibactors.bridge.accounts import AccountHalf, AccountPart
+from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, UnknownAccount
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
@@ -30,7 +31,7 @@ class GetBook(Ask[AccountBook]):
     """Everything that is known of one account, or of the first one, once *needs* is complete."""
 
     account: str | None
-    needs: str
+    needs: AccountHalf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Seen:
 
     feed: "_Feed"
     item: Item
+    arrived: float
+    """Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ AccountNews = SessionChanged | Seen
 ASK_AGAIN_WAIT = 10.0
 """Seconds after which account data that is still incomplete is requested again: the gateway refused it (322) or threw it away (100)."""
 _UNREADABLE = "The gateway sent {} of which a row cannot be read; they are requested again in a few seconds."
+ASK_AGAIN_LONGEST = 300.0
+"""It is asked for less and less often, up to so many seconds apart: some refusals last."""
 PUBLISH_WAIT = 0.1
 """Seconds for which changes are collected before listeners hear of them: the gateway sends a figure or a position at a time."""
 
@@ -95,10 +100,10 @@ class AccountRef(Ref[AccountMessage, AccountNews]):
         self.states = Topic(AccountStates(epoch=0, by_account={}), TopicName(site, "accounts"))
         """Every change, and the present state; outlives a crash of the actor."""
 
-    async def book(self, account: str | None, *, needs: Literal["summary", "positions"]) -> AccountBook:
+    async def book(self, account: str | None, *, needs: AccountHalf) -> AccountBook:
         """What is known of *account*, or of the first one; waits until the session's first full set of *needs* is in.
 
-        Raises UnknownAccount, GatewayDisconnected, GatewayTimeout or an ActorError.
+        Raises UnknownAccount, GatewayRefused, GatewayDisconnected, GatewayTimeout or an ActorError.
         """
         msg = GetBook(account=account, needs=needs)
         try:
@@ -114,23 +119,26 @@ class _Feed:
     def __init__(self, ref: AccountRef) -> None:
         self._ref = ref
 
-    def figure_seen(self, tag: str, figure: Figure) -> None:
-        self._saw(("figure", figure.account, tag, figure.currency), TaggedFigure(tag=tag, figure=figure))
+    def figure_seen(self, tag: str, figure: Figure, arrived: float) -> None:
+        self._saw(("figure", figure.account, tag, figure.currency), TaggedFigure(tag=tag, figure=figure), arrived)
 
-    def position_seen(self, position: Position) -> None:
-        self._saw(("position", position.account, position.con_id), position)
+    def position_seen(self, position: Position, arrived: float) -> None:
+        self._saw(("position", position.account, position.con_id), position, arrived)
 
     def portfolio_seen(self, item: PortfolioItem) -> None:
         self._saw(("portfolio", item.account, item.con_id), item)
 
-    def complete(self, what: str) -> None:
-        self._saw(("complete", what), Complete(what=what))
+    def complete(self, what: AccountHalf, arrived: float) -> None:
+        self._saw(("complete", what), Complete(what=what), arrived)
 
-    def unreadable(self, what: str) -> None:
+    def refused(self, what: AccountPart, error: IbactorsError) -> None:
+        self._saw(("refused", what), Refused(what=what, error=error))
+
+    def unreadable(self, what: AccountHalf) -> None:
         self._saw(("unreadable", what), Unreadable(what=what))
 
-    def _saw(self, key: Hashable, item: Item) -> None:
-        self._ref.tell_newest(key, Seen(feed=self, item=item))
+    def _saw(self, key: Hashable, item: Item, arrived: float = 0.0) -> None:
+        self._ref.tell_newest(key, Seen(feed=self, item=item, arrived=arrived))
 
 
 class AccountActor(Actor[AccountMessage, AccountNews]):
@@ -147,6 +155,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._known = KnownAccounts()
         self._waiting: list[GetBook] = []
         self._publishing = False
+        self._ask_again_wait = ASK_AGAIN_WAIT
 
     async def run(self, mailbox: Mailbox[AccountMessage, AccountNews]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
@@ -166,7 +175,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             case AskAgain():
                 if msg.feed is self._feed and self._known.unreadable:
                     self._begin()
-                elif msg.feed is self._feed and not self._known.is_complete:
+                elif msg.feed is self._feed and (not self._known.is_complete or self._known.refusals):
                     self._watch(msg.feed)
             case _:
                 assert_never(msg)
@@ -177,7 +186,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
                 self._on_session(msg.session)
             case Seen():
                 if msg.feed is self._feed:
-                    self._on_item(msg.item)
+                    self._on_item(msg.feed, msg.item, msg.arrived)
                     self._publish_later()
             case _:
                 assert_never(msg)
@@ -187,9 +196,14 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _on_session(self, session: SessionStatus) -> None:
         if session.up and session.epoch == self._epoch and self._feed is not None:
+            if not session.current:
+                self._go_stale("gateway_disconnected", session.reason or "The gateway is silent.")
+            elif self._me.states.value.is_stale:
+                self._publish_later()
             return
         self._known = KnownAccounts()
         self._feed = None
+        self._ask_again_wait = ASK_AGAIN_WAIT
         self._go_stale("gateway_disconnected", session.reason or "The session was replaced.")
         if session.up:
             self._epoch = self.ref.status.epoch = session.epoch
@@ -205,19 +219,24 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _watch(self, feed: _Feed) -> None:
         self._connection.watch_accounts(feed)
-        self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
+        self.after(self._ask_again_wait, AskAgain(feed=feed))
+        self._ask_again_wait = min(2 * self._ask_again_wait, ASK_AGAIN_LONGEST)
 
-    def _on_item(self, item: Item) -> None:
-        self._known.take(item)
+    def _on_item(self, feed: _Feed, item: Item, arrived: float) -> None:
+        self._known.take(item, arrived)
         if isinstance(item, Unreadable):
             self._go_stale("gateway_error", _UNREADABLE.format(item.what))
             self._answer_waiting()
-            if self._feed is not None:
-                self.after(ASK_AGAIN_WAIT, AskAgain(feed=self._feed))
-        if isinstance(item, Complete):
-            if self._known.is_complete:
-                self._connection.synced(self._epoch)
+            self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
+        if isinstance(item, Complete | Refused):
+            self._connection.accounts_told(self._epoch, complete=self._known.is_complete, refused=self._known.refused)
             self._answer_waiting()
+        if isinstance(item, Refused):
+            if item.what == "portfolio":
+                # It is asked for again much later: whoever took it over would lose it, and ask again as well.
+                self.after(ASK_AGAIN_LONGEST, AskAgain(feed=feed))
+            else:
+                self._go_stale(item.error.code, str(item.error))
 
     def _publish_later(self) -> None:
         if self._known.is_complete and not self._publishing:
@@ -226,7 +245,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _publish(self) -> None:
         session = self._connection.sessions.value
-        if session.up and session.epoch == self._epoch and self._known.is_complete and not self._known.unreadable:
+        if session.current and session.epoch == self._epoch and self._known.is_complete and not self._known.unreadable:
             states = {account: Encoded(self._known.state(account)) for account in session.accounts}
             self._me.states.publish(AccountStates(epoch=self._epoch, by_account=dict(states)))
 
@@ -245,8 +264,12 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif msg.account is not None and msg.account not in session.accounts:
             reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
+        elif not session.current:
+            reply.fail(GatewayDisconnected(session.reason or "The gateway is silent."))
         elif self._epoch == session.epoch and msg.needs in self._known.unreadable:
             reply.fail(GatewayRefused(_UNREADABLE.format(msg.needs)))
+        elif self._epoch == session.epoch and (error := self._known.refusals.get(msg.needs)) and not self._known.has(msg.needs):
+            reply.fail(error)
         elif self._epoch != session.epoch or not self._known.has(msg.needs):
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]

@@ -7,7 +7,7 @@ data must be requested anew.
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ibactors.bridge.incoming import AccountListener
+from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.subscriptions import Subscription
@@ -43,10 +43,14 @@ class Unsubscribe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
-    """The first full set of account data of a session is in."""
+class AccountsTold:
+    """What a session has told of its accounts."""
 
     epoch: int
+    complete: bool
+    """Whether the first full set is in."""
+    refused: str | None
+    """What IB does not send, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class Retarget:
 
 
 ConnectionMessage = Request | Subscribe
-ConnectionNews = Unsubscribe | WatchAccounts | Synced | Retarget
+ConnectionNews = Unsubscribe | WatchAccounts | AccountsTold | Retarget
 
 
 class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
@@ -124,9 +128,9 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         self.target = target
         self.tell_newest("retarget", Retarget(target=target))
 
-    def synced(self, epoch: int) -> None:
-        """Say that the account data of the session is complete."""
-        self.tell_newest("synced", Synced(epoch=epoch))
+    def accounts_told(self, epoch: int, *, complete: bool, refused: str | None) -> None:
+        """Say how far the account data of the session have come."""
+        self.tell_newest("accounts", AccountsTold(epoch=epoch, complete=complete, refused=refused))
 
     def watch_accounts(self, listener: AccountListener) -> None:
         """Have account data of this session sent to *listener*."""

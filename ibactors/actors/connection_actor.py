@@ -4,7 +4,6 @@ It connects, waits and connects again for as long as it lives. Requests made whi
 GatewayDisconnected, and those in flight at a break end with it; nothing is kept to be sent later.
 """
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar, assert_never
@@ -13,17 +12,18 @@ import structlog
 import trio
 
 from ibactors.actors.connection import (
+    AccountsTold,
     ConnectionMessage,
     ConnectionNews,
     ConnectionRef,
     Request,
     Retarget,
     Subscribe,
-    Synced,
     Target,
     Unsubscribe,
     WatchAccounts,
 )
+from ibactors.actors.session_board import SessionBoard
 from ibactors.bridge.codes import CLIENT_ID_IN_USE
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import PacketObserver
@@ -36,8 +36,7 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
-from ibactors.model.sessions import SessionPhase, SessionStatus
-from ibactors.model.times import now
+from ibactors.model.sessions import SessionPhase
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +46,6 @@ SLOW_START = 3.0
 """Seconds after which a gateway that has not started the API is said to be slow."""
 TRIES_PER_CLIENT_ID = 5
 """Attempts with a client id that is in use (326) before the next of the range is tried."""
-_WORRYING = frozenset({SessionPhase.BACKING_OFF, SessionPhase.LOST, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED})
 
 
 class RunSession(Protocol):
@@ -81,12 +79,13 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
     ) -> None:
         super().__init__(ref)
         self._me = ref
+        self._board = SessionBoard(ref.sessions)
         self._settings = settings
         self._observer = observer
         self._taken = 0
         self._run_session = run_session
         self._backoff = backoff
-        self._synced = False
+        self._accounts: AccountsTold | None = None
         self._subscribed: dict[str, int] = {}
         """By owner, the id that the session knows a subscription by."""
         self._aim = trio.CancelScope()
@@ -117,9 +116,9 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             case WatchAccounts():
                 if (session := self._live()) is not None:
                     session.watch_accounts(msg.listener)
-            case Synced():
+            case AccountsTold():
                 if self._me.session is not None and msg.epoch == self._me.sessions.value.epoch:
-                    self._synced = True
+                    self._accounts = msg
                     self._publish_session(self._me.session, msg.epoch)
             case Retarget():
                 self._retarget(msg.target)
@@ -208,10 +207,11 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
 
     def _session_up(self, session: Session) -> None:
         self._me.session = session
-        self._synced = False
+        self._accounts = None
         self._subscribed.clear()
         log.info("session_up", server_version=session.server_version, accounts=len(session.accounts))
         session.on_change(lambda effect: self._on_change(session, effect))
+        session.on_pause(lambda reason: self._on_pause(session, reason))
         self._publish_session(session, self._me.sessions.value.epoch + 1)
 
     def _on_change(self, session: Session, effect: Effect) -> None:
@@ -223,6 +223,10 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
                 epoch += 1
             self._publish_session(session, epoch)
 
+    def _on_pause(self, session: Session, reason: str) -> None:
+        if self._me.session is session:
+            self._board.hold(reason)
+
     def _publish_session(self, session: Session, epoch: int) -> None:
         phase, reason = SessionPhase.UP, None
         if session.lost:
@@ -231,8 +235,10 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             phase, reason = SessionPhase.SILENT, session.silent
         elif session.degraded:
             phase, reason = SessionPhase.FARM_DEGRADED, session.degraded
-        elif not self._synced:
+        elif self._accounts is None or not self._accounts.complete:
             phase, reason = SessionPhase.SYNCING, "The gateway has not sent all account data yet."
+        if reason is None or phase is SessionPhase.SYNCING:
+            reason = (self._accounts and self._accounts.refused) or reason
         self._publish(phase, reason, epoch=epoch, accounts=session.accounts, server_version=session.server_version)
 
     def _session_over(self, phase: SessionPhase, reason: str) -> None:
@@ -240,24 +246,8 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         self._subscribed.clear()
         self._publish(phase, reason)
 
-    def _publish(
-        self,
-        phase: SessionPhase,
-        reason: str | None,
-        *,
-        epoch: int | None = None,
-        accounts: tuple[str, ...] = (),
-        server_version: int | None = None,
-    ) -> None:
-        """Tell a change of state; an attempt that fails like the one before is none."""
-        old = self._me.sessions.value
-        epoch = self.ref.status.epoch = old.epoch if epoch is None else epoch
-        if (old.phase, old.reason, old.epoch) != (phase, reason, epoch):
-            level = logging.WARNING if phase in _WORRYING else logging.INFO
-            log.log(level, "session_changed", phase=phase.value, reason=reason, epoch=epoch)
-            self._me.sessions.publish(
-                SessionStatus(phase=phase, epoch=epoch, since=now(), reason=reason, accounts=accounts, server_version=server_version)
-            )
+    def _publish(self, phase: SessionPhase, reason: str | None, **more: Any) -> None:
+        self.ref.status.epoch = self._board.show(phase, reason, **more)
 
 
 async def _request(session: Session, msg: Request) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import trio
 
-from ibactors.errors import IbactorsError, NoMarketData
+from ibactors.errors import GatewayDisconnected, IbactorsError, NoMarketData
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.ref import Ask
 from ibactors.kernel.topic import Topic, TopicName
@@ -133,7 +133,7 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
     def newest(self) -> Encoded[Quote] | None:
         """The newest quote, if there is one that may be shown."""
         session = self._sessions.value
-        if self.shown is None or not session.up or self.shown[0] != session.epoch:
+        if self.shown is None or not session.current or self.shown[0] != session.epoch:
             return None
         self.touch()
         return self.shown[1]
@@ -150,7 +150,12 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
             with trio.fail_after(self._patience):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
-            raise self.advisory or NoMarketData(f"No market data came for {self.instrument.name} within {self._patience:g} s.") from None
+            raise self._vain() from None
+
+    def _vain(self) -> IbactorsError:
+        """Why the wait for a quote was in vain."""
+        session, nothing = self._sessions.value, f"No market data came for {self.instrument.name} within {self._patience:g} s."
+        return self.advisory or (NoMarketData(nothing) if session.sound else GatewayDisconnected(f"{nothing} {session.reason}"))
 
 
 class Feed:

@@ -32,7 +32,7 @@ from ibactors.actors.symbol import (
     Ticked,
     Verify,
 )
-from ibactors.bridge.codes import ADVISORY
+from ibactors.bridge import codes
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.errors import (
@@ -40,6 +40,7 @@ from ibactors.errors import (
     CompetingSession,
     ContractAmbiguous,
     ContractNotFound,
+    Doubtful,
     GatewayDisconnected,
     GatewayTimeout,
     IbactorsError,
@@ -59,6 +60,8 @@ FIRST_SET_WAIT = 0.5
 """Seconds after the first tick for the rest of the first set to arrive; IB sends it within a few packets."""
 REOPEN_WAIT = 1.0
 """Seconds until a line that could not be opened in a live session is tried again."""
+DOUBT_WAIT = 5.0
+"""The same while something is broken; when that is over it is tried at once."""
 UNWANTED = 1.0
 """Seconds after which a symbol that nobody listens to and nobody asks for lets others go first in a new session."""
 VERIFY_WAIT = 1.5
@@ -91,10 +94,14 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._epoch = 0
         self._feed: Feed | None = None
         self._quote: Encoded[Quote] | None = None
+        self._proven = False
+        """Whether IB is known to have it, by a tick or by a contract that was found in a session before."""
         self._first_set_over = False
         self._problem: IbactorsError | None = None
         self._waiting: list[Reply[Encoded[Quote]]] = []
         self._reopening = False
+        self._hidden = False
+        """Whether a quote may not be shown for now."""
 
     async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
         self.after(self._idle_seconds, IdleCheck())
@@ -164,6 +171,18 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
                 self._reopen_later()
             else:
                 self.after(0.0, Reopen())
+        elif not session.current:
+            self._hide(GatewayDisconnected(session.reason or "The gateway is silent."))
+        elif self._hidden:
+            self._hidden = False
+            if self._quote is not None:
+                self._me.updates.publish(self._quote)
+
+    def _hide(self, error: IbactorsError) -> None:
+        """Until the gateway has answered, nobody knows whether what is known is current."""
+        if self._quote is not None and not self._hidden:
+            self._go_stale(error.code, str(error))
+        self._hidden = True
 
     def _on_break(self, session: SessionStatus) -> None:
         if session.phase is not SessionPhase.LOST:
@@ -179,7 +198,10 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         feed = Feed(self._me)
         try:
             self._contract = self._contract or await self._find_contract()
-            await self._connection.subscribe(self._me.name, QuoteLine(self._me.instrument, self._contract, feed))
+            line = QuoteLine(self._me.instrument, self._contract, feed, proven=self._proven)
+            await self._connection.subscribe(self._me.name, line)
+        except Doubtful as exc:
+            self._try_again(exc)
         except GatewayTimeout as exc:
             # Slow, or told off for the pace: no caller's problem as long as the next try is in time.
             self._me.advisory = exc
@@ -191,19 +213,29 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             self._fail(exc)
         else:
             self._epoch, self._feed = session.epoch, feed
+            self._proven = True  # from the next session on
             self._me.advisory = None
             self.ref.status.epoch = session.epoch
 
-    def _reopen_later(self) -> None:
+    def _reopen_later(self, wait: float = REOPEN_WAIT) -> None:
         if not self._reopening:
             self._reopening = True
-            self.after(REOPEN_WAIT, Reopen())
+            self.after(wait, Reopen())
+
+    def _try_again(self, error: Doubtful) -> None:
+        """IB refused it, but at a time at which that means nothing."""
+        log.info("refusal_doubted", symbol=self._me.instrument.name, ib_code=error.ib_code)
+        self._lose(error)
+        self._feed = None  # the gateway holds no line
+        self._reopen_later(REOPEN_WAIT if self._connection.sessions.value.sound else DOUBT_WAIT)
 
     async def _find_contract(self) -> ContractInfo:
         rows = await self._connection.request(find_contracts(self._me.instrument))
         found = tuple({contract.con_id: contract for contract in rows}.values())
         if not found:
-            raise ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
+            error = ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
+            session = self._connection.sessions.value
+            raise error if session.sound else codes.doubted(error, session.reason or session.phase)
         if len(found) > 1:
             raise ContractAmbiguous(
                 f"{len(found)} contracts fit {self._me.instrument.name}.", extra={"candidates": msgspec.to_builtins(found)}
@@ -216,17 +248,23 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._problem = self._me.advisory = None
         self._quote = Encoded(quote)
         self._show()
-        self._me.updates.publish(self._quote)
-        if self._waiting:
-            self._answer_waiting()
+        if self._connection.sessions.value.current:
+            self._me.updates.publish(self._quote)
+            if self._waiting:
+                self._answer_waiting()
+        else:
+            self._hidden = True
 
     def _show(self) -> None:
         """Let requests have the quote at once, if it is complete or as complete as it will be for now."""
         if self._quote is not None and (self._first_set_over or self._quote.value.complete):
+            self._first_set_over = True  # a value that vanishes from now on is seen to be gone
             self._me.shown = (self._epoch, self._quote)
 
     def _on_line_error(self, error: IbactorsError) -> None:
-        if error.ib_code in ADVISORY:
+        if isinstance(error, Doubtful):
+            self._try_again(error)
+        elif error.ib_code in codes.ADVISORY:
             self._me.advisory = error
         elif isinstance(error, CompetingSession):
             # The line lives on: ticks come again when the other session ends, or it takes a new request.
@@ -240,6 +278,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         session = self._connection.sessions.value
         if not session.up:
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+        elif not session.current:
+            reply.fail(GatewayDisconnected(session.reason or "The gateway is silent."))
         elif self._problem is not None:
             reply.fail(self._problem)
         elif self._quote is not None and self._epoch == session.epoch and (self._first_set_over or self._quote.value.complete):

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ibactors.errors import (
     CompetingSession,
     ContractNotFound,
+    Doubtful,
     GatewayDisconnected,
     GatewayRefused,
     IbactorsError,
@@ -39,6 +40,15 @@ _NOTICES = frozenset({165, 399, 404, 492, 10090, 10091, 10167}) | frozenset(rang
 ADVISORY = frozenset({10089})
 """Fatal to live data, but delayed ticks may still follow where the session asks for delayed data."""
 
+REFUSED = frozenset({320, 321, 322})
+"""A request was refused, in some cases without its id."""
+
+ACCOUNT_UPDATES_LOST = frozenset({2100, 2101})
+"""Another client has taken account updates over: what came by them is not kept up to date any more."""
+
+PASSING = ADVISORY | {10197}
+"""After these a subscription goes on, so that there is nothing to doubt."""
+
 CLIENT_ID_IN_USE = 326
 """Sent just before the gateway closes the socket."""
 
@@ -66,6 +76,16 @@ def judge(code: int, text: str, meanings: Meanings = MappingProxyType({})) -> Ib
     if meaning is None:
         return Verdict.NOTICE if is_notice(code) else to_error(code, text)
     return meaning if isinstance(meaning, Verdict) else _error(meaning, code, text)
+
+
+def refusal(code: int, text: str) -> IbactorsError:
+    """The exception for what was not asked on behalf of a caller, who is not to blame for it."""
+    return _error(GatewayRefused, code, text)
+
+
+def doubted(error: IbactorsError, trouble: str) -> IbactorsError:
+    """What stands in the place of an error that came while something was broken: it says nothing of what was asked for."""
+    return Doubtful(f"{error} That is not taken for an answer, because it came while something was wrong: {trouble}", ib_code=error.ib_code)
 
 
 def is_notice(code: int) -> bool:

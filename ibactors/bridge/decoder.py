@@ -18,8 +18,8 @@ from ibactors.bridge.texts import LONGEST_NAME, clean, shown, unescaped
 
 log = structlog.get_logger(__name__)
 
-_HEARD = (4, 7, 61, 62, 63, 64)
-"""Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio, positions, account summary."""
+_HEARD = (4, 7, 54, 61, 62, 63, 64)
+"""Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary."""
 
 _LONG_TEXTS = frozenset({"19", "83"})
 """Answers that are documents, with lines: scanner parameters, articles."""
@@ -48,6 +48,9 @@ class PacketListener(Protocol):
 
     def heard(self) -> None:
         """A whole frame was among them: the gateway lives, and what it says is understood."""
+
+    def time_asked(self) -> None:
+        """The gateway is being asked for its time (message 49)."""
 
     def packet_done(self) -> None:
         """All complete frames among them have been handled."""

@@ -4,7 +4,6 @@ The methods have the names and parameters of IB's EWrapper, because ib_async's d
 read a network packet, and none of them waits.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,7 +12,8 @@ import trio
 from ib_async.contract import Contract
 
 from ibactors.bridge import codes
-from ibactors.bridge.answers import Answer
+from ibactors.bridge.accounts import AccountHalf, AccountListener, AccountRequests
+from ibactors.bridge.answers import ANSWERS, Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
@@ -21,32 +21,20 @@ from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.vigil import Vigil
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
-from ibactors.model.accounts import Figure, PortfolioItem, Position
+from ibactors.model.accounts import Figure, PortfolioItem
+from ibactors.model.times import rfc3339
 
 log = structlog.get_logger(__name__)
 
-_ACCOUNT_ROWS = {"61": "positions", "7": "positions", "63": "summary"}
+_ACCOUNT_ROWS: dict[str, AccountHalf] = {"61": "positions", "7": "positions", "63": "summary"}
 """What a message is a row of."""
-
-
-class AccountListener(Protocol):
-    """Who hears of the accounts; each method returns at once."""
-
-    def figure_seen(self, tag: str, figure: Figure) -> None:
-        """One figure of an account summary, new or changed (message 63)."""
-
-    def position_seen(self, position: Position) -> None:
-        """One position, new or changed; 0 when it was closed (message 61)."""
-
-    def portfolio_seen(self, item: PortfolioItem) -> None:
-        """Market figures of one position (message 7)."""
-
-    def complete(self, what: str) -> None:
-        """All of `summary` or `positions` has been sent for the first time in this session."""
-
-    def unreadable(self, what: str) -> None:
-        """A row of `summary` or `positions` could not be read, so that what is known is not all of it."""
+CLOSED = "The gateway closed the connection."
+"""The same for every way to find that out: the end of the stream, a reset, a broken pipe."""
+SETTLING = 5.0
+"""Seconds from the beginning of a session, or from a notice in bad times, in which a gateway may refuse what it will have again."""
+_CURRENT_TIME = 49
 
 
 class PacketObserver(Protocol):
@@ -74,28 +62,22 @@ class Inbox:
         """By kind."""
         self.requests = Requests()
         self.account_listener: AccountListener | None = None
-        self.heard_at = trio.current_time()
+        self.account_requests = AccountRequests()
+        self._settled_at = trio.current_time() + SETTLING
         self.lost = trio.Event()
-        self.reason = "The gateway closed the connection."
+        self.reason = CLOSED
         self.reason_code: int | None = None
-        self._arrived = time.time()
-        self._frame: trio.Event | None = None
-        """Somebody waits for the next frame."""
         self.connectivity = Connectivity()
         self._changed = False
         """Whether what is degraded has changed in this packet."""
+        self.vigil = Vigil(self.connectivity)
+        self.vigil.changed = lambda: self.on_change(Effect.NONE)
         self.on_change: Callable[[Effect], None] = _ignore
         """Called when a notice changed `connectivity`."""
         self.on_pacing: Callable[[], None] = _ignore
         """Called when the gateway complained about too many messages."""
         self.on_abandoned: Callable[[int, Subscription[Any]], None] = _ignore
         """Called with a subscription and its id that the gateway may hold although nobody listens to it any more."""
-
-    def next_frame(self) -> trio.Event:
-        """Set when the next frame is complete. Bytes alone are no answer: a length that was misread would swallow all that follow."""
-        if self._frame is None:
-            self._frame = trio.Event()
-        return self._frame
 
     def end_all(self, error: GatewayDisconnected) -> None:
         """End every open request; subscriptions just stop, their owners hear of it as a change of the session."""
@@ -110,19 +92,14 @@ class Inbox:
             self.reason = reason or self.reason
             self.lost.set()
 
-    def set_silent(self, reason: str | None) -> None:
-        """A probe waits for its answer, or has one."""
-        self.connectivity.silent = reason
-        self.on_change(Effect.NONE)
-
     def packet_arrived(self) -> None:
-        self._arrived = time.time()
+        self.vigil.packet_arrived()
 
     def heard(self) -> None:
-        self.heard_at = trio.current_time()
-        if self._frame is not None:
-            self._frame.set()
-            self._frame = None
+        self.vigil.heard()
+
+    def time_asked(self) -> None:
+        self.vigil.asked()
 
     def packet_done(self) -> None:
         self._observer.packet_begins()
@@ -132,7 +109,7 @@ class Inbox:
                 self._changed = False
                 self.on_change(Effect.NONE)
             for subscriptions in self.subscriptions.values():
-                subscriptions.packet_done(self._arrived)
+                subscriptions.packet_done(self.vigil.arrival)
         finally:
             self._observer.packet_ended()  # here the fan-out writes to the clients
 
@@ -170,29 +147,35 @@ class Inbox:
 
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         self.requests.heard(answer, fields, decode)
+        if answer is ANSWERS[_CURRENT_TIME]:
+            self.vigil.answered()
 
     # accounts
 
     def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802
         if self.account_listener:
-            self.account_listener.figure_seen(tag, Figure(value=value, currency=currency, account=account))
+            self.account_listener.figure_seen(tag, Figure(value=value, currency=currency, account=account), self.vigil.arrival)
 
     def accountSummaryEnd(self, _request_id: int) -> None:  # noqa: N802
         if self.account_listener:
-            self.account_listener.complete("summary")
+            self.account_listener.complete("summary", self.vigil.arrival)
 
     def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
         if self.account_listener:
-            self.account_listener.position_seen(position_of(account, contract, position, average_cost))
+            self.account_listener.position_seen(position_of(account, contract, position, average_cost), self.vigil.arrival)
 
     def positionEnd(self) -> None:  # noqa: N802
+        self.account_requests.answered("positions")
         if self.account_listener:
-            self.account_listener.complete("positions")
+            self.account_listener.complete("positions", self.vigil.arrival)
+
+    def accountDownloadEnd(self, _account: str) -> None:  # noqa: N802
+        self.account_requests.answered("portfolio")
 
     def updatePortfolio(  # noqa: N802
         self,
         contract: Contract,
-        _position: float,
+        position: float,
         market_price: float,
         market_value: float,
         _average_cost: float,
@@ -205,6 +188,8 @@ class Inbox:
                 PortfolioItem(
                     account=account,
                     con_id=contract.conId,
+                    position=position,
+                    timestamp=rfc3339(self.vigil.arrival),
                     market_price=float_or_none(market_price),
                     market_value=float_or_none(market_value),
                     unrealized_pnl=float_or_none(unrealized_pnl),
@@ -220,24 +205,40 @@ class Inbox:
     # errors and notices
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
-        self._tally.noticed(code, text)
+        is_news = self._tally.noticed(code, text)
         if code == codes.TOO_FAST:
             self._too_fast(text)
-        elif self.requests.failed(request_id, code, text) or any(
-            subscriptions.failed(request_id, code, text) for subscriptions in self.subscriptions.values()
+        elif self.requests.failed(request_id, code, text, self.connectivity.trouble) or any(
+            subscriptions.failed(request_id, code, text, self._trouble_of) for subscriptions in self.subscriptions.values()
         ):
             pass  # its owner has been told
+        elif self._refuses_accounts(request_id, code, text):
+            pass
         elif code == codes.CLIENT_ID_IN_USE:
             self.reason_code = code
             self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
         else:
-            log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
+            if is_news:
+                log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
             self._notice(code, text)
+
+    def _refuses_accounts(self, request_id: int, code: int, text: str) -> bool:
+        """Whether it is an answer to a request for account data; then their listener is told."""
+        what = self.account_requests.refused_by(request_id, code)
+        if what is None:
+            return False
+        log.warning("account_data_refused", what=what, ib_code=code, text=text.strip())
+        if self.account_listener:
+            error, trouble = codes.refusal(code, text), self.connectivity.trouble
+            self.account_listener.refused(what, codes.doubted(error, trouble) if trouble else error)
+        return True
 
     def _notice(self, code: int, text: str) -> None:
         if code == SOCKET_RESET:
             self.reason = f"The gateway dropped the connection: {text.strip()} ({code})"
         before = self.connectivity.lost, self.connectivity.degraded
+        if self.connectivity.trouble:
+            self._settled_at = trio.current_time() + SETTLING
         effect, farm = self.connectivity.notice(code, text)
         reason = GatewayDisconnected(f"IB reported: {text.strip()} ({code})")
         for subscriptions in self.subscriptions.values():
@@ -245,7 +246,7 @@ class Inbox:
                 case Effect.INTERRUPT:
                     subscriptions.interrupt(farm, reason)
                 case Effect.RESUME:
-                    subscriptions.resume(farm)
+                    subscriptions.resume(farm, self.connectivity.interrupts)
                 case Effect.DATA_LOST:
                     # A request that the gateway had not served by then is cancelled, so that nothing leaks there.
                     for request_id, subscription in subscriptions.abandon().items():
@@ -258,6 +259,12 @@ class Inbox:
             self.on_change(effect)
         elif before[1] != self.connectivity.degraded:
             self._changed = True
+
+    def _trouble_of(self, subscription: Subscription[Any]) -> str | None:
+        """Why IB's refusal of a subscription is not believed; None if it is."""
+        if subscription.proven and trio.current_time() < self._settled_at:
+            return f"IB had it before, and the session is younger than {SETTLING:g} s, or was interrupted since."
+        return self.connectivity.trouble_for(subscription.origin)
 
     def _too_fast(self, text: str) -> None:
         """The gateway threw a message away and need not say which: everything that has no answer yet is asked again, by its owner."""

@@ -12,7 +12,7 @@ import msgspec
 from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
-from ibactors.model.instruments import ContractInfo, Instrument
+from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import rfc3339
 
@@ -44,6 +44,7 @@ _TEXTS = _with_delayed({45: "last_timestamp"})
 _GENERICS = _with_delayed({49: "halted"})
 _BLANK = {"halted": None, "last_timestamp": None}
 _MISSING = object()
+_KINDS = frozenset(SecType)
 
 
 class QuoteListener(SubscriptionListener, Protocol):
@@ -65,9 +66,13 @@ class QuoteLine(Subscription[QuoteListener]):
 
     kind = "quotes"
 
-    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener) -> None:
+    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False) -> None:
         exchange = instrument.exchange or contract.exchange
-        super().__init__(msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange), listener)
+        super().__init__(msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange), listener, proven=proven)
+        if contract.sec_type in _KINDS:
+            # What the client said may be less than what IB knows, down to a contract id alone.
+            listing = contract.primary_exchange or instrument.primary_exchange
+            self.origin = msgspec.structs.replace(self.instrument, sec_type=SecType(contract.sec_type), primary_exchange=listing)
         self._identity = {
             "symbol": instrument.symbol,
             "exchange": exchange,

@@ -131,8 +131,8 @@ class Requests:
             if is_last or (request.spec.single and request.rows):
                 self._end(request, over_there=is_last)
 
-    def failed(self, request_id: int, code: int, text: str) -> bool:
-        """IB sent an error; tells whether it belongs to a request."""
+    def failed(self, request_id: int, code: int, text: str, trouble: str | None) -> bool:
+        """IB sent an error; tells whether it belongs to a request. While there is *trouble* it is not believed."""
         request = self._open.get(request_id)
         if request is None:
             return False
@@ -140,7 +140,7 @@ class Requests:
         if verdict is Verdict.END:
             self._end(request, over_there=True)
         elif verdict is not Verdict.NOTICE:
-            self._end(request, verdict, over_there=True)
+            self._end(request, codes.doubted(verdict, trouble) if trouble else verdict, over_there=True)
         return True
 
     def end_all(self, error: IbactorsError) -> None:

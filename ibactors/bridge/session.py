@@ -18,13 +18,15 @@ from typing import Any, NoReturn, TypeVar
 import trio
 import trio_asyncio
 
+from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.connectivity import Effect
-from ibactors.bridge.incoming import AccountListener, Inbox, PacketObserver
+from ibactors.bridge.incoming import CLOSED, Inbox, PacketObserver
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import Subscription, release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
-from ibactors.bridge.wire import GatewayClient
+from ibactors.bridge.vigil import beat, watched
+from ibactors.bridge.wire import CLOSED_BY_PEER, GatewayClient
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 
 T = TypeVar("T")
@@ -46,7 +48,6 @@ class Session:
         self._client = client
         self._inbox = inbox
         self._terms = terms
-        self._summary_id: int | None = None
         self.accounts: tuple[str, ...] = tuple(client.getAccounts())
         self.server_version: int = client.serverVersion()
 
@@ -73,6 +74,10 @@ class Session:
     def on_change(self, listener: Callable[[Effect], None]) -> None:
         """Call *listener* whenever `lost`, `degraded` or `silent` has changed, or the gateway lost all lines (1101)."""
         self._inbox.on_change = listener
+
+    def on_pause(self, listener: Callable[[str], None]) -> None:
+        """Call *listener* with the reason at the first step after a pause of this process, before `on_change`."""
+        self._inbox.vigil.paused = listener
 
     @property
     def waiting(self) -> int:
@@ -104,6 +109,8 @@ class Session:
 
     def subscribe(self, subscription: Subscription[Any]) -> int:
         """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes."""
+        if self._inbox.connectivity.interrupts(subscription.origin):
+            subscription.expect_resume()
         return self._inbox.subscriptions[type(subscription)].add(self._client, subscription)
 
     def unsubscribe(self, request_id: int) -> None:
@@ -114,14 +121,16 @@ class Session:
     def watch_accounts(self, listener: AccountListener) -> None:
         """Subscribe to summary, positions and portfolio (messages 62, 61, 6), in place of an earlier listener."""
         self._inbox.account_listener = listener
-        if self._summary_id is not None:
+        asked = self._inbox.account_requests
+        if asked.summary_id is not None:
             # A gateway allows two summaries a session (error 322), and one that goes on does not send all of it again.
-            self._client.cancelAccountSummary(self._summary_id)
+            self._client.cancelAccountSummary(asked.summary_id)
             self._client.cancelPositions()
             self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[0])
-        self._summary_id = self._client.getReqId()
+        summary_id = self._client.getReqId()
+        asked.sent(summary_id)
         self._client.reqPositions()
-        self._client.reqAccountSummary(self._summary_id, "All", _SUMMARY_TAGS)
+        self._client.reqAccountSummary(summary_id, "All", _SUMMARY_TAGS)
         self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[0])
 
 
@@ -155,7 +164,9 @@ async def run_session(
                     nursery.start_soon(client.read, name="session/reader")
                     task_status.started(Session(client, inbox, terms))
                     client.reqMarketDataType(terms.market_data_type.ib_number)
-                    await _probe(client, inbox, terms)
+                    nursery.start_soon(beat, name="session/beat")
+                    with watched(inbox.vigil):
+                        await inbox.vigil.keep(client, terms)
                 raise GatewayDisconnected(inbox.reason, ib_code=inbox.reason_code)
             finally:
                 with trio.move_on_after(0.5, shield=True):
@@ -188,6 +199,8 @@ async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
             f"IBACTORS_GATEWAY_HOST is {endpoint.host!r}, for which no address was found: {why}. Check the name, and this machine's DNS."
         ) from exc
     except OSError as exc:
+        if exc.errno in CLOSED_BY_PEER:
+            raise GatewayDisconnected(CLOSED) from exc
         what = os.strerror(exc.errno) if exc.errno else exc  # asyncio's own text repeats the address
         raise GatewayDisconnected(f"The gateway at {address} cannot be reached: {what}.") from exc
     if client.serverVersion() > client.MaxClientVersion:
@@ -208,28 +221,6 @@ def slow_start(endpoint: Endpoint, timeout: float) -> str:
         f"a login may wait for somebody. If it is only slow, set IBACTORS_CONNECT_TIMEOUT_SECONDS above {timeout:g}; "
         "if it is another program, check IBACTORS_GATEWAY_HOST and IBACTORS_GATEWAY_PORT."
     )
-
-
-async def _probe(client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> NoReturn:
-    """Find out about a gateway that keeps the socket open and says nothing (reqCurrentTime, message 49)."""
-    while True:
-        await trio.sleep_until(inbox.heard_at + terms.probe_idle)
-        if trio.current_time() < inbox.heard_at + terms.probe_idle:
-            continue
-        client.reqCurrentTime()
-        heard = inbox.next_frame()
-        with trio.move_on_after(terms.probe_timeout / 4):
-            await heard.wait()
-        if not heard.is_set():
-            inbox.set_silent("The gateway is silent and has not answered a probe yet.")
-            with trio.move_on_after(terms.probe_timeout * 3 / 4):
-                await heard.wait()
-            if heard.is_set():
-                inbox.set_silent(None)
-        if not heard.is_set():
-            raise GatewayDisconnected(
-                f"The gateway fell silent: no data for {terms.probe_idle:g} s and no answer to a probe within {terms.probe_timeout:g} s."
-            )
 
 
 async def _end_when_lost(inbox: Inbox, scope: trio.CancelScope) -> None:

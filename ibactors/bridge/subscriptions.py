@@ -5,6 +5,7 @@ A kind of subscription is a subclass of `Subscription` that knows how it is requ
 in the step that reads a packet, and nothing here waits.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ibactors.bridge import codes
@@ -37,9 +38,13 @@ class Subscription(Generic[L]):
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
 
-    def __init__(self, instrument: Instrument, listener: L) -> None:
+    def __init__(self, instrument: Instrument, listener: L, *, proven: bool = False) -> None:
         self.instrument = instrument
+        """What is asked for."""
+        self.origin = instrument
+        """What is known of where its data come from."""
         self.listener = listener
+        self._proven = proven
         self._served = False
         """True once anything has come: the gateway has taken the request."""
         self._interrupted = False
@@ -61,6 +66,11 @@ class Subscription(Generic[L]):
         raise NotImplementedError
 
     @property
+    def proven(self) -> bool:
+        """Whether IB is known to have it: it was served, in this session or in one before."""
+        return self._proven or self._served
+
+    @property
     def served(self) -> bool:
         """Whether the gateway has taken the request, as far as its messages show."""
         return self._served
@@ -69,6 +79,10 @@ class Subscription(Generic[L]):
         """IB sent an error that is no notice."""
         self.forget()
         self.listener.failed(error)
+
+    def expect_resume(self) -> None:
+        """It is requested during a break, and the gateway may have thrown it away by the end of it."""
+        self._interrupted = True
 
     def interrupt(self, error: IbactorsError) -> None:
         """Forget everything: it is from before a break."""
@@ -119,14 +133,15 @@ class Subscriptions(Generic[S]):
         for subscription in touched.values():
             subscription.packet_done(arrived)
 
-    def failed(self, request_id: int, code: int, text: str) -> bool:
-        """IB sent an error; tells whether it belongs to one of these."""
+    def failed(self, request_id: int, code: int, text: str, trouble: Callable[[S], str | None]) -> bool:
+        """IB sent an error; tells whether it belongs to one of these. It is not believed of one for which there is trouble."""
         subscription = self.open.get(request_id)
         if subscription is None:
             return False
         verdict = codes.judge(code, text)
         if not isinstance(verdict, Verdict):
-            subscription.fail(verdict)
+            reason = None if code in codes.PASSING else trouble(subscription)
+            subscription.fail(codes.doubted(verdict, reason) if reason else verdict)
         return True
 
     def interrupt(self, farm: str | None, error: IbactorsError) -> None:
@@ -134,10 +149,11 @@ class Subscriptions(Generic[S]):
         for subscription in self._served_by(farm):
             subscription.interrupt(error)
 
-    def resume(self, farm: str | None) -> None:
-        """It is said to come again."""
+    def resume(self, farm: str | None, interrupted: Callable[[Instrument], bool]) -> None:
+        """It is said to come again, but for what is still *interrupted*."""
         for subscription in self._served_by(farm):
-            subscription.resume()
+            if not interrupted(subscription.origin):
+                subscription.resume()
 
     def doubt(self) -> None:
         """The gateway threw some message away."""
@@ -151,7 +167,7 @@ class Subscriptions(Generic[S]):
 
     def _served_by(self, farm: str | None) -> list[S]:
         # A list, because a listener may close what it hears of.
-        return [subscription for subscription in self.open.values() if serves(farm, subscription.instrument)]
+        return [subscription for subscription in self.open.values() if serves(farm, subscription.origin)]
 
 
 def release(client: GatewayClient, request_id: int, subscription: Subscription[Any]) -> None:

@@ -2,9 +2,12 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ibactors.model.times import Value, now
 
+REPEATED = 5
+"""A notice that is among so many of the last is no news: a gateway that has lost IB says so again and again."""
 NOTICES = 50
 """How many of IB's errors and notices are kept to be shown."""
 MOST_CODES = 200
@@ -33,7 +36,12 @@ class GatewayTally:
     notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES))
     """The last of them, oldest first."""
 
-    def noticed(self, code: int, text: str) -> None:
-        """IB sent an error or a notice."""
+    def noticed(self, code: int, text: str) -> bool:
+        """IB sent an error or a notice; tells whether it is news. The last one, if it is said again, is replaced."""
         self.errors[code if code in self.errors or len(self.errors) < MOST_CODES else OTHER] += 1
-        self.notices.append(Notice(timestamp=now(), code=code, text=text.strip()))
+        notice = Notice(timestamp=now(), code=code, text=text.strip())
+        is_news = not any((known.code, known.text) == (code, notice.text) for known in islice(reversed(self.notices), REPEATED))
+        if not is_news and self.notices[-1].text == notice.text:
+            self.notices.pop()
+        self.notices.append(notice)
+        return is_news

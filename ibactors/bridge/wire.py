@@ -7,6 +7,7 @@ copying the rest each time, a length beyond the protocol's limit ends the sessio
 
 import asyncio
 import dataclasses
+import errno
 import math
 import struct
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.errors import GatewayDisconnected, InvalidRequest
 
+CLOSED_BY_PEER = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED})
 _MAX_FRAME = 0xFFFFFF
 _BUFFER = 16 * 1024
 """How much is handled before other tasks get their turn: about 100 ticks."""
@@ -34,6 +36,7 @@ MOST_ACCOUNTS = 1000
 """Accounts of one login that are kept; advisors may have some hundreds."""
 _NEXT_VALID_ID = 9
 _MANAGED_ACCOUNTS = 15
+_CURRENT_TIME = 49
 
 
 class GatewayClient(Client):
@@ -65,6 +68,8 @@ class GatewayClient(Client):
             raise GatewayDisconnected(self.inbox.reason)
         for field in fields:
             _check(field)
+        if fields[0] == _CURRENT_TIME:
+            self.inbox.time_asked()
         super().send(*fields, makeEmpty=makeEmpty)
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
@@ -95,7 +100,7 @@ class GatewayClient(Client):
                 except BlockingIOError:
                     continue
                 except OSError as exc:
-                    self._break(f"The connection to the gateway broke: {exc}.")
+                    self._break(None if exc.errno in CLOSED_BY_PEER else f"The connection to the gateway broke: {exc}.")
                     return
                 if not length:
                     self._break(None)
@@ -158,7 +163,8 @@ class GatewayClient(Client):
             self.apiStart.emit()
 
     def _onSocketDisconnected(self, msg: str) -> None:  # noqa: N802
-        self.inbox.connection_lost(f"The connection to the gateway broke: {msg}." if msg else None)
+        closed = not msg or msg.startswith(tuple(f"[Errno {number}]" for number in CLOSED_BY_PEER))
+        self.inbox.connection_lost(None if closed else f"The connection to the gateway broke: {msg}.")
         self.reset()
 
     def _break(self, reason: str | None) -> None:

@@ -45,9 +45,13 @@ class SessionSettings:
     request_timeout: float = seconds(
         10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to answer a request."
     )
-    probe_idle: float = seconds(5.0, "IBACTORS_PROBE_IDLE_SECONDS", 0.1, 3600, "Silence after which the gateway is probed.")
+    probe_idle: float = seconds(3.0, "IBACTORS_PROBE_IDLE_SECONDS", 0.1, 3600, "Silence after which the gateway is probed.")
     probe_timeout: float = seconds(
-        2.0, "IBACTORS_PROBE_TIMEOUT_SECONDS", 0.1, 60, "How long the gateway may take to answer a probe before the session ends."
+        7.0,
+        "IBACTORS_PROBE_TIMEOUT_SECONDS",
+        0.1,
+        60,
+        "How long the gateway may take to answer a probe before the session ends; after a quarter of it quotes are not served any more.",
     )
 
     @property

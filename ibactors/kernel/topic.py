@@ -72,6 +72,10 @@ class Topic(Generic[T]):
             self._telling = False
             self._untold.clear()  # only if a listener has failed; the publisher's crash tells its listeners what they must know
 
+    def foresee(self, value: T) -> None:
+        """Make *value* the newest for those who read it; listeners hear of it when it is published, which must come soon."""
+        self._value = value
+
     async def until(self, fits: Callable[[T], bool]) -> T:
         """The newest value if it fits, else the first one published that does; no value is missed, however short-lived."""
         found: list[T] = []

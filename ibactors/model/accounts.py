@@ -36,6 +36,8 @@ class Position(Value, frozen=True, kw_only=True):
     market_value: float | None = msgspec.field(name="marketValue", default=None)
     unrealized_pnl: float | None = msgspec.field(name="unrealizedPNL", default=None)
     realized_pnl: float | None = msgspec.field(name="realizedPNL", default=None)
+    market_timestamp: str | None = msgspec.field(name="marketTimestamp", default=None)
+    """When the four figures before arrived, which IB sends every few minutes; null where there are none."""
 
 
 class PortfolioItem(Value, frozen=True, kw_only=True):
@@ -43,6 +45,10 @@ class PortfolioItem(Value, frozen=True, kw_only=True):
 
     account: str
     con_id: int
+    position: float
+    """The quantity that the figures are of."""
+    timestamp: str
+    """When they arrived."""
     market_price: float | None
     market_value: float | None
     unrealized_pnl: float | None
@@ -56,6 +62,10 @@ class AccountBook(Value, frozen=True, kw_only=True):
     figures: dict[tuple[str, str], Figure]
     """By tag and currency; ledger tags come once for each currency and once for BASE."""
     positions: tuple[Position, ...]
+    summary_timestamp: str
+    """When the newest figure arrived."""
+    positions_timestamp: str
+    """When the newest position, or the end of their list, arrived."""
 
     @property
     def base_currency(self) -> str | None:

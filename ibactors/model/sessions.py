@@ -36,6 +36,16 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     server_version: int | None = None
 
     @property
+    def sound(self) -> bool:
+        """True while nothing is known to be broken, so that what IB answers is meant."""
+        return self.phase in {SessionPhase.SYNCING, SessionPhase.UP}
+
+    @property
+    def current(self) -> bool:
+        """True while what came in this session, and has not been interrupted since, is current and may be shown."""
+        return self.up and self.phase is not SessionPhase.SILENT
+
+    @property
     def up(self) -> bool:
         """True while requests can be sent and data can come."""
         return self.phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}

@@ -109,6 +109,9 @@ class Closing:
     def on_change(self, listener: Callable[[Effect], None]) -> None:
         pass
 
+    def on_pause(self, listener: Callable[[str], None]) -> None:
+        pass
+
     def subscribe(self, *_: object) -> int:
         return self._use_socket()
 

@@ -5,27 +5,74 @@ import pytest
 from ibactors.bridge.connectivity import Connectivity, Effect, serves
 from ibactors.model.instruments import Instrument, SecType
 
-APPLE = Instrument(symbol="AAPL")
+APPLE = Instrument(symbol="AAPL", primary_exchange="NASDAQ")
 EURO = Instrument(symbol="EUR", exchange="IDEALPRO", sec_type=SecType.CASH)
 MINI = Instrument(symbol="ES", exchange="CME", sec_type=SecType.FUT)
 SIEMENS = Instrument(symbol="SIE", exchange="IBIS", currency="EUR")
+ALL = {"AAPL", "EUR", "ES", "SIE"}
 
 
 @pytest.mark.parametrize(
     ("farm", "served"),
     [
-        ("usfarm", {"AAPL"}),
-        ("usfarm.nj", {"AAPL"}),
+        ("usfarm", {"AAPL", "ES"}),
+        ("usfarm.nj", {"AAPL", "ES"}),
         ("usfuture", {"ES"}),
         ("cashfarm", {"EUR"}),
         ("eufarmnj", {"SIE"}),
         ("jfarm", set()),
-        ("newfarm", {"AAPL", "EUR", "ES", "SIE"}),
-        (None, {"AAPL", "EUR", "ES", "SIE"}),
+        ("newfarm", ALL),
+        (None, ALL),
     ],
 )
-def test_farm_serves_what_its_name_says_and_an_unknown_one_everything(farm: str | None, served: set[str]) -> None:
+def test_farm_does_not_serve_what_is_listed_elsewhere_and_an_unknown_one_may_serve_everything(farm: str | None, served: set[str]) -> None:
     assert {instrument.symbol for instrument in (APPLE, EURO, MINI, SIEMENS) if serves(farm, instrument)} == served
+
+
+@pytest.mark.parametrize(
+    "instrument",
+    [
+        Instrument(symbol="DLR", exchange="TSE", currency="USD"),
+        Instrument(symbol="GDAXI", exchange="EUREX", currency="EUR", sec_type=SecType.IND),
+        Instrument(symbol="AAPL", sec_type=SecType.CFD),
+        Instrument(symbol="AAPL", sec_type=SecType.OPT, right="C", strike=230.0, expiry="20261218"),
+        Instrument(symbol="ETH", exchange="PAXOS", sec_type=SecType.CRYPTO),
+        Instrument(symbol="AAPL"),
+    ],
+    ids=lambda instrument: f"{instrument.symbol} {instrument.sec_type} {instrument.exchange}",
+)
+@pytest.mark.parametrize("farm", ["usfarm", "usopt", "usfuture", "cashfarm", "eufarm", "hfarm", "jfarm"])
+def test_what_is_not_known_to_come_from_elsewhere_may_come_from_any_farm(farm: str, instrument: Instrument) -> None:
+    assert serves(farm, instrument)
+
+
+@pytest.mark.parametrize("code", [1101, 1102])
+def test_farms_that_are_listed_as_not_connected_are_broken_until_each_is_back(code: int) -> None:
+    state = Connectivity()
+    state.notice(1100, "Connectivity has been lost.")
+    listed = "The following farms are connected: usfarm; secdefnj. The following farms are not connected: cashfarm; euhmds. "
+    state.notice(code, f"Connectivity has been restored. {listed}")
+    assert state.lost is None
+    assert "cashfarm" in (state.degraded or "")
+    assert "euhmds" in (state.degraded or "")
+    assert (state.interrupts(EURO), state.interrupts(APPLE)) == (True, False)
+    state.notice(2104, "Market data farm connection is OK:cashfarm")
+    state.notice(2106, "HMDS data farm connection is OK:euhmds")
+    assert (state.degraded, state.interrupts(EURO)) == (None, False)
+
+
+def test_all_farms_connected_is_no_farm_broken() -> None:
+    state = Connectivity()
+    state.notice(1102, "Connectivity has been restored - data maintained. All data farms are connected: usfarm; cashfarm; secdefnj.")
+    assert state.degraded is None
+
+
+def test_a_loss_that_is_said_again_in_other_words_is_the_same() -> None:
+    state = Connectivity()
+    state.notice(1100, "Connectivity has been lost.")
+    before = state.lost
+    state.notice(2110, "Connectivity between Trader Workstation and server is broken. It will be restored automatically.")
+    assert state.lost == before
 
 
 def test_lost_connectivity_lasts_until_ib_says_that_it_is_back() -> None:

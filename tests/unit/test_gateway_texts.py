@@ -13,7 +13,7 @@ from ibactors.bridge.connectivity import Connectivity, farm_of
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.tally import MOST_CODES, NOTICES, OTHER, GatewayTally
 from ibactors.bridge.texts import LONGEST, clean, shown, unescaped
-from ibactors.errors import InvalidRequest
+from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.model.accounts import Figure, PortfolioItem, Position
 from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from tests.unit.test_requests import asking, line
@@ -99,17 +99,20 @@ class Accounts:
     def __init__(self) -> None:
         self.heard: list[Any] = []
 
-    def figure_seen(self, tag: str, figure: Figure) -> None:
+    def figure_seen(self, tag: str, figure: Figure, arrived: float) -> None:  # noqa: ARG002  # texts are looked at
         self.heard.append((tag, figure))
 
-    def position_seen(self, position: Position) -> None:
+    def position_seen(self, position: Position, arrived: float) -> None:  # noqa: ARG002  # as above
         self.heard.append(position)
 
     def portfolio_seen(self, item: PortfolioItem) -> None:
         self.heard.append(item)
 
-    def complete(self, what: str) -> None:
+    def complete(self, what: str, arrived: float) -> None:  # noqa: ARG002  # as above
         self.heard.append(what)
+
+    def refused(self, what: str, error: IbactorsError) -> None:
+        self.heard.append((what, error))
 
     def unreadable(self, what: str) -> None:
         self.heard.append(f"unreadable {what}")

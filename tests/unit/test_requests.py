@@ -20,7 +20,7 @@ from ibactors.bridge.subscriptions import release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.wire import GatewayClient
 from ibactors.config import Settings
-from ibactors.errors import ContractNotFound, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, InvalidRequest
+from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, InvalidRequest
 from ibactors.model.instruments import Instrument
 from tests.unit.unobserved import Unobserved
 
@@ -188,6 +188,30 @@ async def test_time_out_cancels_the_request_at_the_gateway(autojump_clock: MockC
     assert str(call.error) == "The gateway did not send bars within 3 s."
     assert autojump_clock.current_time() - begun == pytest.approx(3)
     await wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        (2157, "Sec-def data farm connection is broken:secdefnj"),
+        (2105, "HMDS data farm connection is broken:ushmds"),
+        (2103, "Market data farm connection is broken:usfarm"),
+    ],
+)
+@pytest.mark.parametrize("code", [162, 200, 321, 354])
+async def test_error_while_a_farm_is_broken_says_nothing_of_the_request(
+    trouble: tuple[int, str], code: int, autojump_clock: MockClock
+) -> None:
+    async with line() as there:
+        there.say(4, 2, -1, *trouble, "")
+        async with asking(there, bars()) as (call,):
+            there.say(4, 2, there.sent[-1][1], code, "Not found", "")
+        assert isinstance(call.error, Doubtful)
+        assert call.error.ib_code == code
+        there.say(4, 2, -1, trouble[0] + 1, trouble[1].replace("broken", "OK"), "")
+        async with asking(there, bars()) as (again,):
+            there.say(4, 2, there.sent[-1][1], code, "Not found", "")
+        assert not isinstance(again.error, Doubtful)
 
 
 async def test_caller_that_leaves_has_its_request_cancelled_first_of_all(autojump_clock: MockClock) -> None:

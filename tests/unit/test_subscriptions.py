@@ -1,14 +1,16 @@
 # ruff: noqa: ARG002  # autojump_clock acts by being asked for; listeners are told more than they note
 """What a session keeps open: requested and cancelled once, told of errors and breaks, and fed by nothing but its own messages."""
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from ibactors.bridge.incoming import SETTLING
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.wire import GatewayClient
-from ibactors.errors import GatewayDisconnected, IbactorsError, MarketDataNotSubscribed
+from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, IbactorsError, MarketDataNotSubscribed
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote
 from tests.unit.test_connection import CONTRACT
@@ -34,7 +36,9 @@ class Heard:
 
 def quotes(there: Line, symbol: str = "AAPL", currency: str = "USD") -> tuple[int, Heard]:
     heard = Heard()
-    return there.session.subscribe(QuoteLine(Instrument(symbol=symbol, currency=currency), CONTRACT, heard)), heard
+    listing = "IBIS" if currency == "EUR" else "NASDAQ"
+    contract = msgspec.structs.replace(CONTRACT, primary_exchange=listing)
+    return there.session.subscribe(QuoteLine(Instrument(symbol=symbol, currency=currency), contract, heard)), heard
 
 
 def bid(there: Line, request_id: int, price: float) -> None:
@@ -70,6 +74,7 @@ async def test_error_is_told_and_notice_is_not(autojump_clock: MockClock) -> Non
     async with line() as there:
         request_id, heard = quotes(there)
         bid(there, request_id, 1.0)
+        await trio.sleep(SETTLING + 1)
         there.say(4, 2, request_id, 10167, "Displaying delayed market data", "")
         there.say(4, 2, request_id, 354, "Not subscribed", "")
         assert heard.said[0] == 1.0
@@ -85,6 +90,81 @@ async def test_break_interrupts_those_that_it_concerns_and_its_end_resumes_them(
         there.say(4, 2, -1, 1102, "Connectivity restored, data maintained", "")
         assert american.said == ["interrupted", "resumed"]
         assert european.said == (["interrupted", "resumed"] if code == 1100 else [])
+
+
+REFUSALS = [(200, "No security definition has been found"), (354, "Not subscribed"), (321, "Error validating request"), (162, "No data")]
+
+
+@pytest.mark.parametrize(("code", "text"), REFUSALS)
+@pytest.mark.parametrize(
+    ("trouble", "over"),
+    [
+        ((1100, "Connectivity lost"), (1102, "Connectivity restored")),
+        ((2110, "Connectivity broken"), (1102, "Connectivity restored")),
+        ((2103, "Market data farm connection is broken:usfarm"), (2104, "Market data farm connection is OK:usfarm")),
+        ((2157, "Sec-def data farm connection is broken:secdefnj"), (2158, "Sec-def data farm connection is OK:secdefnj")),
+    ],
+)
+async def test_refusal_is_believed_only_when_nothing_is_broken(
+    trouble: tuple[int, str], over: tuple[int, str], code: int, text: str, autojump_clock: MockClock
+) -> None:
+    async with line() as there:
+        request_id, heard = quotes(there)
+        bid(there, request_id, 1.0)
+        await trio.sleep(SETTLING + 1)
+        there.say(4, 2, -1, *trouble, "")
+        there.say(4, 2, request_id, code, text, "")
+        assert isinstance(heard.said[-1], Doubtful)
+        assert heard.said[-1].ib_code == code
+        assert trouble[1] in str(heard.said[-1])
+        there.say(4, 2, -1, *over, "")
+        there.say(4, 2, request_id, code, text, "")
+        assert isinstance(heard.said[-1], Doubtful), "the gateway may be slower to recover than to tell"
+        await trio.sleep(SETTLING + 1)
+        there.say(4, 2, request_id, code, text, "")
+        assert not isinstance(heard.said[-1], Doubtful)
+
+
+async def test_farm_for_others_is_no_reason_to_doubt(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        request_id, heard = quotes(there)
+        there.say(4, 2, -1, 2103, "Market data farm connection is broken:cashfarm", "")
+        there.say(4, 2, -1, 2105, "HMDS data farm connection is broken:ushmds", "")
+        there.say(4, 2, request_id, 354, "Not subscribed", "")
+        assert [type(said) for said in heard.said] == [MarketDataNotSubscribed]
+
+
+async def test_first_refusal_of_what_was_had_in_an_earlier_session_is_not_believed(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        known, new = Heard(), Heard()
+        first = there.session.subscribe(QuoteLine(Instrument(symbol="AAPL"), CONTRACT, known, proven=True))
+        second = there.session.subscribe(QuoteLine(Instrument(symbol="MSFT"), CONTRACT, new))
+        for request_id in (first, second):
+            there.say(4, 2, request_id, 200, "No security definition has been found for the request", "")
+        assert [type(said) for said in (*known.said, *new.said)] == [Doubtful, ContractNotFound]
+
+
+async def test_line_that_is_opened_in_a_break_is_looked_at_when_it_is_over(autojump_clock: MockClock) -> None:
+    """The gateway may take the request and throw it away; two breaks in a row leave a line that nobody asks for again."""
+    async with line() as there:
+        there.say(4, 2, -1, 2103, "Market data farm connection is broken:usfarm", "")
+        _, heard = quotes(there)
+        there.say(4, 2, -1, 1100, "Connectivity lost", "")
+        there.say(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
+        assert heard.said == ["interrupted"], "IB is still away"
+        there.say(4, 2, -1, 1102, "Connectivity restored, data maintained", "")
+        assert heard.said == ["interrupted", "resumed"]
+
+
+async def test_what_is_still_broken_when_ib_is_back_is_not_resumed(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        _, american = quotes(there)
+        _, european = quotes(there, "SIE", "EUR")
+        there.say(4, 2, -1, 1100, "Connectivity lost", "")
+        there.say(4, 2, -1, 1102, "Restored. The following farms are not connected: usfarm; ushmds.", "")
+        assert (american.said, european.said) == (["interrupted"], ["interrupted", "resumed"])
+        there.say(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
+        assert american.said == ["interrupted", "resumed"]
 
 
 async def test_lost_data_ends_all_and_cancels_what_the_gateway_had_not_served(autojump_clock: MockClock) -> None:

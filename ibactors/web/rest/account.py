@@ -23,12 +23,16 @@ class Summary(msgspec.Struct, frozen=True):
     """The figures of an account by IB's tag, in its base currency; values are IB's text."""
 
     account_summary: dict[str, Figure]
+    timestamp: str
+    """When the newest of them arrived from the gateway."""
 
 
 class Positions(msgspec.Struct, frozen=True):
     """All holdings; of all accounts unless one is named."""
 
     positions: tuple[Position, ...]
+    timestamp: str
+    """When the newest of them arrived from the gateway; market figures have a time of their own."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +41,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     base_currency: str | None
     balance: dict[str, dict[str, Decimal]]
+    timestamp: str
+    """When the newest of the figures arrived from the gateway."""
 
 
 class Accounts(msgspec.Struct, frozen=True):
@@ -47,12 +53,12 @@ class Accounts(msgspec.Struct, frozen=True):
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
     book = await call.system.site.account.book(call.query.account, needs="summary")
-    return Summary(book.summary)
+    return Summary(book.summary, book.summary_timestamp)
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
     book = await call.system.site.account.book(call.query.account, needs="positions")
-    return Positions(book.positions)
+    return Positions(book.positions, book.positions_timestamp)
 
 
 async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
@@ -62,7 +68,7 @@ async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
         amount = _amount(figure.value)
         if currency and amount is not None:
             balance.setdefault(currency, {})[tag] = amount
-    return Balance(account=book.account, base_currency=book.base_currency, balance=balance)
+    return Balance(account=book.account, base_currency=book.base_currency, balance=balance, timestamp=book.summary_timestamp)
 
 
 async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:

@@ -64,7 +64,7 @@ async def get_root(call: Call[Nothing, Nothing]) -> Root:
 def get_health(call: Call[Nothing, Nothing]) -> Health:
     session = call.system.site.connection.sessions.value
     return Health(
-        status="healthy" if session.phase is SessionPhase.UP else "degraded",
+        status="healthy" if session.phase is SessionPhase.UP and session.reason is None else "degraded",
         ib_connected=session.up,
         timestamp=now(),
         reason=session.reason,
