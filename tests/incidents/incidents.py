@@ -66,7 +66,7 @@ Stage = Callable[..., AbstractAsyncContextManager[Scene]]
 
 INCIDENTS: dict[str, tuple[Callable[[Scene], Awaitable[None]], Stage, dict[str, str]]] = {
     "crash": (crash, open_scene, {}),
-    "mute": (mute, open_scene, {"IBACTORS_PROBE_IDLE_SECONDS": "1"}),
+    "mute": (mute, open_scene, {"IBACTORS_PROBE_IDLE_SECONDS": "1", "IBACTORS_PROBE_TIMEOUT_SECONDS": "2"}),
     "slow-client": (slow_client, open_scene, {}),
     "blocked-loop": (blocked_loop, open_scene, {"IBACTORS_SLOW_STEP_SECONDS": "0.5"}),
     "second-factor": (second_factor, open_demo, {"IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS": "10"}),
