@@ -302,6 +302,13 @@ class NoMarketData(IbactorsError):
     hint = "The market may be closed, or the instrument does not trade."
 
 
+class TooManyProfits(IbactorsError):
+    """As many profits and losses are kept current as the service allows, and none of them is idle."""
+
+    code = "pnl_limit"
+    hint = "Ask for one account at a time; figures that nobody asks for are given up after a minute."
+
+
 class NoFreeLine(IbactorsError):
     """All market-data lines are in use and none is idle (or IB's error 101)."""
 

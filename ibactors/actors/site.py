@@ -14,6 +14,7 @@ from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.actors.profits import ProfitsActor, ProfitsRef
 from ibactors.bridge.incoming import PacketObserver
 from ibactors.config import Settings
 from ibactors.errors import StartupError
@@ -32,6 +33,7 @@ class Site:
     connection: ConnectionRef
     """The API session."""
     account: AccountRef
+    profits: ProfitsRef
     market: MarketRef
 
 
@@ -42,6 +44,7 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
         gateway=GatewayRef(settings.account_type),
         connection=ConnectionRef(name),
         account=AccountRef(name),
+        profits=ProfitsRef(),
         market=MarketRef(),
     )
     limits = MarketSettings(
@@ -54,6 +57,7 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
     await supervisor.start(site.gateway, _gateway_builder(site.gateway, site.connection, settings))
     await supervisor.start(site.connection, connection_builder(site.connection, settings, observer, run))
     await supervisor.start(site.account, account_builder(site.account, site.connection))
+    await supervisor.start(site.profits, lambda: ProfitsActor(site.profits, site.connection, supervisor))
     await supervisor.start(site.market, lambda: MarketActor(site.market, site.connection, supervisor, limits))
     return site
 

@@ -22,6 +22,11 @@ FAMILY_CODES = "family codes"
 DEPTH_EXCHANGES = "depth exchanges"
 
 
+def adviser_data(kind: int) -> str:
+    """The name of the request for what an adviser has set up: 1 groups, 3 aliases."""
+    return f"adviser data {kind}"
+
+
 def market_rule(rule_id: int) -> str:
     """The name of the request for one market rule."""
     return f"market rule {rule_id}"
@@ -92,8 +97,7 @@ ANSWERS: dict[int, Answer] = {
     73: Answer(_SECOND),  # accountUpdateMulti
     74: Answer(_SECOND, ends=True),
     78: Answer(_named(FAMILY_CODES), ends=True),
-    94: Answer(_FIRST),  # pnl
-    95: Answer(_FIRST),  # pnlSingle
+    16: Answer(lambda fields: (adviser_data(int(fields[2])),), ends=True),  # receiveFA
     # the rest
     19: Answer(_named(SCANNER_PARAMETERS), ends=True),
     20: Answer(_SECOND, ends=True),  # scannerData: all rows in one message

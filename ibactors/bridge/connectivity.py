@@ -59,9 +59,9 @@ class Effect(enum.Enum):
     NONE = "none"
 
 
-def serves(farm: str | None, instrument: Instrument) -> bool:
-    """Whether the instrument's data may come from the farm; None stands for all farms."""
-    if farm is None or not farm.startswith(_KNOWN_FARMS):
+def serves(farm: str | None, instrument: Instrument | None) -> bool:
+    """Whether the instrument's data may come from the farm; None stands for all farms, and for what depends on many instruments."""
+    if farm is None or instrument is None or not farm.startswith(_KNOWN_FARMS):
         return True
     # SMART routes to wherever it trades; its data come from where it is listed.
     listing = instrument.primary_exchange if instrument.exchange in {"SMART", ""} else instrument.exchange
@@ -110,11 +110,11 @@ class Connectivity:
         """Why an error of IB's may come from what is broken, and is not believed; None when nothing is broken."""
         return self.lost or self.silent or self.degraded
 
-    def trouble_for(self, instrument: Instrument) -> str | None:
+    def trouble_for(self, instrument: Instrument | None) -> str | None:
         """The same for what the gateway keeps sending of one instrument: a farm for others, or for history, does not count."""
         return self.lost or self.silent or next((farm.text for name, farm in self._farms.items() if self._concerns(name, instrument)), None)
 
-    def interrupts(self, instrument: Instrument) -> bool:
+    def interrupts(self, instrument: Instrument | None) -> bool:
         """Whether the instrument's data may not come for now."""
         return self.lost is not None or any(farm.kind is FarmKind.MARKET and serves(name, instrument) for name, farm in self._farms.items())
 
@@ -140,7 +140,7 @@ class Connectivity:
             return (Effect.RESUME, farm) if _BACK[code] is FarmKind.MARKET else (Effect.NONE, None)
         return Effect.NONE, None
 
-    def _concerns(self, farm: str, instrument: Instrument) -> bool:
+    def _concerns(self, farm: str, instrument: Instrument | None) -> bool:
         kind = self._farms[farm].kind
         return kind is FarmKind.DEFINITIONS or (kind is FarmKind.MARKET and serves(farm, instrument))
 

@@ -21,10 +21,12 @@ log = structlog.get_logger(__name__)
 _HEARD = (4, 7, 54, 61, 62, 63, 64)
 """Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary."""
 
-_LONG_TEXTS = frozenset({"19", "83"})
-"""Answers that are documents, with lines: scanner parameters, articles."""
+_LONG_TEXTS = frozenset({"16", "19", "83"})
+"""Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
 _UNSET = "1.7976931348623157E308"
 """What IB writes for a number that is missing."""
+_LEDGER = "$LEDGER-"
+"""With which some gateways begin the tags that come once for each currency, as recorded on a paper account; others do not."""
 _DETAILS = frozenset({"10", "18"})
 _LOTS = 14
 """Where message 10 has the size of a lot."""
@@ -76,6 +78,9 @@ class PacketListener(Protocol):
     def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
         """Message 45."""
 
+    def profit(self, request_id: int, fields: list[str]) -> None:
+        """Messages 94 and 95, of an account and of a position."""
+
     def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
         """Message 58."""
 
@@ -117,6 +122,7 @@ class FrameDecoder(Decoder):
         self._handlers |= {"4": self._error, "7": self._portfolio, "61": self._position, "63": self._figure}
         self._handlers |= {str(number): partial(self._answer, answer) for number, answer in ANSWERS.items()}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
+        self._handlers |= {"94": self._profit, "95": self._profit}
 
     def wrap(self, methodName: str, types: list[type], skip: int = 2) -> Callable[[list[str]], None]:  # noqa: N803  # ib_async's name
         def handler(fields: list[str]) -> None:
@@ -193,7 +199,12 @@ class FrameDecoder(Decoder):
         self.handlers[61]([*texts[:15], texts[15] or _UNSET, *texts[16:]])
 
     def _figure(self, fields: list[str]) -> None:
-        self.handlers[63]([shown(field, LONGEST_NAME) for field in fields])
+        texts = [shown(field, LONGEST_NAME) for field in fields]
+        self.handlers[63]([*texts[:4], texts[4].removeprefix(_LEDGER), *texts[5:]])
+
+    def _profit(self, fields: list[str]) -> None:
+        """Not by ib_async, for which a figure that is missing is 0."""
+        self._inbox.profit(int(fields[1]), fields)
 
     # ticks, by far the most frequent
 

@@ -17,6 +17,7 @@ from ibactors.bridge.answers import ANSWERS, Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
+from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
@@ -58,7 +59,8 @@ class Inbox:
         self._tally = tally
         self._observer = observer
         self.quotes: Subscriptions[QuoteLine] = Subscriptions()
-        self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes}
+        self.profits: Subscriptions[ProfitLine] = Subscriptions()
+        self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes, ProfitLine: self.profits}
         """By kind."""
         self.requests = Requests()
         self.account_listener: AccountListener | None = None
@@ -151,6 +153,12 @@ class Inbox:
             self.vigil.answered()
 
     # accounts
+
+    def profit(self, request_id: int, fields: list[str]) -> None:
+        line = self.profits.open.get(request_id)
+        if line is not None:
+            self.profits.touched[request_id] = line
+            line.take(fields)
 
     def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802
         if self.account_listener:

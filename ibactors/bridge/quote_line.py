@@ -68,7 +68,8 @@ class QuoteLine(Subscription[QuoteListener]):
 
     def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False) -> None:
         exchange = instrument.exchange or contract.exchange
-        super().__init__(msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange), listener, proven=proven)
+        self.instrument = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange)
+        super().__init__(self.instrument, listener, proven=proven)
         if contract.sec_type in _KINDS:
             # What the client said may be less than what IB knows, down to a contract id alone.
             listing = contract.primary_exchange or instrument.primary_exchange

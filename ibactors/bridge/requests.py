@@ -45,6 +45,8 @@ class RequestSpec(Generic[T]):
     """For a request whose answers carry no id (`answers.py`). One of a name is in flight at a time; whoever asks meanwhile shares it."""
     single: bool = False
     """Whether its first row is all of it, though the gateway would go on; then it is cancelled."""
+    goes_on: bool = False
+    """Whether the gateway goes on after the last message of the answer; then it is cancelled."""
     timeout: float | None = None
     """Seconds that the answer may take; None for what the settings say."""
     judge: Callable[[int, str], IbactorsError | Verdict] = codes.judge
@@ -129,7 +131,7 @@ class Requests:
             self._end(request, error, over_there=is_last)
         else:
             if is_last or (request.spec.single and request.rows):
-                self._end(request, over_there=is_last)
+                self._end(request, over_there=is_last and not request.spec.goes_on)
 
     def failed(self, request_id: int, code: int, text: str, trouble: str | None) -> bool:
         """IB sent an error; tells whether it belongs to a request. While there is *trouble* it is not believed."""

@@ -38,11 +38,9 @@ class Subscription(Generic[L]):
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
 
-    def __init__(self, instrument: Instrument, listener: L, *, proven: bool = False) -> None:
-        self.instrument = instrument
-        """What is asked for."""
-        self.origin = instrument
-        """What is known of where its data come from."""
+    def __init__(self, origin: Instrument | None, listener: L, *, proven: bool = False) -> None:
+        self.origin = origin
+        """What is known of where its data come from; None where breaks of any data concern it."""
         self.listener = listener
         self._proven = proven
         self._served = False
@@ -149,7 +147,7 @@ class Subscriptions(Generic[S]):
         for subscription in self._served_by(farm):
             subscription.interrupt(error)
 
-    def resume(self, farm: str | None, interrupted: Callable[[Instrument], bool]) -> None:
+    def resume(self, farm: str | None, interrupted: Callable[[Instrument | None], bool]) -> None:
         """It is said to come again, but for what is still *interrupted*."""
         for subscription in self._served_by(farm):
             if not interrupted(subscription.origin):

@@ -55,6 +55,53 @@ class PortfolioItem(Value, frozen=True, kw_only=True):
     realized_pnl: float | None
 
 
+class AccountGroup(Value, frozen=True, kw_only=True):
+    """A group of an adviser's accounts, in which orders are shared out by a method."""
+
+    name: str
+    method: str
+    accounts: tuple[str, ...]
+
+
+class AccountAlias(Value, frozen=True, kw_only=True):
+    """The name that an adviser has given to an account."""
+
+    account: str
+    alias: str
+
+
+class ModelFigure(Value, frozen=True, kw_only=True):
+    """One value of an account, as far as a model goes (TWS message 73); the value is IB's text."""
+
+    tag: str
+    value: str
+    currency: str
+
+
+class ProfitKey(Value, frozen=True, kw_only=True):
+    """Whose profit and loss: an account's, as far as a model goes if one is named, or that of one of its positions."""
+
+    account: str
+    model: str = ""
+    con_id: int = 0
+
+    def __str__(self) -> str:
+        return ":".join(filter(None, (self.account, self.model, str(self.con_id or ""))))
+
+
+class Profit(Value, frozen=True, kw_only=True):
+    """Profit and loss (TWS messages 94 and 95): an account's in its base currency, a position's in that of the contract."""
+
+    timestamp: str
+    """When IB sent the figures, which it does when one changes."""
+    daily: float | None = None
+    unrealized: float | None = None
+    realized: float | None = None
+    position: float | None = None
+    """Of a position only: its size, and what it is worth."""
+    value: float | None = None
+
+
 class AccountBook(Value, frozen=True, kw_only=True):
     """Everything that is known of an account."""
 

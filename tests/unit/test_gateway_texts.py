@@ -142,6 +142,14 @@ async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read
     assert rest[4] == "unreadable summary"
 
 
+async def test_prefix_that_some_gateways_give_to_the_tags_of_currencies_is_taken_off() -> None:
+    async with line() as there:
+        accounts = there.inbox.account_listener = Accounts()
+        for tag in ("$LEDGER-StockMarketValue", "StockMarketValue", "NetLiquidation"):
+            there.say(63, 1, 9001, "DU9000002", tag, "0.00", "BASE")
+    assert [tag for tag, _ in accounts.heard] == ["StockMarketValue", "StockMarketValue", "NetLiquidation"]
+
+
 def details(*, version: int, request_id: str, magnifier: str = "1", sec_type: str = "STK", lot: str = "100") -> list[str]:
     old = version < 164
     row = ["10", *(["8"] if old else []), request_id, "Q", sec_type, "", "0", "", "SMART", "USD", "Q", "Q", "Q", "7", "0.01"]

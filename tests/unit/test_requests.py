@@ -234,19 +234,19 @@ async def test_request_that_has_not_left_is_withdrawn(autojump_clock: MockClock)
 
 async def test_single_request_ends_with_its_first_row_and_is_cancelled(autojump_clock: MockClock) -> None:
     spec = RequestSpec(
-        to="tell the profit",
-        kind="profit",
+        to="tell the cash",
+        kind="cash",
         single=True,
-        send=lambda client, n: client.send(92, n),
-        cancel=lambda client, n: client.send(93, n),
-        rows={"pnl": lambda _, daily, *__: daily},
+        send=lambda client, n: client.send(76, n),
+        cancel=lambda client, n: client.send(77, n),
+        rows={"accountUpdateMulti": lambda _, __, ___, ____, value, _____: value},
     )
     async with line() as there, asking(there, spec) as (call,):
-        there.say(94, there.sent[0][1], 1.5, 2.5, 3.5)
-        there.say(94, there.sent[0][1], 9.5, 2.5, 3.5)
+        there.say(73, 1, there.sent[0][1], "DU1", "", "Cash", "1.5", "USD")
+        there.say(73, 1, there.sent[0][1], "DU1", "", "Cash", "9.5", "USD")
         await wait_all_tasks_blocked()
-    assert call.rows == (1.5,)
-    assert [fields[0] for fields in there.sent] == ["92", "93"]
+    assert call.rows == ("1.5",)
+    assert [fields[0] for fields in there.sent] == ["76", "77"]
 
 
 async def test_requests_without_an_id_are_shared_while_in_flight(autojump_clock: MockClock) -> None:
@@ -348,4 +348,4 @@ async def test_all_requests_end_with_what_they_stand_on(how: str, autojump_clock
 
 def test_table_has_an_end_for_every_kind_of_request_that_has_one() -> None:
     unending = {number for number, answer in ANSWERS.items() if answer.ends is False}
-    assert unending == {3, 5, 10, 11, 18, 21, 71, 73, 75, 86, 94, 95, 101}
+    assert unending == {3, 5, 10, 11, 18, 21, 71, 73, 75, 86, 101}

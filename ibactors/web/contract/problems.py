@@ -91,6 +91,7 @@ KINDS: dict[str, Kind] = {
     "order_ids_exhausted": Kind(503, "No order ids are left"),
     "origin_not_allowed": Kind(403, "Origin not allowed"),
     "overloaded": Kind(503, "Overloaded", 1),
+    "pnl_limit": Kind(429, "Too many profits and losses", 5),
     "program_not_found": Kind(503, "A program is not installed"),
     "password_expired": Kind(401, "The password has expired"),
     "rate_limited": Kind(429, "Too many requests", 1),

@@ -1,0 +1,188 @@
+"""Profit and loss: of an account, and of each position. IB computes it, the actors of `profits` keep it current."""
+
+from typing import Annotated
+
+import msgspec
+import trio
+
+from ibactors.errors import (
+    ActorDown,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    IbactorsError,
+    InvalidRequest,
+    MailboxFull,
+    TooManyProfits,
+    UnknownAccount,
+)
+from ibactors.keys import Scope
+from ibactors.model.accounts import Position, Profit, ProfitKey
+from ibactors.model.instruments import Instrument, SecType
+from ibactors.model.times import now, whole
+from ibactors.web.contract.problems import Problem, problem_of
+from ibactors.web.contract.queries import AccountName
+from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.rest.account import AccountQuery
+from ibactors.web.system import System
+
+_PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout, InvalidRequest, TooManyProfits)
+
+ModelName = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Za-z0-9 _.-]{1,60}"), description="A model of an adviser's, by its name.")]
+
+
+class ProfitQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose profit and loss."""
+
+    account: AccountName | None = None
+    model: Annotated[ModelName, msgspec.Meta(description="Only as far as this model of an adviser's goes.")] | None = None
+
+
+class AccountProfit(msgspec.Struct, frozen=True, kw_only=True):
+    """Profit and loss of an account, in its base currency; null where IB has no figure."""
+
+    account: str
+    model: str | None
+    currency: str | None
+    """The account's base currency; null while the summary, which tells it, is not to be had."""
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    timestamp: str
+    """When IB sent them, which it does when one changes."""
+
+
+class PositionProfit(msgspec.Struct, frozen=True, kw_only=True):
+    """Profit and loss of a position, and what it is worth, in the contract's currency; null where IB has no figure."""
+
+    currency: str
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    """Null until something of it is sold."""
+    value: float | None
+    timestamp: str
+    """When IB sent them, which it does when one changes."""
+
+
+class Holding(Position, frozen=True, kw_only=True):
+    """A position with its profit and loss, or the problem that stands in their place."""
+
+    pnl: PositionProfit | None
+    problem: Problem | None
+
+
+class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
+    """All holdings with their profit and loss; of all accounts unless one is named."""
+
+    positions: tuple[Holding, ...]
+    timestamp: str
+
+
+async def get_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit:
+    account, model = account_of(call.system, call.query.account), call.query.model
+    profit = await call.system.site.profits.profit(ProfitKey(account=account, model=model or ""))
+    return AccountProfit(
+        account=account,
+        model=model,
+        currency=await _base_currency(call.system, account),
+        daily=profit.daily,
+        unrealized=profit.unrealized,
+        realized=profit.realized,
+        timestamp=profit.timestamp,
+    )
+
+
+async def get_portfolio(call: Call[AccountQuery, Nothing]) -> Portfolio:
+    book = await call.system.site.account.book(call.query.account, needs="positions")
+    found: dict[int, Holding] = {}
+    async with trio.open_nursery() as nursery:
+        for number, position in enumerate(book.positions):
+            nursery.start_soon(_hold, call.system, position, number, found)
+    session = call.system.site.connection.sessions.value
+    if not session.current:
+        # What came before the break is not current, and the rest has its problem: neither makes a portfolio.
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    return Portfolio(positions=tuple(found[number] for number in range(len(book.positions))), timestamp=now())
+
+
+async def _hold(system: System, position: Position, number: int, found: dict[int, Holding]) -> None:
+    key = ProfitKey(account=position.account, con_id=position.con_id)
+    pnl, problem = None, None
+    try:
+        pnl = _of_position(position, await system.site.profits.profit(key, _instrument(position)))
+    except IbactorsError as exc:
+        problem = problem_of(exc)
+    members = {field: getattr(position, field) for field in position.__struct_fields__}
+    found[number] = Holding(**members, pnl=pnl, problem=problem)
+
+
+def _of_position(position: Position, profit: Profit) -> PositionProfit:
+    return PositionProfit(
+        currency=position.currency,
+        daily=profit.daily,
+        unrealized=profit.unrealized,
+        realized=profit.realized,
+        value=profit.value,
+        timestamp=profit.timestamp,
+    )
+
+
+def _instrument(position: Position) -> Instrument | None:
+    """What tells whose data it depends on; None for a kind that is not known here."""
+    try:
+        kind = SecType(position.sec_type)
+    except ValueError:
+        return None
+    return Instrument(symbol=position.symbol, sec_type=kind, currency=position.currency, con_id=position.con_id, exchange=position.exchange)
+
+
+def account_of(system: System, named: str | None) -> str:
+    """The account of the session that is meant. Raises GatewayDisconnected or UnknownAccount."""
+    session = system.site.connection.sessions.value
+    if not session.up or not session.accounts:
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    if named is not None and named not in session.accounts:
+        raise UnknownAccount(f"There is no account {named!r} in this session.")
+    return named or session.accounts[0]
+
+
+async def _base_currency(system: System, account: str) -> str | None:
+    try:
+        return (await system.site.account.book(account, needs="summary")).base_currency
+    except (GatewayRefused, GatewayTimeout):
+        return None
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/account/pnl",
+        handle=get_profit,
+        summary="Profit and loss of an account: of the day, unrealized, realized",
+        tag="Account",
+        scope=Scope.READ,
+        query=ProfitQuery,
+        body=Nothing,
+        returns=AccountProfit,
+        problems=_PROBLEMS,
+        description="IB computes it, for any account of the login. The first request has IB send it; later ones are answered from memory.",
+    ),
+    Operation(
+        method="GET",
+        path="/account/portfolio",
+        handle=get_portfolio,
+        summary="Positions with their profit and loss, of any account",
+        tag="Account",
+        scope=Scope.READ,
+        query=AccountQuery,
+        body=Nothing,
+        returns=Portfolio,
+        problems=_PROBLEMS,
+        description=(
+            "Each position has `pnl`, which IB computes for it, in the currency of its contract; or `problem`, why there is none. "
+            "`pnl.value` is what it is worth. The market figures beside it are of the portfolio that IB sends every few minutes, "
+            "for the first account only; use `pnl` where both are there."
+        ),
+    ),
+)
