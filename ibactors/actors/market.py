@@ -23,8 +23,12 @@ from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote
+from ibactors.model.symbols import default_exchange
 
 log = structlog.get_logger(__name__)
+
+MOST_NAMES = 10_000
+"""How many names of instruments are remembered; what is asked for by one beyond that finds its line a little later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +53,8 @@ class MarketRef(Ref[Open, Retire]):
         super().__init__("market")
         self.symbols: dict[Instrument, SymbolRef] = {}
         """The running symbols; kept by the actor, may be read at any time without asking."""
+        self._names: dict[Instrument, SymbolRef] = {}
+        """What instruments mean that were found to be one contract; those of symbols that stopped mean nothing."""
 
     async def open(self, instrument: Instrument, *, stream: bool) -> SymbolRef:
         """The symbol's address; starts its actor if there is none. Raises NoFreeLine, sooner for a request than for a *stream*."""
@@ -66,9 +72,33 @@ class MarketRef(Ref[Open, Retire]):
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
             return await (await self.open(instrument, stream=False)).quote()
 
+    def find(self, instrument: Instrument) -> SymbolRef | None:
+        """The running symbol that an instrument means, by this or any other of its names."""
+        ref = self._names.get(instrument)
+        if ref is not None and self.symbols.get(ref.instrument) is ref:
+            return ref
+        return self.symbols.get(instrument)
+
+    def resolved(self, ref: SymbolRef) -> SymbolRef:
+        """Note which contract *ref* means; returns the symbol that has its line, which may be another one."""
+        if ref.contract is None:
+            return ref
+        # An instrument has a line for each exchange that is asked for by name.
+        exchange = ref.names["exchange"] or ""
+        line = Instrument.of_id(ref.contract.con_id, exchange)
+        names = [ref.instrument, line]
+        if exchange in {"SMART", default_exchange(ref.reading.sec_type)} or not ref.reading.exchange:
+            names.append(Instrument.of_id(ref.contract.con_id))
+        leader = self.find(line) or ref
+        if len(self._names) > MOST_NAMES:
+            self._names = {name: known for name, known in self._names.items() if self.symbols.get(known.instrument) is known}
+        if len(self._names) <= MOST_NAMES:
+            self._names.update(dict.fromkeys(names, leader))
+        return leader
+
     def newest(self, instrument: Instrument) -> Encoded[Quote] | None:
         """The newest quote, if there is one in memory that may be shown."""
-        ref = self.symbols.get(instrument)
+        ref = self.find(instrument)
         return None if ref is None else ref.newest
 
     def retire(self, ref: SymbolRef) -> None:
@@ -112,6 +142,11 @@ class MarketActor(Actor[Open, Retire]):
         await self.serve(mailbox)
 
     async def handle(self, msg: Open) -> None:
+        known = self._me.find(msg.instrument)
+        if known is not None and known.instrument != msg.instrument:
+            known.touch()
+            msg.reply.send(known)
+            return
         make = partial(SymbolRef, msg.instrument, self._connection.sessions, patience=self._settings.quote_patience)
         ref = await self._symbols.get(make, msg.instrument, privileged=msg.stream)
         if ref is None:

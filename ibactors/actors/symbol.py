@@ -3,7 +3,8 @@
 `SymbolRef` is what the market actor and the web layer hold: a REST request asks it for a quote, WebSocket clients listen to its `updates`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
@@ -12,7 +13,7 @@ from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.ref import Ask
 from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.encoded import Encoded
-from ibactors.model.instruments import Instrument
+from ibactors.model.instruments import ContractInfo, Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
 from ibactors.model.sessions import SessionStatus
 
@@ -22,6 +23,18 @@ class Failed:
     """IB has nothing for this symbol; the actor is about to end."""
 
     error: IbactorsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved(Failed):
+    """The symbol turned out to be another name of a contract that has an actor; this one is about to end."""
+
+    error: IbactorsError = field(default_factory=lambda: Renamed("It has another name."))
+    to: "SymbolRef"
+
+
+class Renamed(IbactorsError):
+    """Whoever waits is to ask where the symbol has moved to."""
 
 
 Update = Encoded[Quote] | Encoded[Stale] | Failed
@@ -110,6 +123,9 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         super().__init__(f"symbol:{instrument.name}", instrument)
         site = sessions.name.site if sessions.name else ""
         self.instrument = instrument
+        self.contract: ContractInfo | None = None
+        """What IB has found, by its `reading`; None until then."""
+        self.reading: Instrument = instrument
         self.shown: tuple[int, Encoded[Quote]] | None = None
         """The quote that a request would be answered with at once, and the epoch it belongs to."""
         self._sessions = sessions
@@ -128,6 +144,18 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
     def over(self) -> bool:
         """IB has nothing for it; it holds no line."""
         return isinstance(self.updates.value, Failed)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Which instrument it is, by the members of `Named`: as IB has it, or what was asked for until that is known."""
+        if self.contract is None:
+            return names_of(self.instrument)
+        return names_of(self.contract) | {"exchange": self.reading.exchange or self.contract.exchange}
+
+    @property
+    def successor(self) -> "SymbolRef | None":
+        """Where it has moved to, if its contract has another actor."""
+        return self.updates.value.to if isinstance(self.updates.value, Moved) else None
 
     @property
     def newest(self) -> Encoded[Quote] | None:
@@ -149,6 +177,10 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         try:
             with trio.fail_after(self._patience):
                 return await self.ask(msg, msg.reply)
+        except Renamed:
+            if self.successor is None:
+                raise
+            return await self.successor.quote()
         except trio.TooSlowError:
             raise self._vain() from None
 

@@ -10,10 +10,10 @@ contract, no permission), it publishes `Failed` and retires soon, so that a late
 
 from typing import Protocol, assert_never
 
-import msgspec
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.lookup import find
 from ibactors.actors.symbol import (
     Failed,
     Feed,
@@ -23,6 +23,7 @@ from ibactors.actors.symbol import (
     IdleCheck,
     Interrupted,
     LineFailed,
+    Moved,
     Reopen,
     Resumed,
     SessionChanged,
@@ -33,13 +34,10 @@ from ibactors.actors.symbol import (
     Verify,
 )
 from ibactors.bridge import codes
-from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.errors import (
     ActorError,
     CompetingSession,
-    ContractAmbiguous,
-    ContractNotFound,
     Doubtful,
     GatewayDisconnected,
     GatewayTimeout,
@@ -49,7 +47,6 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
 from ibactors.model.encoded import Encoded
-from ibactors.model.instruments import ContractInfo
 from ibactors.model.quotes import Quote, Stale
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
@@ -78,6 +75,9 @@ class Market(Protocol):
     def retire(self, ref: SymbolRef) -> None:
         """Stop the symbol, unless somebody wants it again."""
 
+    def resolved(self, ref: SymbolRef) -> SymbolRef:
+        """Hear which contract the symbol means; tells the symbol that has its line."""
+
 
 class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     """One incarnation: it begins without any value and requests everything anew."""
@@ -90,7 +90,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._connection = connection
         self._market = market
         self._idle_seconds = idle_seconds
-        self._contract: ContractInfo | None = None
+        ref.contract = None
         self._epoch = 0
         self._feed: Feed | None = None
         self._quote: Encoded[Quote] | None = None
@@ -192,13 +192,18 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     async def _open(self) -> None:
         """Open the line in the present session, whatever there was before."""
         session = self._connection.sessions.value
-        if not session.up or (self._feed is not None and self._epoch == session.epoch):
+        if not session.up or self._me.successor or (self._feed is not None and self._epoch == session.epoch):
             return
         self._lose(None)
         feed = Feed(self._me)
         try:
-            self._contract = self._contract or await self._find_contract()
-            line = QuoteLine(self._me.instrument, self._contract, feed, proven=self._proven)
+            if self._me.contract is None:
+                self._me.reading, self._me.contract = await find(self._connection, self._me.instrument)
+            leader = self._market.resolved(self._me)
+            if leader is not self._me:
+                self._move(leader)
+                return
+            line = QuoteLine(self._me.reading, self._me.contract, feed, proven=self._proven)
             await self._connection.subscribe(self._me.name, line)
         except Doubtful as exc:
             self._try_again(exc)
@@ -229,18 +234,13 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._feed = None  # the gateway holds no line
         self._reopen_later(REOPEN_WAIT if self._connection.sessions.value.sound else DOUBT_WAIT)
 
-    async def _find_contract(self) -> ContractInfo:
-        rows = await self._connection.request(find_contracts(self._me.instrument))
-        found = tuple({contract.con_id: contract for contract in rows}.values())
-        if not found:
-            error = ContractNotFound(f"The gateway knows no contract for {self._me.instrument.name}.")
-            session = self._connection.sessions.value
-            raise error if session.sound else codes.doubted(error, session.reason or session.phase)
-        if len(found) > 1:
-            raise ContractAmbiguous(
-                f"{len(found)} contracts fit {self._me.instrument.name}.", extra={"candidates": msgspec.to_builtins(found)}
-            )
-        return found[0]
+    def _move(self, leader: SymbolRef) -> None:
+        """Send everybody to the symbol that has the contract's line, and end."""
+        moved = Moved(to=leader)
+        self._problem = moved.error
+        self._me.updates.publish(moved)
+        self._refuse_waiting(moved.error)
+        self._market.retire(self._me)
 
     def _on_quote(self, feed: Feed, quote: Quote) -> None:
         if self._quote is None:
@@ -321,7 +321,9 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self.after(FAILED_LINGER, Forget())
 
     def _go_stale(self, code: str, reason: str) -> None:
-        self._me.updates.publish(Encoded(Stale(symbol=self._me.instrument.symbol, code=code, reason=reason, since=now())))
+        names = self._me.names
+        names["symbol"] = names["symbol"] or self._me.instrument.name
+        self._me.updates.publish(Encoded(Stale(**names, code=code, reason=reason, since=now())))
 
     def _check_idle(self) -> None:
         remaining = self._idle_seconds - self._me.idle_for()

@@ -2,7 +2,7 @@
 
 import math
 
-from ib_async.contract import Contract, ContractDetails
+from ib_async.contract import ComboLeg, Contract, ContractDetails
 
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.texts import LONGEST_NAME, shown
@@ -20,17 +20,25 @@ def float_or_none(value: float) -> float | None:
 
 
 def to_ib(instrument: Instrument) -> Contract:
-    """What a request asks for."""
+    """What a request asks for. A contract id goes alone: whatever differs from what IB has would be a conflict (error 478)."""
+    if instrument.sec_type is None:
+        return Contract(conId=instrument.con_id, exchange=instrument.exchange)
     return Contract(
         conId=instrument.con_id,
         symbol=instrument.symbol,
-        secType=instrument.sec_type.value,
+        secType=instrument.sec_type.ib_name,
         lastTradeDateOrContractMonth=instrument.expiry,
         strike=instrument.strike,
         right=instrument.right,
+        multiplier=instrument.multiplier,
         exchange=instrument.exchange,
         primaryExchange=instrument.primary_exchange,
         currency=instrument.currency,
+        localSymbol=instrument.local_symbol,
+        tradingClass=instrument.trading_class,
+        secIdType=instrument.sec_id_type,
+        secId=instrument.sec_id,
+        comboLegs=[ComboLeg(conId=leg.con_id, ratio=leg.ratio, action=leg.side, exchange=leg.exchange) for leg in instrument.legs],
     )
 
 
@@ -67,6 +75,7 @@ def contract_info(details: ContractDetails) -> ContractInfo:
         min_tick=details.minTick,
         long_name=shown(details.longName),
         price_magnifier=details.priceMagnifier or 1,
+        stock_type=shown(details.stockType, LONGEST_NAME),
         size_multiplier=details.mdSizeMultiplier or 1,
     )
 

@@ -12,7 +12,7 @@ import msgspec
 from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
-from ibactors.model.instruments import ContractInfo, Instrument, SecType
+from ibactors.model.instruments import ContractInfo, Instrument, SecType, names_of
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import rfc3339
 
@@ -44,7 +44,6 @@ _TEXTS = _with_delayed({45: "last_timestamp"})
 _GENERICS = _with_delayed({49: "halted"})
 _BLANK = {"halted": None, "last_timestamp": None}
 _MISSING = object()
-_KINDS = frozenset(SecType)
 
 
 class QuoteListener(SubscriptionListener, Protocol):
@@ -68,19 +67,11 @@ class QuoteLine(Subscription[QuoteListener]):
 
     def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False) -> None:
         exchange = instrument.exchange or contract.exchange
-        self.instrument = msgspec.structs.replace(instrument, con_id=contract.con_id, exchange=exchange)
+        self.instrument = _described(instrument, contract, exchange)
         super().__init__(self.instrument, listener, proven=proven)
-        if contract.sec_type in _KINDS:
-            # What the client said may be less than what IB knows, down to a contract id alone.
-            listing = contract.primary_exchange or instrument.primary_exchange
-            self.origin = msgspec.structs.replace(self.instrument, sec_type=SecType(contract.sec_type), primary_exchange=listing)
-        self._identity = {
-            "symbol": instrument.symbol,
-            "exchange": exchange,
-            "currency": instrument.currency,
-            "sec_type": contract.sec_type,
-            "con_id": contract.con_id,
-        }
+        listing = contract.primary_exchange or instrument.primary_exchange
+        self.origin = msgspec.structs.replace(self.instrument, primary_exchange=listing)
+        self._identity = names_of(contract) | {"exchange": exchange, "con_id": contract.con_id, "symbol": contract.symbol}
         self._no_price = (-1.0, 0.0, -contract.price_magnifier)
         """IB's marker is scaled like any other price."""
         self._lot = float(contract.size_multiplier)
@@ -149,7 +140,7 @@ class QuoteLine(Subscription[QuoteListener]):
             self._changed = False
             self.listener.ticked(
                 Quote(
-                    **self._identity,  # type: ignore[arg-type]  # its fields, by name
+                    **self._identity,
                     **self._values,  # type: ignore[arg-type]
                     market_data_type=self._data_type,
                     timestamp=rfc3339(arrived),
@@ -170,3 +161,20 @@ class QuoteLine(Subscription[QuoteListener]):
             # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
             self.data_type(MarketDataType.DELAYED.ib_number)
         return delayed or not self._delayed
+
+
+def _described(instrument: Instrument, contract: ContractInfo, exchange: str) -> Instrument:
+    """What the line is requested with, in IB's own words, so that nothing contradicts the contract id."""
+    kinds = {kind.value: kind for kind in SecType}
+    return Instrument(
+        con_id=contract.con_id,
+        symbol=contract.symbol,
+        sec_type=kinds.get(contract.sec_type, instrument.sec_type),
+        exchange=exchange,
+        currency=contract.currency,
+        primary_exchange=instrument.primary_exchange,
+        expiry="" if contract.sec_type == SecType.BOND else contract.expiry,
+        strike=contract.strike,
+        right=contract.right,
+        legs=instrument.legs,
+    )

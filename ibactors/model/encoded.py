@@ -39,6 +39,10 @@ class Encoded(Generic[T_co]):
         self.arrived = datetime.fromisoformat(value.timestamp).timestamp() if isinstance(value, Quote) else math.inf
         """When the newest value of a quote arrived, in Unix time; infinity for anything else."""
 
+    def json_with(self, members: bytes) -> bytes:
+        """The JSON with further members, such as `,"id":1`, for one client."""
+        return self.json[:-1] + members + b"}" if members else self.json
+
 
 def _freshness(value: object) -> str | None:
     if isinstance(value, Quote):

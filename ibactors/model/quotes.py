@@ -2,7 +2,7 @@
 
 import enum
 
-from ibactors.model.times import Value
+from ibactors.model.instruments import Named
 
 
 class MarketDataType(enum.StrEnum):
@@ -24,7 +24,7 @@ class MarketDataType(enum.StrEnum):
         return self in {MarketDataType.DELAYED, MarketDataType.DELAYED_FROZEN}
 
 
-class Quote(Value, frozen=True, kw_only=True, tag_field="type", tag="quote"):
+class Quote(Named, frozen=True, kw_only=True, tag_field="type", tag="quote"):
     """The newest values of one market-data line. Every one of them came in the present session, after any break."""
 
     symbol: str
@@ -56,8 +56,8 @@ class Quote(Value, frozen=True, kw_only=True, tag_field="type", tag="quote"):
         return None not in (self.bid, self.ask, self.last, self.close, self.volume)
 
 
-class Stale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
-    """A symbol's data stopped; what was shown before must not be taken for current."""
+class Stale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale"):
+    """An instrument's data stopped; what was shown before must not be taken for current."""
 
     symbol: str
     code: str

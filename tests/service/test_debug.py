@@ -185,7 +185,7 @@ async def test_metrics_follow_what_happens(service: Service) -> None:
     assert after["ibactors_quote_age_seconds_count{}"] == 1
     assert after["ibactors_request_seconds_count{method=GET,route=/market/quote/{symbol},status=200}"] == 1
     assert after["ibactors_request_seconds_count{method=GET,route=/market/quote/{symbol},status=404}"] == 1
-    assert after["ibactors_ib_errors_total{code=200}"] == 1
+    assert after["ibactors_ib_errors_total{code=200}"] == 2  # no such stock, no such index
     assert after["process_resident_memory_bytes{}"] > 1e6
     assert after["process_open_fds{}"] > 3
 

@@ -37,7 +37,7 @@ class Heard:
 def quotes(there: Line, symbol: str = "AAPL", currency: str = "USD") -> tuple[int, Heard]:
     heard = Heard()
     listing = "IBIS" if currency == "EUR" else "NASDAQ"
-    contract = msgspec.structs.replace(CONTRACT, primary_exchange=listing)
+    contract = msgspec.structs.replace(CONTRACT, symbol=symbol, currency=currency, primary_exchange=listing)
     return there.session.subscribe(QuoteLine(Instrument(symbol=symbol, currency=currency), contract, heard)), heard
 
 

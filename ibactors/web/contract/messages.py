@@ -1,12 +1,14 @@
 """The messages of /ws/stream: what a client may send, and what it gets besides quotes."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ibactors.errors import IbactorsError
+from ibactors.model.instruments import Named
 from ibactors.web.contract.changes import StatusChange
-from ibactors.web.contract.problems import hint_of
+from ibactors.web.contract.problems import problem_of
 
 GOING_AWAY, NOT_TEXT, NOT_AUTHORISED, TOO_BIG, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1003, 1008, 1009, 1011, 1013
 """Codes that the service closes a WebSocket with (RFC 6455, section 7.4.1, and IANA's registry)."""
@@ -26,26 +28,36 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     api_key: str | None = None
 
 
+class SubscribedInstrument(Named, frozen=True, kw_only=True):
+    """One subscription, as far as its contract is known by now."""
+
+    id: MessageId = None
+    """Of the command that began it."""
+
+
 class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="subscribed"):
-    """A subscription was accepted; `symbols` is the full list."""
+    """A subscription was accepted; `symbols` is the full list, `instruments` what is new."""
 
     symbols: list[str]
+    instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
 
 class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
-    """A subscription ended; `symbols` is what is left."""
+    """A subscription ended; `symbols` is what is left, `instruments` what ended."""
 
     symbols: list[str]
+    instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="list"):
-    """The present subscriptions."""
+    """The present subscriptions; `symbols` as they were asked for."""
 
     symbols: list[str]
+    instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
     id: MessageId = None
 
@@ -63,16 +75,16 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     id: MessageId = None
 
 
-class StreamError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """Something did not work; the socket stays open."""
+class StreamError(Named, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Something did not work; the socket stays open. An instrument is named, where it is about one."""
 
     code: str
     message: str
-    symbol: str | None = None
     id: MessageId = None
     ib_code: int | None = None
     field: str | None = None
     hint: str | None = None
+    candidates: list[dict[str, Any]] | None = None
 
 
 Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusChange | StreamError
@@ -90,14 +102,16 @@ def id_of(text: str) -> MessageId:
         return None
 
 
-def error_message(error: IbactorsError, *, symbol: str | None = None, message_id: MessageId = None) -> StreamError:
-    field = error.extra.get("field")
+def error_message(error: IbactorsError, *, names: Mapping[str, Any] | None = None, message_id: MessageId = None) -> StreamError:
+    """An error as clients get it; *names*: of the instrument that it is about, by the members of `Named`."""
+    problem = problem_of(error)
     return StreamError(
-        code=error.code,
-        message=str(error),
-        symbol=symbol,
+        **(names or {}),
+        code=problem.code,
+        message=problem.detail,
         id=message_id,
-        ib_code=error.ib_code,
-        field=field if isinstance(field, str) else None,
-        hint=hint_of(error),
+        ib_code=problem.ib_code,
+        field=problem.field,
+        hint=problem.hint,
+        candidates=problem.candidates,
     )

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from ibactors.errors import ActorDown, IbactorsError, InvalidRequest
+from ibactors.model.instruments import Named
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -25,6 +26,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str | None = None
     actor: str | None = None
     candidates: list[dict[str, Any]] | None = None
+    instrument: Named | None = None
+    """Which one it is about, in a list of several."""
     request_id: str | None = None
     retry_after: int | None = None
     """Seconds, as in the header Retry-After."""
@@ -122,7 +125,10 @@ def hint_of(error: IbactorsError) -> str | None:
     """What the user can do, if anything."""
     if isinstance(error, ActorDown) and error.started:
         return None
-    return (error.remedy if isinstance(error, InvalidRequest) else error.hint) or None
+    if isinstance(error, InvalidRequest):
+        return error.remedy or None
+    told = error.extra.get("hint")
+    return (told if isinstance(told, str) else error.hint) or None
 
 
 def make_problem(code: str, detail: str, *, status: int | None = None, **members: Any) -> Problem:

@@ -1,21 +1,25 @@
 """How callers name instruments, symbols and accounts: one grammar for REST and streams."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import msgspec
 
 from ibactors.errors import InvalidRequest
-from ibactors.model.instruments import Instrument, SecType
+from ibactors.model.instruments import Instrument, Leg, SecType
+from ibactors.model.symbols import default_exchange
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import validated
 
 MAX_SYMBOLS = 100
+MAX_CON_ID = 2**31 - 1
 
 
 _SYMBOL = r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"
 
 
 _SPACED = f" *{_SYMBOL} *"
+_LEG = "[0-9]{1,9}:[1-9][0-9]{0,4}:([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll])(:[A-Za-z0-9.]{1,20})?"
 
 
 # No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
@@ -23,12 +27,17 @@ SymbolText = Annotated[
     str,
     msgspec.Meta(
         pattern=whole(_SYMBOL),
-        description="IB's symbol, such as AAPL: 1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first.",
+        description=(
+            "IB's symbol, such as AAPL, or as people write it: EUR.USD, BRK.B, ESZ6, AAPL261218C00230000, an ISIN, a contract id; "
+            "1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first."
+        ),
     ),
 ]
 
 
-Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9.]{1,20}"), description="IB's name of an exchange, such as SMART or NYSE.")]
+# Empty is what IB writes for none, in positions for example.
+Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9.]{0,20}"), description="IB's name of an exchange, such as SMART or NYSE.")]
+ContractId = Annotated[int, msgspec.Meta(ge=0, le=MAX_CON_ID, description="IB's contract id; it alone says what is meant.")]
 
 
 class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,26 +46,52 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exchange: (
         Annotated[
             Code,
-            msgspec.Meta(description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; future or index with con_id: as IB names it)."),
+            msgspec.Meta(description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; futures and indexes: where IB lists them)."),
         ]
         | None
     ) = None
-    currency: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z]{3}"), description="Three letters.")] = "USD"
-    sec_type: Annotated[SecType, msgspec.Meta(description="IB's security type.")] = SecType.STK
+    currency: Annotated[str, msgspec.Meta(pattern=whole("([A-Za-z]{3})?"), description="Three letters.")] = "USD"
+    sec_type: (
+        Annotated[
+            SecType,
+            msgspec.Meta(
+                description=f"IB's security type: {', '.join(SecType)}. STK if not given, or what the symbol as it is written says."
+            ),
+        ]
+        | None
+    ) = None
     primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart.")] | None = None
     expiry: (
         Annotated[
-            str, msgspec.Meta(pattern=whole("[0-9]{6}([0-9]{2})?"), description="Last trade date or contract month: yyyymmdd or yyyymm.")
+            str, msgspec.Meta(pattern=whole("([0-9]{6}([0-9]{2})?)?"), description="Last trade date or contract month: yyyymmdd or yyyymm.")
         ]
         | None
     ) = None
     strike: Annotated[float, msgspec.Meta(ge=0, le=1e9, description="Strike price of an option, 0 to 1e9.")] = 0.0
-    right: Annotated[str, msgspec.Meta(pattern=whole("[CPcp]"), description="C or P.")] | None = None
-    con_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="IB's contract id; names exactly one contract.")] = 0
+    right: Annotated[str, msgspec.Meta(pattern=whole("[CPcp]?"), description="C or P.")] | None = None
+    multiplier: (
+        Annotated[str, msgspec.Meta(pattern=whole("([0-9]{1,9}([.][0-9]{1,9})?)?"), description="As IB writes it, such as 100.")] | None
+    ) = None
+    trading_class: Annotated[Code, msgspec.Meta(description="Tells options of one underlying apart, such as SPX and SPXW.")] | None = None
+    local_symbol: (
+        Annotated[str, msgspec.Meta(pattern=whole(f"({_SYMBOL})?"), description="The exchange's symbol, such as ESZ6.")] | None
+    ) = None
+    legs: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=whole(f"{_LEG}(,{_LEG}){{1,7}}"),
+                description="The parts of a combination: con_id:ratio:side or con_id:ratio:side:exchange, separated by commas; 2 to 8.",
+                examples=["265598:1:buy,272093:1:sell"],
+            ),
+        ]
+        | None
+    ) = None
+    con_id: ContractId = 0
 
 
 class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Several symbols at once."""
+    """Several instruments at once, by symbols, contract ids or both."""
 
     # Not `whole`: this is only shown, `$` is the end in JSON Schema, and generators of examples choke on it with a lookahead.
     symbols: Annotated[
@@ -64,18 +99,26 @@ class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fie
         msgspec.Meta(
             min_length=1,
             max_length=4000,
-            description="Symbols, separated by commas; 100 at most.",
+            description="Symbols, separated by commas; 100 at most. Each may be of another kind: AAPL,EUR.USD,ESZ6.",
             examples=["AAPL,MSFT"],
             extra_json_schema={"pattern": f"^{_SPACED}(,{_SPACED}){{0,{MAX_SYMBOLS - 1}}}$"},
         ),
-    ]
+    ] = ""
+    con_ids: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=whole(r"[0-9]{1,10}(,[0-9]{1,10}){0,99}"),
+            description="IB's contract ids, separated by commas; with the symbols 100 at most.",
+            examples=["265598,12087792"],
+        ),
+    ] = ""
 
 
 # The pattern is only shown: `instrument_of` checks it, for all who name a symbol.
 SymbolInPath = Annotated[
     str,
     msgspec.Meta(
-        description="IB's symbol. One with a slash cannot stand in a path; take `/market/quotes`.",
+        description="The symbol, or a contract id. A symbol with a slash cannot stand in a path; write EUR.USD, or take `/market/quotes`.",
         examples=["AAPL"],
         extra_json_schema={"pattern": whole(_SPACED.replace("/", ""))},
     ),
@@ -86,44 +129,83 @@ class _Symbol(msgspec.Struct, frozen=True):
     symbol: SymbolText
 
 
-_DEFAULT_EXCHANGE = {SecType.CASH: "IDEALPRO", SecType.CRYPTO: "PAXOS"}
-
-
-_LISTED = frozenset({SecType.FUT, SecType.FOP, SecType.IND, SecType.CONTFUT})
-"""Traded at one exchange, to which SMART does not route."""
+class _ContractIds(msgspec.Struct, frozen=True):
+    con_ids: list[ContractId]
 
 
 def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
-    """The instrument that a request names; raises InvalidRequest for a malformed symbol."""
-    checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol))
+    """The instrument that a request names; raises InvalidRequest for a malformed symbol.
+
+    With a contract id nothing else counts but an exchange: it says what is meant, and IB takes no contradictions. A symbol of digits alone
+    is one, unless something else is said of it; there are symbols of digits, but not of US stocks.
+    """
+    checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol)).symbol.upper()
+    exchange = (query.exchange or "").upper()
+    if query.con_id:
+        return Instrument.of_id(query.con_id, exchange)
+    if checked.isdigit() and query.currency.upper() == "USD" and query.sec_type is None and 0 < int(checked) <= MAX_CON_ID:
+        return Instrument.of_id(int(checked), exchange)
+    legs = _legs_of(query)
+    kind = query.sec_type or (SecType.BAG if legs else SecType.STK)
     return Instrument(
-        symbol=checked.symbol.upper(),
-        exchange=_exchange(query).upper(),
-        currency=query.currency.upper(),
-        sec_type=query.sec_type,
+        symbol=checked,
+        exchange=exchange or default_exchange(kind),
+        currency=query.currency.upper() or "USD",
+        sec_type=kind,
         primary_exchange=(query.primary_exchange or "").upper(),
         expiry=query.expiry or "",
         strike=query.strike,
         right=(query.right or "").upper(),
-        con_id=query.con_id,
+        multiplier=query.multiplier or "",
+        trading_class=(query.trading_class or "").upper(),
+        local_symbol=(query.local_symbol or "").upper(),
+        legs=legs,
+        exact=query.sec_type is SecType.STK,
     )
 
 
-def instruments_of(query: QuotesQuery) -> list[Instrument]:
-    """The instruments of a list of symbols; raises InvalidRequest."""
-    symbols = query.symbols.split(",")
+def _legs_of(query: InstrumentQuery) -> tuple[Leg, ...]:
+    if query.legs is None:
+        if query.sec_type is SecType.BAG:
+            remedy = "legs: con_id:ratio:side, separated by commas, such as 265598:1:buy,272093:1:sell."
+            raise InvalidRequest("A combination (BAG) needs its legs.", field="legs", remedy=remedy)
+        return ()
+    if query.sec_type not in {None, SecType.BAG}:
+        raise InvalidRequest("Only a combination (BAG) has legs.", field="legs", remedy="Leave legs or sec_type out.")
+    parts = [leg.upper().split(":") for leg in query.legs.split(",")]
+    sides: dict[str, Literal["BUY", "SELL"]] = {"BUY": "BUY", "SELL": "SELL"}
+    return tuple(
+        Leg(con_id=int(con_id), ratio=int(ratio), side=sides[side], exchange=(*exchange, "SMART")[0])
+        for con_id, ratio, side, *exchange in parts
+    )
+
+
+def named_instruments(symbols: Iterable[str], con_ids: Iterable[int], query: InstrumentQuery) -> dict[str, Instrument]:
+    """Instruments by how their client names them: symbols, with what else is said of them, and contract ids, of which nothing else is.
+
+    A contract id without a symbol names one as well. Raises InvalidRequest.
+    """
+    named = {symbol.strip(" ").upper(): instrument_of(symbol, query) for symbol in symbols}
+    named |= {str(con_id): Instrument.of_id(con_id) for con_id in con_ids}
+    if not named and query.con_id:
+        named[str(query.con_id)] = instrument_of(str(query.con_id), query)
+    if len(named) > MAX_SYMBOLS:
+        raise InvalidRequest(f"{len(named)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
+    return named
+
+
+def instruments_of(query: QuotesQuery) -> dict[str, Instrument]:
+    """The instruments of a list of symbols and contract ids; raises InvalidRequest."""
+    symbols = query.symbols.split(",") if query.symbols else []
     if len(symbols) > MAX_SYMBOLS:
         raise InvalidRequest(f"{len(symbols)} symbols are more than {MAX_SYMBOLS}.", field="symbols")
-    return list(dict.fromkeys(instrument_of(symbol, query) for symbol in symbols))
-
-
-def _exchange(query: InstrumentQuery) -> str:
-    """Empty lets the gateway say it, which knows the exchange of a contract id; a position in a future, for one, comes without."""
-    if query.exchange:
-        return query.exchange
-    if query.con_id and query.sec_type in _LISTED:
-        return ""
-    return _DEFAULT_EXCHANGE.get(query.sec_type, "SMART")
+    given = query.con_ids.split(",") if query.con_ids else []
+    con_ids = validated(_ContractIds, lambda: msgspec.convert({"con_ids": given}, _ContractIds, strict=False)).con_ids
+    named = named_instruments(symbols, con_ids, query)
+    if not named:
+        remedy = "symbols=AAPL,EUR.USD or con_ids=265598, separated by commas."
+        raise InvalidRequest("Neither symbols nor con_ids are given.", field="symbols", remedy=remedy)
+    return named
 
 
 AccountName = Annotated[

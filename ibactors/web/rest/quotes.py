@@ -23,7 +23,7 @@ from ibactors.errors import (
 )
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
-from ibactors.model.instruments import Instrument
+from ibactors.model.instruments import Instrument, Named, names_of
 from ibactors.model.quotes import Quote
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
@@ -122,7 +122,7 @@ async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
-    instruments = {instrument.symbol: instrument for instrument in instruments_of(call.query)}
+    instruments = instruments_of(call.query)
     entries: dict[str, msgspec.Raw | Problem] = {}
     async with trio.open_nursery() as nursery:
         for symbol, instrument in instruments.items():
@@ -134,7 +134,9 @@ async def _quote_or_problem(system: System, symbol: str, instrument: Instrument,
     try:
         entries[symbol] = msgspec.Raw(_served(system, await system.site.market.quote(instrument)))
     except IbactorsError as exc:
-        entries[symbol] = problem_of(exc)
+        ref = system.site.market.find(instrument)
+        names = names_of(instrument) if ref is None else ref.names
+        entries[symbol] = msgspec.structs.replace(problem_of(exc), instrument=Named(**names | {"symbol": names["symbol"] or symbol}))
 
 
 OPERATIONS = (

@@ -27,7 +27,9 @@ class Source:
     key: Hashable
     """Names it within its channel: a client that wants the same again gets it anew, in place of the first."""
     symbol: str | None = None
-    """How messages name it, where they do."""
+    """How its client names it, where it does."""
+    names: Callable[[], Mapping[str, Any]] = dict
+    """Which instrument it is, by the members of `Named`, as far as that is known by now; empty for what is none."""
     open: Callable[[], Awaitable[Topic[Any]]]
     """Where to listen: values are `Encoded`, None while there is none, or `Failed` when it is over. Raises IbactorsError."""
     split: Callable[[Any], Mapping[str, Encoded[Any]]] | None = None

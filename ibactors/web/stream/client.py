@@ -5,15 +5,14 @@ client wants; another sends what there is for it (`stream_sender.py`). The next 
 been sent, so that a client that only talks cannot grow memory.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 import trio
 
-from ibactors.actors.symbol import Failed
+from ibactors.actors.symbol import Failed, Moved
 from ibactors.errors import IbactorsError, InvalidRequest, TooManyStreams
 from ibactors.model.times import now
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope, handover
@@ -29,9 +28,9 @@ from ibactors.web.contract.messages import (
     Command,
     Listing,
     Message,
-    MessageId,
     Pong,
     Subscribed,
+    SubscribedInstrument,
     Unsubscribed,
     error_message,
     id_of,
@@ -132,10 +131,14 @@ class _Client:
                 await self._subscribe(command)
             case "unsubscribe":
                 channel = channel_of(command)
-                self._subscriptions.stop_named(channel, self._wanted(channel, command))
-                self._sender.answer(Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
+                stopped = self._subscriptions.stop_named(channel, self._wanted(channel, command))
+                self._sender.answer(
+                    Unsubscribed(symbols=self._symbols(), instruments=_named(stopped), channels=self._channels(), id=command.id)
+                )
             case "list":
-                self._sender.answer(Listing(symbols=self._symbols(), channels=self._channels(), id=command.id))
+                self._sender.answer(
+                    Listing(symbols=self._symbols(), instruments=_named(self._subscriptions), channels=self._channels(), id=command.id)
+                )
             case "ping":
                 self._sender.answer(Pong(timestamp=now(), id=command.id))
             case "auth":
@@ -144,7 +147,9 @@ class _Client:
     def _wanted(self, channel: Channel[Any], command: Command) -> list[Source]:
         sources = channel.wanted(self._system, command)
         if not sources:
-            raise InvalidRequest(f"The action {command.action!r} needs 'symbol', 'symbols' or 'channel'.", field="symbol")
+            raise InvalidRequest(
+                f"The action {command.action!r} needs 'symbol', 'symbols', 'con_id', 'con_ids' or 'channel'.", field="symbol"
+            )
         return sources
 
     async def _subscribe(self, command: Command) -> None:
@@ -155,30 +160,38 @@ class _Client:
                 self._subscriptions.check(channel)
                 opened.append(await self._open(channel, source, command))
             except IbactorsError as exc:
-                self._sender.answer(error_message(exc, symbol=source.symbol, message_id=command.id))
+                self._sender.answer(error_message(exc, names={"symbol": source.symbol, **source.names()}, message_id=command.id))
         # All in one step, or a value could come before the answer that says what it is for.
         for subscription in opened:
             self._subscriptions.start(subscription)
         if opened:
-            self._sender.answer(Subscribed(symbols=self._symbols(), channels=self._channels(), id=command.id))
+            self._sender.answer(Subscribed(symbols=self._symbols(), instruments=_named(opened), channels=self._channels(), id=command.id))
         for subscription in opened:
             self._subscriptions.show(subscription)
 
     async def _open(self, channel: Channel[Any], source: Source, command: Command) -> Subscription:
-        on_failed = partial(self._drop, command.id)
-        return await self._subscriptions.open(channel, source, on_failed=on_failed, interval=command.interval_ms / 1000)
+        interval = command.interval_ms / 1000
+        return await self._subscriptions.open(channel, source, on_failed=self._drop, interval=interval, message_id=command.id)
 
-    def _drop(self, message_id: MessageId, subscription: Subscription, failed: Failed) -> Sequence[Message]:
-        """What to say of a subscription that failed; it is one no more."""
+    def _drop(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
+        """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
+        if isinstance(failed, Moved):
+            self._subscriptions.move(subscription, failed.to.updates)
+            return ()
+        error = error_message(failed.error, names=subscription.names, message_id=subscription.id)
+        ended = _named([subscription])
         self._subscriptions.stop(subscription)
-        error = error_message(failed.error, symbol=subscription.source.symbol, message_id=message_id)
-        return error, Unsubscribed(symbols=self._symbols(), channels=self._channels(), id=message_id)
+        return error, Unsubscribed(symbols=self._symbols(), instruments=ended, channels=self._channels(), id=subscription.id)
 
     def _symbols(self) -> list[str]:
         return [known.source.symbol for known in self._subscriptions if known.channel is QUOTES and known.source.symbol is not None]
 
     def _channels(self) -> list[str] | msgspec.UnsetType:
         return list(dict.fromkeys(known.channel.name for known in self._subscriptions if known.channel is not QUOTES)) or msgspec.UNSET
+
+
+def _named(subscriptions: Iterable[Subscription]) -> list[SubscribedInstrument] | msgspec.UnsetType:
+    return [SubscribedInstrument(**known.names, id=known.id) for known in subscriptions if known.channel is QUOTES] or msgspec.UNSET
 
 
 def _command(text: str) -> Command:

@@ -1,36 +1,50 @@
 """The channel of quotes: the newest of each symbol, or why there is none."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from ibactors.actors.symbol import Update
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
-from ibactors.model.instruments import Instrument
+from ibactors.model.instruments import Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
-from ibactors.web.contract.queries import MAX_SYMBOLS, InstrumentQuery, SymbolText, instrument_of
+from ibactors.web.contract.queries import MAX_SYMBOLS, ContractId, InstrumentQuery, SymbolText, named_instruments
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.system import System
 
 
 class QuotesParameters(InstrumentQuery, frozen=True, kw_only=True):
-    """Which symbols."""
+    """Which instruments."""
 
     symbol: SymbolText | None = None
     symbols: Annotated[list[SymbolText], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+    con_ids: Annotated[list[ContractId], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
 
 
-def sources_of(system: System, instruments: Iterable[Instrument]) -> list[Source]:
-    """The quotes of some instruments."""
-    return [Source(key=instrument, symbol=instrument.symbol, open=partial(_open, system, instrument)) for instrument in instruments]
+def sources_of(system: System, instruments: Mapping[str, Instrument]) -> list[Source]:
+    """The quotes of some instruments, by how their client names them."""
+    return [
+        Source(
+            key=instrument,
+            symbol=symbol,
+            names=partial(_names, system, instrument),
+            open=partial(_open, system, instrument),
+        )
+        for symbol, instrument in instruments.items()
+    ]
 
 
 def _sources(system: System, parameters: QuotesParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
-    return sources_of(system, dict.fromkeys(instrument_of(symbol, parameters) for symbol in symbols))
+    return sources_of(system, named_instruments(symbols, parameters.con_ids or (), parameters))
+
+
+def _names(system: System, instrument: Instrument) -> Mapping[str, Any]:
+    ref = system.site.market.find(instrument)
+    return names_of(instrument) if ref is None else ref.names
 
 
 async def _open(system: System, instrument: Instrument) -> Topic[Update | None]:

@@ -46,6 +46,8 @@ class Slot:
     """Before this `trio.current_time()` no further value is sent."""
     active: bool = True
     """False once the client has unsubscribed."""
+    members: bytes = b""
+    """JSON members that each value gets for this client, such as the id of its subscription."""
     on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
     """Called when it is over; says what to tell the client."""
 
@@ -83,7 +85,8 @@ class Sender:
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
         """Send each new value of *topic* inside the block."""
         # What is wanted at intervals may have to be held back, so that it goes through the outbox and not straight out with the news.
-        if isinstance(slot, Slot) and slot.interval:
+        # The fan-out has one slot for a subject and client; a second name of an instrument goes through the outbox as well.
+        if isinstance(slot, Slot) and (slot.interval or topic in self.wanted):
             return topic.listening(partial(self.put, slot))
         return self._fanout.listening(topic, self, slot)
 
@@ -193,13 +196,14 @@ class Sender:
 
         *noting*: there may be answers among them, or quotes that are wanted at intervals.
         """
-        frames = [message.frame for message in messages]
+        frames = [_frame(key, message) for key, message in zip(keys, messages, strict=True)]
         ends = list(accumulate(map(len, frames)))
         done = 0
         while done < len(messages) and not self._wire.blocked:
             until = bisect_left(ends, (ends[done - 1] if done else 0) + CHUNK, done) + 1
             if self._batch:
-                array = b"[%b]" % b",".join([message.json for message in messages[done:until]])
+                items = zip(keys[done:until], messages[done:until], strict=True)
+                array = b"[%b]" % b",".join([message.json_with(_members(key)) for key, message in items])
                 self._wire.take_frames([text_frame(array)])
                 taken = len(messages[done:until])
             else:
@@ -235,6 +239,16 @@ class Sender:
         self._answers += 1
         self._unsent_answers += 1
         return self._answers
+
+
+def _members(key: Hashable) -> bytes:
+    return key.members if isinstance(key, Slot) else b""
+
+
+def _frame(key: Hashable, message: _Message) -> bytes:
+    """The frame that all clients share, or one with the client's own members."""
+    members = _members(key)
+    return text_frame(message.json_with(members)) if members else message.frame
 
 
 def _voids(message: _Message) -> bool:

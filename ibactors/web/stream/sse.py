@@ -14,7 +14,7 @@ from typing import Any
 import trio
 from quart import request
 
-from ibactors.actors.symbol import Failed, Update
+from ibactors.actors.symbol import Failed, Moved, Update
 from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -100,9 +100,13 @@ class Events(AsyncIterator[bytes]):
         self._pending.discard(slot)
 
     def failed(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
-        """What to say of a subscription that failed; it is one no more."""
+        """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
+        if isinstance(failed, Moved):
+            self.subscriptions.move(subscription, failed.to.updates)
+            return ()
+        error = error_message(failed.error, names=subscription.names)
         self.subscriptions.stop(subscription)
-        return [error_message(failed.error, symbol=subscription.source.symbol)]
+        return [error]
 
     async def __anext__(self) -> bytes:
         if not self._started:

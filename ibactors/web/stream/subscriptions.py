@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from ibactors.actors.symbol import Failed
 from ibactors.kernel.topic import Topic
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.messages import Message
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.messages import Message, MessageId
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.stream.sender import Slot
@@ -41,19 +42,29 @@ class Subscription:
     source: Source
     interval: float
     """Seconds between two values of a slot, at least."""
+    id: MessageId = None
+    """Of the command that began it; its values carry it."""
     on_failed: Callable[["Subscription", Failed], Sequence[Message]]
     """Called when it is over; says what to tell the client."""
     topic: Topic[Any]
     slots: dict[str, Slot] = field(default_factory=dict)
     """By what they are about."""
     until_stopped: ExitStack
-    """Its place among those of the key, and its listening."""
+    """Its place among those of the key."""
+    listening: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Which instrument it is, by the members of `Named`: as IB has it, or as the client has named it."""
+        names = dict(self.source.names())
+        return names | {"symbol": names.get("symbol") or self.source.symbol}
 
     def slot(self, about: str = "") -> Slot:
         """Where what is known about something leaves."""
         found = self.slots.get(about)
         if found is None:
-            found = self.slots[about] = Slot(interval=self.interval, on_failed=partial(self.on_failed, self))
+            members = b'"id":'.join((b",", encode(self.id))) if self.id is not None else b""
+            found = self.slots[about] = Slot(interval=self.interval, members=members, on_failed=partial(self.on_failed, self))
         return found
 
 
@@ -84,6 +95,7 @@ class Subscriptions:
         *,
         on_failed: Callable[[Subscription, Failed], Sequence[Message]],
         interval: float = 0.0,
+        message_id: MessageId = None,
     ) -> Subscription:
         """Take a place and open what is listened to; `start` must follow. Raises TooManySubscriptions and what the source raises."""
         if not channel.conflated:
@@ -93,7 +105,13 @@ class Subscriptions:
             until_stopped.enter_context(self._caller.subscribed(again=(channel.name, source.key) in self._started))
             topic = await source.open()
             subscription = Subscription(
-                channel=channel, source=source, interval=interval, on_failed=on_failed, topic=topic, until_stopped=until_stopped.pop_all()
+                channel=channel,
+                source=source,
+                interval=interval,
+                id=message_id,
+                on_failed=on_failed,
+                topic=topic,
+                until_stopped=until_stopped.pop_all(),
             )
         self._opened.add(subscription)
         return subscription
@@ -105,11 +123,21 @@ class Subscriptions:
             self.stop(self._started[key])
         self._opened.discard(subscription)
         self._started[key] = subscription
+        self._listen(subscription)
+
+    def move(self, subscription: Subscription, topic: Topic[Any]) -> None:
+        """Go on with another topic, at once with what is known there."""
+        subscription.listening.close()
+        subscription.topic = topic
+        self._listen(subscription)
+        self.show(subscription)
+
+    def _listen(self, subscription: Subscription) -> None:
         if subscription.source.split is None:
             listening = self._outlet.follow(subscription.topic, subscription.slot())
         else:
             listening = subscription.topic.listening(partial(self._put, subscription))
-        subscription.until_stopped.enter_context(listening)
+        subscription.listening.enter_context(listening)
 
     def show(self, subscription: Subscription) -> None:
         """Send what is known; in the step that has started it, or values would come twice."""
@@ -119,17 +147,21 @@ class Subscriptions:
     def stop(self, subscription: Subscription) -> None:
         """Listen no more; nothing more is sent."""
         self._started.pop((subscription.channel.name, subscription.source.key), None)
+        subscription.listening.close()
         subscription.until_stopped.close()
         for slot in subscription.slots.values():
             self._outlet.forget(slot)
 
-    def stop_named(self, channel: Channel[Any], sources: Sequence[Source]) -> None:
-        """Stop what *sources* name: the very same, or else all with the same symbol."""
+    def stop_named(self, channel: Channel[Any], sources: Sequence[Source]) -> list[Subscription]:
+        """Stop what *sources* name: the very same, or else all with the same symbol, or of the same contract. Returns those."""
+        stopped: list[Subscription] = []
         for source in sources:
             exact = self._started.get((channel.name, source.key))
-            alike = [known for known in self if known.channel is channel and known.source.symbol == source.symbol is not None]
-            for subscription in [exact] if exact is not None else alike:
+            alike = [known for known in self if known.channel is channel and _is_meant(known, source)]
+            stopped += [exact] if exact is not None else alike
+            for subscription in stopped:
                 self.stop(subscription)
+        return stopped
 
     def close(self) -> None:
         """Stop all of them."""
@@ -144,6 +176,13 @@ class Subscriptions:
                 self._outlet.put(subscription.slot(about), message)
         elif value is not None:
             self._outlet.put(subscription.slot(), value)
+
+
+def _is_meant(known: Subscription, source: Source) -> bool:
+    if source.symbol is not None and known.source.symbol == source.symbol:
+        return True
+    con_id = source.names().get("con_id")
+    return bool(con_id) and known.source.names().get("con_id") == con_id
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""From what a client asks for to the one contract that it means: each reading of its symbol in turn, until IB knows one."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.bridge import codes
+from ibactors.bridge.contracts import find_contracts
+from ibactors.errors import ContractAmbiguous, ContractNotFound
+from ibactors.model.instruments import ContractInfo, Instrument, SecType
+from ibactors.model.symbols import readings
+
+MOST_CANDIDATES = 50
+"""Of an ambiguous symbol, that are told."""
+
+
+async def find(connection: ConnectionRef, asked: Instrument) -> tuple[Instrument, ContractInfo]:
+    """The contract, and the reading by which it was found.
+
+    Raises ContractNotFound, whose hint tells the readings, ContractAmbiguous with the candidates, and what the connection raises.
+    """
+    if asked.legs:
+        return asked, _combination(asked)
+    tried = readings(asked, datetime.now(UTC).year)
+    unknown: ContractNotFound | None = None
+    for reading in tried:
+        try:
+            found = _distinct(reading, await connection.request(find_contracts(reading)))
+        except ContractNotFound as exc:
+            unknown = unknown or exc
+            continue
+        if len(found) == 1:
+            return reading, found[0]
+        if found:
+            raise ContractAmbiguous(
+                f"{len(found)} contracts fit {reading.name}.", extra={"candidates": msgspec.to_builtins(found[:MOST_CANDIDATES])}
+            )
+    detail = str(unknown) if unknown else f"The gateway knows no contract for {asked.name}."
+    error = ContractNotFound(detail, ib_code=unknown.ib_code if unknown else None, extra={"hint": _hint(tried)})
+    session = connection.sessions.value
+    raise error if session.sound else codes.doubted(error, session.reason or session.phase)
+
+
+def _distinct(reading: Instrument, rows: tuple[ContractInfo, ...]) -> tuple[ContractInfo, ...]:
+    """One row a contract: that of SMART, or else the first one, as IB tells the main exchange first."""
+    found: dict[int, ContractInfo] = {}
+    for row in rows:
+        if reading.sec_type is SecType.ETF and row.stock_type != "ETF":
+            continue
+        if row.con_id not in found or (row.exchange == "SMART" and found[row.con_id].exchange != "SMART"):
+            found[row.con_id] = row
+    return tuple(found.values())
+
+
+def _hint(tried: tuple[Instrument, ...]) -> str:
+    words = "; ".join(_words(reading) for reading in tried)
+    terms = "A future needs sec_type=FUT and an expiry; an option expiry, strike and right."
+    return f"Tried: {words}. Check symbol, exchange, currency and sec_type. {terms}"
+
+
+def _words(reading: Instrument) -> str:
+    """A reading as a client would write it."""
+    if reading.sec_type is None:
+        return f"con_id {reading.con_id}"
+    what = reading.symbol or reading.local_symbol or f"{reading.sec_id_type} {reading.sec_id}"
+    terms = [reading.expiry, f"{reading.strike:g}" if reading.strike else "", reading.right, reading.exchange, reading.currency]
+    return " ".join([reading.sec_type.value, what, *filter(None, terms)])
+
+
+def _combination(asked: Instrument) -> ContractInfo:
+    """IB describes no combinations; all that there is to know of one is what its client says."""
+    return ContractInfo(
+        con_id=0,
+        symbol=asked.symbol,
+        sec_type=SecType.BAG.value,
+        exchange=asked.exchange,
+        primary_exchange="",
+        currency=asked.currency,
+        local_symbol="",
+        trading_class="",
+        expiry="",
+        strike=0.0,
+        right="",
+        multiplier="",
+        min_tick=0.0,
+        long_name="",
+    )
