@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 import trio
 
 from ibactors import cli, programs
-from ibactors.bridge.quote_line import QuoteListener
+from ibactors.bridge.quote_line import QuoteLine, QuoteListener
 from ibactors.bridge.session import Session, run_session
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.model.quotes import Quote
@@ -61,6 +61,7 @@ async def run_faulty_session(*how: Any, task_status: trio.TaskStatus[Session]) -
             listening: dict[str, FaultyListener] = {}
 
             def faulty(subscription: Subscription[Any]) -> int:
+                assert isinstance(subscription, QuoteLine)
                 # The price that caused the crash is still there when the next incarnation opens its line.
                 name = subscription.instrument.name
                 last = listening[name].last if name in listening else None

@@ -5,7 +5,7 @@ from typing import Any, NoReturn, cast
 
 import trio
 
-from ibactors.bridge.quote_line import QuoteListener
+from ibactors.bridge.quote_line import QuoteLine, QuoteListener
 from ibactors.bridge.session import Session, run_session
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import IbactorsError
@@ -52,6 +52,7 @@ class Hook:
                 subscribe = session.subscribe
 
                 def poisoned(subscription: Subscription[Any]) -> int:
+                    assert isinstance(subscription, QuoteLine)
                     subscription.listener = PoisonedListener(subscription.listener, hook, subscription.instrument.symbol)
                     return subscribe(subscription)
 
