@@ -7,6 +7,7 @@ from typing import Any, Generic
 from urllib.parse import parse_qsl
 
 import msgspec
+import trio
 from quart import Response, request
 
 from ibactors.errors import IbactorsError, InvalidRequest
@@ -15,9 +16,16 @@ from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import B, Q, encode, validated
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
+from ibactors.web.contract.tables import JSON, Form, Rows, form_of, member
 from ibactors.web.system import System
 
 EVENT_STREAM = "text/event-stream"
+FORM_PARAMETERS = ("format", "field")
+"""Of each operation that has rows, besides its own."""
+NEXT_PAGE = "X-Next-Page-Token"
+"""The header that has an answer's `next_page_token` where its body is a table."""
+_LINES_IN_A_STEP = 100
+"""Lines that are made before others have their turn."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -33,6 +41,8 @@ class Call(Generic[Q, B]):
     query: Q
     """Its parameters, of the path and of the query."""
     body: B
+    form: Form | None = None
+    """In which form the answer is wanted; None for its own."""
 
     @property
     def caller(self) -> Caller:
@@ -81,6 +91,8 @@ class Operation(Route, Generic[Q, B]):
     media_type: str = "application/json"
     also: tuple[str, ...] = ()
     """Further media types of a 200, by the Accept header or `?format=`."""
+    rows: Rows | None = None
+    """Where a 200 has rows, for what can be had as a table too (`contract/tables.py`)."""
     problems: tuple[type[IbactorsError], ...] = ()
     description: str = ""
 
@@ -100,10 +112,13 @@ class Operation(Route, Generic[Q, B]):
     def call(self, system: System, scope: HTTPScope | WebsocketScope, body: B) -> Call[Q, B]:
         """A request, validated. Raises InvalidRequest."""
         along = handover(scope)
-        if self.query is Nothing:
+        if self.query is Nothing and self.rows is None:
             return Call(system=system, along=along, query=self.query(), body=body)
         given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        return Call(system=system, along=along, query=self.query_of(given, along.path), body=body)
+        form = None
+        if self.rows is not None:
+            form = form_of(self.rows, dict(given), _accept(scope))
+        return Call(system=system, along=along, query=self.query_of(given, along.path), body=body, form=form)
 
     def query_of(self, parameters: Iterable[tuple[str, str]], path: Mapping[str, str]) -> Q:
         """The parameters, of query and *path*, validated. Raises InvalidRequest."""
@@ -112,6 +127,8 @@ class Operation(Route, Generic[Q, B]):
             if name in given:
                 raise InvalidRequest(f"The parameter {name!r} is given more than once.", field=name)
             given[name] = value
+        if self.rows is not None:
+            given = {name: value for name, value in given.items() if name not in FORM_PARAMETERS}
         return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False), hidden=path.keys())
 
     def from_memory(self, system: System, scope: HTTPScope) -> Answer | None:
@@ -119,7 +136,8 @@ class Operation(Route, Generic[Q, B]):
         if self.at_once is None:
             return None
         try:
-            result = self.at_once(self.call(system, scope, self.body()))
+            call = self.call(system, scope, self.body())
+            result = self.at_once(call) if call.form is None else None
         except InvalidRequest:
             return None  # whatever is an error has one way, which says it in full
         return None if result is None else answer_of(result)
@@ -128,8 +146,10 @@ class Operation(Route, Generic[Q, B]):
         """Validate, handle, encode. Raises InvalidRequest, UnsupportedMediaType and what the operation raises."""
         call = self.call(system, scope, await self._read_body())
         if self.handle is not None:
-            return _respond(await self.handle(call))
-        return _respond(self.at_once(call) if self.at_once is not None else None)
+            result = await self.handle(call)
+        else:
+            result = self.at_once(call) if self.at_once is not None else None
+        return _respond(result if call.form is None else await _in_form(result, call.form))
 
     async def _read_body(self) -> B:
         if self.body is Nothing:
@@ -150,6 +170,29 @@ class UnsupportedMediaType(IbactorsError):
 def answer_of(result: object) -> Answer:
     """What a handler returned, as a response other than a problem."""
     return result if isinstance(result, Answer) else Answer(body=encode(result))
+
+
+async def _in_form(result: object, form: Form) -> object:
+    """A 200 as a table.
+
+    All of it is made before any of it is sent, so that half a table is never taken for a whole one; what has many rows comes in pages.
+    """
+    if isinstance(result, Problem | Pieces) or (isinstance(result, Answer) and (result.status, result.content_type) != (200, JSON)):
+        return result
+    answer = msgspec.json.decode(result.body) if isinstance(result, Answer) else result
+    lines: list[str] = []
+    for line in form.lines(answer):
+        lines.append(line)
+        if not len(lines) % _LINES_IN_A_STEP:
+            await trio.lowlevel.checkpoint()
+    headers = dict(result.headers) if isinstance(result, Answer) else {}
+    if token := member(answer, "next_page_token"):
+        headers[NEXT_PAGE] = str(token)
+    return Answer(body="".join(lines), content_type=form.content_type, headers=headers)
+
+
+def _accept(scope: HTTPScope | WebsocketScope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"accept"), "")
 
 
 def _respond(result: object) -> Response:

@@ -8,6 +8,7 @@ from ibactors.errors import ActorDown, GatewayDisconnected, GatewayRefused, Gate
 from ibactors.keys import Scope
 from ibactors.model.accounts import Figure, Position
 from ibactors.web.contract.queries import AccountName
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout)
@@ -97,6 +98,7 @@ OPERATIONS = (
         query=AccountQuery,
         body=Nothing,
         returns=Summary,
+        rows=Rows(of=Figure, member="account_summary", key="tag"),
         problems=_PROBLEMS,
     ),
     Operation(
@@ -109,6 +111,7 @@ OPERATIONS = (
         query=AccountQuery,
         body=Nothing,
         returns=Positions,
+        rows=Rows(of=Position, member="positions"),
         problems=_PROBLEMS,
     ),
     Operation(

@@ -8,6 +8,7 @@ import msgspec
 from ibactors import __version__
 from ibactors.keys import Scope
 from ibactors.web.contract.problems import KINDS, MEDIA_TYPE, Problem
+from ibactors.web.contract.tables import CSV, FORMATS, TEXT, Rows
 from ibactors.web.operation import EVENT_STREAM, Nothing, Operation
 
 Json = dict[str, object]
@@ -90,6 +91,29 @@ def _show_decimals_as_numbers(node: Any) -> None:
 
 
 def _parameters(operation: Operation[Any, Any], components: Components) -> list[Json]:
+    return [*_own_parameters(operation, components), *(_form_parameters(operation.rows) if operation.rows else ())]
+
+
+def _form_parameters(rows: Rows) -> list[Json]:
+    return [
+        {
+            "name": "format",
+            "in": "query",
+            "required": False,
+            "description": "json or csv; by the Accept header when not given.",
+            "schema": {"type": "string", "enum": list(FORMATS)},
+        },
+        {
+            "name": "field",
+            "in": "query",
+            "required": False,
+            "description": "One column alone, as plain text, a line for each row: for the cells of spreadsheets.",
+            "schema": {"type": "string", "enum": list(rows.table)},
+        },
+    ]
+
+
+def _own_parameters(operation: Operation[Any, Any], components: Components) -> list[Json]:
     if operation.query is Nothing:
         return []
     schema = components[operation.query.__name__]
@@ -112,7 +136,8 @@ def _success(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
     schema: Json = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
     if operation.media_type == EVENT_STREAM:
         schema = _event(schema)
-    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in operation.also}}
+    also = (*operation.also, *((CSV, TEXT) if operation.rows else ()))
+    return {"description": "As asked.", "content": {operation.media_type: {"schema": schema}} | {kind: {} for kind in also}}
 
 
 def _event(schema: Json) -> Json:
@@ -141,7 +166,7 @@ def _accepted(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
 
 def _problems(operation: Operation[Any, Any], *, keyed: bool) -> Json:
     codes = [*(error.code for error in operation.problems), *_ALWAYS, *(_KEYED if keyed else ())]
-    if operation.query is not Nothing:
+    if operation.query is not Nothing or operation.rows:
         codes.append("invalid_request")
     if operation.body is not Nothing:
         codes.extend(_WITH_BODY)

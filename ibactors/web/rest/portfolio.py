@@ -22,6 +22,7 @@ from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.times import now, whole
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.queries import AccountName
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.account import AccountQuery
 from ibactors.web.system import System
@@ -165,6 +166,7 @@ OPERATIONS = (
         query=ProfitQuery,
         body=Nothing,
         returns=AccountProfit,
+        rows=Rows(of=AccountProfit),
         problems=_PROBLEMS,
         description="IB computes it, for any account of the login. The first request has IB send it; later ones are answered from memory.",
     ),
@@ -178,6 +180,7 @@ OPERATIONS = (
         query=AccountQuery,
         body=Nothing,
         returns=Portfolio,
+        rows=Rows(of=Holding, member="positions", without="problem", columns=(("problem", "code"),)),
         problems=_PROBLEMS,
         description=(
             "Each position has `pnl`, which IB computes for it, in the currency of its contract; or `problem`, why there is none. "

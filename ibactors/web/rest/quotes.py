@@ -29,6 +29,7 @@ from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.system import System
 
@@ -151,6 +152,7 @@ OPERATIONS = (
         query=QuoteQuery,
         body=Nothing,
         returns=Quote,
+        rows=Rows(of=Quote),
         problems=_PROBLEMS,
         description=(
             "The first request for an instrument opens a market-data line and waits for the first set of values; later ones are answered "
@@ -169,6 +171,7 @@ OPERATIONS = (
         query=QuotesQuery,
         body=Nothing,
         returns=Quotes,
+        rows=Rows(of=Quote, member="quotes", key="symbol", columns=(("code",),)),
         problems=(InvalidRequest,),
     ),
 )
