@@ -46,7 +46,7 @@ USER 10001:10001
 WORKDIR /var/lib/ibactors
 VOLUME /var/lib/ibactors
 EXPOSE 8000
-HEALTHCHECK --interval=5s --timeout=6s --start-period=30s --retries=3 CMD ["ibactors", "health"]
+HEALTHCHECK --interval=5s --timeout=6s --start-period=30s --retries=3 CMD ["ibactors", "health", "--live"]
 ENTRYPOINT ["ibactors"]
 CMD ["serve"]
 

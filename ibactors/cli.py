@@ -1,25 +1,26 @@
-"""The commands: demo, serve, simulate, key, health, tasks.
+"""The commands: demo, serve, simulate, control, key, health, tasks, settings.
 
 Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
 """
 
 import argparse
-import http.client
-import ssl
+import shutil
 import sys
 from collections.abc import Callable
 
 import structlog
 
-from ibactors import __version__, taskview
-from ibactors.config import Settings, read_settings, settings_table
+from ibactors import __version__, controlling, healthcheck, taskview
+from ibactors.config import Settings, read_settings, settings_text
 from ibactors.errors import StartupError
 from ibactors.inside import logs
-from ibactors.keys import GRANTABLE, new_key
+from ibactors.keys import GRANTABLE, Scope, new_key
+from ibactors.terminal import complain, open_streams, say
 
 log = structlog.get_logger(__name__)
 
-HEALTH_TIMEOUT = 5.0
+WIDEST = 100
+"""Columns of a text for people, in a terminal that has more."""
 PROGRAMS = {
     "demo": "the service with an embedded simulator; no account needed",
     "serve": "the service, against the gateway named by the environment",
@@ -34,14 +35,15 @@ Prepare = Callable[[str, argparse.ArgumentParser], None]
 
 def main(argv: list[str] | None = None, prepare: Prepare | None = None) -> None:
     """Run a command and exit with its status."""
+    open_streams()
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser(words, prepare or _prepare).parse_args(words)
     try:
-        settings = read_settings()
-        logs.configure(settings.log_format)
+        settings = read_settings() if arguments.reads_settings else Settings()
+        logs.configure(settings.log_format, level=settings.log_level or "info")
         sys.exit(arguments.command(settings, arguments))
     except StartupError as exc:
-        print(f"ibactors: {exc}", file=sys.stderr)  # noqa: T201  # one plain line, before or instead of a log
+        complain(str(exc))
         sys.exit(2)
 
 
@@ -56,34 +58,46 @@ def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ibactors",
         description="Interactive Brokers behind REST and WebSocket.",
-        epilog=_settings_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Settings come from the environment and from a file .env; `ibactors settings` lists them.",
     )
     parser.add_argument("--version", action="version", version=f"ibactors {__version__}")
+    parser.set_defaults(reads_settings=True)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, help_text in PROGRAMS.items():
         program = commands.add_parser(name, help=help_text)
         if words[:1] == [name]:
             prepare(name, program)
-    key = commands.add_parser("key", help="make an API key").add_subparsers(metavar="ACTION", required=True)
-    new = key.add_parser("new", help="print a new key, once, and the line for IBACTORS_API_KEYS")
-    new.set_defaults(command=_new_key)
-    new.add_argument("name", metavar="NAME", help="what the key is called in logs: letters, digits and ._-")
-    scopes = ", ".join(GRANTABLE)
-    new.add_argument(
-        "--scope", action="append", required=True, choices=[*GRANTABLE], metavar="SCOPE", help=f"one of {scopes}; may be repeated"
-    )
-    health = commands.add_parser("health", help="exit 0 when the local service is healthy")
-    health.set_defaults(command=_health)
-    tasks = commands.add_parser("tasks", help="the task tree of a running service: which task waits where, and for how long")
-    taskview.add_arguments(tasks)
-    tasks.set_defaults(command=taskview.run)
+    for name, module, help_text in (
+        ("control", controlling, "make a running simulator misbehave: `ibactors control refuse 5`"),
+        ("health", healthcheck, "exit 0 when the service is healthy, 1 when it is degraded or does not answer"),
+        ("tasks", taskview, "the task tree of a running service: which task waits where, and for how long"),
+    ):
+        asking = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
+        module.add_arguments(asking)
+        asking.set_defaults(command=module.run)
+    _add_key(commands.add_parser("key", help="make an API key"))
+    table = commands.add_parser("settings", help="what can be set in the environment or in .env")
+    table.set_defaults(command=_show_settings, reads_settings=False)
     return parser
 
 
-def _settings_help() -> str:
-    rows = (f"  {name} ({default or 'not set'}): {meaning} Accepts {form}." for name, default, form, meaning in settings_table())
-    return "settings from the environment (and .env), with their defaults:\n" + "\n".join(rows)
+def _add_key(key: argparse.ArgumentParser) -> None:
+    new = key.add_subparsers(metavar="ACTION", required=True).add_parser("new", help="print a new key, once, and its line for the settings")
+    new.set_defaults(command=_new_key, reads_settings=False)
+    new.add_argument("name", metavar="NAME", help="what the key is called in logs: letters, digits and ._-")
+    scopes = ", ".join(GRANTABLE)
+    new.add_argument("--scope", action="append", required=True, type=_scope, metavar="SCOPE", help=f"one of {scopes}; may be repeated")
+
+
+def _scope(text: str) -> Scope:
+    if text not in set(GRANTABLE):
+        raise argparse.ArgumentTypeError(f"{text!r} is no scope; choose from {', '.join(GRANTABLE)}, and repeat --scope for more than one")
+    return Scope(text)
+
+
+def _show_settings(_settings: Settings, _arguments: argparse.Namespace) -> int:
+    say(settings_text(min(shutil.get_terminal_size().columns, WIDEST)))
+    return 0
 
 
 def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
@@ -93,38 +107,6 @@ def _new_key(_settings: Settings, arguments: argparse.Namespace) -> int:
         raise StartupError(
             f"{arguments.name!r} is not a valid name for a key; use up to 64 letters, digits, dots, dashes and underscores."
         ) from None
-    _say(f"The key, shown this once; give it to {arguments.name}:\n\n  {key}\n")
-    _say(f"Its line for IBACTORS_API_KEYS, or for the file of IBACTORS_API_KEYS_FILE (then SIGHUP):\n\n  {line}")
+    say(f"The key, shown this once; give it to {arguments.name}:\n\n  {key}\n")
+    say(f"Its line for IBACTORS_API_KEYS, or for the file of IBACTORS_API_KEYS_FILE (then SIGHUP):\n\n  {line}")
     return 0
-
-
-def _health(settings: Settings, _arguments: argparse.Namespace) -> int:
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "", "::"} else settings.host  # noqa: S104  # compared, not bound
-    connection = _connection(host, settings)
-    try:
-        connection.request("GET", "/health")
-        response = connection.getresponse()
-        _say(response.read().decode(errors="replace"))
-    except (OSError, http.client.HTTPException) as exc:
-        _say(f"unhealthy: nothing answers at {host}:{settings.port}: {exc}")
-        return 1
-    finally:
-        connection.close()
-    return 0 if response.status == http.HTTPStatus.OK else 1
-
-
-def _connection(host: str, settings: Settings) -> http.client.HTTPConnection:
-    """To the local service; over TLS where it has a certificate, which is then the one to be shown."""
-    if not settings.tls_certificate:
-        return http.client.HTTPConnection(host, settings.port, timeout=HEALTH_TIMEOUT)
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_certificate)
-    except OSError as exc:
-        raise StartupError(f"IBACTORS_TLS_CERTIFICATE {settings.tls_certificate!r} cannot be read: {exc}.") from None
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return http.client.HTTPSConnection(host, settings.port, timeout=HEALTH_TIMEOUT, context=context)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  # the command's own output

@@ -78,7 +78,7 @@ class GatewayDisconnected(IbactorsError):
     """There is no API session with the gateway, or there was a break since the data arrived."""
 
     code = "gateway_disconnected"
-    hint = "ibactors reconnects by itself; GET /health tells the state and the reason."
+    hint = "GET /health tells the state, since when, and what it waits for; once there is a session the request works again."
 
 
 class Doubtful(GatewayDisconnected):
@@ -141,6 +141,17 @@ class UnknownAccount(IbactorsError):
 
     code = "account_not_found"
     hint = "GET /accounts lists the accounts of this session."
+
+
+class AccountAmbiguous(IbactorsError):
+    """The session has several accounts, and none is named; `candidates` lists them."""
+
+    code = "account_ambiguous"
+    hint = "Name one of them by ?account=."
+
+    def __init__(self, accounts: tuple[str, ...]) -> None:
+        names = [{"account": account} for account in accounts]
+        super().__init__(f"This session has several accounts: {', '.join(accounts)}.", extra={"candidates": names})
 
 
 class BadCredentials(IbactorsError):
@@ -285,7 +296,7 @@ class MarketDataNotSubscribed(IbactorsError):
     """The account has no permission for this data, live or delayed (errors 354, 10089, 10168, 10186)."""
 
     code = "market_data_not_subscribed"
-    hint = "Subscribe to the data in IB's Client Portal, or set IBACTORS_MARKET_DATA_TYPE=delayed."
+    hint = "Subscribe to the data in IB's Client Portal."
 
 
 class CompetingSession(IbactorsError):

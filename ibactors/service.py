@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -28,7 +29,8 @@ from ibactors.keys import Scope
 from ibactors.limits import Attempts
 from ibactors.model.encoded import Encoded
 from ibactors.model.logins import LoginRequest
-from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+from ibactors.preflight import bind, certificate_of, check
+from ibactors.sim import CannotListen, SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.web.app import ROUTES, create_app
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange, publishing_status
@@ -48,10 +50,10 @@ log = structlog.get_logger(__name__)
 
 GRACE = 3.0
 """Seconds that requests in flight have when the service stops."""
-BACKLOG = 4096
-"""Connections that may wait to be accepted, as far as the kernel agrees; those beyond must knock again, seconds later."""
 SITE = "main"
 """The name of the only gateway."""
+DEMO_LOGINS = 1000
+"""Logins that the demo allows in 15 minutes, unless the settings say how many."""
 DEMO_PATIENCE = 5.0
 """Seconds that the demo's first login may take before HTTP begins all the same."""
 
@@ -69,8 +71,8 @@ async def run_service(
 
     If the settings have credentials they are sent once, and HTTP begins *login_wait* seconds later, or as soon as the login is over.
     """
-    check_exposure(settings)
-    certificate = Certificate(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
+    check(settings)
+    certificate = certificate_of(settings)
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate)
@@ -81,16 +83,6 @@ async def run_service(
                     with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
                         await system.site.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
                 await serve_web(system, listener, task_status=task_status)
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raises StartupError when other machines could use the service without a key and nobody said that they may."""
-    if not (settings.loopback_only or settings.api_keys or settings.allow_anonymous):
-        raise StartupError(
-            f"IBACTORS_HOST is {settings.host!r}, which other machines can reach, but there are no API keys. Make one with "
-            "`ibactors key new NAME --scope read --scope stream` and put its line into IBACTORS_API_KEYS, "
-            "or set IBACTORS_ALLOW_ANONYMOUS=1 to let anybody in."
-        )
 
 
 def take_up(system: System, settings: Settings) -> None:
@@ -109,13 +101,17 @@ def take_up(system: System, settings: Settings) -> None:
 
 async def run_demo(
     settings: Settings,
+    options: SimulatorOptions,
     *,
     stop: trio.Event,
     updates: Topic[Settings] | None = None,
     task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve with an embedded simulator behind a stand-in for the gateway's program; `started` gives URL and ports."""
-    async with open_simulator(SimulatorOptions(port=0, control_port=0)) as ports:
+    if settings.login_attempts == Settings.login_attempts:
+        # The limit is there for the user's sake at IB. Here it would only shut out who tries what the demo's many users stand for.
+        settings = replace(settings, login_attempts=DEMO_LOGINS)
+    async with open_simulator(options) as ports:
         with rehearsal(settings, behind=ports.port) as there:
             async with trio.open_nursery() as nursery:
                 service = partial(run_service, there, stop=stop, updates=updates, login_wait=DEMO_PATIENCE)
@@ -136,11 +132,12 @@ async def start_simulator(nursery: trio.Nursery, options: SimulatorOptions) -> S
     try:
         ports: SimulatorPorts = await nursery.start(serve_simulator, options, name="simulator")
     except (OSError, ExceptionGroup) as exc:
-        cause = _os_error(exc)
-        if cause is None:
+        taken = _os_error(exc)
+        if not isinstance(taken, CannotListen):
             raise
         raise StartupError(
-            f"Cannot listen on {options.host}:{options.port} (control port: {options.control_port}): {cause.strerror or cause}."
+            f"Cannot listen on {taken.host}:{taken.port}, the simulator's {taken.what} port: {taken.strerror}. "
+            f"Choose another by --{'port' if taken.what == 'API' else 'control-port'}, or 0 for any free one."
         ) from exc
     return ports
 
@@ -185,7 +182,7 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
         start = partial(serve, stop=system.stop, grace=GRACE)
         await nursery.start(partial(start, gate(), listener=listener, seats=seats, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:
-            admin = bind("127.0.0.1", system.settings.admin_port)
+            admin = bind("127.0.0.1", system.settings.admin_port, "Set IBACTORS_ADMIN_PORT to a free port.")
             visitor = Caller(name="admin port", scopes=frozenset({Scope.ADMIN}))
             few = Seats(most=ADMIN_SEATS, most_per_address=ADMIN_SEATS)
             await nursery.start(partial(start, gate(visitor=visitor), listener=admin, seats=few), name="admin")
@@ -196,26 +193,6 @@ async def serve_web(system: System, listener: socket.socket, *, task_status: tri
         task_status.started(url)
         await system.stop.wait()
         system.phases.publish(Phase.STOPPING)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises StartupError that says what is wrong with the address."""
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind, proto)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-            listener.settimeout(0)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as exc:
-        raise StartupError(
-            f"Cannot listen on {host}:{port}: {exc.strerror or exc}. Set PORT (or --port) and IBACTORS_HOST to a free address."
-        ) from exc
-    return listener
 
 
 def _read_again(updates: Topic[Settings] | None) -> None:
@@ -229,17 +206,22 @@ def _read_again(updates: Topic[Settings] | None) -> None:
 
 
 async def watch_signals(
-    stop: trio.Event, updates: Topic[Settings] | None = None, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    stop: trio.Event,
+    updates: Topic[Settings] | None = None,
+    *,
+    hangup_ends: bool = False,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """SIGTERM and SIGINT end the service, SIGHUP publishes the settings read again, SIGUSR1 writes the task tree to the log."""
+    """SIGTERM and SIGINT end the service, SIGUSR1 writes the task tree to the log; SIGHUP publishes the settings read again, or ends it."""
+    ending = {signal.SIGTERM, signal.SIGINT} | ({signal.SIGHUP} if hangup_ends else set())
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1) as received:
         task_status.started()
         async for number in received:
-            if number == signal.SIGUSR1:
-                log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
-            elif number == signal.SIGHUP:
-                _read_again(updates)
-            else:
+            if number in ending:
                 log.info("stopping", signal=signal.Signals(number).name)
                 stop.set()
+            elif number == signal.SIGUSR1:
+                log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
+            else:
+                _read_again(updates)
     raise AssertionError("signals never end")

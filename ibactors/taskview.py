@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ibactors.config import Settings
+from ibactors.healthcheck import local_url
 from ibactors.inside.tasktree import TaskNode, about
+from ibactors.terminal import complain, say
 
 DEADLINE = 5.0
 _BOLD, _DIM, _GREEN, _YELLOW, _CYAN, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
@@ -32,19 +34,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: Namespace) -> int:
     """Print the tree; the exit status is 1 when there is none to be had."""
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "", "::"} else settings.host  # noqa: S104  # compared, not bound
-    url = arguments.url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    url = arguments.url or local_url(settings)
     key = arguments.key or os.environ.get("IBACTORS_API_KEY", "")
     colour = arguments.color == "always" or (arguments.color == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     try:
         while True:
             text = "\n".join(tree_lines(fetch(url, key), colour=colour))
-            print(f"{_CLEAR if arguments.watch and sys.stdout.isatty() else ''}{text}", flush=True)  # noqa: T201  # the command's output
+            say(f"{_CLEAR if arguments.watch and sys.stdout.isatty() else ''}{text}")
             if arguments.watch is None:
                 return 0
             time.sleep(max(arguments.watch, 0.1))
     except Unreachable as exc:
-        print(f"ibactors: {exc}", file=sys.stderr)  # noqa: T201
+        complain(str(exc))
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         return 0

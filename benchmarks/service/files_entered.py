@@ -21,6 +21,7 @@ import trio
 import ibactors
 from ibactors.config import read_settings
 from ibactors.service import run_demo
+from ibactors.sim import SimulatorOptions
 
 PACKAGE = f"{Path(ibactors.__file__).parent}/"
 TIMES = 9
@@ -132,7 +133,7 @@ async def main() -> None:
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
         settings = read_settings({"PORT": "0", "IBACTORS_HOST": "127.0.0.1", "IBACTORS_SLOW_STEP_SECONDS": "0"})
-        url, _ = await nursery.start(partial(run_demo, settings, stop=stop))
+        url, _ = await nursery.start(partial(run_demo, settings, SimulatorOptions(port=0, control_port=0), stop=stop))
         files = await measure(int(url.rpartition(":")[2]))
         stop.set()
     print("own files entered")

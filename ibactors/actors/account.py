@@ -15,7 +15,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, Refused, TaggedFigure, Unreadable
 from ibactors.bridge.accounts import AccountHalf, AccountPart
-from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, UnknownAccount
+from ibactors.errors import AccountAmbiguous, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, UnknownAccount
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
@@ -28,7 +28,7 @@ from ibactors.model.times import now
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GetBook(Ask[AccountBook]):
-    """Everything that is known of one account, or of the first one, once *needs* is complete."""
+    """Everything that is known of one account, once *needs* is complete; None stands for the only one, and has the positions of all."""
 
     account: str | None
     needs: AccountHalf
@@ -101,9 +101,9 @@ class AccountRef(Ref[AccountMessage, AccountNews]):
         """Every change, and the present state; outlives a crash of the actor."""
 
     async def book(self, account: str | None, *, needs: AccountHalf) -> AccountBook:
-        """What is known of *account*, or of the first one; waits until the session's first full set of *needs* is in.
+        """What is known of *account*; None is the only one, or the positions of all. Waits for the session's first full set of *needs*.
 
-        Raises UnknownAccount, GatewayRefused, GatewayDisconnected, GatewayTimeout or an ActorError.
+        Raises UnknownAccount, AccountAmbiguous, GatewayRefused, GatewayDisconnected, GatewayTimeout or an ActorError.
         """
         msg = GetBook(account=account, needs=needs)
         try:
@@ -270,6 +270,8 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             reply.fail(GatewayRefused(_UNREADABLE.format(msg.needs)))
         elif self._epoch == session.epoch and (error := self._known.refusals.get(msg.needs)) and not self._known.has(msg.needs):
             reply.fail(error)
+        elif msg.account is None and msg.needs == "summary" and len(session.accounts) > 1:
+            reply.fail(AccountAmbiguous(session.accounts))  # the first one would be somebody's guess
         elif self._epoch != session.epoch or not self._known.has(msg.needs):
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]

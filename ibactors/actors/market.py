@@ -115,6 +115,8 @@ class MarketSettings:
     """How many of them only streams may open."""
     idle_seconds: float = 60.0
     quote_patience: float = 5.0
+    unsubscribed_hint: str | None = None
+    """What may be done about data that the account has no permission for, in place of the usual advice."""
 
 
 class MarketActor(Actor[Open, Retire]):
@@ -159,7 +161,9 @@ class MarketActor(Actor[Open, Retire]):
         self._symbols.retire(msg.ref)
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
-        return lambda: SymbolActor(ref, self._connection, self._me, idle_seconds=self._settings.idle_seconds)
+        return lambda: SymbolActor(
+            ref, self._connection, self._me, idle_seconds=self._settings.idle_seconds, unsubscribed_hint=self._settings.unsubscribed_hint
+        )
 
 
 def _note_stop(ref: SymbolRef, why: str) -> None:

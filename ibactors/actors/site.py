@@ -21,6 +21,10 @@ from ibactors.errors import StartupError
 from ibactors.gateway.classify import load_rules
 from ibactors.kernel.actor import Build
 from ibactors.kernel.supervisor import Supervisor
+from ibactors.model.quotes import MarketDataType
+
+_DELAYED = frozenset({MarketDataType.DELAYED, MarketDataType.DELAYED_FROZEN})
+_SUBSCRIBE_OR_DELAY = "Subscribe to the data in IB's Client Portal, or set IBACTORS_MARKET_DATA_TYPE=delayed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
         stream_lines=min(settings.stream_lines, settings.max_lines // 10),
         idle_seconds=settings.line_idle_seconds,
         quote_patience=settings.quote_timeout,
+        unsubscribed_hint=None if settings.market_data_type in _DELAYED else _SUBSCRIBE_OR_DELAY,
     )
     # The gateway comes first, as it says where there is something to connect to.
     await supervisor.start(site.gateway, _gateway_builder(site.gateway, site.connection, settings))

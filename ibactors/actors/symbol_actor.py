@@ -42,6 +42,7 @@ from ibactors.errors import (
     GatewayDisconnected,
     GatewayTimeout,
     IbactorsError,
+    MarketDataNotSubscribed,
 )
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
@@ -84,12 +85,15 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
 
     mailbox_size = 1024  # one ask a waiting REST request; more are refused with 503
 
-    def __init__(self, ref: SymbolRef, connection: ConnectionRef, market: Market, *, idle_seconds: float) -> None:
+    def __init__(
+        self, ref: SymbolRef, connection: ConnectionRef, market: Market, *, idle_seconds: float, unsubscribed_hint: str | None = None
+    ) -> None:
         super().__init__(ref)
         self._me = ref
         self._connection = connection
         self._market = market
         self._idle_seconds = idle_seconds
+        self._unsubscribed_hint = unsubscribed_hint
         ref.contract = None
         self._epoch = 0
         self._feed: Feed | None = None
@@ -314,6 +318,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
 
     def _fail(self, error: IbactorsError) -> None:
         log.info("symbol_failed", symbol=self._me.instrument.name, code=error.code, ib_code=error.ib_code)
+        if isinstance(error, MarketDataNotSubscribed) and self._unsubscribed_hint:
+            error.extra["hint"] = self._unsubscribed_hint
         self._problem = error
         self._quote = self._me.shown = None
         self._refuse_waiting(error)

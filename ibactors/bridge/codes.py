@@ -99,4 +99,4 @@ def to_error(code: int, text: str) -> IbactorsError:
 
 
 def _error(kind: type[IbactorsError], code: int, text: str) -> IbactorsError:
-    return kind(f"IB answered {code}: {text.strip()}", ib_code=code)
+    return kind(f"IB answered with error {code}: {text.strip()}", ib_code=code)

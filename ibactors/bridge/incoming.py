@@ -69,6 +69,7 @@ class Inbox:
         self.lost = trio.Event()
         self.reason = CLOSED
         self.reason_code: int | None = None
+        self.client_id: int | None = None
         self.connectivity = Connectivity()
         self._changed = False
         """Whether what is degraded has changed in this packet."""
@@ -224,7 +225,10 @@ class Inbox:
             pass
         elif code == codes.CLIENT_ID_IN_USE:
             self.reason_code = code
-            self.connection_lost(f"The client id is already in use by another program (326): {text.strip()}")
+            self.connection_lost(
+                f"The client id {self.client_id} is already in use by another program (326): {text.strip()} Set IBACTORS_CLIENT_ID to a "
+                "number that no other program has, or IBACTORS_CLIENT_IDS above 1 to have the next ones tried."
+            )
         else:
             if is_news:
                 log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import trio
 import trio_asyncio
 
+from ibactors.bridge import elsewhere
 from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import CLOSED, Inbox, PacketObserver
@@ -150,6 +151,7 @@ async def run_session(
     """
     inbox = Inbox(tally, observer)
     client = GatewayClient(inbox, tally)
+    inbox.client_id = endpoint.client_id
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = partial(release, client)
     lost: GatewayDisconnected
@@ -192,7 +194,8 @@ async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
     try:
         await trio_asyncio.aio_as_trio(client.connectAsync)(endpoint.host, endpoint.port, endpoint.client_id, 0)
     except ConnectionRefusedError:
-        raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in.") from None
+        hint = elsewhere.advice(endpoint.host, endpoint.port)
+        raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in. {hint}".rstrip()) from None
     except (socket.gaierror, UnicodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is no host name"
         raise GatewayDisconnected(

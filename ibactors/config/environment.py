@@ -1,31 +1,55 @@
 """Reads the settings from environment variables.
 
-A secret may come from a file, named by the same variable with the suffix `_FILE`. A value that cannot be read prevents the start; one line
-names the variable and the accepted form.
+A secret may come from a file, named by the same variable with the suffix `_FILE`. A value that cannot be read prevents the start, as does a
+variable that looks like one of ours and is none: mistyped, it would leave a default in force that nobody wants.
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-
+from ibactors.config.files import read_dotenv, read_text
 from ibactors.config.setting import Declaration, declarations
 from ibactors.config.settings import Settings
 from ibactors.errors import InvalidRequest, StartupError
+
+OTHERS = frozenset({"IBACTORS_API_KEY", "IBACTORS_IMAGE", "IBACTORS_API_IMAGE", "IBACTORS_SIDECAR_PORT", "IBACTORS_PYTHON"})
+"""Variables of our name that are no settings: a client's key, what compose.yaml fills in, and what the recipes pass on."""
+_OURS = re.compile(r"IB_?ACTORS?_", re.IGNORECASE)
+_SERVICE = re.compile(r"IBACTORS(_[A-Z0-9_]+)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)")
+"""What Kubernetes sets in all containers beside a service of that name, besides `…_PORT=tcp://…`."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
     """Settings from *environ* (default: the process's), with `.env` below it. Raises StartupError."""
     environment = {name: value for name, value in (os.environ if environ is None else environ).items() if value.strip()}
-    below = {name: value for name, value in dotenv_values(dotenv or Path(".env")).items() if value}
+    below = read_dotenv(dotenv or Path(".env"))
+    known = declarations(Settings)
+    _refuse_unknown({**below, **environment}, [one.variable for one in known.values()])
     values: dict[str, Any] = {}
-    for name, setting in declarations(Settings).items():
+    for name, setting in known.items():
         text = _lookup(environment, setting.variable) or _lookup(below, setting.variable)
         if text is not None and text.strip():
             values[name] = _read(setting, text)
     return Settings(**values)
+
+
+def _refuse_unknown(variables: Mapping[str, str], settings: Iterable[str]) -> None:
+    """Raises StartupError that names the nearest setting."""
+    known = {name: _bare(name) for setting in settings for name in (setting, f"{setting}_FILE")}
+    for name, value in variables.items():
+        if not _OURS.match(name) or name in known or name in OTHERS or _SERVICE.fullmatch(name) or value.startswith(("tcp://", "udp://")):
+            continue
+        near = get_close_matches(_bare(name), known.values(), 1)  # without what all of them begin with, which makes any two alike
+        remedy = next((f"did you mean {one}?" for one, bare in known.items() if [bare] == near), "`ibactors settings` lists them all.")
+        raise StartupError(f"{name} is set, but there is no such setting; {remedy}")
+
+
+def _bare(name: str) -> str:
+    return _OURS.sub("", name.upper())
 
 
 def _lookup(variables: Mapping[str, str], variable: str) -> str | None:
@@ -34,13 +58,12 @@ def _lookup(variables: Mapping[str, str], variable: str) -> str | None:
         return variables.get(variable)
     if variable in variables:
         raise StartupError(f"{variable} and {variable}_FILE are both set; set one of them.")
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise StartupError(f"{variable}_FILE names {path!r}, which cannot be read: {exc}.") from None
+    return read_text(Path(path), f"{variable}_FILE names {path!r}, which")
 
 
 def _read(setting: Declaration, text: str) -> object:
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise StartupError(f"{setting.variable} is not UTF-8 text, but must be {setting.form}.")
     try:
         # Blanks at the ends of a secret belong to it: stripped, it would be another secret.
         return setting.read(text.removesuffix("\n") if setting.secret else text.strip())
@@ -50,18 +73,3 @@ def _read(setting: Declaration, text: str) -> object:
         raise StartupError(f"{setting.variable} {found} must be {setting.form}.") from None
     except InvalidRequest as exc:
         raise StartupError(f"{setting.variable}: {exc} {exc.remedy}".rstrip()) from None
-
-
-def settings_table() -> list[tuple[str, str, str, str]]:
-    """For help texts and docs: variable, default, accepted form, meaning."""
-    return [(one.variable, _shown(one.default), one.form, one.meaning) for one in declarations(Settings).values()]
-
-
-def _shown(default: object) -> str:
-    match default:
-        case None | ():
-            return ""
-        case bool():
-            return str(int(default))
-        case _:
-            return str(default)

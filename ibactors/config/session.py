@@ -6,6 +6,9 @@ from ibactors.config.setting import choice, integer, optional_port, seconds, set
 from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
+CLIENT_ID = 4817
+"""The default: one that no tutorial uses, unlike 0, 1 or 999, and always the same, as IB ties orders to the id that placed them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
@@ -14,7 +17,9 @@ class SessionSettings:
     gateway_host: str = text("127.0.0.1", "IBACTORS_GATEWAY_HOST", "a host name or address", "Where IB Gateway or TWS runs.")
     gateway_port: int | None = optional_port("IBACTORS_GATEWAY_PORT", 1, "Its API port; 4002 for paper and 4001 for live when not set.")
     account_type: AccountType = choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway logs in to.")
-    client_id: int = integer(1, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs that use the gateway.")
+    client_id: int = integer(
+        CLIENT_ID, "IBACTORS_CLIENT_ID", 0, 2**31 - 1, "API client id; unique among the programs that use the gateway."
+    )
     client_ids: int = integer(
         1, "IBACTORS_CLIENT_IDS", 1, 1000, "Number of ids to try, from IBACTORS_CLIENT_ID on, when one is in use (error 326)."
     )

@@ -40,6 +40,12 @@ class WebSettings:
     log_format: str = choice(
         "", "IBACTORS_LOG_FORMAT", ("console", "json"), "Form of the log; when not set, console in a terminal and JSON elsewhere."
     )
+    log_level: str = choice(
+        "",
+        "IBACTORS_LOG_LEVEL",
+        ("debug", "info", "warning", "error"),
+        "The least important events that are logged; when not set, info, and in a terminal's demo what changes the state.",
+    )
 
     @property
     def loopback_only(self) -> bool:

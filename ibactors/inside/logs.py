@@ -14,10 +14,15 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from ibactors.inside.tracebacks import render, trace_of
 
-_ACCOUNT = re.compile(r"\b(DU|DF|U|F)(\d{3,})(\d{2})\b")
+_ACCOUNT = re.compile(r"(?<![A-Z0-9])(D?[UFI][A-Z]{0,2}|d?u[a-z]?)(\d{3,})(\d{2})([A-Z]{0,2})(?![A-Za-z0-9])")
+"""U1234567, DU1234567, DUH123456, FA1234567, I1234567, U1234567C, …
+
+A small letter before it may be the end of an escape sequence, as in a line of JSON.
+"""
+_CHANGES = ("ibactors.actors.connection_actor", "ibactors.actors.gateway")
 
 
-def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
+def configure(log_format: str = "", *, level: str = "info") -> None:
     """Set up logging for the process; *log_format* is `console`, `json` or empty for whichever fits stderr."""
     as_json = log_format == "json" or (not log_format and not sys.stderr.isatty())
     shared: list[Processor] = [
@@ -46,12 +51,25 @@ def configure(log_format: str = "", *, level: int = logging.INFO) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(level.upper())
     # ib_async's client logs every attempt to connect at INFO and ERROR; the connection actor logs changes of state instead.
     logging.getLogger("ib_async.client").setLevel(logging.CRITICAL)
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.INFO)
     # trio-asyncio logs what fails in a callback and raises it as well: whoever supervises the loop tells of it, once.
     logging.getLogger("asyncio").filters = [lambda record: not record.getMessage().startswith("Exception in callback")]
+
+
+def show_errors() -> None:
+    """Log errors only, until `show_changes`: for a command that is about to say itself how things are."""
+    logging.getLogger().setLevel(logging.ERROR)
+
+
+def show_changes() -> None:
+    """Log what is wrong, and what changes the state of the session or of the login."""
+    logging.getLogger().setLevel(logging.WARNING)
+    for name in _CHANGES:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def mask_accounts(_logger: WrappedLogger, _method: str, line: Any) -> str:
@@ -61,7 +79,7 @@ def mask_accounts(_logger: WrappedLogger, _method: str, line: Any) -> str:
 
 def masked(text: str) -> str:
     """The text with all digits of account numbers but the last two replaced."""
-    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], text)
+    return _ACCOUNT.sub(lambda match: match[1] + "*" * len(match[2]) + match[3] + match[4], text)
 
 
 def _structured_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -24,7 +24,7 @@ class SessionPhase(enum.StrEnum):
     STOPPED = "stopped"
 
 
-class SessionStatus(Value, frozen=True, kw_only=True):
+class SessionReport(Value, frozen=True, kw_only=True):
     """The state of the API session; `epoch` counts sessions, so data belongs to the present one only if its epoch is equal."""
 
     phase: SessionPhase
@@ -32,7 +32,6 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     since: str
     reason: str | None = None
     """What is wrong, in words; None while nothing is."""
-    accounts: tuple[str, ...] = ()
     server_version: int | None = None
 
     @property
@@ -49,3 +48,14 @@ class SessionStatus(Value, frozen=True, kw_only=True):
     def up(self) -> bool:
         """True while requests can be sent and data can come."""
         return self.phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
+
+
+class SessionStatus(SessionReport, frozen=True, kw_only=True):
+    """The same for the inside, with account numbers."""
+
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> SessionReport:
+        """Without account numbers: health is read by load balancers and shown on status pages."""
+        return SessionReport(phase=self.phase, epoch=self.epoch, since=self.since, reason=self.reason, server_version=self.server_version)

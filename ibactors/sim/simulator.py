@@ -4,7 +4,8 @@
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -57,6 +58,30 @@ class SimulatorPorts:
     control_port: int | None
 
 
+class CannotListen(OSError):
+    """One of the ports is taken, or the host has no address."""
+
+    def __init__(self, what: str, host: str, port: int, cause: OSError) -> None:
+        super().__init__(cause.errno, cause.strerror or str(cause))
+        self.what = what
+        """`API` or `control`."""
+        self.host = host
+        self.port = port
+
+
+@contextmanager
+def _listening(what: str, host: str, port: int) -> Iterator[None]:
+    """Says which port an OSError is about."""
+    try:
+        yield
+    except* OSError as group:
+        cause: BaseException = group
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, OSError):
+            raise CannotListen(what, host, port, cause) from group
+
+
 class Simulator:
     """A server that can be told to misbehave. `control.execute` does what a line on the control port does."""
 
@@ -78,9 +103,11 @@ class Simulator:
         """Serve until cancelled."""
         host, control_port = self._options.host, self._options.control_port
         async with trio.open_nursery() as nursery:
-            port: int = await nursery.start(self.server.run, name="sim:server")
+            with _listening("API", host, self._options.port):
+                port: int = await nursery.start(self.server.run, name="sim:server")
             if control_port is not None:
-                control_port = await nursery.start(self.control.serve, host, control_port, name="sim:control port")
+                with _listening("control", host, control_port):
+                    control_port = await nursery.start(self.control.serve, host, control_port, name="sim:control port")
             if self._options.scenario is not None:
                 nursery.start_soon(self._options.scenario.run, self.control, name="sim:scenario")
             task_status.started(SimulatorPorts(port=port, control_port=control_port))

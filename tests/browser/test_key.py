@@ -31,8 +31,16 @@ def demo() -> Iterator[Demo]:
 
 
 def give(page: Page, key: str) -> None:
+    """As everybody does: paste, Enter."""
     page.get_by_role("textbox", name="API key").fill(key)
+    page.get_by_role("textbox", name="API key").press("Enter")
+
+
+def test_button_gives_the_key_as_well(open_page: OpenPage, demo: Demo) -> None:
+    page = open_page(demo.url, allowed=REFUSED)
+    page.get_by_role("textbox", name="API key").fill(READER)
     page.get_by_role("button", name="Use key").click()
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
 
 
 def test_key_is_asked_for_and_opens_everything(open_page: OpenPage, demo: Demo) -> None:

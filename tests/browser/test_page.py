@@ -156,9 +156,9 @@ def test_lost_service_is_told_and_found_again(open_page: OpenPage) -> None:
 @pytest.mark.parametrize(
     ("symbol", "words"),
     [
-        ("badsym", "BADSYM: IB answered 200: No security definition has been found for the request. Check symbol"),
-        ("NOSUB", "NOSUB: IB answered 354: Requested market data is not subscribed."),
-        ("!!", "Expected `str` matching regex"),
+        ("badsym", "BADSYM: IB answered with error 200: No security definition has been found for the request. Check symbol"),
+        ("NOSUB", "NOSUB: IB answered with error 354: Requested market data is not subscribed."),
+        ("!!", "'symbol' does not have the form of such a value. symbol: IB's symbol, such as AAPL"),
     ],
 )
 def test_symbol_without_data_is_explained_and_leaves_no_card(page: Page, symbol: str, words: str) -> None:

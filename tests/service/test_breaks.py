@@ -172,7 +172,8 @@ async def test_service_starts_without_a_gateway() -> None:
 async def test_client_id_in_use_is_named_as_the_reason(service: Service) -> None:
     async with running_service(wait=False, gateway_port=service.gateway.ports.port) as second:
         health = await second.until("/health", lambda response: "326" in (response.json()["reason"] or ""))
-        assert "client id" in health.json()["reason"]
+        assert "The client id 4817 is already in use" in health.json()["reason"]
+        assert "IBACTORS_CLIENT_ID" in health.json()["reason"]
 
 
 async def test_malformed_frame_costs_one_log_line_and_no_session(service: Service, error_log: ErrorLog) -> None:

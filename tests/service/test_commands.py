@@ -73,10 +73,13 @@ async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
             body = {"username": "demo", "password": "demo", "account_type": "paper"}
             login = await client.post("/auth/login", json=body)
             assert (login.status_code, login.json()["success"], login.json()["connected"]) == (200, True, True)
-        port = url.rsplit(":", 1)[1]
-        async with command("health", PORT=port) as health:
-            assert await health.ended() == 0
-            assert json.loads(health.output)["ib_connected"] is True
+            with trio.fail_after(DEADLINE):
+                while (await client.get("/health")).json()["status"] != "healthy":
+                    pass
+        for place in ({"PORT": url.rsplit(":", 1)[1]}, {}):
+            async with command("health", *([] if place else ["--url", url]), **place) as health:
+                assert await health.ended() == 0
+                assert json.loads(health.output)["ib_connected"] is True
         demo.process.send_signal(signal.SIGTERM)
         assert await demo.ended() == 0
         assert "Traceback" not in demo.output
@@ -110,6 +113,11 @@ asyncio.run(stream_quotes())
 async def test_ctrl_c_stops_a_service_that_has_no_gateway() -> None:
     async with command("serve", "--port", "0", IBACTORS_GATEWAY_PORT="1") as serve:
         await serve.until("serving")
+        url = (await serve.until(r"http://127\.0\.0\.1:\d+"))[0]
+        for arguments, status in (((), 1), (("--live",), 0)):
+            async with command("health", "--url", url, *arguments) as health:
+                assert await health.ended() == status
+                assert "degraded" in health.output
         serve.process.send_signal(signal.SIGINT)
         assert await serve.ended() == 0
         assert "Traceback" not in serve.output
@@ -200,9 +208,19 @@ async def test_health_of_nothing_is_1() -> None:
         assert "unhealthy" in process.output
 
 
-async def test_help_lists_the_settings() -> None:
-    async with command("--help") as process:
+async def test_help_fits_a_screen_and_points_to_the_settings() -> None:
+    for arguments in ((), ("serve",), ("demo",)):
+        async with command(*arguments, "--help", COLUMNS="80") as process:
+            assert await process.ended() == 0
+            assert "ibactors settings" in process.output.replace("\n", " ")
+            assert len(process.output.splitlines()) <= 25
+
+
+async def test_settings_are_listed_by_topic_in_lines_that_fit() -> None:
+    async with command("settings", COLUMNS="60", IBACTORS_MAX_LINES="many") as process:
         assert await process.ended() == 0
+        assert max(map(len, process.output.splitlines())) <= 60
+        assert process.output.index("PORT") < process.output.index("gateway and the session") < process.output.index("IBACTORS_MAX_LINES")
         for variable in ("IBACTORS_GATEWAY_PORT", "IBACTORS_MARKET_DATA_TYPE", "PORT"):
             assert variable in process.output
 

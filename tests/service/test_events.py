@@ -116,14 +116,31 @@ async def test_who_comes_again_is_sent_only_what_is_newer() -> None:
             assert (await source.expect("quote"))["symbol"] == "AAPL"
 
 
-async def test_unknown_symbol_is_an_event_and_ends_a_stream_of_one(service: Service) -> None:
+async def test_unknown_symbol_is_an_event_beside_others(service: Service) -> None:
     async with events(service, "BADSYM,AAPL") as source:
         await source.expect("error", symbol="BADSYM", code="contract_not_found")
         await source.expect("quote", symbol="AAPL")
-    async with events(service, "BADSYM") as source:
-        await source.expect("error", symbol="BADSYM")
-        with pytest.raises(EOFError):
-            await source.receive()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "status", "code"),
+    [
+        ("BADSYM", 404, "contract_not_found"),
+        ("BADSYM,BADSYM2", 404, "contract_not_found"),
+        ("AMBIG", 409, "contract_ambiguous"),
+        ("NOSUB", 403, "market_data_not_subscribed"),
+    ],
+)
+async def test_symbols_that_never_have_anything_are_a_problem_so_that_nobody_comes_again(
+    service: Service, symbols: str, status: int, code: str
+) -> None:
+    for _ in range(2):  # the second time as an EventSource that was told nothing would
+        assert (await service.get(f"/market/stream?symbols={symbols}", status))["code"] == code
+
+
+async def test_events_of_a_service_without_a_session_begin_so_that_they_can_go_on() -> None:
+    async with running_service(wait=False, gateway_port=1) as service, events(service, "AAPL") as source:
+        await source.expect("status")
 
 
 @pytest.mark.parametrize("query", ["", "?symbols=", "?symbols=A!B", "?symbols=AAPL&nonsense=1"])
@@ -219,7 +236,32 @@ async def test_a_long_poll_ends_at_once_with_a_break_and_with_the_service() -> N
         assert answers == [503]
 
 
-@pytest.mark.parametrize("query", ["wait=61", "wait=-1", "wait=x", "after=now"])
+@pytest.mark.parametrize("form", ["{0}.{1}Z", "{0}.{1}000Z", "{0}.{2}Z", "{0}Z", "{0}.{1}+00:00", "{0}.{1}%2B00:00", "{0}.{1}-00:00"])
+async def test_a_time_may_be_written_as_precisely_and_in_such_a_zone_as_one_likes(service: Service, form: str) -> None:
+    await service.gateway.do("halt AAPL")
+    await service.get("/market/quote/AAPL")
+    await trio.sleep(0.2)
+    newest = (await service.get("/market/quote/AAPL"))["timestamp"]
+    seconds, micros = newest[:-1].split(".")
+    began = trio.current_time()
+    await service.get(f"/market/quote/AAPL?wait=0.3&after={form.format(seconds, micros, micros[:3])}")
+    assert trio.current_time() - began >= 0.3
+    with trio.fail_after(2):
+        await service.get("/market/quote/AAPL?wait=30&after=2030-01-01T00:00:00Z")
+
+
+async def test_the_first_quote_is_waited_for_as_long_as_was_said() -> None:
+    async with running_service() as service:
+        await service.gateway.do("mute")
+        began = trio.current_time()
+        response = await service.http.get("/market/quote/MSFT?wait=0.4")
+        assert (response.status_code, response.json()["code"]) == (504, "no_market_data")
+        assert trio.current_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "query", ["wait=61", "wait=-1", "wait=x", "after=now", "after=2030-01-01", "after=2030-13-01T00:00:00Z", "after=2030-01-01T00:00:00"]
+)
 async def test_a_bad_long_poll_is_a_problem(service: Service, query: str) -> None:
     problem = await service.get(f"/market/quote/AAPL?{query}", status=422)
     assert problem["field"] == query.partition("=")[0]

@@ -150,6 +150,23 @@ async def test_address_has_its_own_rate_which_keys_do_not_use_up() -> None:
         assert (await service.http.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("hops", "neighbour"),
+    [
+        (("203.0.113.9:1000", "203.0.113.9:1001", "203.0.113.9"), "203.0.113.10:1000"),
+        (("[2001:db8::1]:443", "2001:db8::7", '"[2001:db8::2]:1"'), "[2001:db8:0:1::1]:443"),
+        (("unknown", "unknown", "unknown"), "203.0.113.9"),
+        (("6.6.6.6, _hidden", "7.7.7.7,_hidden", "_hidden"), "_other"),
+        (("203.0.113.9:5, 127.0.0.1:80", "203.0.113.9, 127.0.0.1", "203.0.113.9:"), "203.0.113.8, 127.0.0.1:80"),
+    ],
+)
+async def test_hop_with_a_port_is_its_address_and_one_that_is_none_counts_as_itself(hops: tuple[str, str, str], neighbour: str) -> None:
+    async with keyed_service(rate_per_address=Rate(0.01, 2), trusted_proxies=proxies("127.0.0.1"), wait=False) as service:
+        answers = [(await service.http.get("/health", headers={"X-Forwarded-For": hop})).status_code for hop in hops]
+        assert answers == [200, 200, 429]
+        assert (await service.http.get("/health", headers={"X-Forwarded-For": neighbour})).status_code == 200
+
+
 async def test_programs_of_this_machine_may_be_limited_by_setting() -> None:
     async with running_service(rate_on_loopback=Rate(0.1, 2), wait=False) as service:
         assert [(await service.http.get("/health")).status_code for _ in range(3)] == [200, 200, 429]

@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from ibactors.config.session import CLIENT_ID
 from tests.conftest import Service, Stream, eventually, running_service
 from tests.service.scripted import REAL, running_script, scripted_gateway
 
@@ -117,7 +118,7 @@ async def test_next_client_id_is_taken_when_ours_stays_in_use(service: Service) 
     async with running_service(gateway_port=service.gateway.ports.port, wait=False, client_ids=3) as second:
         await second.until("/health", lambda response: response.json()["ib_connected"])
         clients = (await service.gateway.stats())["clients"]
-        assert sorted(client["id"] for client in clients) == [1, 2]
+        assert sorted(client["id"] for client in clients) == [CLIENT_ID, CLIENT_ID + 1]
 
 
 async def test_request_that_the_gateway_threw_away_is_sent_again() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from ibactors.model.quotes import MarketDataType
 from ibactors.sim import SimulatorOptions
 from tests.conftest import Service, running_service
 
@@ -257,3 +258,31 @@ async def test_actors_and_tasks_are_shown_by_name(service: Service) -> None:
         assert f"{name}  at Mailbox.next" in text
     tree = (await service.http.get("/debug/tasks", headers={"Accept": "application/json"})).json()
     assert tree["children"]
+
+
+async def test_one_of_several_accounts_must_be_named_where_figures_are_of_one() -> None:
+    async with running_service(
+        options=SimulatorOptions(port=0, control_port=0, accounts=("DU1000001", "DUM2000002", "U3000003"))
+    ) as service:
+        accounts = (await service.get("/accounts"))["accounts"]
+        for path in ("/account/summary", "/account/balance"):
+            problem = await service.get(path, 409)
+            assert (problem["code"], [one["account"] for one in problem["candidates"]]) == ("account_ambiguous", accounts)
+            for account in accounts:
+                assert await service.get(f"{path}?account={account}")
+            assert (await service.get(f"{path}?account=DU9", 404))["code"] == "account_not_found"
+        positions = (await service.get("/account/positions"))["positions"]
+        assert {position["account"] for position in positions} <= set(accounts)
+
+
+async def test_no_status_has_a_list_of_accounts_that_is_always_empty(service: Service) -> None:
+    for path in ("/health", "/health/gateway", "/debug/actors?format=json"):
+        assert "accounts" not in (await service.get(path))["session"]
+
+
+@pytest.mark.parametrize(("kind", "advised"), [("delayed", False), ("delayed_frozen", False), ("live", True), ("frozen", True)])
+async def test_advice_is_not_what_the_settings_say_already(kind: str, *, advised: bool) -> None:
+    async with running_service(market_data_type=MarketDataType(kind)) as service:
+        problem = await service.get("/market/quote/NOSUB", 403)
+        assert ("IBACTORS_MARKET_DATA_TYPE" in problem["hint"]) is advised
+        assert problem["detail"].startswith(f"IB answered with error {problem['ib_code']}: ")

@@ -140,5 +140,5 @@ async def test_health_command_trusts_the_configured_certificate(authority: Autho
         files = {"IBACTORS_TLS_CERTIFICATE": str(authority.chain), "IBACTORS_TLS_KEY": str(authority.key)}
         async with command("serve", "--port", "0", IBACTORS_GATEWAY_PORT=str(gateway.ports.port), **files) as serve:
             port = (await serve.until(r"https://127\.0\.0\.1:(\d+)"))[1]
-            async with command("health", PORT=port, **files) as health:
+            async with command("health", "--live", PORT=port, **files) as health:
                 assert await health.ended() == 0

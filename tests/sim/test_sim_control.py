@@ -233,3 +233,20 @@ async def test_sixteen_clients_share_one_market_and_drop_together(bench: Bench) 
     await bench.control("drop")
     for client in clients:
         await client.ended()
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["POST / HTTP/1.1", "GET /refuse?x=1 HTTP/1.0", "PRI * HTTP/2.0", "OPTIONS * HTTP/1.1", "GET /", "refuse 5 http/1.1"],
+)
+async def test_control_port_hangs_up_on_http_and_carries_nothing_out(bench: Bench, request_line: str) -> None:
+    client = await bench.client()
+    async with await trio.open_tcp_stream("127.0.0.1", bench.ports.control_port or 0) as stream:
+        await stream.send_all(f"{request_line}\r\nHost: localhost\r\n\r\ndrop\r\nrefuse 20\r\n".encode())
+        answer = b""
+        with trio.fail_after(5):
+            while data := await stream.receive_some():
+                answer += data
+    assert answer.startswith(b"error: this port takes commands")
+    assert answer.count(b"\n") == 1
+    await client.synchronise()

@@ -32,7 +32,7 @@ def test_code_that_ends_a_request_becomes_its_error(code: int, kind: type[Ibacto
     error = codes.to_error(code, " No security definition \n")
     assert type(error) is kind
     assert error.ib_code == code
-    assert str(error) == f"IB answered {code}: No security definition"
+    assert str(error) == f"IB answered with error {code}: No security definition"
 
 
 @pytest.mark.parametrize("code", [399, 10167, 2100, 2104, 2119, 2158, 2199, 300])

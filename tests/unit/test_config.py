@@ -50,6 +50,7 @@ ACCEPTED = [
     ("IBACTORS_TLS_KEY", "key.pem", "tls_key", "key.pem"),
     ("IBACTORS_LOGIN_ATTEMPTS", "1", "login_attempts", 1),
     ("IBACTORS_LOG_FORMAT", "JSON", "log_format", "json"),
+    ("IBACTORS_LOG_LEVEL", "Warning", "log_level", "warning"),
     ("IBACTORS_SLOW_STEP_SECONDS", "0.5", "slow_step", 0.5),
     ("IBACTORS_GATEWAY", "Managed", "gateway", "managed"),
     ("IBACTORS_IB_USERNAME", "edemo", "ib_username", "edemo"),
@@ -96,6 +97,7 @@ REFUSED = [
     ("IBACTORS_RATE_PER_KEY", "5:0"),
     ("IBACTORS_RATE_PER_ADDRESS", "-1"),
     ("IBACTORS_LOG_FORMAT", "xml"),
+    ("IBACTORS_LOG_LEVEL", "loud"),
     ("IBACTORS_GATEWAY", "mine"),
     ("IBACTORS_LAUNCHER", "start {password}"),
     ("IBACTORS_LAUNCHER", "start 'unfinished"),
@@ -210,7 +212,7 @@ def test_environment_stands_above_dotenv(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("# development\nPORT=9000\nIBACTORS_HOST='0.0.0.0'\nIBACTORS_CLIENT_ID\n")
     settings = read_settings({"PORT": "9001"}, dotenv=dotenv)
-    assert (settings.port, settings.host, settings.client_id) == (9001, "0.0.0.0", 1)
+    assert (settings.port, settings.host, settings.client_id) == (9001, "0.0.0.0", 4817)
 
 
 def test_bad_value_in_dotenv_is_refused_like_any_other(tmp_path: Path) -> None:

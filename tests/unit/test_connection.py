@@ -19,6 +19,7 @@ from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session, slow_start
 from ibactors.bridge.terms import Endpoint
 from ibactors.config import Settings
+from ibactors.config.session import CLIENT_ID
 from ibactors.errors import GatewayDisconnected
 from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.supervisor import open_supervisor
@@ -185,7 +186,8 @@ async def test_an_id_that_stays_in_use_is_left_for_the_next_and_all_of_them_agai
     async with connection(gateway, client_ids=2):
         await trio.sleep(60)
         ids = [endpoint.client_id for endpoint in gateway.attempts[: 3 * TRIES_PER_CLIENT_ID]]
-        assert ids == [1] * TRIES_PER_CLIENT_ID + [2] * TRIES_PER_CLIENT_ID + [1] * TRIES_PER_CLIENT_ID
+        first, second = CLIENT_ID, CLIENT_ID + 1
+        assert ids == [first] * TRIES_PER_CLIENT_ID + [second] * TRIES_PER_CLIENT_ID + [first] * TRIES_PER_CLIENT_ID
 
 
 async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_nothing(autojump_clock: MockClock) -> None:

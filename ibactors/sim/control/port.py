@@ -1,6 +1,7 @@
 """The control port: one command per line, one line per answer, to make a simulated gateway misbehave on cue."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -14,6 +15,8 @@ from ibactors.sim.server import Server
 from ibactors.sim.wire.ports import open_listener, port_of
 
 _MAX_LINE = 1000
+_HTTP = re.compile(rb"\s*(?:[!-~]+\s+\S.*\s(?i:HTTP)/\d|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT)\s)")
+"""What begins an HTTP request."""
 _LEDGER = f"{'|'.join(orders.LEDGERS)} [N]"
 ANSWERS_ONLY = ("ledger", "clock", "stats", "help")
 COMMANDS: Mapping[str, Command] = {
@@ -70,6 +73,10 @@ class Control:
                 while b"\n" in received:
                     line, _, rest = received.partition(b"\n")
                     received = bytearray(rest)
+                    if _HTTP.match(line):
+                        # A web page can make a browser send its lines here, and the body would be carried out.
+                        await stream.send_all(b"error: this port takes commands, one per line, and no HTTP\n")
+                        return
                     answer = self.execute(line.decode(errors="replace"))
                     # Two turns of the loop: a cancelled listener is closed before the answer says so.
                     await trio.lowlevel.checkpoint()

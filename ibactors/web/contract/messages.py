@@ -21,10 +21,10 @@ MessageId = str | int | None
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client may send."""
 
-    action: Literal["subscribe", "unsubscribe", "list", "ping", "auth"]
+    action: Annotated[Literal["subscribe", "unsubscribe", "list", "ping", "auth"], msgspec.Meta(description="What is wanted.")]
     channel: str | None = None
-    id: Annotated[str, msgspec.Meta(max_length=200)] | int | None = None
-    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
+    id: Annotated[str, msgspec.Meta(max_length=200, description="A text or a whole number that the answer repeats.")] | int | None = None
+    interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000, description="Milliseconds between two quotes at least: 0 to 3600000.")] = 0
     api_key: str | None = None
 
 

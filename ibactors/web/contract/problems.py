@@ -42,6 +42,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 KINDS: dict[str, Kind] = {
+    "account_ambiguous": Kind(409, "Several accounts"),
     "account_not_found": Kind(404, "Account not found"),
     "actor_down": Kind(503, "A part of the service is restarting", 1),
     "api_key_in_url": Kind(400, "API key in the URL"),
@@ -59,7 +60,7 @@ KINDS: dict[str, Kind] = {
     "display_failed": Kind(503, "The gateway's display did not start"),
     "gateway_command_failed": Kind(502, "The gateway's command server refused"),
     "existing_session": Kind(409, "The user is logged in elsewhere"),
-    "gateway_disconnected": Kind(503, "No session with the gateway", 1),
+    "gateway_disconnected": Kind(503, "No data from the gateway", 1),
     "gateway_error": Kind(502, "The gateway refused"),
     "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
     "gateway_timeout": Kind(504, "The gateway did not answer"),

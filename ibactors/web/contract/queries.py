@@ -37,7 +37,7 @@ SymbolText = Annotated[
 
 # Empty is what IB writes for none, in positions for example.
 Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9.]{0,20}"), description="IB's name of an exchange, such as SMART or NYSE.")]
-ContractId = Annotated[int, msgspec.Meta(ge=0, le=MAX_CON_ID, description="IB's contract id; it alone says what is meant.")]
+ContractId = Annotated[int, msgspec.Meta(ge=0, le=MAX_CON_ID, description="IB's contract id, a whole number; it alone says what is meant.")]
 
 
 class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,11 +46,14 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exchange: (
         Annotated[
             Code,
-            msgspec.Meta(description="SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; futures and indexes: where IB lists them)."),
+            msgspec.Meta(
+                description="IB's name: letters, digits and dots. SMART if not given (CASH: IDEALPRO, CRYPTO: PAXOS; futures and indexes: "
+                "where IB lists them)."
+            ),
         ]
         | None
     ) = None
-    currency: Annotated[str, msgspec.Meta(pattern=whole("([A-Za-z]{3})?"), description="Three letters.")] = "USD"
+    currency: Annotated[str, msgspec.Meta(pattern=whole("([A-Za-z]{3})?"), description="Three letters, such as USD.")] = "USD"
     sec_type: (
         Annotated[
             SecType,
@@ -60,7 +63,7 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ]
         | None
     ) = None
-    primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart.")] | None = None
+    primary_exchange: Annotated[Code, msgspec.Meta(description="Tells stocks of one symbol apart: letters, digits and dots.")] | None = None
     expiry: (
         Annotated[
             str, msgspec.Meta(pattern=whole("([0-9]{6}([0-9]{2})?)?"), description="Last trade date or contract month: yyyymmdd or yyyymm.")
@@ -209,5 +212,9 @@ def instruments_of(query: QuotesQuery) -> dict[str, Instrument]:
 
 
 AccountName = Annotated[
-    str, msgspec.Meta(pattern=whole("[A-Za-z0-9]{1,20}"), description="One of several accounts; the first one if not given.")
+    str,
+    msgspec.Meta(
+        pattern=whole("[A-Za-z0-9]{1,20}"),
+        description="One of the accounts that GET /accounts lists, up to 20 letters and digits; needed where there are several.",
+    ),
 ]

@@ -13,12 +13,17 @@ ADMIN_SEATS = 32
 """Places of the admin port, some of those files: whoever takes all others leaves these."""
 
 
+def places(most: int) -> int:
+    """How many connections there may be when *most* are wanted: one takes a file."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if files == resource.RLIM_INFINITY else min(most, files - RESERVED)
+
+
 class Seats:
     """Places for connections, never more than the process may have files open; loopback clients are not counted by address."""
 
     def __init__(self, *, most: int, most_per_address: int) -> None:
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = most if files == resource.RLIM_INFINITY else min(most, files - RESERVED)
+        self._most = places(most)
         self._most_per_address = most_per_address
         self._by_address: Counter[str] = Counter()
         self._taken = 0

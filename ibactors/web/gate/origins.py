@@ -12,6 +12,8 @@ from ibactors.config.access import Network
 from ibactors.web.contract.addresses import parsed_address
 
 _LOOPBACK_NAMES = re.compile(r"(?:[a-z0-9-]+\.)*localhost\.?|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
+_HOP_WITH_PORT = re.compile(r"([^\[\]:]+):\d{0,5}|\[([^\[\]]+)\](?::\d{0,5})?")
+_LONGEST_HOP = 64
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/@]+)(?::\d{1,5})?")
 
 
@@ -29,12 +31,13 @@ def addressed(peer: str, scheme: str, headers: Mapping[bytes, bytes], proxies: t
     host = headers.get(b"host", b"").decode("latin-1").lower()
     if not proxies or not _trusted(peer, proxies):
         return Addressed(address=peer, host=host, scheme=scheme)
-    hops = [hop.strip() for hop in headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",") if hop.strip()]
+    hops = [_without_port(hop) for hop in headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",") if hop.strip()]
     # From the right: each proxy appends whom it talked to, and what stands left of the first stranger is the stranger's claim.
     address = next((hop for hop in reversed(hops) if not _trusted(hop, proxies)), hops[0] if hops else peer)
     forwarded_scheme = _last(headers.get(b"x-forwarded-proto", b""))
     return Addressed(
-        address=address if parsed_address(address) is not None else peer,
+        # What is no address, such as `unknown`, counts as one of its own: the proxy's would be shared by all its clients, or have no limit.
+        address=address,
         host=_last(headers.get(b"x-forwarded-host", b"")) or host,
         scheme=forwarded_scheme if forwarded_scheme in {"http", "https"} else scheme,
     )
@@ -66,6 +69,13 @@ class Origins:
 
 def _last(value: bytes) -> str:
     return value.decode("latin-1").rpartition(",")[2].strip().lower()
+
+
+def _without_port(hop: str) -> str:
+    """A hop's address, cut to what one may have: some proxies write a port behind it (203.0.113.9:1000, [2001:db8::1]:443), or quotes."""
+    text = hop.strip().strip('"')[:_LONGEST_HOP]
+    found = _HOP_WITH_PORT.fullmatch(text)
+    return (found[1] or found[2]) if found else text.strip("[]")
 
 
 def _trusted(address: str, proxies: tuple[Network, ...]) -> bool:

@@ -4,14 +4,22 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from ibactors.errors import ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, MailboxFull, UnknownAccount
+from ibactors.errors import (
+    AccountAmbiguous,
+    ActorDown,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    MailboxFull,
+    UnknownAccount,
+)
 from ibactors.keys import Scope
 from ibactors.model.accounts import Figure, Position
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 
-_PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout)
+_PROBLEMS = (UnknownAccount, AccountAmbiguous, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout)
 
 
 class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

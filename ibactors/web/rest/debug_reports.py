@@ -9,8 +9,7 @@ from ibactors.inside.tracebacks import Trace, frame_lines, render
 from ibactors.inside.watch import SlowStep
 from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import Crash
-from ibactors.model.sessions import SessionStatus
-from ibactors.web.rest.health import masked
+from ibactors.model.sessions import SessionReport
 from ibactors.web.system import System
 
 
@@ -65,7 +64,7 @@ class ActorDetail(ActorReport, frozen=True, kw_only=True):
 class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     """All actors, the session, and how much of the gateway is in use."""
 
-    session: SessionStatus
+    session: SessionReport
     actors: list[ActorReport]
     lines: int
     max_lines: int
@@ -142,7 +141,7 @@ def _rounded(seconds: float | None) -> float | None:
 def reports(system: System) -> ActorsReport:
     """The whole supervisor, by name."""
     return ActorsReport(
-        session=masked(system.site.connection.sessions.value),
+        session=system.site.connection.sessions.value.report,
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
         lines=system.site.connection.lines,
         max_lines=system.settings.max_lines,

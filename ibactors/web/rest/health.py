@@ -7,7 +7,7 @@ import msgspec
 from ibactors import __version__
 from ibactors.errors import GatewayDisconnected
 from ibactors.keys import Scope
-from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.model.sessions import SessionPhase, SessionReport
 from ibactors.model.times import now
 from ibactors.web.contract.problems import Problem, make_problem
 from ibactors.web.operation import Call, Nothing, Operation
@@ -32,7 +32,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     ib_connected: bool
     timestamp: str
     reason: str | None = None
-    session: SessionStatus
+    session: SessionReport
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The API session is up and answers."""
 
     status: str = "connected"
-    session: SessionStatus
+    session: SessionReport
     timestamp: str
 
 
@@ -68,7 +68,7 @@ def get_health(call: Call[Nothing, Nothing]) -> Health:
         ib_connected=session.up,
         timestamp=now(),
         reason=session.reason,
-        session=masked(session),
+        session=session.report,
     )
 
 
@@ -87,12 +87,7 @@ async def get_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
     session = call.system.site.connection.sessions.value
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
-    return GatewayHealth(session=masked(session), timestamp=now())
-
-
-def masked(session: SessionStatus) -> SessionStatus:
-    """Without account numbers: health is read by load balancers and shown on status pages."""
-    return msgspec.structs.replace(session, accounts=())
+    return GatewayHealth(session=session.report, timestamp=now())
 
 
 class NotReady(GatewayDisconnected):

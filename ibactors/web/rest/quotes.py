@@ -1,5 +1,8 @@
 """Quotes over REST, from the symbol actors' memory."""
 
+import math
+import re
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -49,18 +52,25 @@ _PROBLEMS = (
 )
 
 
+# A plus sign that was not written as %2B arrives as a blank.
+RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?(?:[Zz]|[+ -][0-9]{2}:[0-9]{2})"
+
+
 class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One quote, now or when there is another."""
 
     symbol: SymbolInPath
 
-    wait: Annotated[float, msgspec.Meta(ge=0, le=60, description="Seconds to wait at most for another quote than `after`; 0 to 60.")] = 0.0
+    wait: Annotated[
+        float, msgspec.Meta(ge=0, le=60, description="Seconds to wait at most, for the first quote or for another than `after`: 0 to 60.")
+    ] = 0.0
     after: (
         Annotated[
             str,
             msgspec.Meta(
-                pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"),
-                description="The `timestamp` of the last quote that you have, as it came.",
+                pattern=whole(RFC3339),
+                description="The `timestamp` of the last quote that you have: date, time and offset, as in 2026-11-22T15:10:02Z.",
+                examples=["2026-11-22T15:10:02.295882Z"],
             ),
         ]
         | None
@@ -75,10 +85,17 @@ class Quotes(msgspec.Struct, frozen=True):
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
     instrument = instrument_of(call.query.symbol, call.query)
-    encoded = await call.system.site.market.quote(instrument)
+    encoded = await _first_quote(call.system, instrument, call.query.wait)
     if _waits(call.query, encoded):
         encoded = await _next_quote(call.system, instrument, call.query)
     return Answer(body=_served(call.system, encoded))
+
+
+async def _first_quote(system: System, instrument: Instrument, wait: float) -> Encoded[Quote]:
+    """What there is, or comes first; *wait* is how long the client has, if it says so."""
+    with trio.move_on_after(wait or math.inf):
+        return await system.site.market.quote(instrument)
+    raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
 def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
@@ -89,7 +106,22 @@ def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
 
 def _waits(query: QuoteQuery, encoded: Encoded[Quote]) -> bool:
     """Whether the client has this quote and wants to wait for another."""
-    return bool(query.wait) and encoded.value.timestamp == query.after
+    return query.after is not None and _is_of(encoded.value.timestamp, query.after) and bool(query.wait)
+
+
+def _is_of(timestamp: str, after: str) -> bool:
+    """Whether a quote is the one of the time *after*, as precise as that is: some have three digits. Raises InvalidRequest."""
+    if timestamp == after:
+        return True
+    try:
+        wanted = datetime.fromisoformat(after.upper().replace(" ", "+"))
+        quote = datetime.fromisoformat(timestamp)
+        digits = min(len(re.findall(r"\.(\d+)", after)[0]), 6) if "." in after else 0
+        return quote.replace(microsecond=quote.microsecond // 10 ** (6 - digits) * 10 ** (6 - digits)) == wanted
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            "'after' is no time of any calendar.", field="after", remedy="Send the timestamp of a quote as it came."
+        ) from None
 
 
 def _served(system: System, encoded: Encoded[Quote]) -> bytes:
@@ -103,7 +135,12 @@ async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery)
     changed = trio.Event()
 
     def look(update: Update | None) -> None:
-        if not (isinstance(update, Encoded) and isinstance(update.value, Quote) and update.value.timestamp == query.after):
+        if not (
+            isinstance(update, Encoded)
+            and isinstance(update.value, Quote)
+            and query.after is not None
+            and _is_of(update.value.timestamp, query.after)
+        ):
             changed.set()
 
     ref = await system.site.market.open(instrument, stream=False)

@@ -15,7 +15,15 @@ import trio
 from quart import request
 
 from ibactors.actors.symbol import Failed, Moved, Update
-from ibactors.errors import GatewayDisconnected, InvalidRequest, NoFreeLine, TooManyStreams
+from ibactors.errors import (
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    InvalidRequest,
+    MarketDataNotSubscribed,
+    NoFreeLine,
+    TooManyStreams,
+)
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
@@ -35,6 +43,9 @@ PING_S = 15.0
 """Below the idle timeouts of proxies, 30 to 60 s."""
 OVERLAP = timedelta(seconds=1)
 """A quote this much older than the last event may have been overtaken by it, and is sent again."""
+FIRST_WORD_S = 2.0
+"""For which a stream that has nothing to show yet waits, in case that nothing can come."""
+_FOR_GOOD = (ContractNotFound, ContractAmbiguous, MarketDataNotSubscribed, InvalidRequest)
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _PING = b": nothing new\n\n"
 _START = b"retry: 2000\n\n"
@@ -52,12 +63,29 @@ async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     stream.ending.callback(subscriptions.close)
     sources = sources_of(call.system, instruments_of(call.query))
     opened = [await subscriptions.open(QUOTES, source, on_failed=events.failed) for source in sources]
+    await _first_word([subscription.topic for subscription in opened])
     stream.ending.enter_context(showing_status(call.system, events))
     for subscription in opened:
         subscriptions.start(subscription)
         if not _has_seen(since, subscription.topic.value):
             subscriptions.show(subscription)
     return Pieces(body=events, content_type=EVENT_STREAM, headers=_HEADERS)
+
+
+async def _first_word(topics: Sequence[Topic[Any]]) -> None:
+    """Wait a moment for a first value. Raises what is wrong with all symbols for good: EventSource comes again after a stream, for ever."""
+    with trio.move_on_after(FIRST_WORD_S):
+        async with trio.open_nursery() as nursery:
+            for topic in topics:
+                nursery.start_soon(_until_alive, topic, nursery.cancel_scope)
+    errors = [topic.value.error for topic in topics if isinstance(topic.value, Failed)]
+    if len(errors) == len(topics) and all(isinstance(error, _FOR_GOOD) for error in errors):
+        raise errors[0]
+
+
+async def _until_alive(topic: Topic[Any], scope: trio.CancelScope) -> None:
+    if not isinstance(await topic.until(lambda value: value is not None), Failed):
+        scope.cancel(reason="one of them has something to show")
 
 
 def _since(last_event_id: str | None) -> datetime | None:
@@ -149,10 +177,19 @@ OPERATIONS = (
         body=Nothing,
         returns=Quote | Stale | StatusChange | StreamError,
         media_type=EVENT_STREAM,
-        problems=(InvalidRequest, NoFreeLine, TooManyStreams, GatewayDisconnected),
+        problems=(
+            ContractNotFound,
+            ContractAmbiguous,
+            MarketDataNotSubscribed,
+            InvalidRequest,
+            NoFreeLine,
+            TooManyStreams,
+            GatewayDisconnected,
+        ),
         description=(
             "For clients whose proxies cut WebSockets; the events carry the same JSON as the messages of `/ws/stream`. The id of an event "
-            "is the time of its quote: with it as `Last-Event-ID` a client that comes again gets what is newer."
+            "is the time of its quote: with it as `Last-Event-ID` a client that comes again gets what is newer. Where nothing can come "
+            "for any of the symbols the answer is a problem, so that an EventSource does not come again."
         ),
     ),
 )

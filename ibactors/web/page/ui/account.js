@@ -33,6 +33,7 @@ export class Account {
   constructor(book, changed) {
     this.#book = book;
     for (const poll of this.polls) poll.addEventListener("change", changed);
+    this.#accounts.addEventListener("change", () => this.#choose());
     this.#positions.addEventListener("change", () => this.#follow());
     this.#choice.addEventListener("change", () => {
       this.#account = this.#choice.value;
@@ -40,6 +41,21 @@ export class Account {
       this.#balance.refresh();
       this.#positions.refresh();
     });
+  }
+
+  // Of several accounts one is shown at a time: the figures and positions of two are never mixed.
+  #choose() {
+    const accounts = this.#accounts.value?.accounts ?? [];
+    const wanted = accounts.length < 2 ? "" : accounts.includes(this.#account) ? this.#account : accounts[0];
+    if (wanted === this.#account) return;
+    this.#account = wanted;
+    this.#balance.value = this.#positions.value = null;
+    this.#balance.refresh();
+    this.#positions.refresh();
+  }
+
+  get #several() {
+    return (this.#accounts.value?.accounts.length ?? 0) > 1;
   }
 
   get polls() {
@@ -73,13 +89,18 @@ export class Account {
     setText($("#account-title"), `Account ${account}`);
   }
 
-  #renderPositions(positions) {
+  #renderPositions(all) {
+    // What came before the account was chosen is of all of them.
+    const positions = this.#account ? all.filter(({ account }) => account === this.#account) : all;
+    setHidden($("#positions th.account"), !this.#several);
     keyed($("#positions tbody"), positions, ({ account, conId }) => `${account} ${conId}`, makeRow, (row, position) => this.#renderPosition(row, position));
   }
 
   #renderPosition(row, position) {
     const { position: quantity, avgCost, currency, realizedPNL } = position;
-    const [name, amount, price, cost, value, profit] = row.children;
+    const [name, amount, price, cost, value, profit, owner] = row.children;
+    setHidden(owner, !this.#several);
+    setText(owner, position.account);
     const line = this.#lines.get(position.conId);
     const condition = line && line.quote !== null ? this.#book.condition(line) : null;
     const multiplier = Number(position.multiplier) || 1;
@@ -146,6 +167,7 @@ function makeRow() {
     cell("td", "number spare"),
     cell("td", "number spare"),
     cell("td", "number profit", element("span"), element("small")),
+    cell("td", "account"),
   );
 }
 

@@ -9,7 +9,7 @@ const STORED_KEY = "ibactors.key";
 export class Problem extends Error {
   // The members of a problem document (RFC 9457); status 0 means that ibactors did not answer.
   constructor({ status = 0, code = "unreachable", title, detail, hint = null, candidates = null }) {
-    super(sentences(detail ?? title, hint));
+    super(status === 401 ? sentences(key.get() ? "The key is not accepted" : "An API key is needed", "Give one by the button Key above") : sentences(detail ?? title, hint));
     Object.assign(this, { status, code, candidates });
   }
 

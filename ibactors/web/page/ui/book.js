@@ -80,7 +80,7 @@ export class Book extends EventTarget {
     super();
     this.#stream = stream;
     stream.addEventListener("open", () => this.#begin());
-    stream.addEventListener("lost", () => this.stopAll("The connection to ibactors is lost."));
+    stream.addEventListener("lost", () => this.stopAll(stream.refused ? "An API key is needed." : "The connection to ibactors is lost."));
     stream.addEventListener("message", ({ detail }) => this.#take(detail));
   }
 
@@ -124,6 +124,14 @@ export class Book extends EventTarget {
     if (!this.#stream.current) return { current: false, word: "stale", note: "Not confirmed by ibactors at the moment." };
     const { market_data_type: kind, halted } = line.quote;
     return { current: true, word: halted ? "halted" : KINDS[kind], note: KIND_NOTES[kind] ?? "" };
+  }
+
+  // Why none of the instruments has a current price although some had one; null while one has, or while the first are awaited.
+  get outage() {
+    const states = [...this.#lines.values()].map((line) => this.condition(line)).filter(({ word }) => word !== "waiting");
+    if (states.length === 0 || states.some(({ current }) => current)) return null;
+    const notes = new Set(states.map(({ note }) => note));
+    return notes.size === 1 ? [...notes][0] : "The cards below say why.";
   }
 
   #begin() {

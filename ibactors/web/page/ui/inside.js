@@ -16,7 +16,7 @@ export class Inside {
 
   render() {
     const { value, problem } = this.poll;
-    frame($("#inside"), problem?.denied ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
+    frame($("#inside"), problem?.status === 403 ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
     if (problem?.denied || value === null) return;
     this.#renderLines(value);
     keyed($("#inside .tree"), branches(value.actors), ({ name }) => name, makeBranch, renderBranch);

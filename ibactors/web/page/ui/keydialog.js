@@ -10,6 +10,8 @@ export class KeyDialog {
   constructor(used) {
     const button = $("#key-button");
     button.addEventListener("click", () => this.#open("Enter another key, or none to go without."));
+    // No submit button: Enter takes the first of those, and would throw away the key that was just typed.
+    $("#key-later").addEventListener("click", () => this.#dialog.close("later"));
     this.#dialog.addEventListener("close", () => {
       const text = $("#key").value.trim();
       $("#key").value = "";

@@ -35,6 +35,9 @@ const PHASES = {
   two_factor_expired: ["The second factor was not approved in time.", AGAIN],
 };
 
+// Whether the service's own words say already what there is to do.
+const said = (...texts) => texts.some((text) => text?.includes("/auth/login"));
+
 export class Login {
   poll = new Poll("auth/status", 8);
 
@@ -54,6 +57,6 @@ export class Login {
     const { phase, account_type: kind, since, detail, hint: advice, notice } = value;
     const [words, hint] = PHASES[phase] ?? [`${phase.replaceAll("_", " ")}.`, ""];
     setText($(".login-words", panel), `${words} ${kind === "live" ? "Live" : "Paper"} account, since ${clock(since)}.`);
-    setText($(".login-hint", panel), sentences(phase === "api_ready" ? "" : detail, advice, hint, notice));
+    setText($(".login-hint", panel), sentences(...new Set([phase === "api_ready" ? "" : detail, advice, said(detail, advice) ? "" : hint, notice])));
   }
 }

@@ -12,7 +12,7 @@ import { Stream } from "./stream.js";
 
 const stream = new Stream();
 const book = new Book(stream);
-const session = new Session(stream, follow);
+const session = new Session(stream, book, follow);
 const account = new Account(book, draw);
 const login = new Login(draw);
 const inside = new Inside(draw);

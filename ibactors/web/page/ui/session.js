@@ -4,16 +4,19 @@ import { $, setText } from "./dom.js";
 import { clock, sentences, span } from "./format.js";
 import { Poll } from "./poll.js";
 
+const RETRIED = new Set(["connecting", "backing_off", "lost"]); // logged out, it waits for somebody
 const UP = new Set(["syncing", "up", "silent", "farm_degraded"]);
 
 export class Session {
   poll = new Poll("health", 4);
   #stream;
+  #book;
   #known = null; // phase, reason and since, from whichever of REST and WebSocket spoke last
   #lost = Date.now(); // since when the stream is not open
 
-  constructor(stream, changed) {
+  constructor(stream, book, changed) {
     this.#stream = stream;
+    this.#book = book;
     this.poll.addEventListener("change", () => {
       if (this.poll.problem === null) this.#known = this.poll.value.session;
       changed();
@@ -53,8 +56,10 @@ export class Session {
     if (!current) return { tone: "waiting", title: "Checking the connection to ibactors…", detail: "Until it answers, no price here counts as current." };
     if (this.#known === null) return { tone: "waiting", title: "Asking for the state…", detail: this.poll.problem?.message ?? "" };
     const { phase, reason, since } = this.#known;
+    const outage = UP.has(phase) ? this.#book.outage : null;
+    if (outage !== null) return { tone: "fair", title: "Connected to IB, but no price is current", detail: sentences(outage, phase === "up" ? "" : reason) };
     if (phase === "up") return { tone: "good", title: "Connected to IB", detail: "Everything works.", since };
     if (UP.has(phase)) return { tone: "fair", title: "Connected to IB, but degraded", detail: sentences(reason ?? phase), since };
-    return { tone: "bad", title: "Not connected to IB", detail: sentences(reason ?? phase, "ibactors tries again by itself."), since };
+    return { tone: "bad", title: "Not connected to IB", detail: sentences(reason ?? phase, RETRIED.has(phase) ? "ibactors tries again by itself." : ""), since };
   }
 }
