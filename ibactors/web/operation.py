@@ -94,6 +94,8 @@ class Operation(Route, Generic[Q, B]):
     rows: Rows | None = None
     """Where a 200 has rows, for what can be had as a table too (`contract/tables.py`)."""
     problems: tuple[type[IbactorsError], ...] = ()
+    refusal: Callable[[IbactorsError], object] | None = None
+    """What is answered in place of a problem document, for clients that have a form of their own."""
     description: str = ""
 
     @property
@@ -143,13 +145,24 @@ class Operation(Route, Generic[Q, B]):
         return None if result is None else answer_of(result)
 
     async def respond(self, system: System, scope: HTTPScope | WebsocketScope) -> Response:
-        """Validate, handle, encode. Raises InvalidRequest, UnsupportedMediaType and what the operation raises."""
+        """Validate, handle, encode.
+
+        Raises InvalidRequest, UnsupportedMediaType and what the operation raises, unless it has a form of its own for them.
+        """
+        try:
+            return _respond(await self._result(system, scope))
+        except IbactorsError as exc:
+            if self.refusal is None:
+                raise
+            return _respond(self.refusal(exc))
+
+    async def _result(self, system: System, scope: HTTPScope | WebsocketScope) -> object:
         call = self.call(system, scope, await self._read_body())
         if self.handle is not None:
             result = await self.handle(call)
         else:
             result = self.at_once(call) if self.at_once is not None else None
-        return _respond(result if call.form is None else await _in_form(result, call.form))
+        return result if call.form is None else await _in_form(result, call.form)
 
     async def _read_body(self) -> B:
         if self.body is Nothing:

@@ -1,0 +1,38 @@
+"""The feed for charts, over HTTP."""
+
+from tests.conftest import Service, running_service
+from tests.service.keyed import bearer, keyed_service
+
+
+async def test_chart_learns_what_the_feed_can_do_and_the_time(service: Service) -> None:
+    config = await service.get("/udf/config")
+    assert config["supports_search"]
+    assert {"1", "60", "1D"} <= set(config["supported_resolutions"])
+    response = await service.http.get("/udf/time")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert int(response.text) > 1_600_000_000
+
+
+async def test_quotes_come_in_order_with_errors_in_their_place(service: Service) -> None:
+    told = await service.get("/udf/quotes?symbols=AAPL,BADSYM,EUR.USD&unknown=yes")
+    assert told["s"] == "ok"
+    apple, bad, euro = told["d"]
+    assert (apple["s"], apple["n"], bad["s"], bad["n"], euro["s"]) == ("ok", "AAPL", "error", "BADSYM", "ok")
+    assert 0 < apple["v"]["bid"] < apple["v"]["ask"]
+    assert bad["errmsg"].startswith("contract_not_found")
+
+
+async def test_errors_have_the_form_of_the_feed_and_those_of_the_gate_their_own(service: Service) -> None:
+    assert (await service.get("/udf/quotes"))["s"] == "error"
+    assert "invalid_request" in (await service.get("/udf/quotes?symbols=%00"))["errmsg"]
+    async with keyed_service() as keyed:
+        assert (await keyed.get("/udf/config", 401))["code"] == "api_key_required"
+        assert (await keyed.http.get("/udf/config", headers=bearer("read"))).status_code == 200
+        assert (await keyed.http.get("/udf/config", headers=bearer("stream"))).status_code == 403
+
+
+async def test_pages_of_allowed_sites_may_read_it() -> None:
+    async with running_service(allowed_origins=("https://charts.example",)) as service:
+        response = await service.http.get("/udf/config", headers={"Origin": "https://charts.example"})
+        assert response.headers["access-control-allow-origin"] == "https://charts.example"
+        assert (await service.http.get("/udf/config", headers={"Origin": "https://evil.example"})).status_code == 403

@@ -1,0 +1,62 @@
+"""What charts are told, in TradingView's words."""
+
+import pytest
+
+from ibactors.model.hours import parse_hours
+from ibactors.model.quotes import MarketDataType, Quote
+from ibactors.model.times import now
+from ibactors.web.contract.udf import RESOLUTIONS, price_scale, quote_row, session_text
+
+STOCK = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:0930-20261125:1600;20261126:CLOSED;20261127:0930-20261127:1300"
+FUTURE = "20261122:1700-20261123:1600;20261123:1700-20261124:1600;20261124:1700-20261125:1600;20261128:CLOSED"
+TOKYO = "20261124:0900-20261124:1130,20261124:1230-20261124:1530;20261125:0900-20261125:1130,20261125:1230-20261125:1530"
+COIN = ";".join(f"202611{day}:0000-202611{day + 1}:0000" for day in range(22, 29))
+GULF = "20261122:1000-20261122:1500;20261123:1000-20261123:1500;20261127:CLOSED;20261128:CLOSED"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "said"),
+    [
+        (STOCK, "US/Eastern", ("0930-1600:23456", "20261126", "0930-1300:20261127")),
+        (FUTURE, "US/Central", ("1700-1600:23456", "", "")),
+        (TOKYO, "Asia/Tokyo", ("0900-1130,1230-1530:23456", "", "")),
+        (COIN, "UTC", ("24x7", "", "")),
+        (GULF, "Asia/Riyadh", ("1000-1500:123456", "20261127", "")),
+        ("", "", ("24x7", "", "")),
+        ("20261126:CLOSED", "UTC", ("24x7", "", "")),
+    ],
+)
+def test_session_is_what_most_days_have_and_the_others_are_told_apart(text: str, zone: str, said: tuple[str, str, str]) -> None:
+    assert session_text(parse_hours(text, zone)) == said
+
+
+@pytest.mark.parametrize(
+    ("min_tick", "scale"),
+    [
+        (0.01, (100, 1)),
+        (0.25, (100, 25)),
+        (0.03125, (100_000, 3125)),
+        (5e-05, (100_000, 5)),
+        (1.0, (1, 1)),
+        (50.0, (1, 50)),
+        (0.0, (100, 1)),
+    ],
+)
+def test_smallest_step_of_a_price_is_minmov_over_pricescale(min_tick: float, scale: tuple[int, int]) -> None:
+    assert price_scale(min_tick) == scale
+
+
+def test_quote_has_their_names_and_no_number_that_is_not_known() -> None:
+    known = {"symbol": "AAPL", "exchange": "SMART", "currency": "USD", "con_id": 7, "sec_type": "STK", "timestamp": now()}
+    full = Quote(bid=10.1, ask=10.3, last=11.0, close=10.0, volume=5, market_data_type=MarketDataType.LIVE, **known)  # type: ignore[arg-type]
+    row = quote_row("AAPL", full).v
+    assert row is not None
+    assert (row.lp, row.ch, row.chp, row.spread, row.volume, row.open_price) == (11.0, 1.0, 10.0, 0.2, 5, None)
+    bare = quote_row("AAPL", Quote(last=11.0, market_data_type=MarketDataType.LIVE, **known)).v  # type: ignore[arg-type]
+    assert bare is not None
+    assert (bare.lp, bare.ch, bare.chp, bare.spread) == (11.0, None, None, None)
+
+
+def test_every_resolution_is_a_number_with_an_optional_unit() -> None:
+    assert all(name.rstrip("SDWM").isdigit() for name in RESOLUTIONS)
+    assert RESOLUTIONS["60"] == "1h"
