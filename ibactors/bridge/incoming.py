@@ -4,6 +4,7 @@ The methods have the names and parameters of IB's EWrapper, because ib_async's d
 read a network packet, and none of them waits.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -65,7 +66,10 @@ class Inbox:
         self.requests = Requests()
         self.account_listener: AccountListener | None = None
         self.account_requests = AccountRequests()
-        self._settled_at = trio.current_time() + SETTLING
+        self._grown_at = trio.current_time() + SETTLING
+        """Until then a refusal of what was had in a session before is not believed."""
+        self._settled_at = -math.inf
+        """Nor until then, one of what was had in this one."""
         self.lost = trio.Event()
         self.reason = CLOSED
         self.reason_code: int | None = None
@@ -274,7 +278,8 @@ class Inbox:
 
     def _trouble_of(self, subscription: Subscription[Any]) -> str | None:
         """Why IB's refusal of a subscription is not believed; None if it is."""
-        if subscription.proven and trio.current_time() < self._settled_at:
+        present = trio.current_time()
+        if (subscription.inherited and present < self._grown_at) or (subscription.proven and present < self._settled_at):
             return f"IB had it before, and the session is younger than {SETTLING:g} s, or was interrupted since."
         return self.connectivity.trouble_for(subscription.origin)
 

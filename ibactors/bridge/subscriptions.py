@@ -64,6 +64,11 @@ class Subscription(Generic[L]):
         raise NotImplementedError
 
     @property
+    def inherited(self) -> bool:
+        """Whether IB is known to have it from a session before."""
+        return self._proven
+
+    @property
     def proven(self) -> bool:
         """Whether IB is known to have it: it was served, in this session or in one before."""
         return self._proven or self._served

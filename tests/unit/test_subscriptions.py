@@ -242,3 +242,13 @@ async def test_end_of_the_session_ends_all_without_a_word(autojump_clock: MockCl
         there.inbox.end_all(GatewayDisconnected("gone"))
         bid(there, request_id, 1.0)
         assert heard.said == []
+
+
+@pytest.mark.parametrize("inherited", [True, False])
+async def test_refusal_in_a_young_session_is_believed_of_what_no_session_before_had(inherited: bool, autojump_clock: MockClock) -> None:
+    async with line() as there:
+        heard = Heard()
+        request_id = there.session.subscribe(QuoteLine(Instrument(symbol="AAPL"), CONTRACT, heard, proven=inherited))
+        bid(there, request_id, 1.0)
+        there.say(4, 2, request_id, 354, "Requested market data is not subscribed.", "")
+        assert isinstance(heard.said[-1], Doubtful if inherited else MarketDataNotSubscribed)
