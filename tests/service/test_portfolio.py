@@ -11,7 +11,8 @@ ADVISER = SimulatorOptions(accounts=("DF1000000", "DU1000001", "DU1000002"))
 
 async def test_profit_of_each_account_is_its_own() -> None:
     async with running_service(options=TWO) as service:
-        first = await service.get("/account/pnl")
+        assert (await service.get("/account/pnl", 409))["code"] == "account_ambiguous"
+        first = await service.get("/account/pnl?account=DU1111111")
         second = await service.get("/account/pnl?account=DU2222222")
         assert (first["account"], second["account"]) == ("DU1111111", "DU2222222")
         assert first["currency"] == second["currency"] == "USD"
@@ -38,6 +39,13 @@ async def test_portfolio_has_the_profit_of_each_position_of_every_account() -> N
         assert {held["account"] for held in only["positions"]} == {"DU2222222"}
         stats = await service.gateway.stats()
         assert stats["requests"]["reqPnLSingle"] == len(portfolio["positions"]), "asked for once, however many want it"
+
+
+async def test_account_numbers_in_actors_names_are_masked(service: Service) -> None:
+    await service.get("/account/portfolio")
+    for path in ("/debug/actors", "/debug/tasks", "/metrics", "/health"):
+        assert "DU1234567" not in (await service.http.get(path)).text
+    assert "pnl:" in (await service.http.get("/debug/actors")).text
 
 
 async def test_unknown_account_is_a_problem(service: Service) -> None:

@@ -14,12 +14,22 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.profits import IDLE_WAIT, PATIENCE, ProfitsActor, ProfitsRef
 from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import Doubtful, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, InvalidRequest, TooManyProfits
+from ibactors.errors import (
+    ActorDown,
+    Doubtful,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    IbactorsError,
+    InvalidRequest,
+    TooManyProfits,
+)
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.accounts import Profit, ProfitKey
 from ibactors.model.instruments import Instrument
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
+from tests.conftest import ErrorLog
 from tests.unit.test_requests import Line, line
 
 ACCOUNT = ProfitKey(account="DU1")
@@ -108,11 +118,16 @@ class StandIn(ConnectionRef):
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[ProfitLine] = []
+        self.broken = 0
+        """Subscriptions that are to fail as nothing should."""
         self.ended: list[str] = []
 
     async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
         await trio.lowlevel.checkpoint()
         assert isinstance(subscription, ProfitLine)
+        if self.broken:
+            self.broken -= 1
+            raise RuntimeError("a bug")
         self.opened.append(subscription)
 
     def unsubscribe(self, owner: str) -> None:
@@ -238,6 +253,21 @@ async def test_refusal_in_bad_times_is_none_and_what_a_silent_gateway_has_said_i
         assert there.answers == [Doubtful, 1.0, GatewayDisconnected, 1.0]
 
 
+async def test_crash_leaves_no_caller_hanging_and_the_next_incarnation_subscribes_anew(
+    autojump_clock: MockClock, error_log: ErrorLog
+) -> None:
+    async with directory() as there:
+        there.connection.broken = 1
+        await there.ask()
+        await trio.sleep(PATIENCE)
+        assert there.answers == [ActorDown]
+        await there.ask()
+        there.connection.say(1.0)
+        await wait_all_tasks_blocked()
+        assert there.answers == [ActorDown, 1.0]
+        assert len(error_log.take()) == 1
+
+
 async def test_no_more_are_kept_than_there_is_room_for(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profits, "MOST_PROFITS", 2)
     async with directory() as there:
@@ -250,4 +280,5 @@ async def test_no_more_are_kept_than_there_is_room_for(autojump_clock: MockClock
         await there.ask(ProfitKey(account="DU1", con_id=3))
         there.connection.say(3.0)
         await wait_all_tasks_blocked()
-        assert there.answers == [TooManyProfits, 1.0, 2.0, 3.0], "the one that has been idle longest gives way"
+        assert there.answers[0] is TooManyProfits
+        assert set(there.answers[1:]) == {1.0, 2.0, 3.0}, "the one that has been idle longest gives way"

@@ -3,7 +3,7 @@
 import msgspec
 
 from ibactors.bridge.advisers import find_aliases, find_groups, find_model_figures, find_model_positions, is_adviser
-from ibactors.errors import ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, InvalidRequest, MailboxFull, UnknownAccount
+from ibactors.errors import AccountAmbiguous, ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, MailboxFull, UnknownAccount
 from ibactors.keys import Scope
 from ibactors.model.accounts import AccountAlias, AccountGroup, ModelFigure, Position
 from ibactors.model.times import now
@@ -42,7 +42,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_groups(call: Call[Nothing, Nothing]) -> Groups:
     session = call.system.site.connection.sessions.value
-    account_of(call.system, None)
+    if not session.current:
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     if not is_adviser(session.accounts):
         return Groups(adviser=False, groups=(), aliases=(), timestamp=now())
     connection = call.system.site.connection
@@ -88,6 +89,6 @@ OPERATIONS = (
         query=ModelQuery,
         body=Nothing,
         returns=Model,
-        problems=(*_PROBLEMS, UnknownAccount, InvalidRequest),
+        problems=(*_PROBLEMS, AccountAmbiguous, UnknownAccount),
     ),
 )

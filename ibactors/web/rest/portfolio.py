@@ -6,12 +6,12 @@ import msgspec
 import trio
 
 from ibactors.errors import (
+    AccountAmbiguous,
     ActorDown,
     GatewayDisconnected,
     GatewayRefused,
     GatewayTimeout,
     IbactorsError,
-    InvalidRequest,
     MailboxFull,
     TooManyProfits,
     UnknownAccount,
@@ -27,7 +27,7 @@ from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.account import AccountQuery
 from ibactors.web.system import System
 
-_PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout, InvalidRequest, TooManyProfits)
+_PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout, TooManyProfits)
 
 ModelName = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Za-z0-9 _.-]{1,60}"), description="A model of an adviser's, by its name.")]
 
@@ -139,10 +139,12 @@ def _instrument(position: Position) -> Instrument | None:
 
 
 def account_of(system: System, named: str | None) -> str:
-    """The account of the session that is meant. Raises GatewayDisconnected or UnknownAccount."""
+    """The account of the session that is meant. Raises GatewayDisconnected, AccountAmbiguous or UnknownAccount."""
     session = system.site.connection.sessions.value
-    if not session.up or not session.accounts:
+    if not session.current or not session.accounts:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    if named is None and len(session.accounts) > 1:
+        raise AccountAmbiguous(session.accounts)
     if named is not None and named not in session.accounts:
         raise UnknownAccount(f"There is no account {named!r} in this session.")
     return named or session.accounts[0]
@@ -167,7 +169,7 @@ OPERATIONS = (
         body=Nothing,
         returns=AccountProfit,
         rows=Rows(of=AccountProfit),
-        problems=_PROBLEMS,
+        problems=(AccountAmbiguous, *_PROBLEMS),
         description="IB computes it, for any account of the login. The first request has IB send it; later ones are answered from memory.",
     ),
     Operation(
