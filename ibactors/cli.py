@@ -5,6 +5,7 @@ Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy
 
 import argparse
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from ibactors.config import Settings, read_settings, settings_text
 from ibactors.errors import StartupError
 from ibactors.inside import logs
 from ibactors.keys import GRANTABLE, Scope, new_key
-from ibactors.terminal import complain, open_streams, say
+from ibactors.terminal import complain, ends_with_terminal, open_streams, say
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,9 @@ Prepare = Callable[[str, argparse.ArgumentParser], None]
 def main(argv: list[str] | None = None, prepare: Prepare | None = None) -> None:
     """Run a command and exit with its status."""
     open_streams()
+    if not ends_with_terminal():
+        # Until it means "read again", which is seconds from here, it would be the end of a service that has just been started.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser(words, prepare or _prepare).parse_args(words)
     try:

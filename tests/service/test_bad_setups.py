@@ -218,3 +218,13 @@ async def test_control_finds_the_demo_and_says_what_is_refused(tmp_path: Path) -
         demo.process.send_signal(signal.SIGTERM)
         assert await demo.ended() == 0
     assert os.listdir(tmp_path / "control") == []  # noqa: PTH208  # an async test
+
+
+@pytest.mark.parametrize("arguments", [["settings"], ["key", "new", "x", "--scope", "read"]])
+def test_hangup_before_it_means_anything_ends_nobody_without_a_terminal(arguments: list[str]) -> None:
+    shown = (
+        "import atexit, signal, sys; from ibactors.cli import main; atexit.register(lambda: print(repr(signal.getsignal(signal.SIGHUP))))"
+    )
+    program = [sys.executable, "-c", f"{shown}; main(sys.argv[1:])", *arguments]
+    result = subprocess.run(program, check=True, text=True, capture_output=True, stdin=subprocess.DEVNULL)  # noqa: S603  # our own
+    assert "SIG_IGN" in result.stdout.splitlines()[-1]
