@@ -65,10 +65,7 @@ class RateLimit:
         allowed = room >= 1
         if allowed:
             until += self._interval
-            self._until[caller] = until
-            self._until.move_to_end(caller)
-            if len(self._until) > MOST_CALLERS:
-                self._until.popitem(last=False)
+            self._count(caller, until)
         return Verdict(
             allowed=allowed,
             limit=self._burst,
@@ -76,6 +73,23 @@ class RateLimit:
             reset=math.ceil(until - present),
             retry_after=0 if allowed else max(1, math.ceil(until - present - (self._burst - 1) * self._interval)),
         )
+
+    def charge(self, caller: Hashable, present: float, *, number: int, patience: float = math.inf) -> float:
+        """Count *number* requests at once, which may be more than the burst: what comes next waits the longer.
+
+        Returns the seconds until the first of them is allowed; if that is more than *patience*, none is counted.
+        """
+        until = max(self._until.get(caller, present), present)
+        wait = max(0.0, until - present - (self._burst - 1) * self._interval)
+        if wait <= patience:
+            self._count(caller, until + number * self._interval)
+        return wait
+
+    def _count(self, caller: Hashable, until: float) -> None:
+        self._until[caller] = until
+        self._until.move_to_end(caller)
+        if len(self._until) > MOST_CALLERS:
+            self._until.popitem(last=False)
 
 
 class Attempts:

@@ -93,8 +93,7 @@ def take_up(system: System, settings: Settings) -> None:
         except StartupError as exc:
             log.error("certificate_kept", reason=str(exc))  # noqa: TRY400  # one line; where it was raised says nothing
     if system.access.secured and not settings.api_keys:
-        log.error("keys_kept", reason="There are no keys in the settings any more; to serve without keys, start anew.")
-        return
+        log.error("keys_gone", reason="The settings have no keys any more: nobody gets in until they do, or until the next start.")
     revoked = system.access.replace_keys(settings.api_keys)
     system.audit.keys_replaced(revoked, [key.name for key in settings.api_keys])
 

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import trio
-
 from ibactors.errors import TooManyStreams
 from ibactors.web.contract.caller import Caller, Stream
 
@@ -26,19 +24,18 @@ class Streams:
 
     @contextmanager
     def place(self, caller: Caller, kind: str) -> Iterator[Stream]:
-        """One stream of *caller* lasts as long as the block, and no longer than its key is valid. Raises TooManyStreams."""
+        """One stream of *caller* lasts as long as the block. Raises TooManyStreams."""
         # Checked and taken in one step: between two, others could take the last place as well.
         if self.open.total() >= self._most:
             raise TooManyStreams(f"{self._most} streams are open, which is as many as may be.")
-        if caller.key is not None and len(caller.streams) >= self._most_per_key:
+        if caller.key is not None and caller.streams >= self._most_per_key:
             raise TooManyStreams(f"{caller.name!r} has {self._most_per_key} streams already.")
         self.open[kind] += 1
         self.opened[kind] += 1
-        with ExitStack() as ending, trio.CancelScope() as revoked:
-            stream = Stream(number=self.opened[kind], revoked=revoked, ending=ending)
-            caller.streams.add(stream)
-            try:
-                yield stream
-            finally:
-                caller.streams.discard(stream)
-                self.open[kind] -= 1
+        caller.streams += 1
+        try:
+            with ExitStack() as ending:
+                yield Stream(number=self.opened[kind], ending=ending)
+        finally:
+            caller.streams -= 1
+            self.open[kind] -= 1

@@ -35,4 +35,4 @@ async def test_a_key_has_its_own_limit_and_a_failure_gives_the_place_back() -> N
         with streams.place(somebody(), WEBSOCKETS) as other:
             assert other.number == 1
         raise RuntimeError
-    assert (streams.open.total(), caller.streams) == (0, set())
+    assert (streams.open.total(), caller.streams) == (0, 0)

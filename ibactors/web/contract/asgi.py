@@ -4,10 +4,12 @@ Hypercorn's `hypercorn.typing` writes ASGI's types down; every room but the edge
 Hypercorn. import-linter sees whole libraries and cannot tell its types from its privates.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import trio
 from hypercorn.typing import (
     ASGIReceiveCallable,
     ASGIReceiveEvent,
@@ -18,6 +20,8 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
+from ibactors.limits import RateLimit
+from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.caller import Caller, Stream
 from ibactors.web.contract.routes import NOWHERE, Place, Route
 
@@ -84,9 +88,26 @@ class Handover:
     """The place that it has among the streams, if it is one."""
     address: str = ""
     """The client's, as far as proxies are trusted."""
+    rate: RateLimit | None = None
+    """What its requests count for; None where they are not limited."""
+    payer: Hashable = None
+    """By what name they count there."""
     request_id: str = ""
     longest_message: int = LONGEST_MESSAGE
     """Octets that a message of a WebSocket may have; the gate allows fewer before it knows the client."""
+
+    @property
+    def holder(self) -> str:
+        """Whose share of what is scarce is used: that of the key, or without one of the network address."""
+        if self.caller is not None and self.caller.key is not None:
+            return self.caller.name
+        return f"at {network_of(self.address)}"
+
+    def charge(self, number: int, *, patience: float = math.inf) -> float:
+        """Count *number* requests more, for one that asks for so many things; see `RateLimit.charge`."""
+        if self.rate is None or number < 1:
+            return 0.0
+        return self.rate.charge(self.payer, trio.current_time(), number=number, patience=patience)
 
 
 def handover(scope: HTTPScope | WebsocketScope) -> Handover:

@@ -17,8 +17,6 @@ class Stream:
 
     number: int
     """Of its kind, since the start; names its tasks."""
-    revoked: trio.CancelScope
-    """Cancelled when its key is revoked."""
     ending: ExitStack
     """What is closed with it, however it ends."""
 
@@ -30,11 +28,31 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
     key: ApiKey | None = None
-    streams: set[Stream] = field(default_factory=set)
-    """Those that are open."""
+    streams: int = 0
+    """How many are open."""
     subscriptions: int = 0
     """Of all its streams together."""
     most_subscriptions: float = math.inf
+    _under_way: set[trio.CancelScope] = field(default_factory=set)
+    """One for each request and each stream."""
+
+    @contextmanager
+    def until_revoked(self) -> Iterator[trio.CancelScope]:
+        """Everything that is done for it: the block ends with its key.
+
+        It must be entered in the step that has found the caller: a key that is revoked between the two would stay good for what follows.
+        """
+        with trio.CancelScope() as ending:
+            self._under_way.add(ending)
+            try:
+                yield ending
+            finally:
+                self._under_way.discard(ending)
+
+    def revoke(self, reason: str) -> None:
+        """End all that is under way; nobody may find this caller any more."""
+        for ending in self._under_way:
+            ending.cancel(reason=reason)
 
     @contextmanager
     def subscribed(self, *, again: bool = False) -> Iterator[None]:

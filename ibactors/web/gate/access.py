@@ -18,6 +18,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         self._keyring = Keyring(settings.api_keys)
+        self._secured = bool(settings.api_keys)
         self._most_subscriptions = settings.max_subscriptions_per_key
         self._callers = {key: self._caller(key) for key in settings.api_keys}
         self._tickets: dict[str, tuple[ApiKey | None, float]] = {}
@@ -26,13 +27,13 @@ class Access:
 
     @property
     def secured(self) -> bool:
-        """Whether keys are configured."""
-        return bool(self._keyring)
+        """Whether keys are asked for: once there were some, until the next start, or a file that is emptied would open the service."""
+        return self._secured
 
     @property
     def anonymous(self) -> Caller | None:
         """Everybody without a key, where no keys are configured."""
-        return None if self._keyring else self._anonymous
+        return None if self._secured else self._anonymous
 
     def find(self, key_text: str) -> Caller | None:
         """The caller with this key."""
@@ -59,12 +60,17 @@ class Access:
         return self.anonymous if key is None else self._callers.get(key)
 
     def replace_keys(self, keys: tuple[ApiKey, ...]) -> list[str]:
-        """Take *keys* from now on and close the WebSockets of those that are gone; returns the names of the latter."""
+        """Take *keys* from now on and end all that is under way for those that are gone; returns the names of the latter.
+
+        With the first keys that is what is under way for everybody without one.
+        """
         gone = [self._callers.pop(key) for key in self._keyring.replace(keys)]
         self._callers |= {key: self._caller(key) for key in keys if key not in self._callers}
+        if keys and not self._secured:
+            self._secured = True
+            gone.append(self._anonymous)
         for caller in gone:
-            for stream in caller.streams:
-                stream.revoked.cancel(reason="its key was revoked")
+            caller.revoke("its key was revoked")
         return sorted(caller.name for caller in gone)
 
     def _caller(self, key: ApiKey) -> Caller:

@@ -73,11 +73,14 @@ def _response(visit: Visit, refusal: Refused) -> tuple[int, Headers, bytes]:
     return problem.status, visit.response_headers(given), body
 
 
-def adding_headers(visit: Visit, send: ASGISendCallable) -> ASGISendCallable:
-    """Send what the application sends, with the gate's headers on the response."""
+def adding_headers(visit: Visit, ending: trio.CancelScope, send: ASGISendCallable) -> ASGISendCallable:
+    """Send what the application sends, with the gate's headers on the response, and nothing more once *ending* is cancelled."""
 
     async def sending(event: ASGISendEvent) -> None:
+        if ending.cancel_called:
+            await trio.lowlevel.checkpoint()  # the end of a key overtakes an answer that is made already
         if event["type"] == "http.response.start":
+            visit.answered = True
             event["headers"] = visit.response_headers(list(event["headers"]))
         await send(event)
 

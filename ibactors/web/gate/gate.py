@@ -10,8 +10,6 @@ import trio
 
 from ibactors.config import Settings
 from ibactors.keys import Scope as KeyScope
-from ibactors.limits import RateLimit, Verdict
-from ibactors.web.contract.addresses import is_loopback, network_of
 from ibactors.web.contract.asgi import (
     App,
     ASGIReceiveCallable,
@@ -29,6 +27,7 @@ from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
 from ibactors.web.gate.bodies import adding_headers, read_body, refuse, refuse_upgrade
 from ibactors.web.gate.origins import Origins, addressed
+from ibactors.web.gate.rates import Rates
 from ibactors.web.gate.refusals import (
     HostNotAllowed,
     KeyInUrl,
@@ -37,7 +36,6 @@ from ibactors.web.gate.refusals import (
     MethodNotAllowed,
     NotFound,
     OriginNotAllowed,
-    RateLimited,
     Refused,
     ScopeMissing,
     TicketInvalid,
@@ -81,9 +79,7 @@ class Gate:
             origins=settings.allowed_origins,
             loopback_only=settings.loopback_only or visitor is not None,
         )
-        self._by_key = settings.rate_per_key and RateLimit(settings.rate_per_key)
-        self._by_address = settings.rate_per_address and RateLimit(settings.rate_per_address)
-        self._on_loopback = settings.rate_on_loopback and RateLimit(settings.rate_on_loopback)
+        self._rates = Rates(settings)
         self._ids = request_ids()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -97,19 +93,29 @@ class Gate:
         visit = self._visit(scope, scope["method"])
         try:
             route = self._admit(visit, scope)
-            if route is None:
-                await self._answer_options(visit, handover(scope).place, send)
-                return
-            # 6. The body, whole and in time; read for nobody who may not be here, and before the application begins anything.
-            receive = await read_body(visit, receive)
-            watched = self._watch(visit, route, adding_headers(visit, send))
         except Refused as refusal:
-            self._turn_away(visit, refusal)
-            await refuse(visit, refusal, send)
-        else:
+            await self._refuse(visit, refusal, send)
+            return
+        if route is None:
+            await self._answer_options(visit, handover(scope).place, send)
+            return
+        # The key was valid a moment ago; from here on all ends with it: the wait for the body, the answer, the stream.
+        with visit.caller.until_revoked() if visit.caller else trio.CancelScope() as ending:
+            try:
+                # 6. The body, whole and in time; read for nobody who may not be here, and before the application begins anything.
+                receive = await read_body(visit, receive)
+            except Refused as refusal:
+                await self._refuse(visit, refusal, send)
+                return
             # 7. The application, which finds a caller wherever the route has a scope.
             _hand_over(visit, scope)
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, self._watch(visit, route, adding_headers(visit, ending, send)))
+        if ending.cancelled_caught and not visit.answered:
+            await self._refuse(visit, _invalid("The API key was revoked meanwhile."), send)
+
+    async def _refuse(self, visit: Visit, refusal: Refused, send: ASGISendCallable) -> None:
+        self._turn_away(visit, refusal)
+        await refuse(visit, refusal, send)
 
     async def _serve_socket(self, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         visit = self._visit(scope, WEBSOCKET)
@@ -121,16 +127,24 @@ class Gate:
             return
         socket = websocket.Socket(visit, handover(scope), receive, send)
         # Steps 1 to 5 let a WebSocket in without a key, as browsers can send none with it; then its first message must bring one.
+        introduction = None
         if visit.caller is None:
             try:
-                await self._introduce(visit, socket)
+                introduction = await self._introduce(visit, socket)
             except Refused as refusal:
                 self._turn_away(visit, refusal)
                 await socket.turn_away(refusal)
                 return
-        if visit.caller is not None:  # or the client has left instead
+        if visit.caller is None:
+            return  # the client has left instead
+        with visit.caller.until_revoked() as ending:
+            if introduction is not None:
+                self._audit.key_used(visit.caller.name, visit.sender.address)
+                await socket.welcome(introduction)
             _hand_over(visit, scope)
             await self._app(scope, socket.receive, socket.send)
+        if ending.cancelled_caught:
+            await socket.close("the API key was revoked")
 
     def _visit(self, scope: HTTPScope | WebsocketScope, method: str) -> Visit:
         headers = dict(scope["headers"])
@@ -161,13 +175,14 @@ class Gate:
             visit.path = scope["path"]
             found.place, found.path = self._routes.find(visit.path)
             found.route = found.place.routes.get(visit.method)
-            # 3. The caller.
+            # 3. The caller, where there are data; a link to a page may come from anywhere.
             if found.route is None or found.route.scope is not KeyScope.OPEN:
+                self._check_site(visit)
                 self._identify(visit)
         except Refused as refusal:
             wrong = refusal
         # 4. The rate of the key, or of the address where there is no valid one. It counts also what was refused in 1 to 3.
-        self._limit(visit)
+        self._rates.count(visit, found)
         if wrong is not None:
             raise wrong
         # 5. Path, then method, then scope: 404, 405, OPTIONS and 426 are decided here and nowhere else.
@@ -195,6 +210,10 @@ class Gate:
                 (b"vary", b"Origin"),
             ]
 
+    def _check_site(self, visit: Visit) -> None:
+        if self._origins.hides_origin(visit.headers.get(b"sec-fetch-site", b""), visit.origin):
+            raise OriginNotAllowed("Pages of other sites may not use this service without saying who they are.")
+
     def _identify(self, visit: Visit) -> None:
         """Find the caller by key or ticket; without either, the caller stays unknown. Raises KeyInUrl, KeyInvalid, TicketInvalid."""
         visit.caller = self._visitor or self._access.anonymous
@@ -205,29 +224,12 @@ class Gate:
         if visit.key:
             visit.caller = self._access.find(visit.key)
             if visit.caller is None:
-                raise KeyInvalid("The API key is not valid.", headers={"WWW-Authenticate": _WRONG_KEY})
+                raise _invalid("The API key is not valid.")
             self._audit.key_used(visit.caller.name, visit.sender.address)
         elif visit.method == WEBSOCKET and (ticket := visit.parameter("ticket")):
             visit.caller = self._access.redeem(ticket)
             if visit.caller is None:
                 raise TicketInvalid("The ticket is not valid: unknown, used before or too old.")
-
-    def _limit(self, visit: Visit) -> None:
-        """Count the request against its key or its address. Raises RateLimited."""
-        verdict = self._verdict(visit)
-        if verdict is None:
-            return
-        shown = (("ratelimit-limit", verdict.limit), ("ratelimit-remaining", verdict.remaining), ("ratelimit-reset", verdict.reset))
-        visit.extra += [(name.encode(), str(value).encode()) for name, value in shown]
-        if not verdict.allowed:
-            raise RateLimited("Too many requests.", headers={"Retry-After": str(verdict.retry_after)})
-
-    def _verdict(self, visit: Visit) -> Verdict | None:
-        present = trio.current_time()
-        if visit.caller is not None and visit.caller.key is not None:
-            return self._by_key.take(visit.caller.name, present) if self._by_key else None
-        limit = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
-        return limit.take(network_of(visit.sender.address), present) if limit else None
 
     def _check_scope(self, visit: Visit, route: Route) -> None:
         if route.scope is KeyScope.OPEN:
@@ -258,17 +260,16 @@ class Gate:
         await send({"type": "http.response.start", "status": 204, "headers": visit.response_headers(headers), "trailers": False})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _introduce(self, visit: Visit, socket: websocket.Socket) -> None:
-        """Let a client that has sent no key with its request send it in its first message. Raises Refused."""
+    async def _introduce(self, visit: Visit, socket: websocket.Socket) -> websocket.Introduction | None:
+        """Let a client that has sent no key with its request send it in its first message; None when it has left. Raises Refused."""
         introduction = await socket.introduction()
         if introduction is None:
-            return
+            return None
         visit.caller = self._access.find(introduction.api_key)
         if visit.caller is None:
             raise KeyInvalid("The API key is not valid.")
         _check_grant(visit.caller, KeyScope.STREAM)
-        self._audit.key_used(visit.caller.name, visit.sender.address)
-        await socket.welcome(introduction)
+        return introduction
 
     def _turn_away(self, visit: Visit, refusal: Refused) -> None:
         if not isinstance(refusal, NotFound | MethodNotAllowed | UpgradeRequired):
@@ -278,6 +279,10 @@ class Gate:
 def _check_grant(caller: Caller, wanted: KeyScope) -> None:
     if wanted not in caller.scopes:
         raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
+
+
+def _invalid(why: str) -> KeyInvalid:
+    return KeyInvalid(why, headers={"WWW-Authenticate": _WRONG_KEY})
 
 
 def _wrong_method(visit: Visit, place: Place) -> Refused:

@@ -14,6 +14,8 @@ from ibactors.web.contract.addresses import parsed_address
 _LOOPBACK_NAMES = re.compile(r"(?:[a-z0-9-]+\.)*localhost\.?|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
 _HOP_WITH_PORT = re.compile(r"([^\[\]:]+):\d{0,5}|\[([^\[\]]+)\](?::\d{0,5})?")
 _LONGEST_HOP = 64
+_OTHER_SITES = frozenset({b"cross-site", b"same-site"})
+"""`same-site` is another port or another name of the same domain, so another program all the same."""
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/@]+)(?::\d{1,5})?")
 
 
@@ -61,6 +63,13 @@ class Origins:
     def welcomes_origin(self, origin: str, host: str) -> bool:
         """Whether a page of *origin* may use a service that it addresses as *host*."""
         return origin in self._origins or origin.partition("://")[2] == host != ""
+
+    def hides_origin(self, site: bytes, origin: str) -> bool:
+        """Whether a page of another site, as a browser tells in Sec-Fetch-Site, makes a request that does not say of which.
+
+        So do images, forms that only read and links: the page sees no answer, but what is asked for is done and used up.
+        """
+        return not origin and site in _OTHER_SITES
 
     def shares_with(self, origin: str) -> bool:
         """Whether a page of this other site is one of those that were allowed by setting."""

@@ -51,6 +51,8 @@ class Visit:
     sender: Addressed
     caller: Caller | None = None
     """Set once it is known."""
+    answered: bool = False
+    """Whether a response has begun."""
     extra: Headers = field(default_factory=list)
     """Headers of the response, besides those that every response has."""
 

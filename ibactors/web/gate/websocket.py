@@ -70,6 +70,11 @@ class Socket:
         await self._say(error_message(refusal))
         await self._send({"type": "websocket.close", "code": NOT_AUTHORISED, "reason": str(refusal)[:LONGEST_REASON]})
 
+    async def close(self, reason: str) -> None:
+        """End what the application served."""
+        with trio.move_on_after(1):
+            await self._send({"type": "websocket.close", "code": NOT_AUTHORISED, "reason": reason})
+
     async def _accept(self) -> None:
         await self._receive()
         await self._send({"type": "websocket.accept", "subprotocol": None, "headers": self._headers()})

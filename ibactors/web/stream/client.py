@@ -21,7 +21,6 @@ from ibactors.web.contract.messages import (
     GOING_AWAY,
     INTERNAL_ERROR,
     LONGEST_REASON,
-    NOT_AUTHORISED,
     NOT_TEXT,
     TRY_AGAIN_LATER,
     Authenticated,
@@ -64,9 +63,6 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
             await _Client(system, sender, subscriptions, receive, send).run(name)
     except TooManyStreams as exc:
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": str(exc)[:LONGEST_REASON]})
-        return
-    if stream.revoked.cancelled_caught:
-        await send({"type": "websocket.close", "code": NOT_AUTHORISED, "reason": "the API key was revoked"})
 
 
 class _Client:

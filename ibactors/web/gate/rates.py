@@ -1,0 +1,41 @@
+"""How often a caller may ask: each request counts for its key, or for its network address where there is no valid one."""
+
+import trio
+
+from ibactors.config.access import AccessSettings
+from ibactors.keys import Scope
+from ibactors.limits import Rate, RateLimit
+from ibactors.web.contract.addresses import is_loopback, network_of
+from ibactors.web.contract.asgi import Handover
+from ibactors.web.gate.refusals import RateLimited
+from ibactors.web.gate.visit import Visit
+
+
+class Rates:
+    """The limits by key, by address, and on this machine."""
+
+    def __init__(self, settings: AccessSettings) -> None:
+        self._by_key = _limit(settings.rate_per_key)
+        self._by_address = _limit(settings.rate_per_address)
+        self._on_loopback = _limit(settings.rate_on_loopback)
+
+    def count(self, visit: Visit, found: Handover) -> None:
+        """Count one request, and let what stands behind count more for it (`Handover.charge`). Raises RateLimited."""
+        if visit.caller is not None and visit.caller.key is not None:
+            found.rate, found.payer = self._by_key, visit.caller.name
+        else:
+            found.rate = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
+            is_open = found.route is not None and found.route.scope is Scope.OPEN
+            # Apart, or what is refused to an address would cost it its health checks.
+            found.payer = network_of(visit.sender.address), is_open
+        if found.rate is None:
+            return
+        verdict = found.rate.take(found.payer, trio.current_time())
+        shown = (("ratelimit-limit", verdict.limit), ("ratelimit-remaining", verdict.remaining), ("ratelimit-reset", verdict.reset))
+        visit.extra += [(name.encode(), str(value).encode()) for name, value in shown]
+        if not verdict.allowed:
+            raise RateLimited("Too many requests.", headers={"Retry-After": str(verdict.retry_after)})
+
+
+def _limit(rate: Rate | None) -> RateLimit | None:
+    return None if rate is None else RateLimit(rate)
