@@ -64,6 +64,11 @@ def check_exposure(settings: Settings) -> None:
             "`ibactors key new NAME --scope read --scope stream` and put its line into IBACTORS_API_KEYS, "
             "or set IBACTORS_ALLOW_ANONYMOUS=1 to let anybody in."
         )
+    if not (settings.loopback_only or settings.api_keys or settings.allowed_hosts):
+        log.warning(
+            "any_host_welcome",
+            reason="Without keys and without IBACTORS_ALLOWED_HOSTS, a web page whose name resolves to this address may use the service.",
+        )
 
 
 def bind(host: str, port: int, remedy: str = "Set PORT (or --port) and IBACTORS_HOST to a free address.") -> socket.socket:

@@ -15,7 +15,7 @@ MOST_CANDIDATES = 50
 """Of an ambiguous symbol, that are told."""
 
 
-async def find(connection: ConnectionRef, asked: Instrument) -> tuple[Instrument, ContractInfo]:
+async def find(connection: ConnectionRef, asked: Instrument, *, caller: str = "") -> tuple[Instrument, ContractInfo]:
     """The contract, and the reading by which it was found.
 
     Raises ContractNotFound, whose hint tells the readings, ContractAmbiguous with the candidates, and what the connection raises.
@@ -26,7 +26,7 @@ async def find(connection: ConnectionRef, asked: Instrument) -> tuple[Instrument
     unknown: ContractNotFound | None = None
     for reading in tried:
         try:
-            found = _distinct(reading, await connection.request(find_contracts(reading)))
+            found = _distinct(reading, await connection.request(find_contracts(reading, caller=caller)))
         except ContractNotFound as exc:
             unknown = unknown or exc
             continue

@@ -1,7 +1,8 @@
 """The market actor: the directory of symbols and the budget of market-data lines.
 
 It starts a symbol actor for each instrument that somebody wants, hands out its address, and stops it when the symbol asks to be retired.
-When all lines are in use, the symbol that has been idle longest gives way; when none is idle, the request is refused with NoFreeLine.
+Each caller may hold a share of the lines. When all are in use, an idle symbol of the caller who holds most gives way, the one that has
+been idle longest; when none is idle, the request is refused with NoFreeLine.
 After a crash its next incarnation finds the running symbols in the supervisor's list, so that no listener notices.
 """
 
@@ -36,6 +37,7 @@ class Open(Ask[SymbolRef]):
     """Somebody wants an instrument."""
 
     instrument: Instrument
+    caller: str
     stream: bool
 
 
@@ -56,21 +58,24 @@ class MarketRef(Ref[Open, Retire]):
         self._names: dict[Instrument, SymbolRef] = {}
         """What instruments mean that were found to be one contract; those of symbols that stopped mean nothing."""
 
-    async def open(self, instrument: Instrument, *, stream: bool) -> SymbolRef:
-        """The symbol's address; starts its actor if there is none. Raises NoFreeLine, sooner for a request than for a *stream*."""
-        msg = Open(instrument=instrument, stream=stream)
+    async def open(self, instrument: Instrument, *, caller: str, stream: bool) -> SymbolRef:
+        """The symbol's address; starts its actor if there is none. Raises NoFreeLine, sooner for a request than for a *stream*.
+
+        It counts among the lines of *caller*; who goes on using it enters `SymbolRef.held` in the step that gets it.
+        """
+        msg = Open(instrument=instrument, caller=caller, stream=stream)
         return await self.ask(msg, msg.reply)
 
-    async def quote(self, instrument: Instrument) -> Encoded[Quote]:
+    async def quote(self, instrument: Instrument, *, caller: str) -> Encoded[Quote]:
         """The newest quote; see `SymbolRef.quote` for what it raises."""
         newest = self.newest(instrument)
         if newest is not None:
             return newest
         try:
-            return await (await self.open(instrument, stream=False)).quote()
+            return await (await self.open(instrument, caller=caller, stream=False)).quote()
         except ActorDown:
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
-            return await (await self.open(instrument, stream=False)).quote()
+            return await (await self.open(instrument, caller=caller, stream=False)).quote()
 
     def find(self, instrument: Instrument) -> SymbolRef | None:
         """The running symbol that an instrument means, by this or any other of its names."""
@@ -111,6 +116,8 @@ class MarketSettings:
     """Times in seconds."""
 
     max_lines: int = 100
+    caller_lines: int = 80
+    """How many of them one caller may hold."""
     stream_lines: int = 10
     """How many of them only streams may open."""
     idle_seconds: float = 60.0
@@ -135,6 +142,7 @@ class MarketActor(Actor[Open, Retire]):
             self._builder,
             budget=settings.max_lines,
             reserve=settings.stream_lines,
+            share=settings.caller_lines,
             idle_seconds=settings.idle_seconds,
             stopped=_note_stop,
         )
@@ -145,13 +153,13 @@ class MarketActor(Actor[Open, Retire]):
 
     async def handle(self, msg: Open) -> None:
         known = self._me.find(msg.instrument)
-        if known is not None and known.instrument != msg.instrument:
-            known.touch()
-            msg.reply.send(known)
-            return
-        make = partial(SymbolRef, msg.instrument, self._connection.sessions, patience=self._settings.quote_patience)
-        ref = await self._symbols.get(make, msg.instrument, privileged=msg.stream)
-        if ref is None:
+        instrument = msg.instrument if known is None else known.instrument
+        make = partial(SymbolRef, instrument, self._connection.sessions, patience=self._settings.quote_patience)
+        ref = await self._symbols.get(make, instrument, holder=msg.caller, privileged=msg.stream)
+        most = self._settings.caller_lines
+        if ref is None and len(self._symbols.held_by(msg.caller)) >= most:
+            msg.reply.fail(NoFreeLine(f"{msg.caller!r} uses {most} market-data lines, which is as many as one caller may."))
+        elif ref is None:
             room = self._symbols.room(privileged=msg.stream)
             msg.reply.fail(NoFreeLine(f"All {room} market-data lines are in use and none of them is idle."))
         else:

@@ -53,6 +53,7 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
     )
     limits = MarketSettings(
         max_lines=settings.max_lines,
+        caller_lines=settings.caller_lines,
         stream_lines=min(settings.stream_lines, settings.max_lines // 10),
         idle_seconds=settings.line_idle_seconds,
         quote_patience=settings.quote_timeout,

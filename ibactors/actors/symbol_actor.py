@@ -202,12 +202,12 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         feed = Feed(self._me)
         try:
             if self._me.contract is None:
-                self._me.reading, self._me.contract = await find(self._connection, self._me.instrument)
+                self._me.reading, self._me.contract = await find(self._connection, self._me.instrument, caller=self._me.holder)
             leader = self._market.resolved(self._me)
             if leader is not self._me:
                 self._move(leader)
                 return
-            line = QuoteLine(self._me.reading, self._me.contract, feed, proven=self._proven)
+            line = QuoteLine(self._me.reading, self._me.contract, feed, proven=self._proven, caller=self._me.holder)
             await self._connection.subscribe(self._me.name, line)
         except Doubtful as exc:
             self._try_again(exc)
@@ -240,6 +240,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
 
     def _move(self, leader: SymbolRef) -> None:
         """Send everybody to the symbol that has the contract's line, and end."""
+        leader.take_over(self._me)
         moved = Moved(to=leader)
         self._problem = moved.error
         self._me.updates.publish(moved)

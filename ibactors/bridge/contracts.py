@@ -42,7 +42,7 @@ def to_ib(instrument: Instrument) -> Contract:
     )
 
 
-def find_contracts(instrument: Instrument) -> RequestSpec[ContractInfo]:
+def find_contracts(instrument: Instrument, *, caller: str = "") -> RequestSpec[ContractInfo]:
     """All contracts that fit (messages 9, 10, 18, 52); ContractNotFound when there is none. IB may tell one of them twice."""
 
     def send(client: GatewayClient, request_id: int) -> None:
@@ -52,7 +52,11 @@ def find_contracts(instrument: Instrument) -> RequestSpec[ContractInfo]:
         return contract_info(details)
 
     return RequestSpec(
-        to=f"describe {instrument.name}", kind="contracts", send=send, rows={"contractDetails": row, "bondContractDetails": row}
+        to=f"describe {instrument.name}",
+        kind="contracts",
+        caller=caller,
+        send=send,
+        rows={"contractDetails": row, "bondContractDetails": row},
     )
 
 

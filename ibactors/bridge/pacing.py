@@ -2,7 +2,8 @@
 
 A gateway answers more than 50 messages a second with error 100 and closes the socket at the third offence, so that everything waits here
 for its turn, where it is visible and where a request that nobody wants any more can be withdrawn before it was sent. Cancels and orders go
-first; the other kinds of request take turns, so that a burst of one kind, such as searches for unknown symbols, cannot starve the rest.
+first; the other kinds of request take turns, and within a kind the callers for whom they are, so that a burst of one kind or of one
+caller, such as searches for unknown symbols, cannot starve the rest.
 """
 
 from collections import deque
@@ -29,16 +30,17 @@ class Outbox:
 
     def __init__(self, rate: int) -> None:
         self._urgent: deque[str] = deque()
-        self._kinds: dict[str, deque[_Waiting]] = {}
+        self._kinds: dict[str, dict[str, deque[_Waiting]]] = {}
+        """By kind and caller; whose turn it is comes first, and there are no empty ones."""
         self._sent: deque[float] = deque(maxlen=rate)
         self._not_before = 0.0
         self._filled = trio.Event()
 
     def __len__(self) -> int:
-        return len(self._urgent) + sum(map(len, self._kinds.values()))
+        return len(self._urgent) + sum(len(waiting) for callers in self._kinds.values() for waiting in callers.values())
 
-    def put(self, message: str, *, kind: str, key: int | None = None, urgent: bool = False) -> None:
-        """Queue *message* without waiting; kinds take turns, and *key* withdraws it.
+    def put(self, message: str, *, kind: str, caller: str = "", key: int | None = None, urgent: bool = False) -> None:
+        """Queue *message* without waiting; kinds take turns, and callers within a kind. *key* withdraws it.
 
         *urgent* is for orders and for what releases something at the gateway. Bounded by its users: a few messages for each line, request
         or account.
@@ -46,16 +48,18 @@ class Outbox:
         if urgent:
             self._urgent.append(message)
         else:
-            self._kinds.setdefault(kind, deque()).append((message, key))
+            self._kinds.setdefault(kind, {}).setdefault(caller, deque()).append((message, key))
         self._filled.set()
 
     def withdraw(self, key: int) -> bool:
         """Take back what was put by *key*; False when it has left already. A cancel must never overtake its request."""
-        for waiting in self._kinds.values():
-            for entry in waiting:
-                if entry[1] == key:
-                    waiting.remove(entry)
-                    return True
+        for kind, callers in self._kinds.items():
+            for caller, waiting in callers.items():
+                for entry in waiting:
+                    if entry[1] == key:
+                        waiting.remove(entry)
+                        self._drop_empty(kind, caller)
+                        return True
         return False
 
     def pause(self) -> None:
@@ -79,10 +83,19 @@ class Outbox:
     def _next(self) -> str | None:
         if self._urgent:
             return self._urgent.popleft()
-        for kind, waiting in list(self._kinds.items()):
-            # The kind whose turn it was goes to the end of the line.
+        if not self._kinds:
+            return None
+        kind, callers = next(iter(self._kinds.items()))
+        caller, waiting = next(iter(callers.items()))
+        message, _ = waiting.popleft()
+        # The kind and the caller whose turn it was go to the end of their lines.
+        self._kinds[kind] = self._kinds.pop(kind)
+        callers[caller] = callers.pop(caller)
+        self._drop_empty(kind, caller)
+        return message
+
+    def _drop_empty(self, kind: str, caller: str) -> None:
+        if not self._kinds[kind][caller]:
+            del self._kinds[kind][caller]
+        if not self._kinds[kind]:
             del self._kinds[kind]
-            if waiting:
-                self._kinds[kind] = waiting
-                return waiting.popleft()[0]
-        return None

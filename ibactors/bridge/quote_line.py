@@ -65,10 +65,12 @@ class QuoteLine(Subscription[QuoteListener]):
 
     kind = "quotes"
 
-    def __init__(self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False) -> None:
+    def __init__(
+        self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False, caller: str = ""
+    ) -> None:
         exchange = instrument.exchange or contract.exchange
         self.instrument = _described(instrument, contract, exchange)
-        super().__init__(self.instrument, listener, proven=proven)
+        super().__init__(self.instrument, listener, proven=proven, caller=caller)
         listing = contract.primary_exchange or instrument.primary_exchange
         self.origin = msgspec.structs.replace(self.instrument, primary_exchange=listing)
         self._identity = names_of(contract) | {"exchange": exchange, "con_id": contract.con_id, "symbol": contract.symbol}

@@ -41,6 +41,8 @@ class RequestSpec(Generic[T]):
     """What becomes a row, by the method of EWrapper that ib_async's decoder calls for it, and how, from the method's arguments."""
     cancel: Callable[[GatewayClient, int], None] | None = None
     """Take it back at the gateway; None where IB knows no way."""
+    caller: str = ""
+    """For whom: callers take turns within a kind. Empty for what the service asks of itself."""
     name: str | None = None
     """For a request whose answers carry no id (`answers.py`). One of a name is in flight at a time; whoever asks meanwhile shares it."""
     single: bool = False
@@ -94,7 +96,7 @@ class Requests:
     def _send(self, client: GatewayClient, spec: RequestSpec[Any]) -> Request:
         request_id = client.getReqId()
         request = Request(spec, request_id, owed=self._owed[spec.name] if spec.name else 0)
-        with client.sending(spec.kind, key=request_id):
+        with client.sending(spec.kind, caller=spec.caller, key=request_id):
             spec.send(client, request_id)
         self._open[request.key] = request
         return request

@@ -38,10 +38,12 @@ class Subscription(Generic[L]):
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
 
-    def __init__(self, origin: Instrument | None, listener: L, *, proven: bool = False) -> None:
+    def __init__(self, origin: Instrument | None, listener: L, *, proven: bool = False, caller: str = "") -> None:
         self.origin = origin
         """What is known of where its data come from; None where breaks of any data concern it."""
         self.listener = listener
+        self.caller = caller
+        """For whom it is requested; see `RequestSpec.caller`."""
         self._proven = proven
         self._served = False
         """True once anything has come: the gateway has taken the request."""
@@ -120,7 +122,7 @@ class Subscriptions(Generic[S]):
         """Request it; its id is what closes it again."""
         request_id = client.getReqId()
         self.open[request_id] = subscription
-        with client.sending(subscription.kind, key=request_id):
+        with client.sending(subscription.kind, caller=subscription.caller, key=request_id):
             subscription.request(client, request_id)
         return request_id
 

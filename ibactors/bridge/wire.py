@@ -54,9 +54,9 @@ class GatewayClient(Client):
         self._lane = _Lane()
 
     @contextmanager
-    def sending(self, kind: str, *, key: int | None = None, urgent: bool = False) -> Iterator[None]:
-        """Messages sent in the block, which does not wait, are of this kind; see `Outbox.put`."""
-        before, self._lane = self._lane, _Lane(kind, key, urgent)
+    def sending(self, kind: str, *, caller: str = "", key: int | None = None, urgent: bool = False) -> Iterator[None]:
+        """Messages sent in the block, which does not wait, are of this kind and for this caller; see `Outbox.put`."""
+        before, self._lane = self._lane, _Lane(kind, caller, key, urgent)
         try:
             yield
         finally:
@@ -74,7 +74,7 @@ class GatewayClient(Client):
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
         """Queue an encoded message."""
-        self.outbox.put(msg, kind=self._lane.kind, key=self._lane.key, urgent=self._lane.urgent)
+        self.outbox.put(msg, **self._lane._asdict())
 
     def write(self, msg: str) -> None:
         """Send an encoded message now; for the outbox."""
@@ -195,6 +195,7 @@ class _Lane(NamedTuple):
     """How what is being sent is to leave."""
 
     kind: str = "session"
+    caller: str = ""
     key: int | None = None
     urgent: bool = False
 

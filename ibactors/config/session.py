@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ibactors.config.setting import choice, integer, optional_port, seconds, setting, text
+from ibactors.config.setting import choice, integer, number, optional_port, seconds, setting, text
 from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
@@ -31,6 +31,13 @@ class SessionSettings:
         "Data to request; `delayed` gives live data where subscribed, else delayed.",
     )
     max_lines: int = integer(100, "IBACTORS_MAX_LINES", 1, 10000, "Market-data lines of the account.")
+    lines_per_caller: int | None = setting(
+        None,
+        "IBACTORS_LINES_PER_CALLER",
+        "a whole number from 1 to 10000",
+        lambda text: number(text, int, 1, 10000),
+        "Lines that one key, or one address without a key, may hold at once; four fifths of all when not set.",
+    )
     stream_lines: int = integer(
         10,
         "IBACTORS_STREAM_LINES",
@@ -58,6 +65,11 @@ class SessionSettings:
         60,
         "How long the gateway may take to answer a probe before the session ends; after a quarter of it quotes are not served any more.",
     )
+
+    @property
+    def caller_lines(self) -> int:
+        """Lines that one caller may hold: as set, or so many that a fifth is left for others."""
+        return self.lines_per_caller or self.max_lines - self.max_lines // 5
 
     @property
     def api_port(self) -> int:

@@ -1,10 +1,16 @@
-"""Actors that are started on demand and retired when idle, within a budget.
+"""Actors that are started on demand and retired when idle, within a budget that their holders share.
+
+A holder is whoever has a member started or uses one. Each may hold so many, and an idle one gives way first for who holds fewer: no holder
+can take the places of the others, in whatever way it asks.
 
 A pool belongs to one actor, its owner, and has no task of its own: the owner starts, retires and evicts in its handlers. What runs is read
 from the supervisor, so that the owner's next incarnation finds what the one before has started, and no one who uses it notices.
 """
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -15,8 +21,35 @@ from ibactors.kernel.supervisor import RestartPolicy, Supervisor
 
 JUST_TOUCHED = 1.0
 """Seconds for which whoever was touched may be about to be asked: it is not idle yet, however badly its place is needed."""
+RESTING = 10.0
+"""Seconds after which a place that nobody uses is anybody's; until then only somebody's who holds fewer, as what is polled every few
+seconds is in use."""
+MOST_CLAIMS = 64
+"""Of one member; one more drops those of holders that use it no longer."""
 MEMBER_POLICY = RestartPolicy(max_restarts=None)
 """A member that crashes again and again is retried ever more slowly; it must not take the process down."""
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """What one holder has of one member."""
+
+    lasting: int = 0
+    """Uses that go on, such as streams."""
+    since: float = field(default_factory=trio.current_time)
+    """When it asked for the member last."""
+    taken_over: "list[Claim]" = field(default_factory=list)
+    """What the same holder had of members that turned out to be this one."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a use goes on."""
+        return self.lasting > 0 or any(claim.in_use for claim in self.taken_over)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing shows that the holder still needs it."""
+        return not self.in_use and trio.current_time() - self.since > JUST_TOUCHED
 
 
 class MemberRef(Ref[M, N]):
@@ -26,7 +59,40 @@ class MemberRef(Ref[M, N]):
         super().__init__(name)
         self.key = key
         """What the pool finds it by."""
+        self.claims: dict[str, Claim] = {}
+        """By holder. On the ref, so that no crash loses them."""
         self._last_used = trio.current_time()
+
+    @property
+    def holder(self) -> str:
+        """Who has claimed it first, of those that still do; nobody is empty."""
+        return next(iter(self.claims), "")
+
+    @contextmanager
+    def held(self, holder: str) -> Iterator[None]:
+        """The holder uses it until the block ends."""
+        claim = self.claims.setdefault(holder, Claim())
+        claim.lasting += 1
+        try:
+            yield
+        finally:
+            claim.lasting -= 1
+            claim.since = trio.current_time()
+
+    def claim(self, holder: str) -> None:
+        """Note that the holder asks for it."""
+        if holder not in self.claims and len(self.claims) >= MOST_CLAIMS:
+            self.claims = {name: claim for name, claim in self.claims.items() if not claim.resting}
+        self.claims.setdefault(holder, Claim()).since = trio.current_time()
+        self.touch()
+
+    def take_over(self, other: "MemberRef[M, N]") -> None:
+        """Those who use *other* go on with this one, whatever their share is: it is one less in all."""
+        for holder, claim in other.claims.items():
+            mine = self.claims.setdefault(holder, claim)
+            if mine is not claim:
+                mine.taken_over = [before for before in (*mine.taken_over, claim) if before.in_use]
+        other.claims = {}
 
     @property
     def wanted(self) -> bool:
@@ -53,7 +119,11 @@ R = TypeVar("R", bound=MemberRef[Any, Any])
 
 
 class Pool(Generic[R]):
-    """The running actors of one kind, by key: at most *budget* of them, the last *reserve* of which only the privileged may start."""
+    """The running actors of one kind, by key.
+
+    At most *budget* of them, the last *reserve* of which only the privileged may start, and at most *share* for one holder. Those that are
+    over have no place in it; as many more are kept, so that what they are over with is known for a while.
+    """
 
     def __init__(
         self,
@@ -63,6 +133,7 @@ class Pool(Generic[R]):
         *,
         budget: int,
         reserve: int,
+        share: int | None = None,
         idle_seconds: float,
         stopped: Callable[[R, str], None],
     ) -> None:
@@ -71,6 +142,7 @@ class Pool(Generic[R]):
         self._build = build
         self._budget = budget
         self._reserve = reserve
+        self._share = budget if share is None else share
         self._idle_seconds = idle_seconds
         self._stopped = stopped
         """Called with each that is stopped, and why: `idle`, `over` or `evicted`."""
@@ -84,15 +156,20 @@ class Pool(Generic[R]):
         """How many may run for one more to be started."""
         return self._budget - (0 if privileged else self._reserve)
 
-    async def get(self, make: Callable[[], R], key: Hashable, *, privileged: bool) -> R | None:
-        """The running one, touched, or one that *make* has made; None if there is no room and none that is idle."""
+    async def get(self, make: Callable[[], R], key: Hashable, *, holder: str = "", privileged: bool) -> R | None:
+        """The running one, claimed for *holder*, or one that *make* has made; None if there is no room and none that may give way."""
         ref = self._members.get(key)
-        if ref is None:
-            if not self._make_room(privileged=privileged):
-                return None
-            # The place is taken in the step that has checked it; the start may take longer.
-            ref = self._members[key] = make()
-            await self._supervisor.start(ref, self._build(ref), MEMBER_POLICY)
+        if ref is not None and not (ref.over or holder in ref.claims or self._make_share(holder)):
+            return None
+        if ref is not None:
+            ref.claim(holder)
+            return ref
+        if not (self._make_share(holder) and self._make_room(holder, privileged=privileged)):
+            return None
+        # The place is taken and claimed in the step that has checked it; the start may take longer.
+        ref = self._members[key] = make()
+        ref.claim(holder)
+        await self._supervisor.start(ref, self._build(ref), MEMBER_POLICY)
         ref.touch()
         return ref
 
@@ -101,14 +178,49 @@ class Pool(Generic[R]):
         if ref.over or ref.idle_for() >= self._idle_seconds:
             self._stop(ref, "over" if ref.over else "idle")
 
-    def _make_room(self, *, privileged: bool) -> bool:
-        if len(self._members) < self.room(privileged=privileged):
+    def held_by(self, holder: str) -> list[R]:
+        """What counts as the holder's."""
+        return [ref for ref in self._members.values() if holder in ref.claims and not ref.over]
+
+    def _make_share(self, holder: str) -> bool:
+        if len(self._members) < self._share:
             return True
-        idle = [ref for ref in self._members.values() if ref.over or ref.idle_for() > JUST_TOUCHED]
-        if not idle:
-            return False
-        self._stop(max(idle, key=lambda ref: ref.idle_for()), "evicted")
-        return True
+        held = self.held_by(holder)
+        if len(held) < self._share:
+            return True
+        resting = [ref for ref in held if ref.claims[holder].resting]
+        for ref in resting:
+            if len(ref.claims) > 1:  # others keep it
+                del ref.claims[holder]
+                return True
+        return self._evict([ref for ref in resting if ref.idle_for() > JUST_TOUCHED])
+
+    def _make_room(self, holder: str, *, privileged: bool) -> bool:
+        room = self.room(privileged=privileged)
+        if len(self._members) < room:
+            return True
+        over = [ref for ref in self._members.values() if ref.over]
+        if len(over) >= self._budget:
+            self._stop(over.pop(0), "over")
+        if len(self._members) - len(over) < room:
+            return True
+        live = [ref for ref in self._members.values() if not ref.over]
+        held = Counter(name for ref in live for name in ref.claims)
+        # One that several hold counts as one of him who has fewest.
+        holds = {ref: min((held[name] for name in ref.claims), default=self._budget) for ref in live}
+        giving = [ref for ref in live if self._gives_way(ref, holder, richer=holds[ref] > held[holder])]
+        most = max((holds[ref] for ref in giving), default=0)
+        return self._evict([ref for ref in giving if holds[ref] == most])
+
+    def _gives_way(self, ref: R, holder: str, *, richer: bool) -> bool:
+        idle = ref.idle_for()
+        return idle > RESTING or (idle > JUST_TOUCHED and (richer or holder in ref.claims))
+
+    def _evict(self, idle: list[R]) -> bool:
+        """Stop the one that is idle longest; False if there is none."""
+        if idle:
+            self._stop(max(idle, key=lambda ref: ref.idle_for()), "evicted")
+        return bool(idle)
 
     def _stop(self, ref: R, why: str) -> None:
         # An old one that asks to be retired is not to end its successor.

@@ -31,6 +31,7 @@ ACCEPTED = [
     ("IBACTORS_PROBE_TIMEOUT_SECONDS", "3", "probe_timeout", 3.0),
     ("IBACTORS_MAX_STREAMS", "5", "max_streams", 5),
     ("IBACTORS_CLIENT_IDS", "4", "client_ids", 4),
+    ("IBACTORS_LINES_PER_CALLER", "7", "lines_per_caller", 7),
     ("IBACTORS_STREAM_LINES", "0", "stream_lines", 0),
     ("IBACTORS_SLOW_STEP_SECONDS", "0", "slow_step", 0.0),
     ("IBACTORS_API_KEYS", PHONE, "api_keys", read_keys(PHONE)),

@@ -122,3 +122,18 @@ async def test_complaint_of_the_gateway_stops_sending_for_a_second(autojump_cloc
     paused = trio.current_time()
     await send(outbox, sent, 10)
     assert sent[0][0] - paused == pytest.approx(1)
+
+
+async def test_callers_take_turns_within_a_kind(autojump_clock: MockClock) -> None:
+    outbox = Outbox(3)
+    sent: Sent = []
+    for number in range(200):
+        outbox.put(f"greedy {number}", kind="contracts", caller="greedy", key=number)
+    outbox.put("modest", kind="contracts", caller="modest", key=1000)
+    outbox.put("third", kind="contracts", caller="third", key=1001)
+    outbox.put("quote", kind="quotes", caller="greedy", key=1002)
+    assert outbox.withdraw(1001)
+    assert not outbox.withdraw(1001)
+    assert len(outbox) == 202
+    await send(outbox, sent, 2 * WINDOW)
+    assert [message for _, message in sent][:4] == ["greedy 0", "quote", "modest", "greedy 1"]

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.kernel.actor import Actor
-from ibactors.kernel.pool import JUST_TOUCHED, MemberRef, Pool
+from ibactors.kernel.pool import JUST_TOUCHED, MOST_CLAIMS, RESTING, MemberRef, Pool
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 
 IDLE = 60.0
@@ -44,25 +44,26 @@ class Swimming(Actor[str, Never]):
 
 
 class Pond:
-    def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int) -> None:
+    def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int, share: int) -> None:
         self.members: dict[str, Fish] = {}
         self.stopped: list[tuple[str, str]] = []
         self.supervisor = supervisor
-        self.pool = self.another(budget=budget, reserve=reserve)
+        self.pool = self.another(budget=budget, reserve=reserve, share=share)
 
-    def another(self, *, budget: int, reserve: int) -> Pool[Fish]:
+    def another(self, *, budget: int, reserve: int, share: int = 99) -> Pool[Fish]:
         return Pool(
             self.supervisor,
             self.members,
             lambda ref: lambda: Swimming(ref),
             budget=budget,
             reserve=reserve,
+            share=share,
             idle_seconds=IDLE,
             stopped=lambda ref, why: self.stopped.append((ref.name, why)),
         )
 
-    async def get(self, key: str, *, privileged: bool = True) -> Fish | None:
-        return await self.pool.get(partial(Fish, key), key, privileged=privileged)
+    async def get(self, key: str, holder: str = "us", *, privileged: bool = True) -> Fish | None:
+        return await self.pool.get(partial(Fish, key), key, holder=holder, privileged=privileged)
 
     async def running(self) -> list[str]:
         await wait_all_tasks_blocked()
@@ -70,9 +71,9 @@ class Pond:
 
 
 @asynccontextmanager
-async def pond(*, budget: int = 2, reserve: int = 0) -> AsyncIterator[Pond]:
+async def pond(*, budget: int = 2, reserve: int = 0, share: int = 99) -> AsyncIterator[Pond]:
     async with open_supervisor() as supervisor:
-        yield Pond(supervisor, budget=budget, reserve=reserve)
+        yield Pond(supervisor, budget=budget, reserve=reserve, share=share)
 
 
 async def test_member_is_started_when_wanted_and_found_again(autojump_clock: MockClock) -> None:
@@ -124,10 +125,10 @@ async def test_whoever_is_idle_longest_gives_way_and_nobody_who_is_wanted(autoju
         assert await there.get("d") is None
         there.members["b"].dead = True
         assert await there.get("d") is not None
-        assert await there.running() == ["fish:c", "fish:d"]
+        assert await there.running() == ["fish:b", "fish:c", "fish:d"], "what is over takes no place"
         assert a is not None
         there.pool.retire(a)
-        assert len(there.stopped) == 2, "one that was stopped already is not stopped again"
+        assert len(there.stopped) == 1, "one that was stopped already is not stopped again"
 
 
 async def test_reserve_is_for_the_privileged(autojump_clock: MockClock) -> None:
@@ -173,3 +174,109 @@ async def test_next_owner_takes_over_what_runs_and_members_outlive_their_crashes
         there.members.clear()
         there.another(budget=1, reserve=0).adopt(Fish)
         assert there.members == {"a": a}
+
+
+async def test_holder_has_a_share_and_the_rest_is_for_others(autojump_clock: MockClock) -> None:
+    async with pond(budget=4, share=3) as there:
+        for key in "abc":
+            assert await there.get(key, "greedy") is not None
+        for key in "def":
+            assert await there.get(key, "greedy") is None
+        assert await there.get("d", "modest") is not None
+        assert await there.get("d", "greedy") is None, "what another has started counts as well"
+        assert await there.get("a", "modest") is there.members["a"]
+
+
+async def test_share_holds_while_members_are_being_started(autojump_clock: MockClock) -> None:
+    async with pond(budget=9, share=3) as there, trio.open_nursery() as nursery:
+        for key in "abcdef":
+            nursery.start_soon(there.get, key, "greedy")
+        await wait_all_tasks_blocked()
+        assert len(there.members) == 3
+
+
+async def test_holder_at_its_share_gives_up_its_own_and_nobody_elses(autojump_clock: MockClock) -> None:
+    async with pond(budget=9, share=2) as there:
+        await there.get("theirs", "modest")
+        await there.get("a", "greedy")
+        await trio.sleep(JUST_TOUCHED + 1)
+        await there.get("b", "greedy")
+        assert await there.get("c", "greedy") is not None
+        assert there.stopped == [("fish:a", "evicted")]
+        with there.members["b"].held("greedy"), there.members["c"].held("greedy"):
+            await trio.sleep(IDLE)
+            assert await there.get("d", "greedy") is None
+        assert sorted(there.members) == ["b", "c", "theirs"]
+
+
+async def test_holder_at_its_share_gives_up_first_what_others_keep(autojump_clock: MockClock) -> None:
+    async with pond(budget=9, share=2) as there:
+        await there.get("a", "greedy")
+        await there.get("b", "greedy")
+        await there.get("b", "modest")
+        await trio.sleep(JUST_TOUCHED + 1)
+        assert await there.get("c", "greedy") is not None
+        assert sorted(there.members) == ["a", "b", "c"]
+        assert list(there.members["b"].claims) == ["modest"]
+
+
+async def test_whoever_holds_most_gives_way_and_not_who_holds_fewer(autojump_clock: MockClock) -> None:
+    async with pond(budget=4, share=3) as there:
+        await there.get("theirs", "modest")
+        for key in "abc":
+            await trio.sleep(JUST_TOUCHED + 1)
+            await there.get(key, "greedy")
+        await trio.sleep(JUST_TOUCHED + 1)
+        await there.get("d", "third")
+        assert there.stopped == [("fish:a", "evicted")], "not the one that was idle longest"
+        there.members["b"].fed = there.members["c"].fed = there.members["d"].fed = True
+        await trio.sleep(JUST_TOUCHED + 1)
+        assert await there.get("e", "greedy") is None, "who polls every few seconds keeps his"
+        await trio.sleep(RESTING)
+        assert await there.get("e", "greedy") is not None
+        assert there.stopped[1:] == [("fish:theirs", "evicted")]
+
+
+async def test_those_that_are_over_take_no_place_and_are_bounded(autojump_clock: MockClock) -> None:
+    async with pond(budget=3, share=2) as there:
+        for number in range(20):
+            ref = await there.get(f"unknown {number}", "greedy")
+            assert ref is not None
+            ref.dead = True
+        assert len(there.members) <= 2 * 3
+        assert await there.get("unknown 19", "modest") is there.members["unknown 19"], "so that nobody asks again"
+        assert there.pool.held_by("greedy") == []
+        assert await there.get("a", "greedy") is not None
+        assert await there.get("b", "greedy") is not None
+        assert await there.get("c", "modest") is not None
+        assert await there.get("d", "modest") is None
+
+
+async def test_claims_of_one_member_are_bounded(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        for number in range(10 * MOST_CLAIMS):
+            await there.get("a", f"at 192.0.2.{number}")
+            await trio.sleep(JUST_TOUCHED)
+        assert len(there.members["a"].claims) <= MOST_CLAIMS
+
+
+async def test_uses_go_on_with_the_member_that_another_turned_out_to_be(autojump_clock: MockClock) -> None:
+    async with pond(budget=9, share=2) as there:
+        name, other = await there.get("name", "greedy"), await there.get("other", "greedy")
+        assert name is not None
+        assert other is not None
+        with name.held("modest"), other.held("greedy"):
+            with name.held("greedy"):
+                other.take_over(name)
+                name.dead = True
+                assert sorted(other.claims) == ["greedy", "modest"]
+                assert await there.get("a", "greedy") is not None, "two names of one thing count once"
+            await trio.sleep(IDLE)
+            assert not other.claims["modest"].resting
+        with name.held("greedy"):
+            other.take_over(name)
+            await trio.sleep(IDLE)
+            assert not other.claims["greedy"].resting
+        await trio.sleep(IDLE)
+        assert other.claims["greedy"].resting
+        assert other.claims["modest"].resting

@@ -1,7 +1,7 @@
 """What a row of the table of channels is good for, and what one client is subscribed to."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
@@ -75,7 +75,7 @@ def nothing_to_say(_subscription: Subscription, _failed: Failed) -> Sequence[Mes
 
 
 def source(topic: Topic[Any], key: str = "AAPL", *, ready: trio.Event | None = None) -> Source:
-    async def open_topic() -> Topic[Any]:
+    async def open_topic(_holder: str, _until_stopped: ExitStack) -> Topic[Any]:
         if ready is not None:
             await ready.wait()
         if topic.value == "broken":
@@ -134,7 +134,7 @@ async def test_each_slot_of_a_value_has_the_newest_of_what_it_is_about(caller: C
 
     topic, subscriptions = Topic[Any]({"a": 1}), Subscriptions(caller, tray)
 
-    async def open_topic() -> Topic[Any]:
+    async def open_topic(_holder: str, _until_stopped: ExitStack) -> Topic[Any]:
         return topic
 
     several = Source(key="all", open=open_topic, split=split, is_current=lambda value: "old" not in value)
@@ -190,3 +190,19 @@ async def test_a_channel_asks_for_its_scope_and_must_be_conflated(caller: Caller
         stranger.check(row())
     with pytest.raises(NotImplementedError, match="queue"):
         await stranger.open(row(conflated=False), source(Topic[Any](None)), on_failed=nothing_to_say)
+
+
+async def test_what_replaces_another_counts_once(caller: Caller, tray: Tray) -> None:
+    topic, subscriptions = Topic[Any](book(1)), Subscriptions(caller, tray)
+    for key in ("AAPL", "AAPL", "AAPL"):
+        subscription = await subscriptions.open(row(), source(topic, key), on_failed=nothing_to_say)
+        assert caller.subscriptions == 1
+        subscriptions.start(subscription)
+        assert caller.subscriptions == 1
+    failed = await subscriptions.open(row(), source(topic), on_failed=nothing_to_say)
+    subscriptions.stop(*subscriptions)
+    assert caller.subscriptions == 0
+    subscriptions.start(failed)
+    assert caller.subscriptions == 1, "it takes a place where there is none to be had from another"
+    subscriptions.close()
+    assert (topic.listeners, caller.subscriptions) == (0, 0)

@@ -140,6 +140,7 @@ class Gate:
         with visit.caller.until_revoked() as ending:
             if introduction is not None:
                 self._audit.key_used(visit.caller.name, visit.sender.address)
+                self._rates.bill(visit, handover(scope))  # from here on for the key
                 await socket.welcome(introduction)
             _hand_over(visit, scope)
             await self._app(scope, socket.receive, socket.send)

@@ -19,8 +19,8 @@ class Rates:
         self._by_address = _limit(settings.rate_per_address)
         self._on_loopback = _limit(settings.rate_on_loopback)
 
-    def count(self, visit: Visit, found: Handover) -> None:
-        """Count one request, and let what stands behind count more for it (`Handover.charge`). Raises RateLimited."""
+    def bill(self, visit: Visit, found: Handover) -> None:
+        """Say for whom a request counts, so that what stands behind can count more (`Handover.charge`)."""
         if visit.caller is not None and visit.caller.key is not None:
             found.rate, found.payer = self._by_key, visit.caller.name
         else:
@@ -28,6 +28,10 @@ class Rates:
             is_open = found.route is not None and found.route.scope is Scope.OPEN
             # Apart, or what is refused to an address would cost it its health checks.
             found.payer = network_of(visit.sender.address), is_open
+
+    def count(self, visit: Visit, found: Handover) -> None:
+        """Count one request. Raises RateLimited."""
+        self.bill(visit, found)
         if found.rate is None:
             return
         verdict = found.rate.take(found.payer, trio.current_time())

@@ -85,16 +85,17 @@ class Quotes(msgspec.Struct, frozen=True):
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
     instrument = instrument_of(call.query.symbol, call.query)
-    encoded = await _first_quote(call.system, instrument, call.query.wait)
+    encoded = await _first_quote(call, instrument)
     if _waits(call.query, encoded):
-        encoded = await _next_quote(call.system, instrument, call.query)
+        encoded = await _next_quote(call, instrument)
     return Answer(body=_served(call.system, encoded))
 
 
-async def _first_quote(system: System, instrument: Instrument, wait: float) -> Encoded[Quote]:
-    """What there is, or comes first; *wait* is how long the client has, if it says so."""
+async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
+    """What there is, or comes first; `wait` is how long the client has, if it says so."""
+    wait = call.query.wait
     with trio.move_on_after(wait or math.inf):
-        return await system.site.market.quote(instrument)
+        return await call.system.site.market.quote(instrument, caller=call.along.holder)
     raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
@@ -130,8 +131,9 @@ def _served(system: System, encoded: Encoded[Quote]) -> bytes:
     return encoded.json
 
 
-async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery) -> Encoded[Quote]:
+async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
     """What there is when something changed, when the time is up or when the service stops."""
+    system, query, caller = call.system, call.query, call.along.holder
     changed = trio.Event()
 
     def look(update: Update | None) -> None:
@@ -143,15 +145,15 @@ async def _next_quote(system: System, instrument: Instrument, query: QuoteQuery)
         ):
             changed.set()
 
-    ref = await system.site.market.open(instrument, stream=False)
-    with ref.updates.listening(look) as newest:
+    ref = await system.site.market.open(instrument, caller=caller, stream=False)
+    with ref.held(caller), ref.updates.listening(look) as newest:
         look(newest)
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + query.wait
             nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
             await changed.wait()
             nursery.cancel_scope.cancel(reason="there is something new")
-    return await system.site.market.quote(instrument)
+    return await system.site.market.quote(instrument, caller=caller)
 
 
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -161,18 +163,22 @@ async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
 
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
     instruments = instruments_of(call.query)
+    call.along.charge(len(instruments) - 1)  # symbols count, not requests
     entries: dict[str, msgspec.Raw | Problem] = {}
     async with trio.open_nursery() as nursery:
         for symbol, instrument in instruments.items():
-            nursery.start_soon(_quote_or_problem, call.system, symbol, instrument, entries)
+            nursery.start_soon(_quote_or_problem, call, symbol, instrument, entries)
     return Answer(body=encode({"quotes": {symbol: entries[symbol] for symbol in instruments}}))
 
 
-async def _quote_or_problem(system: System, symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]) -> None:
+async def _quote_or_problem(
+    call: Call[QuotesQuery, Nothing], symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]
+) -> None:
     try:
-        entries[symbol] = msgspec.Raw(_served(system, await system.site.market.quote(instrument)))
+        encoded = await call.system.site.market.quote(instrument, caller=call.along.holder)
+        entries[symbol] = msgspec.Raw(_served(call.system, encoded))
     except IbactorsError as exc:
-        ref = system.site.market.find(instrument)
+        ref = call.system.site.market.find(instrument)
         names = names_of(instrument) if ref is None else ref.names
         entries[symbol] = msgspec.structs.replace(problem_of(exc), instrument=Named(**names | {"symbol": names["symbol"] or symbol}))
 

@@ -33,11 +33,12 @@ async def get_chart_time(_call: Call[Nothing, Nothing]) -> Answer:
 
 async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
     named = instruments_of(QuotesQuery(symbols=call.query.symbols))
+    call.along.charge(len(named) - 1)  # symbols count, not requests
     rows: dict[str, udf.QuoteRow] = {}
 
     async def quote(name: str) -> None:
         try:
-            encoded = await call.system.site.market.quote(named[name])
+            encoded = await call.system.site.market.quote(named[name], caller=call.along.holder)
         except IbactorsError as exc:
             rows[name] = udf.QuoteRow(s="error", n=name, errmsg=udf.failure(exc).errmsg)
         else:

@@ -1,5 +1,6 @@
 """The channel of accounts: summary and positions, at once and with every change."""
 
+from contextlib import ExitStack
 from functools import partial
 
 import msgspec
@@ -33,7 +34,7 @@ def _sources(system: System, parameters: AccountParameters) -> list[Source]:
     ]
 
 
-async def _open(system: System, account: str | None) -> Topic[AccountStates]:
+async def _open(system: System, account: str | None, _holder: str, _until_stopped: ExitStack) -> Topic[AccountStates]:
     session = system.site.connection.sessions.value
     if session.up and account is not None and account not in session.accounts:
         raise UnknownAccount(f"There is no account {account!r} in this session.")

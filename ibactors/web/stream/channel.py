@@ -1,6 +1,7 @@
 """What a channel of the stream is: a row from which WebSocket, server-sent events and AsyncAPI derive."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -30,8 +31,11 @@ class Source:
     """How its client names it, where it does."""
     names: Callable[[], Mapping[str, Any]] = dict
     """Which instrument it is, by the members of `Named`, as far as that is known by now; empty for what is none."""
-    open: Callable[[], Awaitable[Topic[Any]]]
-    """Where to listen: values are `Encoded`, None while there is none, or `Failed` when it is over. Raises IbactorsError."""
+    open: Callable[[str, ExitStack], Awaitable[Topic[Any]]]
+    """Where to listen: values are `Encoded`, None while there is none, or `Failed` when it is over. Raises IbactorsError.
+
+    It is told by whose share it counts (`Handover.holder`), and what gives that back when the subscription ends.
+    """
     split: Callable[[Any], Mapping[str, Encoded[Any]]] | None = None
     """The messages of one value, by what each is about: a newer one replaces an unsent one about the same. None: each value is one."""
     is_current: Callable[[Any], bool] = _always

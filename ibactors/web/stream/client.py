@@ -15,7 +15,7 @@ import trio
 from ibactors.actors.symbol import Failed, Moved
 from ibactors.errors import IbactorsError, InvalidRequest, TooManyStreams
 from ibactors.model.times import now
-from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, WebsocketScope, handover
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, Handover, WebsocketScope, handover
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
     GOING_AWAY,
@@ -34,6 +34,7 @@ from ibactors.web.contract.messages import (
     error_message,
     id_of,
 )
+from ibactors.web.gate.refusals import RateLimited
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.stream.channels import COMMAND, channel_of
 from ibactors.web.stream.quotes import QUOTES
@@ -41,6 +42,9 @@ from ibactors.web.stream.sender import PING_INTERVAL, Sender
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
+
+RATE_PATIENCE = 5.0
+"""Seconds that a client waits at most, unread, for its rate to allow what it subscribes to."""
 
 
 async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -58,9 +62,9 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
             trio.lowlevel.current_task().name = f"{name} {along.caller.name} at {host}:{port}"
             batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
             sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
-            subscriptions = Subscriptions(along.caller, sender)
+            subscriptions = Subscriptions(along.caller, sender, holder=along.holder)
             stream.ending.callback(subscriptions.close)
-            await _Client(system, sender, subscriptions, receive, send).run(name)
+            await _Client(system, along, sender, subscriptions, receive, send).run(name)
     except TooManyStreams as exc:
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": str(exc)[:LONGEST_REASON]})
 
@@ -69,9 +73,16 @@ class _Client:
     """One connection: a reader and a writer."""
 
     def __init__(
-        self, system: System, sender: Sender, subscriptions: Subscriptions, receive: ASGIReceiveCallable, send: ASGISendCallable
+        self,
+        system: System,
+        along: Handover,
+        sender: Sender,
+        subscriptions: Subscriptions,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
     ) -> None:
         self._system = system
+        self._along = along
         self._sender = sender
         self._subscriptions = subscriptions
         self._receive = receive
@@ -116,7 +127,7 @@ class _Client:
                 return
             try:
                 await self._act(_command(text))
-            except InvalidRequest as exc:
+            except (InvalidRequest, RateLimited) as exc:
                 self._sender.answer(error_message(exc, message_id=id_of(text)))
             # The next message waits until the answers to this one have left, or a client that only talks would grow memory.
             await self._sender.answered()
@@ -151,7 +162,9 @@ class _Client:
     async def _subscribe(self, command: Command) -> None:
         channel = channel_of(command)
         opened: list[Subscription] = []
-        for source in self._wanted(channel, command):
+        wanted = self._wanted(channel, command)
+        await self._keep_rate(len(wanted))
+        for source in wanted:
             try:
                 self._subscriptions.check(channel)
                 opened.append(await self._open(channel, source, command))
@@ -164,6 +177,13 @@ class _Client:
             self._sender.answer(Subscribed(symbols=self._symbols(), instruments=_named(opened), channels=self._channels(), id=command.id))
         for subscription in opened:
             self._subscriptions.show(subscription)
+
+    async def _keep_rate(self, number: int) -> None:
+        """What is subscribed to counts as much as what is requested; the client waits a little rather than be refused."""
+        wait = self._along.charge(number, patience=RATE_PATIENCE)
+        if wait > RATE_PATIENCE:
+            raise RateLimited(f"So many subscriptions are allowed in {wait:.0f} s.")
+        await trio.sleep(wait)
 
     async def _open(self, channel: Channel[Any], source: Source, command: Command) -> Subscription:
         interval = command.interval_ms / 1000

@@ -1,6 +1,7 @@
 """The channel of quotes: the newest of each symbol, or why there is none."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
@@ -47,8 +48,10 @@ def _names(system: System, instrument: Instrument) -> Mapping[str, Any]:
     return names_of(instrument) if ref is None else ref.names
 
 
-async def _open(system: System, instrument: Instrument) -> Topic[Update | None]:
-    return (await system.site.market.open(instrument, stream=True)).updates
+async def _open(system: System, instrument: Instrument, holder: str, until_stopped: ExitStack) -> Topic[Update | None]:
+    ref = await system.site.market.open(instrument, caller=holder, stream=True)
+    until_stopped.enter_context(ref.held(holder))
+    return ref.updates
 
 
 QUOTES = Channel(

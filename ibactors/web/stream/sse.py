@@ -58,10 +58,12 @@ async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     stream = call.along.stream
     if stream is None:
         raise AssertionError("the front gives a place to each stream")
-    events = Events(call.system.stop, call.caller)
+    instruments = instruments_of(call.query)
+    call.along.charge(len(instruments) - 1)  # symbols count, not requests
+    events = Events(call.system.stop, call.caller, call.along.holder)
     subscriptions = events.subscriptions
     stream.ending.callback(subscriptions.close)
-    sources = sources_of(call.system, instruments_of(call.query))
+    sources = sources_of(call.system, instruments)
     opened = [await subscriptions.open(QUOTES, source, on_failed=events.failed) for source in sources]
     await _first_word([subscription.topic for subscription in opened])
     stream.ending.enter_context(showing_status(call.system, events))
@@ -107,8 +109,8 @@ def _has_seen(since: datetime | None, update: Update | None) -> bool:
 class Events(AsyncIterator[bytes]):
     """What one client gets, as pieces of its response."""
 
-    def __init__(self, stop: trio.Event, caller: Caller) -> None:
-        self.subscriptions = Subscriptions(caller, self)
+    def __init__(self, stop: trio.Event, caller: Caller, holder: str) -> None:
+        self.subscriptions = Subscriptions(caller, self, holder=holder)
         """What it wants; the stream ends when there is nothing left of it."""
         self._stop = stop
         self._pending: Newest[Hashable, Encoded[Any] | Failed] = Newest()

@@ -49,8 +49,10 @@ class Subscription:
     topic: Topic[Any]
     slots: dict[str, Slot] = field(default_factory=dict)
     """By what they are about."""
+    place: ExitStack | None
+    """Among those of the key; None for one that gets the place of another that it replaces."""
     until_stopped: ExitStack
-    """Its place among those of the key."""
+    """What it holds besides."""
     listening: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -71,8 +73,10 @@ class Subscription:
 class Subscriptions:
     """Those of one client."""
 
-    def __init__(self, caller: Caller, outlet: Outlet) -> None:
+    def __init__(self, caller: Caller, outlet: Outlet, *, holder: str = "") -> None:
         self._caller = caller
+        self._holder = holder
+        """By whose share they count; see `Handover.holder`."""
         self._outlet = outlet
         self._started: dict[tuple[str, Hashable], Subscription] = {}
         self._opened: set[Subscription] = set()
@@ -100,10 +104,13 @@ class Subscriptions:
         """Take a place and open what is listened to; `start` must follow. Raises TooManySubscriptions and what the source raises."""
         if not channel.conflated:
             raise NotImplementedError("an outlet keeps the newest value of a slot; a channel that may lose none needs a queue there")
-        with ExitStack() as until_stopped:
-            # Taken before the wait for the source, as others of the same key may want the last place meanwhile.
-            until_stopped.enter_context(self._caller.subscribed(again=(channel.name, source.key) in self._started))
-            topic = await source.open()
+        with ExitStack() as place, ExitStack() as until_stopped:
+            # Taken before the wait for the source, as others of the same key may want the last place meanwhile. What replaces another
+            # gets the place of that.
+            replaces = (channel.name, source.key) in self._started
+            if not replaces:
+                place.enter_context(self._caller.subscribed())
+            topic = await source.open(self._holder, until_stopped)
             subscription = Subscription(
                 channel=channel,
                 source=source,
@@ -111,6 +118,7 @@ class Subscriptions:
                 id=message_id,
                 on_failed=on_failed,
                 topic=topic,
+                place=None if replaces else place.pop_all(),
                 until_stopped=until_stopped.pop_all(),
             )
         self._opened.add(subscription)
@@ -119,8 +127,14 @@ class Subscriptions:
     def start(self, subscription: Subscription) -> None:
         """Listen, in place of an older subscription to the same; nothing is sent of what is known already, see `show`."""
         key = subscription.channel.name, subscription.source.key
-        if key in self._started:
-            self.stop(self._started[key])
+        older = self._started.get(key)
+        if subscription.place is None and older is not None:
+            subscription.place, older.place = older.place, None
+        elif subscription.place is None:  # the older one has failed meanwhile, and gave its place back
+            subscription.place = ExitStack()
+            subscription.place.enter_context(self._caller.subscribed(again=True))
+        if older is not None:
+            self.stop(older)
         self._opened.discard(subscription)
         self._started[key] = subscription
         self._listen(subscription)
@@ -149,6 +163,8 @@ class Subscriptions:
         self._started.pop((subscription.channel.name, subscription.source.key), None)
         subscription.listening.close()
         subscription.until_stopped.close()
+        if subscription.place is not None:
+            subscription.place.close()
         for slot in subscription.slots.values():
             self._outlet.forget(slot)
 
