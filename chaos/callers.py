@@ -87,7 +87,7 @@ class Caller:
             return None
         took = (truth.now - asked) / 1000
         truth.checked["requests"] += 1
-        if took > deadline_s + truth.machine.allowance(asked) / 1000:
+        if took > deadline_s + (truth.machine.allowance(asked) + truth.machine.paused_ms(asked)) / 1000:
             truth.blame("over its deadline", self.view.client, f"{path} took {took:.2f} s, allowed are {deadline_s:g} s")
         if response is None:
             await self._http.close()
@@ -158,7 +158,7 @@ class HealthWatch:
             return
         truth.checked["health checks"] += 1
         took = (truth.now - asked) / 1000
-        if took > HEALTH_DEADLINE_S + truth.machine.allowance(asked) / 1000:
+        if took > HEALTH_DEADLINE_S + (truth.machine.allowance(asked) + truth.machine.paused_ms(asked)) / 1000:
             truth.blame("over its deadline", "health", f"/health took {took:.2f} s, allowed is {HEALTH_DEADLINE_S:g} s")
         if response.status != _OK:
             truth.blame("unexpected answer", "health", f"{response.status} {response.body[:200]!r}")

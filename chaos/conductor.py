@@ -1,6 +1,7 @@
 """The conductor: calm, a fault or two, the way back, calm; it times what the clients see and knows what they must see."""
 
 import random
+import signal
 from dataclasses import dataclass, field
 
 import trio
@@ -43,6 +44,7 @@ class Conductor:
 
     truth: Truth
     control: Control
+    service: trio.Process
     health: HealthWatch
     listeners: list[Listener]
     menu: Menu
@@ -107,15 +109,27 @@ class Conductor:
         begun = truth.now
         truth.still |= fault.still
         breaks = self._breaks(fault, begun)
+        if fault.pause:
+            await self._pause(fault.hold_s)
         await self._do(fault.begin, "delayed" if fault.delayed else None)
         # A connection that is refused to begin with is an end without a beginning: only `hold_s` tells.
-        await trio.sleep(fault.hold_s)
+        await trio.sleep(0.0 if fault.pause else fault.hold_s)
         await self._do(fault.end, "live" if fault.delayed else None)
         truth.still -= fault.still
         truth.rested_until |= dict.fromkeys(fault.still, truth.now + ARRIVAL_MS)
         await trio.sleep(fault.linger_s)
         for found in breaks:
             found.ended = truth.now
+
+    async def _pause(self, seconds: float) -> None:
+        """Stop the service's process, as a suspended machine does, and let it go on."""
+        truth, begun = self.truth, self.truth.now
+        self.service.send_signal(signal.SIGSTOP)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self.service.send_signal(signal.SIGCONT)
+            truth.machine.paused(begun, truth.now)
 
     async def _do(self, commands: tuple[str, ...], kind: str | None) -> None:
         changes = [Kind(name=kind, asked=self.truth.now)] if kind else []

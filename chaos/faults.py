@@ -43,12 +43,17 @@ class Fault:
     """Data is delayed during the fault, and must be shown as delayed."""
     still: frozenset[str] = frozenset()
     """Symbols that do not tick during the fault, although their shown values are valid."""
+    pause: bool = False
+    """The service is stopped (SIGSTOP) for so long, and goes on."""
     alone: bool = False
     """Never overlaps another fault."""
 
     def __str__(self) -> str:
-        return f"{' '.join(self.begin)}{f' for {self.hold_s:.1f} s' if self.hold_s else ''}"
+        return f"{' '.join(self.begin) or self.name}{f' for {self.hold_s:.1f} s' if self.hold_s else ''}"
 
+
+_MAY_SERVE = {"STK": ("usfarm",), "FUT": ("usfuture", "usfarm"), "CASH": ("cashfarm",)}
+"""By kind of instrument, of those that this harness asks for: the farms that may serve it, among those that the simulator breaks."""
 
 Recipe = Callable[[random.Random, Truth], Fault]
 
@@ -62,8 +67,8 @@ def of_farm(truth: Truth, farm: str) -> frozenset[str]:
 
 
 def near_farm(truth: Truth, farm: str) -> frozenset[str]:
-    """Options of the United States have a farm of their own, but no notice says so."""
-    return of_farm(truth, "usopt") if farm == "usfarm" else frozenset()
+    """What is not known to come from elsewhere: no notice says what a farm serves, and only the exchange that lists something tells."""
+    return frozenset(name for name, symbol in truth.symbols.items() if farm in _MAY_SERVE.get(symbol.sec_type, (farm,)))
 
 
 def stocks(truth: Truth) -> list[str]:

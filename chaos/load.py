@@ -159,6 +159,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
     conductor = Conductor(
         truth=truth,
         control=control,
+        service=service.process,
         health=health,
         listeners=listeners,
         menu=Menu(await control.commands(), only=options.only),

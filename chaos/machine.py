@@ -10,6 +10,8 @@ from pathlib import Path
 
 STEP_S = 0.02
 _RECENT_MS = 1000.0
+_PAUSES = 20
+"""Pauses that are remembered."""
 _REMEMBERED = 6000
 """Samples: two minutes, longer than any fault and its consequences."""
 
@@ -21,6 +23,7 @@ class Machine:
         self._times: list[float] = []
         self._waited: list[float] = []
         self._late = collections.deque[float](maxlen=int(_RECENT_MS / 1000 / STEP_S))
+        self._pauses: list[tuple[float, float]] = []
         self.longest_ms = 0.0
         """The largest allowance for a second."""
 
@@ -37,6 +40,14 @@ class Machine:
         self._waited.append(waited)
         self._late.append(late)
         self.longest_ms = max(self.longest_ms, self.allowance(now))
+
+    def paused(self, begun: float, ended: float) -> None:
+        """Take note that the service was stopped from outside: it cannot answer meanwhile."""
+        self._pauses = [*self._pauses[-_PAUSES:], (begun, ended)]
+
+    def paused_ms(self, since: float) -> float:
+        """How long it was since then."""
+        return sum(ended - max(begun, since) for begun, ended in self._pauses if ended > since)
 
     def allowance(self, since: float) -> float:
         """By how much something that began at `since` may be late, in milliseconds; at least what the last second demands."""

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from chaos import data_faults, harmless_faults, session_faults
+from chaos import data_faults, harmless_faults, patience_faults, session_faults
 from chaos.faults import Fault, Recipe
 from chaos.truth import Truth
 
@@ -67,6 +67,11 @@ RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("competing",): (data_faults.competing,),
     ("bulletin",): (harmless_faults.bulletin,),
     ("hours",): (data_faults.hours,),
+    (): (patience_faults.pause,),
+    ("slow",): (patience_faults.late_answers,),
+    ("1100", "line-error"): (patience_faults.refusals_in_an_outage,),
+    ("account-outage",): (patience_faults.account_outage,),
+    ("outage",): (patience_faults.definitions_outage,),
     ("halt", "resume"): (data_faults.halt,),
     ("rate",): (data_faults.rate,),
     ("set", "free"): (data_faults.set_price,),

@@ -39,6 +39,7 @@ class Message(msgspec.Struct, frozen=True):
     last: float | None = None
     market_data_type: str = ""
     timestamp: str | None = None
+    as_of: str | None = None
     since: str | None = None
     connected: bool | None = None
     ib_connected: bool | None = None
@@ -190,7 +191,7 @@ class Truth:
             b
             for b in self.breaks
             if b.begun <= ended
-            and b.ended + RECOVERY_MS + self.machine.allowance(b.ended) >= begun
+            and b.ended + RECOVERY_MS + self.machine.allowance(b.ended) + self.machine.paused_ms(b.ended) >= begun
             and (symbol in b.symbols if symbol else b.session)
         ]
 
@@ -229,6 +230,7 @@ class Truth:
         if view.prompt:
             # What a slow client reads may be from a time when the symbol stood still.
             self._check_age(view, quote, symbol, newest)
+        self._check_as_of(view, quote)
         view.newest[symbol.name] = max(newest, view.newest.get(symbol.name, 0))
         if view.prompt:
             self.newest[symbol.name] = max(newest, self.newest[symbol.name])
@@ -262,8 +264,18 @@ class Truth:
         if quote.timestamp is None or not newest or symbol.name in self.still or self.rested_until.get(symbol.name, 0.0) > self.now:
             return
         age = self.wall(quote.timestamp) - newest
-        if not -FUTURE_MS <= age <= ARRIVAL_MS + self.machine.allowance(newest):
+        # What came during a pause, or before the gateway answered again, has a time before the pause; a time after it would be a lie.
+        paused = self.machine.paused_ms(newest - _REMEMBER_MS)
+        early = FUTURE_MS + (paused and paused + ARRIVAL_MS + self.machine.allowance(newest))
+        if not -early <= age <= ARRIVAL_MS + self.machine.allowance(newest):
             self.blame("wrong timestamp", view.client, f"{symbol.name}: newest value sent {age:.0f} ms before the time it is said to be of")
+
+    def _check_as_of(self, view: View, quote: Message) -> None:
+        if quote.timestamp is None or quote.as_of is None:
+            return
+        ahead = self.wall(quote.as_of) - self.wall(quote.timestamp)
+        if ahead > ARRIVAL_MS + self.machine.paused_ms(self.now - _REMEMBER_MS):
+            self.blame("as of later", view.client, f"{quote.symbol}: as of {quote.as_of}, but its values arrived at {quote.timestamp}")
 
     def check_stale(self, view: View, stale: Message, received: float) -> None:
         """Take note that a client was told; from here on nothing older than the break may follow."""

@@ -1,25 +1,40 @@
 """From what a client asks for to the one contract that it means: each reading of its symbol in turn, until IB knows one."""
 
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.bridge import codes
 from ibactors.bridge.contracts import find_contracts
-from ibactors.errors import ContractAmbiguous, ContractNotFound
+from ibactors.errors import ContractAmbiguous, ContractNotFound, Doubtful, GatewayRefused
 from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from ibactors.model.symbols import readings
 
+_HOURS = frozenset({"trading_hours", "liquid_hours", "time_zone"})
 MOST_CANDIDATES = 50
 """Of an ambiguous symbol, that are told."""
 
 
-async def find(connection: ConnectionRef, asked: Instrument, *, caller: str = "") -> tuple[Instrument, ContractInfo]:
-    """The contract, and the reading by which it was found.
+Found: TypeAlias = tuple[Instrument, ContractInfo]
+"""A contract, and the reading by which it was found."""
+
+
+async def find(connection: ConnectionRef, asked: Instrument, known: Found | None = None, *, caller: str = "") -> Found:
+    """What is meant; if IB has nothing now, what was *known* before: the answer to the request for its data tells whether it still has it.
 
     Raises ContractNotFound, whose hint tells the readings, ContractAmbiguous with the candidates, and what the connection raises.
     """
+    try:
+        return await _find(connection, asked, caller)
+    except (ContractNotFound, ContractAmbiguous, Doubtful, GatewayRefused):
+        if known is None:
+            raise
+        return known
+
+
+async def _find(connection: ConnectionRef, asked: Instrument, caller: str) -> Found:
     if asked.legs:
         return asked, _combination(asked)
     tried = readings(asked, datetime.now(UTC).year)
@@ -33,13 +48,17 @@ async def find(connection: ConnectionRef, asked: Instrument, *, caller: str = ""
         if len(found) == 1:
             return reading, found[0]
         if found:
-            raise ContractAmbiguous(
-                f"{len(found)} contracts fit {reading.name}.", extra={"candidates": msgspec.to_builtins(found[:MOST_CANDIDATES])}
-            )
+            candidates = [_candidate(contract) for contract in found[:MOST_CANDIDATES]]
+            raise ContractAmbiguous(f"{len(found)} contracts fit {reading.name}.", extra={"candidates": candidates})
     detail = str(unknown) if unknown else f"The gateway knows no contract for {asked.name}."
     error = ContractNotFound(detail, ib_code=unknown.ib_code if unknown else None, extra={"hint": _hint(tried)})
     session = connection.sessions.value
     raise error if session.sound else codes.doubted(error, session.reason or session.phase)
+
+
+def _candidate(contract: ContractInfo) -> dict[str, object]:
+    """Without the texts of its hours, which are long and help nobody to choose."""
+    return {name: value for name, value in msgspec.to_builtins(contract).items() if name not in _HOURS}
 
 
 def _distinct(reading: Instrument, rows: tuple[ContractInfo, ...]) -> tuple[ContractInfo, ...]:

@@ -131,6 +131,8 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         self._sessions = sessions
         self.updates: Topic[Update | None] = Topic(None, TopicName(site, "quotes", instrument.name))
         """Every change, and its newest value; outlives a crash of the actor."""
+        self.problem: IbactorsError | None = None
+        """Why its line, which stays open, has no data now; None while it has or may have."""
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains a wait that was in vain."""
         self._patience = patience

@@ -11,6 +11,7 @@ contract, no permission), it publishes `Failed` and retires soon, so that a late
 from typing import Protocol, assert_never
 
 import structlog
+import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.lookup import find
@@ -48,6 +49,7 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
 from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import ContractInfo
 from ibactors.model.quotes import Quote, Stale
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
@@ -64,6 +66,8 @@ UNWANTED = 1.0
 """Seconds after which a symbol that nobody listens to and nobody asks for lets others go first in a new session."""
 VERIFY_WAIT = 1.5
 """Seconds within which ticks must come again after IB said that data is back; a line without is opened anew."""
+CONTRACT_LIFE = 12 * 3600.0
+"""Seconds for which a contract is not looked up again; IB tells its hours for six days."""
 COMPETING_WAIT = 10.0
 """Seconds until a line that lost its data to another session is requested again; no notice tells when that session ends."""
 FAILED_LINGER = 5.0
@@ -95,17 +99,16 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._idle_seconds = idle_seconds
         self._unsubscribed_hint = unsubscribed_hint
         ref.contract = None
+        self._found_at = 0.0
         self._epoch = 0
         self._feed: Feed | None = None
         self._quote: Encoded[Quote] | None = None
-        self._proven = False
-        """Whether IB is known to have it, by a tick or by a contract that was found in a session before."""
+        self._proven = False  # whether IB is known to have it, from a session before
         self._first_set_over = False
-        self._problem: IbactorsError | None = None
+        self._me.problem = None
         self._waiting: list[Reply[Encoded[Quote]]] = []
         self._reopening = False
         self._hidden = False
-        """Whether a quote may not be shown for now."""
 
     async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
         self.after(self._idle_seconds, IdleCheck())
@@ -176,16 +179,16 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             else:
                 self.after(0.0, Reopen())
         elif not session.current:
-            self._hide(GatewayDisconnected(session.reason or "The gateway is silent."))
+            self._hide(session.reason or "The gateway is silent.")
         elif self._hidden:
             self._hidden = False
             if self._quote is not None:
                 self._me.updates.publish(self._quote)
 
-    def _hide(self, error: IbactorsError) -> None:
+    def _hide(self, reason: str) -> None:
         """Until the gateway has answered, nobody knows whether what is known is current."""
         if self._quote is not None and not self._hidden:
-            self._go_stale(error.code, str(error))
+            self._go_stale(GatewayDisconnected.code, reason)
         self._hidden = True
 
     def _on_break(self, session: SessionStatus) -> None:
@@ -201,13 +204,12 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._lose(None)
         feed = Feed(self._me)
         try:
-            if self._me.contract is None:
-                self._me.reading, self._me.contract = await find(self._connection, self._me.instrument, caller=self._me.holder)
+            contract = await self._look_up()
             leader = self._market.resolved(self._me)
             if leader is not self._me:
                 self._move(leader)
                 return
-            line = QuoteLine(self._me.reading, self._me.contract, feed, proven=self._proven, caller=self._me.holder)
+            line = QuoteLine(self._me.reading, contract, feed, proven=self._proven, caller=self._me.holder)
             await self._connection.subscribe(self._me.name, line)
         except Doubtful as exc:
             self._try_again(exc)
@@ -238,11 +240,19 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._feed = None  # the gateway holds no line
         self._reopen_later(REOPEN_WAIT if self._connection.sessions.value.sound else DOUBT_WAIT)
 
+    async def _look_up(self) -> ContractInfo:
+        contract = self._me.contract
+        if contract is None or trio.current_time() - self._found_at > CONTRACT_LIFE:
+            known = None if contract is None else (self._me.reading, contract)
+            self._me.reading, contract = await find(self._connection, self._me.instrument, known, caller=self._me.holder)
+            self._me.contract, self._found_at = contract, trio.current_time()
+        return contract
+
     def _move(self, leader: SymbolRef) -> None:
         """Send everybody to the symbol that has the contract's line, and end."""
         leader.take_over(self._me)
         moved = Moved(to=leader)
-        self._problem = moved.error
+        self._me.problem = moved.error
         self._me.updates.publish(moved)
         self._refuse_waiting(moved.error)
         self._market.retire(self._me)
@@ -250,7 +260,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     def _on_quote(self, feed: Feed, quote: Quote) -> None:
         if self._quote is None:
             self.after(FIRST_SET_WAIT, FirstSetDue(feed=feed))
-        self._problem = self._me.advisory = None
+        self._me.problem = self._me.advisory = None
         self._quote = Encoded(quote)
         self._show()
         if self._connection.sessions.value.current:
@@ -285,8 +295,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif not session.current:
             reply.fail(GatewayDisconnected(session.reason or "The gateway is silent."))
-        elif self._problem is not None:
-            reply.fail(self._problem)
+        elif self._me.problem is not None:
+            reply.fail(self._me.problem)
         elif self._quote is not None and self._epoch == session.epoch and (self._first_set_over or self._quote.value.complete):
             reply.send(self._quote)
         else:
@@ -309,7 +319,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         had_quote = self._quote is not None
         self._quote = self._me.shown = None
         self._first_set_over = False
-        self._problem = error
+        self._me.problem = error
         if error is None:
             self._feed = None
         else:
@@ -321,7 +331,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         log.info("symbol_failed", symbol=self._me.instrument.name, code=error.code, ib_code=error.ib_code)
         if isinstance(error, MarketDataNotSubscribed) and self._unsubscribed_hint:
             error.extra["hint"] = self._unsubscribed_hint
-        self._problem = error
+        self._me.problem = error
         self._quote = self._me.shown = None
         self._refuse_waiting(error)
         self._me.updates.publish(Failed(error=error))

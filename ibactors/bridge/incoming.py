@@ -5,6 +5,7 @@ read a network packet, and none of them waits.
 """
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -105,6 +106,12 @@ class Inbox:
     def heard(self) -> None:
         self.vigil.heard()
 
+    def turn_markets(self) -> None:
+        """Markets open and close, though no tick tells it."""
+        present = time.time() + self.vigil.clock_ahead
+        for line in tuple(self.quotes.open.values()):
+            line.turn(present)
+
     def time_asked(self) -> None:
         self.vigil.asked()
 
@@ -155,7 +162,7 @@ class Inbox:
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         self.requests.heard(answer, fields, decode)
         if answer is ANSWERS[_CURRENT_TIME]:
-            self.vigil.answered()
+            self.vigil.answered(fields[-1])
 
     # accounts
 

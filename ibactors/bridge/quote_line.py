@@ -4,6 +4,7 @@ Each belongs to one request of one session. All ticks of one network packet beco
 """
 
 import math
+import time
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
 from ibactors.model.instruments import ContractInfo, Instrument, SecType, names_of
+from ibactors.model.markets import Market, known_until, market_hours
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import rfc3339
 
@@ -44,6 +46,8 @@ _TEXTS = _with_delayed({45: "last_timestamp"})
 _GENERICS = _with_delayed({49: "halted"})
 _BLANK = {"halted": None, "last_timestamp": None}
 _MISSING = object()
+_PROOF_OF_TRADE = 60.0
+"""Seconds for which a live bid and ask show that a market trades, whatever its hours."""
 
 
 class QuoteListener(SubscriptionListener, Protocol):
@@ -77,6 +81,13 @@ class QuoteLine(Subscription[QuoteListener]):
         self._no_price = (-1.0, 0.0, -contract.price_magnifier)
         """IB's marker is scaled like any other price."""
         self._lot = float(contract.size_multiplier)
+        self._hours = market_hours(contract.trading_hours, contract.liquid_hours, contract.time_zone)
+        self._scheduled: Market | None = None
+        """What the market should be doing, for Unix times in the span; the session calls `turn` when it may be over."""
+        self._span = (math.inf, 0.0)
+        self._arrived: float | None = None
+        """When the values came that the listener knows."""
+        self._told: Market | None = None
         self._data_type = MarketDataType.LIVE
         self._delayed = False
         self._values: dict[str, object] = dict(_BLANK)
@@ -135,19 +146,57 @@ class QuoteLine(Subscription[QuoteListener]):
     def forget(self) -> None:
         self._values = dict(_BLANK)
         self._changed = False
+        self._arrived = None
 
     def packet_done(self, arrived: float) -> None:
         self._served = True
         if self._changed:
             self._changed = False
-            self.listener.ticked(
-                Quote(
-                    **self._identity,
-                    **self._values,  # type: ignore[arg-type]
-                    market_data_type=self._data_type,
-                    timestamp=rfc3339(arrived),
-                )
+            self._arrived = arrived
+            self._tell(arrived)
+
+    def turn(self, present: float) -> None:
+        """Tell the listener if the market has opened or closed by Unix time *present*, though no tick came."""
+        begin, end = self._span
+        if not begin <= present < end:
+            self._scheduled, end = self._hours.at(present) if self._hours else (None, math.inf)
+            self._span = (present if self._hours else 0.0, end)
+        if self._arrived is not None and self._market(self._arrived) is not self._told:
+            self._tell(self._arrived)
+
+    def _market(self, arrived: float) -> Market | None:
+        """As scheduled, unless it is seen to trade when it should not: then nobody knows."""
+        closed = self._scheduled is Market.CLOSED
+        if closed and self._data_type is MarketDataType.LIVE and self._is_quoted and time.time() - arrived < _PROOF_OF_TRADE:
+            return None
+        return self._scheduled
+
+    @property
+    def _is_quoted(self) -> bool:
+        return self._values.get("bid") is not None and self._values.get("ask") is not None
+
+    def _tell(self, arrived: float) -> None:
+        timestamp = rfc3339(arrived)
+        self._told = self._market(arrived)
+        self.listener.ticked(
+            Quote(
+                **self._identity,
+                **self._values,  # type: ignore[arg-type]
+                market_data_type=self._data_type,
+                timestamp=timestamp,
+                market=self._told,
+                as_of=self._known_until(timestamp),
             )
+        )
+
+    def _known_until(self, arrived: str) -> str | None:
+        unquoted = self._values.get("bid") is None and self._values.get("ask") is None
+        is_past = self._data_type is not MarketDataType.LIVE or (self._told is None and unquoted)
+        if not is_past and self._told is not Market.CLOSED:
+            return arrived
+        last_trade, last_close = self._values["last_timestamp"], self._hours.last_close(self._span[0]) if self._hours else None
+        traded = last_trade if isinstance(last_trade, str) else None
+        return known_until(self._told, arrived=arrived, is_past=is_past, last_trade=traded, last_close=last_close)
 
     def _shares(self, size: float) -> Number | None:
         return number_or_none(size if size in _UNSET_SIZES else size * self._lot)

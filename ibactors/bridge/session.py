@@ -112,7 +112,9 @@ class Session:
         """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes."""
         if self._inbox.connectivity.interrupts(subscription.origin):
             subscription.expect_resume()
-        return self._inbox.subscriptions[type(subscription)].add(self._client, subscription)
+        request_id = self._inbox.subscriptions[type(subscription)].add(self._client, subscription)
+        self._inbox.turn_markets()
+        return request_id
 
     def unsubscribe(self, request_id: int) -> None:
         """End a subscription; unknown ids are ignored, because it may have been given up after a break."""
@@ -166,7 +168,8 @@ async def run_session(
                     nursery.start_soon(client.read, name="session/reader")
                     task_status.started(Session(client, inbox, terms))
                     client.reqMarketDataType(terms.market_data_type.ib_number)
-                    nursery.start_soon(beat, name="session/beat")
+                    client.reqCurrentTime()  # markets open and close by its clock
+                    nursery.start_soon(beat, inbox.turn_markets, name="session/beat")
                     with watched(inbox.vigil):
                         await inbox.vigil.keep(client, terms)
                 raise GatewayDisconnected(inbox.reason, ib_code=inbox.reason_code)

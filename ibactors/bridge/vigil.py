@@ -22,6 +22,10 @@ PAUSE = 1.0
 """Seconds without a step of any task after which this process was paused."""
 _SUSPICION = 1 / 4
 """Share of the probe's timeout after which the gateway is called silent."""
+_SAME_TIME = 10.0
+"""Seconds: a smaller difference between two clocks may be the time that an answer took."""
+_LAST_SECOND = 253402300799 - 86400 * 366
+"""A year before the end of 9999: later times are none."""
 _TICK = 1e-6
 """Seconds between two packets whose times of arrival are not known: times tell quotes apart."""
 
@@ -43,6 +47,8 @@ class Vigil:
         """Called when doubt begins or ends, in the task that reads or the one that probes."""
         self.paused: Callable[[str], None] = _ignore
         """Called with the reason at the first step after a pause, before it, and in no task: it may note, not tell."""
+        self.clock_ahead = 0.0
+        """Seconds by which the gateway's clock is ahead of this machine's."""
         self._connectivity = connectivity
         self._held: float | None = None
         """In doubt: until when what came was of its moment."""
@@ -70,8 +76,11 @@ class Vigil:
         """The gateway was asked for its time, by whomever."""
         self._owed += 1
 
-    def answered(self) -> None:
-        """It has told its time."""
+    def answered(self, gateway_time: str) -> None:
+        """It has told its time, in whole seconds."""
+        if gateway_time.isascii() and gateway_time.isdigit() and int(gateway_time[:20]) < _LAST_SECOND:
+            ahead = float(gateway_time) - time.time()
+            self.clock_ahead = ahead if abs(ahead) > _SAME_TIME else 0.0
         self._owed = max(self._owed - 1, 0)
         if not self._owed and not self._was_paused and self._held is not None:
             self._held = self._connectivity.silent = None
@@ -158,10 +167,11 @@ def watched(vigil: Vigil) -> Iterator[None]:
         trio.lowlevel.remove_instrument(pulse)
 
 
-async def beat() -> NoReturn:
-    """Have steps to notice the lack of."""
-    while True:  # noqa: ASYNC110  # it waits for nothing
+async def beat(now_and_then: Callable[[], None]) -> NoReturn:
+    """Have steps to notice the lack of, a few a second."""
+    while True:
         await trio.sleep(PAUSE / 4)
+        now_and_then()
 
 
 def _ignore(*_arguments: object) -> None:

@@ -106,10 +106,15 @@ class Hours:
         """Whether a moment is in one of the spans; None where the text says nothing of it."""
         if any(moment in span for span in self.spans):
             return True
-        if not self.spans or not self.spans[0].opens - _DAY <= moment:
+        if not self.spans or not (self.spans[0].opens - _DAY <= moment or self._begun(moment)):
             return None
         # Between two spans, or on a day that is told to be closed. What follows the last one is known for the rest of its day.
         return False if moment < self.spans[-1].closes or self._knows(moment) else None
+
+    def _begun(self, moment: datetime) -> bool:
+        """Whether it is the first day that the text tells of, or later: the text of a Saturday begins with two closed days."""
+        first, zone = self.first, self.spans[0].opens.tzinfo
+        return first is not None and moment.astimezone(zone).date() >= first
 
     def _knows(self, moment: datetime) -> bool:
         last, zone = self.last, self.spans[-1].opens.tzinfo

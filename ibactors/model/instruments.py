@@ -114,6 +114,10 @@ class ContractInfo(Value, frozen=True, kw_only=True):
     multiplier: str
     min_tick: float
     long_name: str
+    trading_hours: str = ""
+    """As IB writes them; so are the next two. `model/markets.py` makes sense of them."""
+    liquid_hours: str = ""
+    time_zone: str = ""
     price_magnifier: float = 1
     """Prices are so many times those in the contract's currency: 100 where they are in pence."""
     stock_type: str = ""

@@ -3,6 +3,7 @@
 import enum
 
 from ibactors.model.instruments import Named
+from ibactors.model.markets import Market
 
 
 class MarketDataType(enum.StrEnum):
@@ -49,6 +50,11 @@ class Quote(Named, frozen=True, kw_only=True, tag_field="type", tag="quote"):
     market_data_type: MarketDataType
     con_id: int
     sec_type: str
+    market: Market | None = None
+    """What the contract's market is doing, by the hours that IB tells of it; null where that is unknown."""
+    as_of: str | None = None
+    """Up to when the values are known to be current; where they are of the past (closed market, frozen or delayed data), when they were
+    last traded. Null where nobody can tell."""
 
     @property
     def complete(self) -> bool:

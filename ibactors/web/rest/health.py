@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from ibactors import __version__
+from ibactors.actors.market import MarketRef
 from ibactors.errors import GatewayDisconnected
 from ibactors.keys import Scope
 from ibactors.model.sessions import SessionPhase, SessionReport
@@ -26,7 +27,7 @@ class Root(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """`degraded` with a reason while there is no session with the gateway; the status code stays 200 as long as the process serves."""
+    """`degraded` with a reason while there is no session with the gateway or no data; the status code stays 200 while it serves."""
 
     status: Literal["healthy", "degraded"]
     ib_connected: bool
@@ -63,13 +64,23 @@ async def get_root(call: Call[Nothing, Nothing]) -> Root:
 
 def get_health(call: Call[Nothing, Nothing]) -> Health:
     session = call.system.site.connection.sessions.value
+    reason = session.reason or dead_lines(call.system.site.market)
     return Health(
-        status="healthy" if session.phase is SessionPhase.UP and session.reason is None else "degraded",
+        status="healthy" if session.phase is SessionPhase.UP and reason is None else "degraded",
         ib_connected=session.up,
         timestamp=now(),
-        reason=session.reason,
+        reason=reason,
         session=session.report,
     )
+
+
+def dead_lines(market: MarketRef) -> str | None:
+    """Why none of the lines that somebody wants has data, if that is one reason for all: another session at IB has them, for example."""
+    lines = [line for line in market.symbols.values() if not line.over]
+    problems = [line.problem for line in [line for line in lines if line.wanted] or lines]
+    if not problems or None in problems or len({problem and (problem.code, problem.ib_code) for problem in problems}) > 1:
+        return None
+    return f"No market-data line has data: {problems[0]}"
 
 
 async def get_live(_call: Call[Nothing, Nothing]) -> Live:

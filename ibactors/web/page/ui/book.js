@@ -122,8 +122,9 @@ export class Book extends EventTarget {
     if (line.quote === null) return { current: false, word: "waiting", note: line.broken };
     if (line.broken !== null) return { current: false, word: "stale", note: line.broken };
     if (!this.#stream.current) return { current: false, word: "stale", note: "Not confirmed by ibactors at the moment." };
-    const { market_data_type: kind, halted } = line.quote;
-    return { current: true, word: halted ? "halted" : KINDS[kind], note: KIND_NOTES[kind] ?? "" };
+    const { market_data_type: kind, halted, market } = line.quote;
+    const word = halted ? "halted" : market === "closed" ? "closed" : KINDS[kind];
+    return { current: true, word, note: KIND_NOTES[kind] ?? "" };
   }
 
   // Why none of the instruments has a current price although some had one; null while one has, or while the first are awaited.

@@ -47,6 +47,10 @@ export function clock(time) {
   return new Date(time).toLocaleTimeString("en-GB");
 }
 
+export function weekday(time) {
+  return new Date(time).toLocaleString("en-GB", { weekday: "short", hour: "2-digit", minute: "2-digit" }).replace(",", "");
+}
+
 export function span(seconds) {
   if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { keyOf } from "./book.js";
 import { Chart } from "./chart.js";
 import { $, element, keyed, setClass, setHidden, setText } from "./dom.js";
-import { UNKNOWN, clock, compact, decimals, number, percent, signed } from "./format.js";
+import { UNKNOWN, clock, compact, decimals, number, percent, signed, weekday } from "./format.js";
 
 const MOST_CHOICES = 12;
 const STORED = "ibactors.quotes";
@@ -153,7 +153,8 @@ function where({ quote, instrument }) {
 
 function noteOf({ quote, since }, note, current) {
   if (quote === null) return note;
-  const at = `Last change ${clock(quote.timestamp)}.`;
+  const traded = quote.as_of === null ? "" : ` Last trade ${weekday(quote.as_of)}.`;
+  const at = quote.market === "closed" ? `The market is closed.${traded}` : `Last change ${clock(quote.timestamp)}.`;
   if (current) return [at, note].filter(Boolean).join(" ");
   return `${note} Shown is the price of ${clock(quote.timestamp)}${since ? `; stale since ${clock(since)}` : ""}.`;
 }
