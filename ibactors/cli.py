@@ -12,7 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from ibactors import __version__, controlling, healthcheck, taskview
-from ibactors.config import Settings, read_settings, settings_text
+from ibactors.config import Settings, most_wanted, read_settings, settings_text
 from ibactors.errors import StartupError
 from ibactors.inside import logs
 from ibactors.keys import GRANTABLE, Scope, new_key
@@ -62,7 +62,8 @@ def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ibactors",
         description="Interactive Brokers behind REST and WebSocket.",
-        epilog="Settings come from the environment and from a file .env; `ibactors settings` lists them.",
+        epilog=f"Settings come from the environment or .env; `ibactors settings` lists all:\n{most_wanted()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ibactors {__version__}")
     parser.set_defaults(reads_settings=True)

@@ -102,7 +102,7 @@ class LoginSettings:
         "IBACTORS_AUTO_RESTART",
         "a time such as 11:45 PM, or off",
         _clock_time,
-        "When the gateway restarts itself each day without a new login, in IBACTORS_TIME_ZONE; off: it logs out instead.",
+        "When the gateway restarts each day, in the zone IBACTORS_TIME_ZONE; off: it logs out instead.",
     )
     time_zone: str = setting(
         UTC,

@@ -213,7 +213,8 @@ async def test_help_fits_a_screen_and_points_to_the_settings() -> None:
         async with command(*arguments, "--help", COLUMNS="80") as process:
             assert await process.ended() == 0
             assert "ibactors settings" in process.output.replace("\n", " ")
-            assert len(process.output.splitlines()) <= 25
+            assert len(process.output.splitlines()) <= 30
+            assert max(map(len, process.output.splitlines())) <= 80
 
 
 async def test_settings_are_listed_by_topic_in_lines_that_fit() -> None:

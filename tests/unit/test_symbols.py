@@ -177,3 +177,9 @@ def test_two_digits_of_a_year_are_taken_at_their_word(year: int, letter: str) ->
     expiry = next(r.expiry for r in read(f"GC{letter}{year:02}", sec_type=SecType.FUT) if r.expiry)
     assert expiry[2:4] == f"{year:02}"
     assert YEAR - 1 <= int(expiry[:4]) < YEAR + 99
+
+
+@pytest.mark.parametrize("said", [{"exchange": "TSEJ"}, {"primary_exchange": "SEHK"}, {"currency": "JPY"}, {"sec_type": SecType.STK}])
+def test_digits_are_a_symbol_where_something_else_is_said(said: dict[str, str]) -> None:
+    assert instrument_of("7203", InstrumentQuery()) == Instrument.of_id(7203)
+    assert {reading.symbol for reading in read("7203", **said)} == {"7203"}

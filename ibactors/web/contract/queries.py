@@ -146,8 +146,9 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     exchange = (query.exchange or "").upper()
     if query.con_id:
         return Instrument.of_id(query.con_id, exchange)
-    if checked.isdigit() and query.currency.upper() == "USD" and query.sec_type is None and 0 < int(checked) <= MAX_CON_ID:
-        return Instrument.of_id(int(checked), exchange)
+    said = query.sec_type or exchange or query.primary_exchange or query.currency.upper() != "USD"
+    if checked.isdigit() and not said and 0 < int(checked) <= MAX_CON_ID:
+        return Instrument.of_id(int(checked))
     legs = _legs_of(query)
     kind = query.sec_type or (SecType.BAG if legs else SecType.STK)
     return Instrument(
