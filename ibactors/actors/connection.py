@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ibactors.bridge.accounts import AccountListener
+from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.subscriptions import Subscription
@@ -107,6 +108,11 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
     def unsent(self) -> int:
         """Messages that wait for their turn at the gateway's message rate."""
         return 0 if self.session is None else self.session.waiting
+
+    @property
+    def desk(self) -> OrderDesk | None:
+        """The desk for orders of the session that is up; for the one actor that keeps them."""
+        return None if self.session is None else self.session.orders
 
     async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
         """All rows of the answer to *spec*; raises what `Session.request` raises, or an ActorError."""

@@ -212,6 +212,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         log.info("session_up", server_version=session.server_version, accounts=len(session.accounts))
         session.on_change(lambda effect: self._on_change(session, effect))
         session.on_pause(lambda reason: self._on_pause(session, reason))
+        session.orders.log.begin(self._me.sessions.value.epoch + 1)
         self._publish_session(session, self._me.sessions.value.epoch + 1)
 
     def _on_change(self, session: Session, effect: Effect) -> None:
@@ -221,6 +222,8 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             if effect is Effect.DATA_LOST:
                 self._subscribed.clear()
                 epoch += 1
+                session.orders.lost("IB lost the data of the session (1101).")
+                session.orders.log.begin(epoch)
             self._publish_session(session, epoch)
 
     def _on_pause(self, session: Session, reason: str) -> None:

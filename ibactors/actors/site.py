@@ -14,6 +14,9 @@ from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.actors.order_keeper import open_journal
+from ibactors.actors.orders import OrdersRef
+from ibactors.actors.orders_actor import OrdersActor, state_folder
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
 from ibactors.bridge.incoming import PacketObserver
 from ibactors.config import Settings
@@ -22,6 +25,8 @@ from ibactors.gateway.classify import load_rules
 from ibactors.kernel.actor import Build
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.quotes import MarketDataType
+from ibactors.orders.errors import JournalFailed
+from ibactors.orders.safety import Mode
 
 _DELAYED = frozenset({MarketDataType.DELAYED, MarketDataType.DELAYED_FROZEN})
 _SUBSCRIBE_OR_DELAY = "Subscribe to the data in IB's Client Portal, or set IBACTORS_MARKET_DATA_TYPE=delayed."
@@ -39,6 +44,7 @@ class Site:
     account: AccountRef
     profits: ProfitsRef
     market: MarketRef
+    orders: OrdersRef
 
 
 async def start_site(name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession) -> Site:
@@ -50,7 +56,9 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
         account=AccountRef(name),
         profits=ProfitsRef(),
         market=MarketRef(),
+        orders=OrdersRef(Mode(settings.trading), state_folder(settings)),
     )
+    check_trading(settings)
     limits = MarketSettings(
         max_lines=settings.max_lines,
         caller_lines=settings.caller_lines,
@@ -65,7 +73,29 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
     await supervisor.start(site.account, account_builder(site.account, site.connection))
     await supervisor.start(site.profits, lambda: ProfitsActor(site.profits, site.connection, supervisor))
     await supervisor.start(site.market, lambda: MarketActor(site.market, site.connection, supervisor, limits))
+    await supervisor.start(site.orders, lambda: OrdersActor(site.orders, site.connection, site.account, site.market, settings))
     return site
+
+
+def check_trading(settings: Settings) -> None:
+    """Raises StartupError for settings under which orders could go astray, and for a journal that cannot be kept."""
+    if settings.trading == "off":
+        return
+    wrong = {
+        "IBACTORS_CLIENT_ID is 0, which TWS gives the orders of others to; set another one.": settings.client_id == 0,
+        "IBACTORS_CLIENT_IDS is not 1: orders belong to one client id.": settings.client_ids != 1,
+        "IBACTORS_READ_ONLY_API is yes; set it to no.": settings.gateway == "managed" and settings.read_only_api == "yes",
+        "it is live, and IBACTORS_LIVE_ACCOUNTS names no account.": settings.trading == "live" and not settings.live_accounts,
+    }
+    for why, holds in wrong.items():
+        if holds:
+            raise StartupError(f"IBACTORS_TRADING is {settings.trading}, but {why}")
+    try:
+        journal, reader = open_journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)
+    except JournalFailed as error:
+        raise StartupError(str(error)) from error
+    reader.close()
+    journal.close()
 
 
 def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage, Never]:

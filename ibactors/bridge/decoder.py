@@ -5,8 +5,9 @@ answers, if it does.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -23,6 +24,8 @@ _HEARD = (4, 7, 54, 61, 62, 63, 64)
 
 _LONG_TEXTS = frozenset({"16", "19", "83"})
 """Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
+ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})
+"""What tells of orders: orderStatus, openOrder, execDetails, commissionReport, completedOrder."""
 _UNSET = "1.7976931348623157E308"
 """What IB writes for a number that is missing."""
 _LEDGER = "$LEDGER-"
@@ -30,6 +33,9 @@ _LEDGER = "$LEDGER-"
 _DETAILS = frozenset({"10", "18"})
 _LOTS = 14
 """Where message 10 has the size of a lot."""
+_EXECUTED = 15
+"""Where message 11 has the time of the trade."""
+_BARE_TIME = re.compile(r"\d{8}[ -]+\d\d:\d\d:\d\d")
 _CLEAR_SIZES = 163
 """The server version from which on sizes of stocks are no longer in lots."""
 _NO_VERSIONS = 164
@@ -62,6 +68,9 @@ class PacketListener(Protocol):
 
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         """A message that answers a request; it is decoded only if somebody waits for it."""
+
+    def order_frame(self, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
+        """A message about an order, an execution or a commission; raises nothing."""
 
     def unreadable(self, message_id: str) -> None:
         """A message that answers no request could not be read."""
@@ -121,6 +130,7 @@ class FrameDecoder(Decoder):
         self._handlers: dict[str, Callable[[list[str]], None]] = {str(number): self.handlers[number] for number in _HEARD}
         self._handlers |= {"4": self._error, "7": self._portfolio, "61": self._position, "63": self._figure}
         self._handlers |= {str(number): partial(self._answer, answer) for number, answer in ANSWERS.items()}
+        self._handlers |= {number: partial(self._order, self._handlers.get(number)) for number in ORDER_FRAMES}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
         self._handlers |= {"94": self._profit, "95": self._profit}
 
@@ -153,6 +163,12 @@ class FrameDecoder(Decoder):
             del fields[1]  # so that the id of the request is where `answers.py` has it
         self._inbox.answered(answer, fields, self._decode)
 
+    def _order(self, answer: Callable[[list[str]], None] | None, fields: list[str]) -> None:
+        """What is told of an order is evidence, whether or not it also answers a request."""
+        self._inbox.order_frame(fields, self._decode)
+        if answer is not None:
+            answer(fields)
+
     def _decode(self, fields: list[str]) -> Calls:
         if fields[0] not in _LONG_TEXTS:
             fields = [clean(field) for field in fields]
@@ -182,6 +198,13 @@ class FrameDecoder(Decoder):
     def bondContractDetails(self, fields: list[str]) -> None:  # noqa: N802
         old = self.serverVersion < _NO_VERSIONS
         super().bondContractDetails(_versioned(_with_name(fields, 28 if old else 27, escaped=False), old=old))
+
+    def execDetails(self, fields: list[str]) -> None:  # noqa: N802
+        if _BARE_TIME.fullmatch(fields[_EXECUTED]):
+            # A time without its zone says nothing; that of its arrival is never before the trade.
+            arrived = datetime.now(UTC).strftime("%Y%m%d %H:%M:%S UTC")
+            fields = [*fields[:_EXECUTED], arrived, *fields[_EXECUTED + 1 :]]
+        super().execDetails(fields)
 
     # messages that belong to no request: whatever they name is kept, and shown
 

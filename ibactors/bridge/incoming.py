@@ -15,10 +15,11 @@ from ib_async.contract import Contract
 
 from ibactors.bridge import codes
 from ibactors.bridge.accounts import AccountHalf, AccountListener, AccountRequests
-from ibactors.bridge.answers import ANSWERS, Answer
+from ibactors.bridge.answers import ANSWERS, OPEN_ORDERS, Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
+from ibactors.bridge.evidence_log import EvidenceLog
 from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
@@ -28,6 +29,7 @@ from ibactors.bridge.vigil import Vigil
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.accounts import Figure, PortfolioItem
 from ibactors.model.times import rfc3339
+from ibactors.orders.placing import is_order_id
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,7 @@ class Inbox:
         self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes, ProfitLine: self.profits}
         """By kind."""
         self.requests = Requests()
+        self.orders = EvidenceLog(self.connection_lost)
         self.account_listener: AccountListener | None = None
         self.account_requests = AccountRequests()
         self._grown_at = trio.current_time() + SETTLING
@@ -164,6 +167,9 @@ class Inbox:
         if answer is ANSWERS[_CURRENT_TIME]:
             self.vigil.answered(fields[-1])
 
+    def order_frame(self, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
+        self.orders.heard(fields, decode, listed=self.requests.is_open(OPEN_ORDERS))
+
     # accounts
 
     def profit(self, request_id: int, fields: list[str]) -> None:
@@ -226,8 +232,12 @@ class Inbox:
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
         is_news = self._tally.noticed(code, text)
+        if is_order_id(request_id):
+            self.orders.error(request_id, self.client_id or 0, code, text)
         if code == codes.TOO_FAST:
             self._too_fast(text)
+        elif is_order_id(request_id):
+            log.info("ib_order_notice", ib_code=code, text=text.strip(), ib_order_id=request_id)
         elif self.requests.failed(request_id, code, text, self.connectivity.trouble) or any(
             subscriptions.failed(request_id, code, text, self._trouble_of) for subscriptions in self.subscriptions.values()
         ):

@@ -1,14 +1,14 @@
 """The order and the pace in which messages leave for the gateway.
 
 A gateway answers more than 50 messages a second with error 100 and closes the socket at the third offence, so that everything waits here
-for its turn, where it is visible and where a request that nobody wants any more can be withdrawn before it was sent. Cancels and orders go
+for its turn, where it is visible and where a request that nobody wants any more can be withdrawn before it was sent. Orders and cancels go
 first; the other kinds of request take turns, and within a kind the callers for whom they are, so that a burst of one kind or of one
 caller, such as searches for unknown symbols, cannot starve the rest.
 """
 
 from collections import deque
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterable
+from typing import NoReturn, Protocol
 
 import trio
 
@@ -25,11 +25,20 @@ _Waiting = tuple[str, int | None]
 """A message and its key."""
 
 
+class Leaving(Protocol):
+    """A message that decides in the step of the write whether it is sent."""
+
+    def leave(self) -> str | None:
+        """The message, to be written in this step; None when it must not be sent any more."""
+
+
 class Outbox:
     """Messages waiting to be sent, at most *rate* in any second."""
 
     def __init__(self, rate: int) -> None:
         self._urgent: deque[str] = deque()
+        self._orders: deque[Leaving] = deque()
+        self._order_was_last = False
         self._kinds: dict[str, dict[str, deque[_Waiting]]] = {}
         """By kind and caller; whose turn it is comes first, and there are no empty ones."""
         self._sent: deque[float] = deque(maxlen=rate)
@@ -37,12 +46,13 @@ class Outbox:
         self._filled = trio.Event()
 
     def __len__(self) -> int:
-        return len(self._urgent) + sum(len(waiting) for callers in self._kinds.values() for waiting in callers.values())
+        others = sum(len(waiting) for callers in self._kinds.values() for waiting in callers.values())
+        return len(self._urgent) + len(self._orders) + others
 
     def put(self, message: str, *, kind: str, caller: str = "", key: int | None = None, urgent: bool = False) -> None:
         """Queue *message* without waiting; kinds take turns, and callers within a kind. *key* withdraws it.
 
-        *urgent* is for orders and for what releases something at the gateway. Bounded by its users: a few messages for each line, request
+        *urgent* is for what releases something at the gateway. Bounded by its users: a few messages for each line, request
         or account.
         """
         if urgent:
@@ -50,6 +60,22 @@ class Outbox:
         else:
             self._kinds.setdefault(kind, {}).setdefault(caller, deque()).append((message, key))
         self._filled.set()
+
+    def put_order(self, frame: Leaving) -> None:
+        """Queue a message about an order. They go first, but take turns with the rest, so that a flood of them cannot starve a probe."""
+        self._orders.append(frame)
+        self._filled.set()
+
+    @property
+    def orders(self) -> Iterable[Leaving]:
+        """Messages about orders that wait."""
+        return self._orders
+
+    def take_orders(self, fits: Callable[[Leaving], bool]) -> list[Leaving]:
+        """Take back those that *fits*: none of their bytes was or will be written."""
+        taken = [frame for frame in self._orders if fits(frame)]
+        self._orders = deque(frame for frame in self._orders if not fits(frame))
+        return taken
 
     def withdraw(self, key: int) -> bool:
         """Take back what was put by *key*; False when it has left already. A cancel must never overtake its request."""
@@ -81,6 +107,20 @@ class Outbox:
                 write(message)
 
     def _next(self) -> str | None:
+        if not self._order_was_last and (message := self._next_order()) is not None:
+            self._order_was_last = True
+            return message
+        self._order_was_last = False
+        return self._next_other() or self._next_order()
+
+    def _next_order(self) -> str | None:
+        while self._orders:
+            message = self._orders.popleft().leave()
+            if message is not None:
+                return message
+        return None
+
+    def _next_other(self) -> str | None:
         if self._urgent:
             return self._urgent.popleft()
         if not self._kinds:

@@ -78,6 +78,7 @@ class Requests:
         self._open: dict[Key, Request] = {}
         self._owed: Counter[Key] = Counter()
         """How many answers the gateway owes to requests of a name that were given up; they come before any other, and are nobody's."""
+        self._given_up: set[Key] = set()
 
     @contextmanager
     def opened(self, client: GatewayClient, spec: RequestSpec[Any]) -> Iterator[Request]:
@@ -109,9 +110,18 @@ class Requests:
             with client.sending(request.spec.kind, urgent=True):
                 request.spec.cancel(client, request.id)
         elif request.spec.name and self._owed[request.key] == request.owed_before:
+            self._given_up.add(request.key)
             # Its answer may still come, and would pass for that of the next one. But if one came for an earlier request while this one
             # waited its whole time in vain, then the gateway has lost one of the two, and the next one is not to wait in vain as well.
             self._owed[request.key] += 1
+
+    def is_open(self, name: Key) -> bool:
+        """Whether one of the name is in flight."""
+        return name in self._open
+
+    def was_given_up(self, name: Key) -> bool:
+        """Whether one of the name was given up, ever: the answer to it may be taken for a later one's."""
+        return name in self._given_up
 
     def heard(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         """A message that answers a request has come. Raises ValueError or IndexError when it does not tell which."""

@@ -22,6 +22,7 @@ from ibactors.bridge import elsewhere
 from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import CLOSED, Inbox, PacketObserver
+from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import Subscription, release
 from ibactors.bridge.tally import GatewayTally
@@ -45,10 +46,11 @@ _SUMMARY_TAGS = (
 class Session:
     """One API session that is up: what the connection actor may ask of it. Its methods but `request` return at once."""
 
-    def __init__(self, client: GatewayClient, inbox: Inbox, terms: SessionTerms) -> None:
+    def __init__(self, client: GatewayClient, inbox: Inbox, terms: SessionTerms, desk: OrderDesk) -> None:
         self._client = client
         self._inbox = inbox
         self._terms = terms
+        self.orders = desk
         self.accounts: tuple[str, ...] = tuple(client.getAccounts())
         self.server_version: int = client.serverVersion()
 
@@ -153,6 +155,7 @@ async def run_session(
     """
     inbox = Inbox(tally, observer)
     client = GatewayClient(inbox, tally)
+    desk = OrderDesk(client, inbox, endpoint.client_id)
     inbox.client_id = endpoint.client_id
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = partial(release, client)
@@ -166,7 +169,7 @@ async def run_session(
                     nursery.start_soon(_limit_connecting, client, inbox, endpoint, terms, name="session/connect limit")
                     await _connect(client, endpoint)
                     nursery.start_soon(client.read, name="session/reader")
-                    task_status.started(Session(client, inbox, terms))
+                    task_status.started(Session(client, inbox, terms, desk))
                     client.reqMarketDataType(terms.market_data_type.ib_number)
                     client.reqCurrentTime()  # markets open and close by its clock
                     nursery.start_soon(beat, inbox.turn_markets, name="session/beat")
@@ -182,6 +185,7 @@ async def run_session(
         # The asyncio side was cancelled, not we; as a BaseException it would pass every handler of the supervisor.
         lost = GatewayDisconnected("The asyncio side of the session was cancelled.")
     finally:
+        desk.close(inbox.reason)
         inbox.end_all(GatewayDisconnected(inbox.reason if inbox.lost.is_set() else "The session was closed."))
     raise lost
 

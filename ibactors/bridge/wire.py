@@ -10,7 +10,7 @@ import dataclasses
 import errno
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from ibactors.bridge.pacing import RATE, Outbox
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.errors import GatewayDisconnected, InvalidRequest
+from ibactors.orders.placing import FIRST_REQUEST_ID
 
 CLOSED_BY_PEER = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED})
 _MAX_FRAME = 0xFFFFFF
@@ -31,6 +32,8 @@ _BUFFER = 16 * 1024
 """How much is handled before other tasks get their turn: about 100 ticks."""
 _LENGTH = struct.Struct(">I")
 _HANDSHAKE_FIELDS = 2
+_CONTRACT_PLACES = 12
+"""Fields that a contract takes in a message."""
 _CONTRACT_FIELDS = tuple(field.name for field in dataclasses.fields(Contract) if field.type in {"str", "float", str, float})
 MOST_ACCOUNTS = 1000
 """Accounts of one login that are kept; advisors may have some hundreds."""
@@ -52,6 +55,11 @@ class GatewayClient(Client):
         self.outbox = Outbox(RATE)
         self.decoder = FrameDecoder(inbox)
         self._lane = _Lane()
+        self._captured: list[str] | None = None
+        self.gateway_zone = ""
+        """The zone of the gateway's clock, as it writes it."""
+        self.next_order_id = 0
+        """What message 9 said, or the last one of them."""
 
     @contextmanager
     def sending(self, kind: str, *, caller: str = "", key: int | None = None, urgent: bool = False) -> Iterator[None]:
@@ -62,6 +70,16 @@ class GatewayClient(Client):
         finally:
             self._lane = before
 
+    def encode(self, send: Callable[[], None]) -> str:
+        """The one message that *send* would queue, not queued. Raises what `send` raises, and InvalidRequest for shifted fields."""
+        self._captured = []
+        try:
+            send()
+            (message,) = self._captured
+        finally:
+            self._captured = None
+        return message
+
     def send(self, *fields: object, makeEmpty: bool = True) -> None:  # noqa: N803  # ib_async's name
         """Encode a message and queue it; GatewayDisconnected when the socket is gone, though nobody may have heard of it yet."""
         if not self.isConnected():
@@ -71,9 +89,17 @@ class GatewayClient(Client):
         if fields[0] == _CURRENT_TIME:
             self.inbox.time_asked()
         super().send(*fields, makeEmpty=makeEmpty)
+        if self._captured is not None:
+            # An order whose fields are shifted is another order; so they are counted as well.
+            wanted = sum(_CONTRACT_PLACES if isinstance(field, Contract) else 1 for field in fields)
+            if self._captured[-1].count("\0") != wanted:
+                raise InvalidRequest("A text of the order would shift the fields of its message.")
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802  # overrides ib_async's throttle
         """Queue an encoded message."""
+        if self._captured is not None:
+            self._captured.append(msg)
+            return
         self.outbox.put(msg, **self._lane._asdict())
 
     def write(self, msg: str) -> None:
@@ -144,6 +170,7 @@ class GatewayClient(Client):
             self._break("What answers at the gateway's address does not speak the TWS API.")
             return
         self._serverVersion = self.decoder.serverVersion = int(fields[0])
+        self.gateway_zone = " ".join(fields[1].split()[2:])
         if self._serverVersion < self.MinClientVersion:
             self._break(f"The gateway's protocol version {fields[0]} is too old; {self.MinClientVersion} is needed.")
             return
@@ -153,7 +180,9 @@ class GatewayClient(Client):
     def _watch_for_ready(self, fields: list[str]) -> None:
         match fields:
             case [message_id, _, value] if message_id == str(_NEXT_VALID_ID) and value.isdigit():
-                self.updateReqId(int(value))
+                self.next_order_id = max(self.next_order_id, int(value))
+                # One number space would make an error of a request one of an order; so requests count from far above.
+                self.updateReqId(FIRST_REQUEST_ID)
                 self._hasReqId = True
             case [message_id, _, accounts] if message_id == str(_MANAGED_ACCOUNTS):
                 names = [shown(account, LONGEST_NAME) for account in accounts.split(",", MOST_ACCOUNTS)[:MOST_ACCOUNTS]]

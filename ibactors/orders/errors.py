@@ -63,3 +63,140 @@ class BadText(InvalidRequest):
 
     code = "bad_text"
     hint = "Texts of orders are 1 to 64 printable ASCII characters."
+
+
+class TradingOff(IbactorsError):
+    """IBACTORS_TRADING does not allow it."""
+
+    code = "trading_off"
+    hint = "IBACTORS_TRADING says what is sent: off, paper or live; live accounts are named in IBACTORS_LIVE_ACCOUNTS."
+
+
+class TradingHalted(IbactorsError):
+    """Trading is stopped: nothing but cancels is sent."""
+
+    code = "trading_halted"
+    hint = "An admin may resume it, when the reason is gone: POST /trading/resume."
+
+
+class Reconciling(IbactorsError):
+    """The first comparison with IB's lists of this session is not done yet."""
+
+    code = "reconciling"
+    hint = "Repeat the same request, with the same client_order_id, in a moment."
+
+
+class GatewayReadOnly(IbactorsError):
+    """The gateway's API is read-only."""
+
+    code = "gateway_read_only"
+    hint = "Turn off Read-Only API in the gateway's settings; for a managed gateway set IBACTORS_READ_ONLY_API=no."
+
+
+class OrderNotAllowed(IbactorsError):
+    """An allow-list does not have it."""
+
+    code = "order_not_allowed"
+
+
+class OrderLimit(IbactorsError):
+    """A limit would be passed."""
+
+    code = "order_limit"
+
+
+class OrderRate(IbactorsError):
+    """Too many orders within a minute."""
+
+    code = "order_rate"
+    hint = "Nothing was sent. Repeat the same request later."
+
+
+class PriceCollar(IbactorsError):
+    """The price is too far from the market."""
+
+    code = "price_collar"
+
+
+class NoReferencePrice(IbactorsError):
+    """There is no price to measure against."""
+
+    code = "no_reference_price"
+    hint = "Market orders need a live quote; a limit order needs at least a previous close."
+
+
+class NoExchangeRate(IbactorsError):
+    """There is no rate to the base currency."""
+
+    code = "no_exchange_rate"
+
+
+class DeadmanExpired(IbactorsError):
+    """The key's dead man's switch went off."""
+
+    code = "deadman_expired"
+
+
+class ClientOrderIdReused(IbactorsError):
+    """The client_order_id belongs to another request."""
+
+    code = "client_order_id_reused"
+    hint = "A client_order_id stands for one request for ever. Take another one for another order."
+
+
+class ClientOrderIdTaken(IbactorsError):
+    """Another key has used the client_order_id for this account."""
+
+    code = "client_order_id_taken"
+    hint = "A client_order_id is unique for each account, whatever key sends it."
+
+
+class OrderNotFound(IbactorsError):
+    """There is no such order."""
+
+    code = "order_not_found"
+    hint = "This proves nothing about a request that may still be on its way: DELETE /orders/by-client-id makes its id void."
+
+
+class OrderNotOurs(IbactorsError):
+    """The order is of another program, or was entered by hand."""
+
+    code = "order_not_ours"
+
+
+class OrderRejected(IbactorsError):
+    """IB refused the order."""
+
+    code = "order_rejected"
+    hint = "This client_order_id is used up; take a new one for another attempt."
+
+
+class OrderNotReceived(IbactorsError):
+    """IB never had the order."""
+
+    code = "order_not_received"
+    hint = "Take a new client_order_id for another attempt."
+
+
+class OrderNotSent(IbactorsError):
+    """The order was taken back before a byte of it was written."""
+
+    code = "order_not_sent"
+    hint = "IB never saw it. A new client_order_id may be sent at once."
+
+
+REFUSALS: dict[str, type[IbactorsError]] = {
+    kind.code: kind
+    for kind in (
+        TradingOff,
+        TradingHalted,
+        OrderNotAllowed,
+        OrderLimit,
+        OrderRate,
+        PriceCollar,
+        NoReferencePrice,
+        NoExchangeRate,
+        DeadmanExpired,
+    )
+}
+"""What a `Refusal` of the limits is raised as, by its code."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Never, TypeVar
+from typing import Annotated, Any, Never, TypeVar
 
 import msgspec
 
@@ -130,7 +130,7 @@ class PlaceBody(Body, frozen=True, kw_only=True):
     conditions_ignore_rth: bool | None = None
     bracket: BracketBody | None = None
     oca: OcaBody | None = None
-    extra: dict[str, object] | None = None
+    extra: dict[str, Any] | None = None
     preview_token: str | None = None
     wait: Decimal | None = None
     send_before: Instant | None = None

@@ -20,7 +20,7 @@ from ibactors.web.contract.routes import STREAM, WEBSOCKET, Route, RouteTable
 from ibactors.web.front import Front
 from ibactors.web.operation import Operation, error_response, problem_response
 from ibactors.web.page import serve
-from ibactors.web.rest import account, advisers, debug, docs, health, login, portfolio, quotes, tickets, udf
+from ibactors.web.rest import account, advisers, debug, docs, health, login, orders, portfolio, quotes, tickets, trading, udf
 from ibactors.web.rest.openapi import build_document
 from ibactors.web.stream import sse
 from ibactors.web.stream.asyncapi import build_asyncapi
@@ -40,6 +40,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *quotes.OPERATIONS,
     *udf.OPERATIONS,
     *sse.OPERATIONS,
+    *trading.OPERATIONS,
+    *orders.OPERATIONS,
     *debug.OPERATIONS,
 )
 

@@ -84,6 +84,8 @@ class Operation(Route, Generic[Q, B]):
     query: type[Q]
     """The parameters, by name: those that the path has in braces, and those of the query."""
     body: type[B]
+    read: Callable[[bytes], B] | None = None
+    """How the body is read, where that is not msgspec's way: raises InvalidRequest."""
     returns: Any = None
     """The type of a 200, or of the data of each of its events; None where it is not JSON."""
     accepted: Any = None
@@ -170,6 +172,8 @@ class Operation(Route, Generic[Q, B]):
         if request.mimetype != "application/json":
             raise UnsupportedMediaType(f"The body must be JSON, but its Content-Type is {request.mimetype or 'missing'!r}.")
         data = await request.get_data()
+        if self.read is not None:
+            return self.read(data if isinstance(data, bytes) else data.encode())
         return validated(self.body, lambda: msgspec.json.decode(data, type=self.body))
 
 

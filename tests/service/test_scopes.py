@@ -8,6 +8,7 @@ from ibactors.web.app import ROUTES, check_routes
 from ibactors.web.contract.routes import WEBSOCKET, Route, RouteTable
 from tests.conftest import Service
 from tests.service.keyed import KEYS, WRONG, bearer, exchange, keyed_service, upgrade
+from tests.service.trading import order
 
 CREDENTIALS = {"username": "demo", "password": "demo", "account_type": "paper"}
 ADMITTED = {
@@ -16,6 +17,12 @@ ADMITTED = {
     "/market/quotes": ("/market/quotes?symbols=AAPL", None, 200),
     "/auth/login": ("/auth/login", CREDENTIALS, 409),
     "/auth/logout": ("/auth/logout", None, 409),
+    "/orders": ("/orders", order(), 403),
+    "/orders/{order_id}": ("/orders/ord_1", None, 403),
+    "/orders/by-client-id/{client_order_id}": ("/orders/by-client-id/x", None, 403),
+    "/orders/reconcile": ("/orders/reconcile", None, 403),
+    "/trading/halt": ("/trading/halt", {}, 403),
+    "/trading/resume": ("/trading/resume", None, 403),
     "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
     "/debug/actors/{name}": ("/debug/actors/market", None, 200),
     "/ui/{filename}": ("/ui/index.html", None, 200),

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -45,6 +46,22 @@ ACCEPTED = [
     ("IBACTORS_MAX_STREAMS_PER_KEY", "2", "max_streams_per_key", 2),
     ("IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", "3", "max_subscriptions_per_key", 3),
     ("IBACTORS_MAX_CONNECTIONS", "20", "max_connections", 20),
+    ("IBACTORS_TRADING", "Paper", "trading", "paper"),
+    ("IBACTORS_LIVE_ACCOUNTS", "U1, U2", "live_accounts", ("U1", "U2")),
+    ("IBACTORS_ORDER_ACCOUNTS", "DU1", "order_accounts", ("DU1",)),
+    ("IBACTORS_ORDER_SYMBOLS", "AAPL,MSFT", "order_symbols", ("AAPL", "MSFT")),
+    ("IBACTORS_ORDER_SEC_TYPES", "STK", "order_sec_types", ("STK",)),
+    ("IBACTORS_ORDER_TYPES", "limit", "order_types", ("limit",)),
+    ("IBACTORS_MAX_ORDER_NOTIONAL", "2500.50", "max_order_notional", Decimal("2500.50")),
+    ("IBACTORS_MAX_ORDER_QUANTITY", "100", "max_order_quantity", Decimal(100)),
+    ("IBACTORS_MAX_DAY_NOTIONAL", "off", "max_day_notional", None),
+    ("IBACTORS_MAX_OPEN_ORDERS", "7", "max_open_orders", 7),
+    ("IBACTORS_MAX_POSITION_NOTIONAL", "1e5", "max_position_notional", Decimal("1e5")),
+    ("IBACTORS_ORDERS_PER_MINUTE", "600", "orders_per_minute", 600),
+    ("IBACTORS_PRICE_COLLAR_PERCENT", "2.5", "collar_percent", Decimal("2.5")),
+    ("IBACTORS_PRICE_COLLAR_WIDE_PERCENT", "10", "collar_wide_percent", Decimal(10)),
+    ("IBACTORS_LATE_ORDERS", "keep", "late_orders", "keep"),
+    ("IBACTORS_JOURNAL_EPHEMERAL", "1", "journal_ephemeral", True),
     ("IBACTORS_MAX_CONNECTIONS_PER_ADDRESS", "3", "max_connections_per_address", 3),
     ("IBACTORS_ADMIN_PORT", "0", "admin_port", 0),
     ("IBACTORS_TLS_CERTIFICATE", "chain.pem", "tls_certificate", "chain.pem"),

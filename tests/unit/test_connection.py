@@ -92,6 +92,17 @@ class Gateway:
         raise GatewayDisconnected(reason, ib_code=code)
 
 
+class NoDesk:
+    """Where nobody trades."""
+
+    @property
+    def log(self) -> "NoDesk":
+        return self
+
+    def begin(self, _epoch: int) -> None:
+        """A session has its number."""
+
+
 class Closing:
     """A session as far as the actor looks at it; whoever uses its socket after the loss crashes, as ib_async does."""
 
@@ -99,6 +110,7 @@ class Closing:
     accounts = ("DU1",)
     server_version = 178
     lines = waiting = 0
+    orders = NoDesk()
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -14,6 +14,7 @@ from ibactors.bridge.answers import ANSWERS, CURRENT_TIME, OPEN_ORDERS, market_r
 from ibactors.bridge.codes import Verdict
 from ibactors.bridge.contracts import find_contracts
 from ibactors.bridge.incoming import Inbox
+from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.session import Session
 from ibactors.bridge.subscriptions import release
@@ -50,7 +51,7 @@ class Line:
         self.inbox = Inbox(tally, Unobserved())
         self.client = Wire(self.inbox, tally)
         self.inbox.on_abandoned = partial(release, self.client)
-        self.session = Session(self.client, self.inbox, Settings(request_timeout=10.0))
+        self.session = Session(self.client, self.inbox, Settings(request_timeout=10.0), OrderDesk(self.client, self.inbox, 1))
 
     @property
     def sent(self) -> list[list[str]]:

@@ -28,6 +28,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     candidates: list[dict[str, Any]] | None = None
     instrument: Named | None = None
     """Which one it is about, in a list of several."""
+    limit: Any = None
+    """Which limit an order would pass, and by what value; `setting` says where it is set."""
+    value: Any = None
+    setting: str | None = None
+    fields: list[str] | None = None
+    """Members in which a request differs from the one that has its client_order_id."""
+    order: Any = None
+    """The order that the answer is about."""
+    new_client_order_id_allowed: bool | None = None
+    """True where it is certain that the order did and will do nothing: that alone permits another client_order_id."""
     request_id: str | None = None
     retry_after: int | None = None
     """Seconds, as in the header Retry-After."""
@@ -110,14 +120,46 @@ KINDS: dict[str, Kind] = {
     "two_factor_expired": Kind(401, "The second factor was not approved"),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
     "upgrade_required": Kind(426, "Upgrade required"),
+    "client_order_id_reused": Kind(409, "client_order_id belongs to another request"),
+    "client_order_id_taken": Kind(409, "client_order_id belongs to another key"),
+    "deadman_expired": Kind(423, "The dead man's switch went off"),
+    "gateway_read_only": Kind(409, "The gateway refuses orders"),
+    "no_exchange_rate": Kind(409, "No exchange rate"),
+    "no_reference_price": Kind(409, "No price to measure against"),
+    "order_limit": Kind(422, "A limit would be passed"),
+    "order_not_allowed": Kind(403, "Order not allowed"),
+    "order_not_found": Kind(404, "Order not found"),
+    "order_not_ours": Kind(409, "Not an order of this service"),
+    "order_not_received": Kind(409, "IB never had the order"),
+    "order_not_sent": Kind(409, "The order was not sent"),
+    "order_rate": Kind(429, "Too many orders", 5),
+    "order_rejected": Kind(422, "IB rejected the order"),
+    "price_collar": Kind(422, "Price too far from the market"),
+    "reconciling": Kind(503, "Orders are being compared with IB", 1),
+    "trading_halted": Kind(423, "Trading is halted"),
+    "trading_off": Kind(403, "Trading is off"),
     "bad_text": Kind(422, "Text not allowed in an order"),
     "bad_request": Kind(400, "Bad request"),
 }
 
 
+_MEMBERS = (
+    "field",
+    "actor",
+    "candidates",
+    "retry_after",
+    "limit",
+    "value",
+    "setting",
+    "fields",
+    "order",
+    "new_client_order_id_allowed",
+)
+
+
 def problem_of(error: IbactorsError) -> Problem:
     """The document for one of our exceptions."""
-    known = {key: error.extra[key] for key in ("field", "actor", "candidates", "retry_after") if key in error.extra}
+    known = {key: error.extra[key] for key in _MEMBERS if key in error.extra}
     status = 502 if isinstance(error, ActorDown) and error.started else None
     return make_problem(error.code, str(error), hint=hint_of(error), ib_code=error.ib_code, status=status, **known)
 

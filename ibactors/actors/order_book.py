@@ -1,0 +1,63 @@
+"""The orders in memory: all that are open and those of the last day, by everything that a frame may call them."""
+
+from collections.abc import Iterable
+
+from ibactors.orders.evidence import CommissionSeen, Evidence, FromIb
+from ibactors.orders.order import Order
+
+
+class Book:
+    """One incarnation's. What is in it may be ahead of the disk; what is shown is not."""
+
+    def __init__(self, orders: Iterable[Order] = ()) -> None:
+        self._orders: dict[str, Order] = {}
+        self._tokens: dict[str, str] = {}
+        self._numbers: dict[tuple[int, int], str] = {}
+        self._perm_ids: dict[int, str] = {}
+        self._executions: dict[str, str] = {}
+        for order in orders:
+            self.put(order)
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self._orders
+
+    def get(self, order_id: str) -> Order | None:
+        """One of them."""
+        return self._orders.get(order_id)
+
+    def by_token(self, token: str) -> Order | None:
+        """The one with a token."""
+        return self._orders.get(self._tokens.get(token, ""))
+
+    @property
+    def all(self) -> tuple[Order, ...]:
+        """All of them."""
+        return tuple(self._orders.values())
+
+    @property
+    def open(self) -> tuple[Order, ...]:
+        """Those that are not over."""
+        return tuple(order for order in self._orders.values() if not order.status.is_terminal)
+
+    def put(self, order: Order) -> None:
+        """Take a new state."""
+        name = order.order_id
+        self._orders[name] = order
+        self._tokens[order.token] = name
+        self._numbers[order.client_id, order.ib_order_id] = name
+        for each in order.incarnations:
+            if each.perm_id:
+                self._perm_ids[each.perm_id] = name
+        for fill in order.fills:
+            self._executions[fill.execution_id] = name
+
+    def owner(self, evidence: Evidence) -> Order | None:
+        """Whose evidence it is: by token, then by permanent id, then by number. `advance` still looks whether it fits."""
+        if isinstance(evidence, CommissionSeen):
+            return self._orders.get(self._executions.get(evidence.execution_id, ""))
+        if not isinstance(evidence, FromIb):
+            return None
+        number = self._numbers.get((evidence.client_id or 0, evidence.order_id or 0), "")
+        if evidence.token is not None:
+            return self._orders.get(self._tokens.get(evidence.token, "") or number)
+        return self._orders.get(self._perm_ids.get(evidence.perm_id or 0) or number)

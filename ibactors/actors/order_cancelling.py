@@ -1,0 +1,85 @@
+"""Cancels: intents that are on disk first, and sent as soon as the order's number is proven ours in this session.
+
+IB applies a cancel to whichever order has the number. So it waits for the proof; it is repeated while the order is seen alive.
+"""
+
+from msgspec.structs import replace
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_placing import queue_frame
+from ibactors.actors.orders import boot_now
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.order_frames import cancel_frame
+from ibactors.errors import GatewayDisconnected
+from ibactors.orders.evidence import CancelAsked, Sent
+from ibactors.orders.order import Order
+from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven
+from ibactors.orders.placing import send
+
+
+class Canceller:
+    """Sends the cancels that are wanted."""
+
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, live_accounts: frozenset[str]) -> None:
+        self._keeper = keeper
+        self._connection = connection
+        self._live_accounts = live_accounts
+        self._writing: set[str] = set()
+        """Orders whose cancel is being written down."""
+
+    async def want(self, order: Order, at: float, by: str, reason: str = "") -> Order:
+        """Note that an order is to be cancelled. A frame of its own that still waits is taken back, and nothing is sent."""
+        order = await self._keeper.give(order.order_id, CancelAsked(at=at, by=by, reason=reason))
+        desk = self._keeper.desk
+        if desk is not None and desk.withdraw(order.order_id, "cancelled_before_it_was_sent"):
+            await self._keeper.drain()
+        elif not order.status.is_terminal:
+            await self.send(order)
+        return self._keeper.book.get(order.order_id) or order
+
+    async def repeat(self, order: Order) -> None:
+        """Send the cancel of an order again that is seen alive."""
+        if order.cancel is not None:
+            self._keeper.book.put(replace(order, cancel=replace(order.cancel, written_at=None)))
+
+    async def send_due(self) -> None:
+        """Send every cancel that waits, and may go now."""
+        for order in self._keeper.book.open:
+            if order.cancel is not None and order.cancel.written_at is None:
+                await self.send(order)
+
+    async def send(self, order: Order) -> None:
+        """Send one, if its number is proven and IB is there; else it stays an intent."""
+        desk = self._keeper.desk
+        if desk is None or not desk.connected or not is_proven(order, desk.log.epoch) or order.cancel is None:
+            return
+        if order.order_id in self._writing or not desk.is_free_of(order.order_id):
+            return
+        epoch, incarnation = desk.log.epoch, self._keeper.ref.incarnation
+        try:
+            message = cancel_frame(desk.client, order)
+        except GatewayDisconnected:
+            return
+        self._writing.add(order.order_id)
+        try:
+            # A disk that fails stops no cancel.
+            await self._keeper.write(lambda tx: send(tx, order, Sent.CANCEL, epoch=epoch, at=order.updated))
+        finally:
+            self._writing.discard(order.order_id)
+        self._queue(order, desk, epoch, incarnation, message)
+
+    def _queue(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int, message: str) -> None:
+        newest = self._keeper.book.get(order.order_id) or order
+        if newest.status.is_terminal or not desk.is_free_of(order.order_id):
+            return
+        fence = Fence(
+            kind=Sent.CANCEL,
+            socket=desk.socket,
+            epoch=epoch,
+            incarnation=incarnation,
+            mode=order.mode,
+            account=order.account,
+            send_before=boot_now() + SEND_WITHIN,
+        )
+        queue_frame(self._keeper, self._connection, desk, newest, fence, self._live_accounts, message)

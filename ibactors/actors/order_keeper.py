@@ -1,0 +1,250 @@
+"""Keeps the orders of one incarnation: evidence in, new states on disk, then shown. The only writer of the journal.
+
+In memory a state is new in the step in which its evidence is taken; it is told to nobody before it is durable. Writes are queued in that
+same step, so that the journal has them in the order of memory.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+import trio
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_book import Book
+from ibactors.actors.orders import OrdersRef
+from ibactors.bridge.evidence_log import Entry
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.orders.commissions import EarlyCommissions
+from ibactors.orders.draft import Step, Want
+from ibactors.orders.errors import JournalFailed, JournalFull
+from ibactors.orders.evidence import CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
+from ibactors.orders.halts import Halt, halt
+from ibactors.orders.journal import Journal
+from ibactors.orders.keeping import keep_frame, save
+from ibactors.orders.order import Order
+from ibactors.orders.placing import settle_send
+from ibactors.orders.reader import Reader
+from ibactors.orders.states import advance
+from ibactors.orders.transaction import Transaction
+from ibactors.orders.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+TOGETHER = 256
+"""Entries that are taken in one step."""
+_HALTING = {
+    Want.DUPLICATE: "duplicate_at_broker: IB has two orders of one",
+    Want.NOT_OURS: "not_ours: a number of ours carries another order",
+    Want.ORDER_REF_UNRELIABLE: "order_ref_unreliable: IB does not send back what identifies our orders",
+    Want.QUARANTINE: "quarantine: a message about an order could not be applied",
+}
+
+
+class Keeper:
+    """The orders of one incarnation."""
+
+    def __init__(self, ref: OrdersRef, connection: ConnectionRef, journal: Journal, reader: Reader) -> None:
+        self.ref = ref
+        self._connection = connection
+        self.journal = journal
+        self.writer = Writer(journal)
+        self.reader = reader
+        self.book = Book()
+        self.wants: dict[str, set[Want]] = {}
+        """What evidence called for, by order, until somebody does it."""
+        self.wanted = trio.Event()
+        self.reading = trio.CapacityLimiter(1)
+        """One thread at a time reads."""
+        self.noted: str | None = None
+        """The halt that is on disk."""
+        self._desks: list[OrderDesk] = []
+        self._early = EarlyCommissions()
+        self._arrived = trio.Event()
+        self._intake = trio.Lock()
+
+    @property
+    def desk(self) -> OrderDesk | None:
+        """The desk of the session that is up, once this incarnation listens to it."""
+        desk = self._connection.desk
+        return desk if desk is not None and desk.alive and desk in self._desks else None
+
+    def attend(self) -> None:
+        """Listen to the session that is up now. What a predecessor has left there is withdrawn first."""
+        desk = self._connection.desk
+        if desk is not None and desk not in self._desks:
+            desk.withdraw_all("orders_restarted")
+            self._desks.append(desk)
+            desk.log.listen(self._wake)
+
+    def _wake(self) -> None:
+        self._arrived.set()
+
+    # evidence
+
+    async def take_in(self) -> None:
+        """Apply what sessions have told, for as long as the task lives."""
+        while True:
+            await self._arrived.wait()
+            self._arrived = trio.Event()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Apply all that has been told so far, in its order; durable when this returns."""
+        async with self._intake:
+            for desk in tuple(self._desks):
+                while entries := desk.log.peek(TOGETHER):
+                    await self._apply(entries)
+                    desk.log.done(len(entries))
+                if not desk.alive:
+                    self._desks.remove(desk)
+
+    async def _apply(self, entries: Iterable[Entry]) -> None:
+        entries = list(entries)
+        await self._fetch(entries)
+        writes: list[Callable[[Transaction], object]] = []
+        steps: list[Step] = []
+        for entry in entries:
+            for order in self._owners(entry):
+                step = self._advance(order, entry.evidence)
+                steps.append(step)
+                if entry.frame and step.wants & {Want.QUARANTINE}:
+                    writes.append(_keeping(entry, order))
+                if isinstance(entry.evidence, Written | Withdrawn):
+                    writes.append(_settling(order, entry.evidence))
+        await self._save(steps, writes)
+
+    def _owners(self, entry: Entry) -> tuple[Order, ...]:
+        evidence = entry.evidence
+        if isinstance(evidence, SessionLost):
+            return self.book.open
+        if entry.order_id is not None:
+            order = self.book.get(entry.order_id)
+        elif isinstance(evidence, FromIb) and evidence.token is None and evidence.perm_id is None and evidence.order_id is None:
+            self.halt("undecodable: a message about orders could not be read")
+            return ()
+        else:
+            order = self.book.owner(evidence)
+        if order is None and isinstance(evidence, CommissionSeen):
+            self._early.keep(evidence)
+        if order is None and isinstance(evidence, FromIb) and evidence.token is not None:
+            self.halt(f"journal_behind: IB shows an order of ours, ~{evidence.token}, that the journal does not have")
+        return () if order is None else (order,)
+
+    async def _fetch(self, entries: Iterable[Entry]) -> None:
+        """Have orders in memory that are long over, and of which IB tells again."""
+        tokens = {entry.evidence.token for entry in entries if isinstance(entry.evidence, FromIb)}
+        for token in tokens:
+            if token is not None and self.book.by_token(token) is None:
+                found = await self.read(self.reader.by_token, token)
+                if found is not None and found.order_id not in self.book:
+                    self.book.put(found)
+
+    async def read(self, look: Callable[..., R], *arguments: object) -> R:
+        """Look something up in the journal, in a thread."""
+        return await trio.to_thread.run_sync(look, *arguments, limiter=self.reading, abandon_on_cancel=False)
+
+    def _advance(self, order: Order, evidence: Evidence) -> Step:
+        step = advance(order, evidence)
+        self.book.put(step.order)
+        for want in step.wants:
+            self._want(order.order_id, want)
+        if isinstance(evidence, ExecutionSeen) and (early := self._early.take(evidence.execution_id)) is not None:
+            later = self._advance(step.order, early)
+            return Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
+        return step
+
+    def _want(self, order_id: str, want: Want) -> None:
+        if want in _HALTING:
+            self.halt(_HALTING[want])
+        self.wants.setdefault(order_id, set()).add(want)
+        self.wanted.set()
+
+    async def give(self, order_id: str, *evidence: Evidence) -> Order:
+        """Apply what was decided here; durable, if the disk lets it, when this returns."""
+        steps = []
+        for each in evidence:
+            order = self.book.get(order_id)
+            if order is not None:
+                steps.append(self._advance(order, each))
+        await self._save(steps, [])
+        order = self.book.get(order_id)
+        if order is None:
+            raise LookupError(order_id)
+        return order
+
+    async def give_all(self, evidence: Mapping[str, Sequence[Evidence]]) -> None:
+        """The same for several orders, in one transaction."""
+        steps = [self._advance(order, each) for name, every in evidence.items() for each in every if (order := self.book.get(name))]
+        await self._save(steps, [])
+
+    # writing
+
+    async def _save(self, steps: list[Step], writes: list[Callable[[Transaction], object]]) -> None:
+        known = self.ref.shown
+        steps = [step for step in steps if step.events or known.get(step.order.order_id) != step.order]
+        if not steps and not writes:
+            return
+
+        def operation(tx: Transaction) -> int:
+            for write in writes:
+                write(tx)
+            for step in steps:
+                save(tx, step)
+            return tx.sequence
+
+        if await self.write(operation):
+            for step in steps:
+                self.show(step.order)
+            self.ref.changed()
+
+    async def write(self, operation: Callable[[Transaction], object]) -> bool:
+        """Write what ends or describes orders. A disk that fails halts trading, but stops no cancel: memory goes on."""
+        try:
+            await self.writer.write(operation)
+        except (JournalFailed, JournalFull) as error:
+            self.halt(f"{error.code}: {error}")
+            return False
+        return True
+
+    def show(self, order: Order) -> None:
+        """A state is on disk, and may be told."""
+        self.ref.shown[order.order_id] = order
+        self.ref.sequence = self.journal.sequence
+
+    # halting
+
+    def halt(self, reason: str) -> None:
+        """Stop trading of our own accord. The flag first; what waits is taken back; then, by the actor, the journal."""
+        if self.ref.halted is not None:
+            return
+        self.ref.halted = reason
+        log.error("trading_halted", reason=reason)
+        for desk in self._desks:
+            desk.withdraw_openings("trading_halted")
+        self.wanted.set()
+
+    async def write_halt(self, by: str, reason: str, cancel: str) -> None:
+        """Put a halt on disk, so that it holds over restarts."""
+        self.noted = reason
+        await self.write(lambda tx: halt(tx, Halt(at=time.time(), by=by, reason=reason, cancel=cancel)))
+
+
+def _settling(order: Order, evidence: Written | Withdrawn) -> Callable[[Transaction], object]:
+    outcome = "written" if isinstance(evidence, Written) else f"withdrawn: {evidence.reason}"
+    change_id = order.change.change_id if evidence.kind is Sent.CHANGE and order.change is not None else None
+    return lambda tx: settle_send(tx, order.order_id, evidence.kind, outcome, change_id=change_id)
+
+
+def _keeping(entry: Entry, order: Order) -> Callable[[Transaction], object]:
+    return lambda tx: keep_frame(tx, entry.evidence.at, entry.frame, order_id=order.order_id)
+
+
+def open_journal(state_path: Path, *, allow_ephemeral: bool) -> tuple[Journal, Reader]:
+    """The journal and its reading side. Raises StartupError and JournalFailed."""
+    journal = Journal(state_path, allow_ephemeral=allow_ephemeral)
+    return journal, Reader(journal.path)

@@ -1,0 +1,154 @@
+"""Reconciliation: the orders as IB lists them, against the journal. "No answer" is never "empty"."""
+
+import time
+from typing import TypeVar
+
+import structlog
+import trio
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.orders import Reconciled
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.order_lists import completed_orders, executions, open_orders
+from ibactors.bridge.requests import RequestSpec
+from ibactors.errors import IbactorsError
+from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.orders.evidence import Judged, UndecodedSeen
+from ibactors.orders.matching import Row
+from ibactors.orders.order import Order, Status
+from ibactors.orders.safety import Mode
+from ibactors.orders.verdicts import BETWEEN, Ground, Pass, judge
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+EVERY = 300.0
+WHILE_UNKNOWN = 31.0
+"""A little more than what two passes must lie apart."""
+AFTER_FAILURE = 5.0
+BREATH = 2.0
+"""Seconds at least between two passes of a session: what calls for one comes in bursts, and a standing riddle must not ask for ever."""
+_WHOLE = frozenset({SessionPhase.UP, SessionPhase.FARM_DEGRADED})
+
+
+class Reconciler:
+    """Asks for the lists, and says what they prove."""
+
+    def __init__(self, keeper: Keeper, connection: ConnectionRef) -> None:
+        self._keeper = keeper
+        self._connection = connection
+        self._earlier: Pass | None = None
+        self._synced: tuple[int, float] | None = None
+        """Epoch and time at which all account data was there."""
+        self._broken = False
+        """IB was not reachable at some time during the present pass."""
+        self._turn = trio.Lock()
+        self.due = trio.Event()
+        self.highest_seen = 0
+
+    def session_changed(self, session: SessionStatus) -> None:
+        """Note when passes begin to count, and when one is spoilt."""
+        if session.phase in _WHOLE and (self._synced is None or self._synced[0] != session.epoch):
+            self._synced = session.epoch, time.time()
+        if session.phase not in _WHOLE | {SessionPhase.SYNCING}:
+            self._broken = True
+        if session.up and self._keeper.ref.reconciled.epoch != session.epoch:
+            self.due.set()
+
+    async def run(self) -> None:
+        """Reconcile at each new session, when something calls for it, while an order is unknown, and every five minutes."""
+        while True:
+            self.due = trio.Event()
+            done = await self.reconcile()
+            unknown = any(order.status is Status.UNKNOWN or order.unknown_terms for order in self._keeper.book.open)
+            with trio.move_on_after(AFTER_FAILURE if done is None else WHILE_UNKNOWN if unknown else EVERY):
+                await self.due.wait()
+            if self._keeper.ref.reconciled.epoch == self._connection.sessions.value.epoch:
+                await trio.sleep(BREATH)
+
+    async def reconcile(self) -> Reconciled | None:
+        """One pass and its verdicts; None when there was no session to ask, or it ended meanwhile."""
+        async with self._turn:
+            desk, session = self._keeper.desk, self._connection.sessions.value
+            if desk is None or not session.up or not desk.connected:
+                return None
+            present = await self._ask(desk)
+            await self._keeper.drain()
+            if not desk.alive or desk.log.epoch != present.epoch:
+                return None
+            return await self._judge(present, desk)
+
+    async def _ask(self, desk: OrderDesk) -> Pass:
+        self._broken = not desk.connected
+        owed, epoch, began = desk.owes_an_end, desk.log.epoch, time.time()
+        everybody = await self._rows(open_orders(everybody=True))
+        ours = await self._rows(open_orders(everybody=False))
+        done = await self._rows(completed_orders())
+        executed = await self._rows(executions())
+        return Pass(
+            epoch=epoch,
+            began=began,
+            ended=time.time(),
+            open_orders=ours,
+            all_open_orders=everybody,
+            completed=done,
+            executions=executed,
+            synced_at=self._synced[1] if self._synced is not None and self._synced[0] == epoch else None,
+            connected=desk.connected and not self._broken,
+            end_owed=owed or desk.owes_an_end,
+            undecoded=desk.log.undecoded,
+            undecoded_tokens=frozenset(desk.log.undecoded_tokens),
+        )
+
+    async def _rows(self, spec: RequestSpec[T]) -> tuple[T, ...] | None:
+        try:
+            return await self._connection.request(spec)
+        except IbactorsError as error:
+            log.warning("list_missing", to=spec.to, reason=str(error))
+            return None
+
+    async def _judge(self, present: Pass, desk: OrderDesk) -> Reconciled | None:
+        keeper, session = self._keeper, self._connection.sessions.value
+        orders = (*keeper.book.all, *await self._old(present.rows))
+        ground = Ground(
+            at=time.time(),
+            mode=keeper.ref.mode,
+            accounts=frozenset(session.accounts),
+            gateway_zone=desk.gateway_zone,
+            automatic=keeper.ref.mode is Mode.PAPER,
+        )
+        found = judge(orders, present, self._earlier, ground)
+        if found.behind:
+            keeper.halt(f"journal_behind: IB shows orders of ours that the journal does not have: {', '.join(sorted(found.behind)[:5])}")
+        if found.duplicates:
+            keeper.halt(f"duplicate_at_broker: IB has two orders of {', '.join(found.duplicates[:5])}")
+        # Rows are evidence already, each in its place; once more, now, they would be older than what came after them.
+        verdicts = {
+            each.order_id: judged
+            for each in found.findings
+            if each.order_id in keeper.book and (judged := tuple(one for one in each.evidence if isinstance(one, Judged | UndecodedSeen)))
+        }
+        await keeper.give_all(verdicts)
+        if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
+            self._earlier = present
+        return self._report(present, len(found.foreign), desk)
+
+    async def _old(self, rows: tuple[Row, ...]) -> tuple[Order, ...]:
+        """Orders that are long over, and still in a list."""
+        tokens = {row.token for row in rows if row.token is not None and self._keeper.book.by_token(row.token) is None}
+        found = [await self._keeper.read(self._keeper.reader.by_token, token) for token in tokens]
+        return tuple(order for order in found if order is not None and order.order_id not in self._keeper.book)
+
+    def _report(self, present: Pass, foreign: int, desk: OrderDesk) -> Reconciled | None:
+        numbers = [row.order_id or 0 for row in present.rows if row.client_id == desk.client_id]
+        self.highest_seen = max([self.highest_seen, *numbers])
+        if present.all_open_orders is None or present.open_orders is None or present.executions is None:
+            return None
+        self._keeper.ref.reconciled = Reconciled(epoch=present.epoch, at=present.ended, unfit=present.unfit, foreign_orders=foreign)
+        return self._keeper.ref.reconciled
+
+
+def _apart(earlier: Pass, present: Pass) -> bool:
+    return present.began - earlier.ended >= BETWEEN

@@ -1,0 +1,144 @@
+"""What an order needs to know of the world before it is judged: the contract and its ticks, a price to measure against, a rate."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import trio
+
+from ibactors.actors.account import AccountRef
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.market import MarketRef
+from ibactors.actors.orders import money
+from ibactors.bridge.order_lists import Listed, describe, increments
+from ibactors.errors import ContractAmbiguous, ContractNotFound, IbactorsError
+from ibactors.model.hours import parse_hours
+from ibactors.model.instruments import Instrument, SecType
+from ibactors.model.quotes import Quote
+from ibactors.orders.canonical import Tradable
+from ibactors.orders.collar import Reference, ReferenceKind
+from ibactors.orders.errors import NoExchangeRate
+from ibactors.orders.prices import Increment, MarketRule
+from ibactors.orders.request import InstrumentBody
+from ibactors.orders.terms import Session, Terms, TimeInForce
+
+KEPT = 12 * 3600.0
+"""Seconds for which contracts and market rules are kept."""
+MOST_KEPT = 2_000
+QUOTE_WAIT = 3.0
+
+
+class Surveyor:
+    """Asks for it, and keeps what does not change within a day."""
+
+    def __init__(self, connection: ConnectionRef, account: AccountRef, market: MarketRef) -> None:
+        self._connection = connection
+        self._account = account
+        self._market = market
+        self._contracts: dict[InstrumentBody, tuple[float, Listed]] = {}
+        self._rules: dict[int, tuple[float, MarketRule]] = {}
+
+    async def contract(self, body: InstrumentBody) -> tuple[Listed, Tradable]:
+        """The one contract that is meant. Raises ContractNotFound, ContractAmbiguous and what the gateway fails with."""
+        known = self._contracts.get(body)
+        if known is None or known[0] < trio.current_time() - KEPT:
+            found = {row.con_id: row for row in await self._connection.request(describe(body))}
+            if not found:
+                raise ContractNotFound("No contract fits the instrument.")
+            if len(found) > 1:
+                rows = [{"con_id": row.con_id, "symbol": row.symbol, "local_symbol": row.local_symbol} for row in found.values()][:20]
+                raise ContractAmbiguous(f"{len(found)} contracts fit the instrument.", extra={"candidates": rows})
+            known = trio.current_time(), next(iter(found.values()))
+            if len(self._contracts) >= MOST_KEPT:
+                self._contracts.clear()
+            self._contracts[body] = known
+        return known[1], tradable(known[1], await self._rule(known[1]))
+
+    async def _rule(self, listed: Listed) -> MarketRule:
+        if listed.rule_id is None:
+            return MarketRule(rule_id=0, increments=(Increment(low_edge=Decimal(0), increment=listed.min_tick or Decimal("0.01")),))
+        known = self._rules.get(listed.rule_id)
+        if known is None or known[0] < trio.current_time() - KEPT:
+            (rule,) = await self._connection.request(increments(listed.rule_id))
+            known = self._rules[listed.rule_id] = trio.current_time(), rule
+        return known[1]
+
+    async def reference(self, listed: Listed) -> Reference | None:
+        """The best price there is to measure against; None where there is none."""
+        instrument = Instrument(
+            symbol=listed.symbol.upper(),
+            exchange=listed.exchange,
+            currency=listed.currency,
+            sec_type=SecType(listed.sec_type),
+            con_id=listed.con_id,
+        )
+        with trio.move_on_after(QUOTE_WAIT):
+            try:
+                return reference_of((await self._market.quote(instrument)).value)
+            except IbactorsError:
+                return None
+        return None
+
+    async def rate(self, account: str, currency: str) -> Decimal:
+        """Base currency for one unit of *currency*. Raises NoExchangeRate."""
+        book = await self._account.book(account, needs="summary")
+        if currency == book.base_currency:
+            return Decimal(1)
+        figure = book.figures.get(("ExchangeRate", currency))
+        try:
+            rate = Decimal(figure.value) if figure is not None else Decimal(0)
+        except ArithmeticError:
+            rate = Decimal(0)
+        if not rate.is_finite() or rate <= 0:
+            raise NoExchangeRate(f"There is no rate from {currency} to the account's base currency.")
+        return rate
+
+    def positions(self) -> dict[tuple[str, int], Decimal]:
+        """What the accounts hold, by account and con_id."""
+        states = self._account.states.value.by_account.values()
+        held = [position for state in states for position in getattr(state.value, "positions", ())]
+        return {(each.account, each.con_id): money(each.position) for each in held}
+
+
+def tradable(listed: Listed, rule: MarketRule) -> Tradable:
+    """A contract, with the increments of its exchange."""
+    return Tradable(
+        con_id=listed.con_id,
+        symbol=listed.symbol,
+        sec_type=listed.sec_type,
+        exchange=listed.exchange,
+        currency=listed.currency,
+        multiplier=listed.multiplier,
+        price_magnifier=listed.price_magnifier,
+        order_types=listed.order_types,
+        size_increment=listed.size_increment,
+        min_size=listed.min_size,
+        rule=rule,
+    )
+
+
+def reference_of(quote: Quote) -> Reference | None:
+    """A live two-sided market; else the last trade; of delayed data, whatever there is, as a previous close."""
+    bid, ask, last = quote.bid, quote.ask, quote.last
+    at = datetime.fromisoformat(quote.timestamp).timestamp()
+    if bid and ask and bid <= ask:
+        kind = ReferenceKind.CLOSE if quote.market_data_type != "live" else ReferenceKind.QUOTE
+        return Reference(kind=kind, bid=money(bid), ask=money(ask), at=at)
+    price, kind = (last, ReferenceKind.LAST) if last and quote.market_data_type == "live" else (last or quote.close, ReferenceKind.CLOSE)
+    return Reference(kind=kind, bid=money(price), ask=money(price), at=at) if price else None
+
+
+def expires_at(terms: Terms, listed: Listed) -> float | None:
+    """When its time in force is over, by the contract's calendar; None where that is not known, or where it stays until cancelled."""
+    if terms.time_in_force is TimeInForce.GTD and terms.good_till is not None:
+        return terms.good_till.timestamp()
+    if terms.time_in_force is not TimeInForce.DAY:
+        return None
+    try:
+        text = listed.liquid_hours if terms.session is Session.REGULAR else listed.trading_hours
+        spans = parse_hours(text, listed.zone).spans
+    except ValueError:
+        return None
+    present = datetime.fromtimestamp(time.time(), UTC)
+    ahead = [span for span in spans if span.closes > present]
+    return max((span.closes.timestamp() for span in ahead if span.day == ahead[0].day), default=None) if ahead else None

@@ -1,0 +1,209 @@
+"""The address of whoever keeps the orders: what may be asked, and what may be read at any time. The actor is in `orders_actor.py`."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Never
+
+import trio
+
+from ibactors.kernel.ref import Ask, Ref
+from ibactors.model.times import Value
+from ibactors.orders.order import Order
+from ibactors.orders.request import PlaceBody
+from ibactors.orders.safety import Mode
+
+HALT_FILE = "HALT"
+
+
+class Placed(Value, frozen=True, kw_only=True):
+    """The order that a request stands for."""
+
+    order: Order
+    replayed: bool
+    """Whether an earlier request has placed it."""
+
+
+class Reconciled(Value, frozen=True, kw_only=True):
+    """The last comparison with IB's lists."""
+
+    epoch: int = 0
+    at: float | None = None
+    unfit: str | None = None
+    """Why nothing followed from what the lists lacked."""
+    foreign_orders: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place(Ask[Placed]):
+    """Place an order, or find the one that an equal request has placed."""
+
+    body: PlaceBody
+    client_order_id: str
+    key: str
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cancel(Ask[Order]):
+    """Have an order cancelled: an intent, which is carried out as soon as it may be."""
+
+    order_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bury(Ask[Order | None]):
+    """Make a client_order_id void; the order that has it, if there is one, which is then cancelled."""
+
+    account: str
+    client_order_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Find(Ask[Order | None]):
+    """One order, by our id or by the client's."""
+
+    order_id: str | None = None
+    account: str = ""
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListOrders(Ask[tuple[Order, ...]]):
+    """A page of orders by age, oldest first."""
+
+    is_open: bool | None
+    account: str | None
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HaltTrading(Ask[None]):
+    """Stop trading."""
+
+    by: str
+    reason: str
+    cancel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResumeTrading(Ask[None]):
+    """Go on."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reconcile(Ask[Reconciled]):
+    """Compare with IB's lists, now."""
+
+
+OrdersMessage = Place | Cancel | Bury | Find | ListOrders | HaltTrading | ResumeTrading | Reconcile
+
+
+class OrdersRef(Ref[OrdersMessage, Never]):
+    """The orders, as the web layer sees them. What lies here outlives a crash of the actor, so that a halt does."""
+
+    def __init__(self, mode: Mode, state_path: Path) -> None:
+        super().__init__("orders")
+        self.mode = mode
+        self.halted: str | None = None
+        """Why trading is stopped. The flag comes first, then the journal."""
+        self.incarnation = 0
+        self.shown: dict[str, Order] = {}
+        """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
+        self.reconciled = Reconciled()
+        self.read_only: str | None = None
+        """IB's words when the gateway refuses orders."""
+        self.sequence = 0
+        self._halt_file = state_path / HALT_FILE
+        self._changed = trio.Event()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether orders may ever be sent."""
+        return self.mode in {Mode.PAPER, Mode.LIVE}
+
+    @property
+    def why_halted(self) -> str | None:
+        """Why nothing but cancels is sent, the file for people without HTTP included."""
+        if self.halted is None and os.path.exists(self._halt_file):  # noqa: PTH110  # half the time of Path's, in the step of a write
+            self.halted = f"the file {HALT_FILE} is in the state path"
+        return self.halted
+
+    def changed(self) -> None:
+        """Wake who waits for an order: something is on disk."""
+        event, self._changed = self._changed, trio.Event()
+        event.set()
+
+    async def settled(self, order: Order, *, until_terminal: bool, wait: float) -> Order:
+        """The order as soon as IB has shown what became of it, or as it is after *wait* seconds."""
+        with trio.move_on_after(wait):
+            while True:
+                newest = self.shown.get(order.order_id, order)
+                if newest.status.is_terminal or (not until_terminal and newest.status not in {"pending_new", "unknown"}):
+                    break
+                await self._changed.wait()
+        return self.shown.get(order.order_id, order)
+
+    async def place(self, body: PlaceBody, client_order_id: str, key: str, received: datetime) -> Placed:
+        """Place an order. Raises what it is refused with, or an ActorError: then the same request is to be repeated."""
+        msg = Place(body=body, client_order_id=client_order_id, key=key, received=received)
+        return await self.ask(msg, msg.reply)
+
+    async def cancel(self, order_id: str, by: str) -> Order:
+        """Have an order cancelled. Raises OrderNotFound."""
+        msg = Cancel(order_id=order_id, by=by)
+        return await self.ask(msg, msg.reply)
+
+    async def bury(self, account: str, client_order_id: str, key: str) -> Order | None:
+        """Make a client_order_id void, or have its order cancelled."""
+        msg = Bury(account=account, client_order_id=client_order_id, key=key)
+        return await self.ask(msg, msg.reply)
+
+    async def find(self, order_id: str) -> Order | None:
+        """An order, or None."""
+        msg = Find(order_id=order_id)
+        return await self.ask(msg, msg.reply)
+
+    async def find_client_order(self, account: str, client_order_id: str) -> Order | None:
+        """The order of a client_order_id, or None."""
+        msg = Find(account=account, client_order_id=client_order_id)
+        return await self.ask(msg, msg.reply)
+
+    async def list(self, *, is_open: bool | None, account: str | None, after: str, limit: int) -> tuple[Order, ...]:
+        """A page of orders."""
+        msg = ListOrders(is_open=is_open, account=account, after=after, limit=limit)
+        return await self.ask(msg, msg.reply)
+
+    async def halt(self, by: str, reason: str, cancel: str) -> None:
+        """Stop trading: from this step on nothing but cancels leaves."""
+        self.halted = self.halted or reason
+        msg = HaltTrading(by=by, reason=reason, cancel=cancel)
+        await self.ask(msg, msg.reply)
+
+    async def resume(self, by: str) -> None:
+        """Go on. Raises TradingHalted while the reason stands."""
+        msg = ResumeTrading(by=by)
+        await self.ask(msg, msg.reply)
+
+    async def reconcile(self) -> Reconciled:
+        """Compare with IB's lists."""
+        msg = Reconcile()
+        return await self.ask(msg, msg.reply)
+
+
+def boot_now() -> float:
+    """Seconds on the clock that counts through suspends: an hour-old order is not sent."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def money(value: float) -> Decimal:
+    """A binary number of IB's as the decimal that it was written as."""
+    return Decimal(str(value))

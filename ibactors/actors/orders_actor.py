@@ -1,0 +1,310 @@
+"""The actor that keeps the orders: the only writer of the journal, the only sender of orders.
+
+A start: frames of the predecessor are withdrawn, the journal is read, every open order loses its session, and nothing new is taken before
+the lists of this session were compared. A crash is therefore an interruption, never a second order.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Never, NoReturn, assert_never
+
+import structlog
+import trio
+
+from ibactors.actors.account import AccountRef
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.market import MarketRef
+from ibactors.actors.order_book import Book
+from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_keeper import Keeper, open_journal
+from ibactors.actors.order_placing import Placer, book_of
+from ibactors.actors.order_reconciling import Reconciler
+from ibactors.actors.order_terms import Surveyor
+from ibactors.actors.orders import (
+    Bury,
+    Cancel,
+    Find,
+    HaltTrading,
+    ListOrders,
+    OrdersMessage,
+    OrdersRef,
+    Place,
+    Reconcile,
+    ResumeTrading,
+)
+from ibactors.config import Settings
+from ibactors.errors import GatewayDisconnected
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.model.sessions import SessionStatus
+from ibactors.orders.derive import next_deadline
+from ibactors.orders.draft import Want
+from ibactors.orders.errors import ClientIdChanged, OrderNotFound, TradingHalted, TradingOff
+from ibactors.orders.evidence import SessionLost, TimePassed
+from ibactors.orders.exposure import to_cancel
+from ibactors.orders.halts import Resume, halts_in_force, resume
+from ibactors.orders.order import Order
+from ibactors.orders.placing import bind_client_id, bury
+from ibactors.orders.safety import Allowed, Limits, Rules
+from ibactors.orders.tokens import new_order_id
+
+log = structlog.get_logger(__name__)
+
+TICK = 0.25
+"""Seconds between two looks at deadlines, waiting cancels and the halt file."""
+DAY = 86_400.0
+
+
+class OrdersActor(Actor[OrdersMessage, Never]):
+    """One incarnation."""
+
+    mailbox_size = 1024
+
+    def __init__(self, ref: OrdersRef, connection: ConnectionRef, account: AccountRef, market: MarketRef, settings: Settings) -> None:
+        super().__init__(ref)
+        self._me = ref
+        self._connection = connection
+        self._settings = settings
+        self._surveyor = Surveyor(connection, account, market)
+        self._live = frozenset(settings.live_accounts)
+        self._looked = time.time()
+        self._bound = 0
+        self._keeper: Keeper
+        self._placer: Placer
+        self._canceller: Canceller
+        self._reconciler: Reconciler
+
+    async def run(self, mailbox: Mailbox[OrdersMessage, Never]) -> None:
+        if not self._me.is_on:
+            await self.serve(mailbox)
+        self._me.incarnation += 1
+        journal, reader = open_journal(state_folder(self._settings), allow_ephemeral=self._settings.journal_ephemeral)
+        try:
+            async with trio.open_nursery() as writing:
+                self._keeper = Keeper(self._me, self._connection, journal, reader)
+                writing.start_soon(self._keeper.writer.run, name="actor:orders/journal")
+                await self._serve(mailbox)
+        finally:
+            reader.close()
+            journal.close()
+
+    async def _serve(self, mailbox: Mailbox[OrdersMessage, Never]) -> NoReturn:
+        keeper = self._keeper
+        self._placer = Placer(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live)
+        self._canceller = Canceller(keeper, self._connection, self._live)
+        self._reconciler = Reconciler(keeper, self._connection)
+        self._me.reconciled = type(self._me.reconciled)()
+        keeper.attend()
+        await self._recall()
+        with self._connection.sessions.listening(self._session_changed) as session:
+            self._session_changed(session)
+            self.nursery.start_soon(keeper.take_in, name="actor:orders/evidence")
+            self.nursery.start_soon(self._reconciler.run, name="actor:orders/reconciliation")
+            self.nursery.start_soon(self._look, name="actor:orders/deadlines")
+            await self.serve(mailbox)
+
+    async def _recall(self) -> None:
+        """Read the journal; what was on its way has lost its session."""
+        keeper, reader = self._keeper, self._keeper.reader
+        if keeper.journal.replaced is not None:
+            keeper.halt(f"journal_behind: {keeper.journal.replaced}")
+        yesterday = new_order_id(int((time.time() - DAY) * 1000))
+        orders = await keeper.read(lambda: [*reader.every(is_open=True), *_since(reader.orders, yesterday)])
+        keeper.book = Book(orders)
+        self._me.shown = {order.order_id: order for order in orders}
+        halts = await keeper.writer.write(halts_in_force)
+        if halts and self._me.halted is None:
+            self._me.halted = halts[0].reason
+        if halts:
+            keeper.noted = self._me.halted
+        lost = SessionLost(at=time.time(), reason="The service was started anew.")
+        await keeper.give_all({order.order_id: (lost,) for order in keeper.book.open})
+
+    def _session_changed(self, session: SessionStatus) -> None:
+        if session.up:
+            self._keeper.attend()
+        self._reconciler.session_changed(session)
+
+    async def _look(self) -> NoReturn:
+        """What nobody brings: time, cancels that may go now, what evidence called for, the file that halts."""
+        while True:
+            with trio.move_on_after(TICK):
+                await self._keeper.wanted.wait()
+            self._keeper.wanted = trio.Event()
+            if (why := self._me.why_halted) is not None and why != self._keeper.noted:
+                await self._stop("ibactors", why, "entries")
+            await self._bind()
+            await self._pass_time()
+            await self._answer_wants()
+            await self._canceller.send_due()
+            self._placer.highest_seen = self._reconciler.highest_seen
+
+    async def _bind(self) -> None:
+        """Whether this client id holds the open orders, once a socket."""
+        desk = self._keeper.desk
+        if desk is None or desk.socket == self._bound:
+            return
+        self._bound = desk.socket
+        self._me.read_only = None
+        book = book_of(self._connection, self._keeper, desk)
+        try:
+            await self._keeper.writer.write(lambda tx: bind_client_id(tx, book))
+        except ClientIdChanged as error:
+            self._keeper.halt(f"client_id_changed: {error}")
+
+    async def _pass_time(self) -> None:
+        now, before = time.time(), self._looked
+        self._looked = now
+        due = {}
+        for order in self._keeper.book.open:
+            deadline = next_deadline(order, before)
+            if deadline is not None and deadline <= now:
+                due[order.order_id] = (TimePassed(at=now),)
+        if due:
+            await self._keeper.give_all(due)
+
+    async def _answer_wants(self) -> None:
+        wants, self._keeper.wants = self._keeper.wants, {}
+        for order_id, each in wants.items():
+            order = self._keeper.book.get(order_id)
+            if order is None:
+                continue
+            log.info("order_wants", order_id=order_id, wants=sorted(each))
+            if each & {Want.RECONCILE, Want.EXECUTIONS, Want.DUPLICATE}:
+                self._reconciler.due.set()
+            if Want.READ_ONLY in each:
+                self._me.read_only = "its API is read-only (321)."
+            if Want.REPEAT_CANCEL in each:
+                await self._canceller.repeat(order)
+            if Want.DUPLICATE in each or (Want.CANCEL_LATE in each and self._settings.late_orders == "cancel"):
+                await self._canceller.want(order, time.time(), "ibactors", "late" if Want.CANCEL_LATE in each else "duplicate_at_broker")
+
+    async def handle(self, msg: OrdersMessage) -> None:
+        if not self._me.is_on:
+            msg.reply.fail(TradingOff(f"Trading is {self._me.mode}.", extra={"limit": str(self._me.mode), "setting": "IBACTORS_TRADING"}))
+            return
+        match msg:
+            case Place():
+                msg.reply.defer()
+                self.nursery.start_soon(self._placer.take, msg, name="actor:orders/place")
+            case Cancel():
+                await self._cancel(msg)
+            case Bury():
+                await self._bury(msg)
+            case Find():
+                msg.reply.send(await self._find(msg))
+            case ListOrders():
+                limit = msg.limit
+                found = await self._keeper.read(
+                    lambda: self._keeper.reader.orders(is_open=msg.is_open, account=msg.account, after=msg.after, limit=limit)
+                )
+                msg.reply.send(tuple(self._me.shown.get(order.order_id, order) for order in found))
+            case HaltTrading():
+                await self._halt(msg)
+            case ResumeTrading():
+                await self._resume(msg)
+            case Reconcile():
+                msg.reply.defer()
+                self.nursery.start_soon(self._reconcile, msg, name="actor:orders/reconcile")
+            case _:
+                assert_never(msg)
+
+    async def _cancel(self, msg: Cancel) -> None:
+        order = await self._find(Find(order_id=msg.order_id))
+        if order is None:
+            msg.reply.fail(OrderNotFound(f"There is no order {msg.order_id!r}."))
+        elif order.status.is_terminal or order.order_id not in self._keeper.book:
+            msg.reply.send(order)
+        else:
+            msg.reply.send(await self._canceller.want(order, time.time(), msg.by))
+
+    async def _bury(self, msg: Bury) -> None:
+        found = await self._keeper.writer.write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
+        if found is None:
+            msg.reply.send(None)
+            return
+        order = self._keeper.book.get(found.order.order_id)
+        open_still = order is not None and not order.status.is_terminal
+        msg.reply.send(await self._canceller.want(order, time.time(), f"key:{msg.key}") if order and open_still else found.order)
+
+    async def _find(self, msg: Find) -> Order | None:
+        reader = self._keeper.reader
+        if msg.order_id is not None:
+            return self._me.shown.get(msg.order_id) or await self._keeper.read(reader.order, msg.order_id)
+        found = await self._keeper.read(reader.by_client_order_id, msg.account, msg.client_order_id)
+        return None if found is None else self._me.shown.get(found.order.order_id, found.order)
+
+    async def _halt(self, msg: HaltTrading) -> None:
+        await self._stop(msg.by, msg.reason, msg.cancel)
+        msg.reply.send(None)
+
+    async def _stop(self, by: str, reason: str, cancel: str) -> None:
+        """The flag is set already; what waits is taken back, then it is written, then cancels go."""
+        desk = self._keeper.desk
+        if desk is not None:
+            desk.withdraw_openings("trading_halted")
+        log.warning("trading_halted", reason=reason, by=by, cancel=cancel)
+        await self._keeper.write_halt(by, reason, cancel)
+        for order_id in to_cancel(self._keeper.book.all, self._surveyor.positions(), cancel, time.time()):
+            order = self._keeper.book.get(order_id)
+            if order is not None:
+                await self._canceller.want(order, time.time(), by, "halt")
+
+    async def _resume(self, msg: ResumeTrading) -> None:
+        self._me.halted = None
+        why = self._keeper.journal.broken or self._me.why_halted
+        if why is not None:
+            self._me.halted = why
+            msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
+            return
+        self._keeper.noted = None
+        await self._keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
+        log.warning("trading_resumed", by=msg.by)
+        msg.reply.send(None)
+
+    async def _reconcile(self, msg: Reconcile) -> None:
+        done = await self._reconciler.reconcile()
+        if done is None:
+            msg.reply.fail(GatewayDisconnected("IB's lists could not be read."))
+        else:
+            msg.reply.send(done)
+
+
+def _since(page: Callable[..., tuple[Order, ...]], after: str) -> list[Order]:
+    found: list[Order] = []
+    while orders := page(after=after):
+        found += orders
+        after = orders[-1].order_id
+    return found
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the journal lies."""
+    return Path(settings.state_path).expanduser()
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the settings allow."""
+
+    def listed(names: tuple[str, ...]) -> frozenset[str] | None:
+        return frozenset(names) or None
+
+    return Rules(
+        allowed=Allowed(
+            accounts=listed(settings.order_accounts),
+            symbols=listed(settings.order_symbols),
+            sec_types=listed(settings.order_sec_types),
+            types=listed(settings.order_types),
+        ),
+        limits=Limits(
+            order_notional=settings.max_order_notional,
+            order_quantity=settings.max_order_quantity,
+            day_notional=settings.max_day_notional,
+            open_orders=settings.max_open_orders,
+            position_notional=settings.max_position_notional,
+            per_minute=settings.orders_per_minute,
+            collar_percent=settings.collar_percent,
+            collar_wide_percent=settings.collar_wide_percent,
+        ),
+    )

@@ -1,0 +1,94 @@
+"""Orders as ib_async encodes them, from our terms. Decimals are sent as the text that they are: no binary number is ever computed."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ib_async.contract import ComboLeg, Contract, TagValue
+from ib_async.order import Order as IbOrder
+
+from ibactors.bridge.wire import GatewayClient
+from ibactors.errors import InvalidRequest
+from ibactors.orders.order import Order
+from ibactors.orders.terms import IB_TYPES, Leg, OcaType, OrderType, Session, Terms
+
+_OPEN_CLOSE = {"same": 0, "open": 1, "close": 2}
+_MOVING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
+_OFFSETS = frozenset({OrderType.RELATIVE, OrderType.PEGGED_TO_MIDPOINT, OrderType.SNAP_TO_MIDPOINT, OrderType.SNAP_TO_MARKET})
+
+
+def place_frame(client: GatewayClient, order: Order, terms: Terms, *, parent: int = 0, transmit: bool = True) -> str:
+    """The message that places *order*, or changes it to *terms* (placeOrder, 3). Raises InvalidRequest, GatewayDisconnected."""
+    contract, sent = contract_of(terms), _order(order, terms)
+    sent.parentId, sent.transmit = parent, transmit
+    return client.encode(lambda: client.placeOrder(order.ib_order_id, contract, sent))
+
+
+def cancel_frame(client: GatewayClient, order: Order) -> str:
+    """The message that cancels *order* (cancelOrder, 4)."""
+    return client.encode(lambda: client.cancelOrder(order.ib_order_id))
+
+
+def contract_of(terms: Terms) -> Contract:
+    """The contract by its id; of a combination, its legs."""
+    contract = Contract(conId=terms.con_id, symbol=terms.symbol, secType=terms.sec_type, exchange=terms.exchange, currency=terms.currency)
+    if terms.is_combination:
+        contract.conId = 0
+        contract.comboLegs = [_leg(leg) for leg in terms.legs]
+    return contract
+
+
+def _leg(leg: Leg) -> ComboLeg:
+    return ComboLeg(
+        conId=leg.con_id, ratio=leg.ratio, action=leg.side.upper(), exchange=leg.exchange, openClose=_OPEN_CLOSE.get(leg.open_close, 0)
+    )
+
+
+def _order(order: Order, terms: Terms) -> IbOrder:
+    if terms.conditions:
+        raise InvalidRequest("Conditions are not sent by this version.", field="conditions")
+    fields: dict[str, Any] = {
+        "action": terms.side.upper(),
+        "totalQuantity": _text(terms.quantity) or 0,
+        "orderType": IB_TYPES[terms.type],
+        "tif": terms.time_in_force.upper(),
+        "account": terms.account,
+        "orderRef": order.ref,
+        "outsideRth": terms.session is Session.EXTENDED,
+        "triggerMethod": terms.trigger_method,
+        "goodTillDate": _moment(terms.good_till),
+        "goodAfterTime": _moment(terms.good_after),
+        **_prices(terms),
+        **terms.extra,
+    }
+    if terms.cash_quantity is not None:
+        fields["cashQty"] = _text(terms.cash_quantity)
+    if terms.oca is not None:
+        fields |= {"ocaGroup": terms.oca.group, "ocaType": list(OcaType).index(terms.oca.type) + 1}
+    if terms.algo is not None:
+        params = [TagValue(tag, value) for tag, value in terms.algo.params.items()]
+        fields |= {"algoStrategy": terms.algo.strategy, "algoParams": params}
+    if terms.is_combination and not terms.guaranteed:
+        fields["smartComboRoutingParams"] = [TagValue("NonGuaranteed", "1")]
+    return IbOrder(**fields)
+
+
+def _prices(terms: Terms) -> dict[str, Any]:
+    """Where IB has them: a stop in `auxPrice`, but of a trailing order in `trailStopPrice`, where `auxPrice` is the distance."""
+    limit, stop = _text(terms.limit_price), _text(terms.stop_price)
+    aux = _text(terms.trail_amount) if terms.type in _MOVING else _text(terms.limit_offset) if terms.type in _OFFSETS else stop
+    prices = {"lmtPrice": limit, "auxPrice": aux}
+    if terms.type in _MOVING:
+        prices |= {"trailStopPrice": stop, "trailingPercent": _text(terms.trail_percent)}
+    if terms.type is OrderType.TRAILING_STOP_LIMIT:
+        prices["lmtPriceOffset"] = _text(terms.limit_offset)
+    return {name: price for name, price in prices.items() if price is not None}
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}"
+
+
+def _moment(at: datetime | None) -> str:
+    """`yyyymmdd-hh:mm:ss` is UTC to IB, in whatever zone the gateway is."""
+    return "" if at is None else at.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")

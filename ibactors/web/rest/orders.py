@@ -1,0 +1,244 @@
+"""Orders: place, look up, cancel. An answer follows from the order's state, so that repeating a request always tells the same truth."""
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+from quart import request
+
+from ibactors.actors.orders import OrdersRef
+from ibactors.errors import (
+    ActorDown,
+    AskTimeout,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    InvalidRequest,
+    MailboxFull,
+    UnknownAccount,
+)
+from ibactors.keys import Scope
+from ibactors.model.times import whole
+from ibactors.orders import errors as e
+from ibactors.orders.order import Order
+from ibactors.orders.request import PlaceBody, read_body, resolve_client_order_id
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.queries import AccountName
+from ibactors.web.operation import Answer, Call, Nothing, Operation
+from ibactors.web.rest.orders_shown import OrderShown, placed_answer, shown
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+WAIT = 5.0
+"""Seconds that a place waits for IB's first word, unless it says otherwise."""
+MOST_WAIT = 20.0
+"""Below the limit that the kernel sets on an ask."""
+OrderId = Annotated[
+    str, msgspec.Meta(pattern=whole("ord_[0-9A-Z]{1,32}"), description="Our id of an order.", examples=["ord_01JDQ4ZK8R3W0000"])
+]
+ClientId = Annotated[
+    str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}"), description="The id that the client gave.", examples=["r-1"])
+]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT, description="Seconds to wait for IB's word, up to 20.")]
+
+_ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
+_PLACING = (
+    *_ASKED, GatewayDisconnected, GatewayTimeout, GatewayRefused, ContractNotFound, ContractAmbiguous, UnknownAccount, e.BadText,
+    e.TradingHalted, e.Reconciling, e.GatewayReadOnly, e.OrderNotAllowed, e.OrderLimit, e.OrderRate, e.PriceCollar, e.NoReferencePrice,
+    e.NoExchangeRate, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.JournalFailed, e.JournalFull, e.JournalBusy,
+    e.JournalClosed, e.OrderIdsExhausted, e.OrderRejected, e.OrderNotReceived, e.OrderNotSent,
+)  # fmt: skip
+
+
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which order."""
+
+    order_id: OrderId
+
+
+class CancelQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which order, and how long to wait for its end."""
+
+    order_id: OrderId
+    wait: Seconds = 0.0
+
+
+class ClientQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which order, by the client's id."""
+
+    client_order_id: ClientId
+    account: AccountName | None = None
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which orders, oldest first."""
+
+    status: Annotated[str, msgspec.Meta(pattern=whole("open|closed|all"), description="open, closed or all.")] = "open"
+    account: AccountName | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500, description="Orders of a page, up to 500.")] = 100
+    page_token: Annotated[str, msgspec.Meta(max_length=40, description="From the page before.")] = ""
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of orders."""
+
+    orders: tuple[OrderShown, ...]
+    next_page_token: str | None
+
+
+async def place_order(call: Call[Nothing, PlaceBody]) -> Answer:
+    received, body = datetime.now(UTC), call.body
+    orders = _orders(call)
+    client_order_id = resolve_client_order_id(body, request.headers.get("Idempotency-Key"))
+    if body.wait is not None and not 0 <= body.wait <= MOST_WAIT:
+        raise InvalidRequest("wait is 0 to 20 seconds.", field="wait")
+    placed = await orders.place(body, client_order_id, call.caller.name, received)
+    wait = WAIT if body.wait is None else float(body.wait)
+    order = await orders.settled(placed.order, until_terminal=False, wait=wait)
+    return placed_answer(order, replayed=placed.replayed)
+
+
+async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
+    query = call.query
+    is_open = {"open": True, "closed": False}.get(query.status)
+    found = await _orders(call).list(is_open=is_open, account=query.account, after=query.page_token, limit=query.limit)
+    more = len(found) == query.limit
+    return Orders(orders=tuple(map(shown, found)), next_page_token=found[-1].order_id if more else None)
+
+
+async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown:
+    return shown(_there(await _orders(call).find(call.query.order_id)))
+
+
+async def get_client_order(call: Call[ClientQuery, Nothing]) -> OrderShown:
+    return shown(_there(await _orders(call).find_client_order(_account(call, call.query.account), call.query.client_order_id)))
+
+
+async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
+    orders = _orders(call)
+    order = await orders.cancel(call.query.order_id, f"key:{call.caller.name}")
+    order = await orders.settled(order, until_terminal=True, wait=call.query.wait)
+    return _cancelling(order)
+
+
+async def void_client_order(call: Call[ClientQuery, Nothing]) -> Answer:
+    account = _account(call, call.query.account)
+    order = await _orders(call).bury(account, call.query.client_order_id, call.caller.name)
+    return Answer(body=b"", status=204) if order is None else _cancelling(order)
+
+
+def _cancelling(order: Order) -> Answer:
+    """200 when it is over, 202 while the cancel is an intent or IB has not answered it."""
+    over = order.status.is_terminal
+    headers = {} if over else {"Location": f"/orders/{order.order_id}", "Retry-After": "1"}
+    return Answer(body=encode(shown(order)), status=200 if over else 202, headers=headers)
+
+
+def _orders(call: Call[Q, B]) -> OrdersRef:
+    orders = call.system.site.orders
+    if not orders.is_on:
+        raise e.TradingOff(f"Trading is {orders.mode}.", extra={"limit": str(orders.mode), "setting": "IBACTORS_TRADING"})
+    return orders
+
+
+def _account(call: Call[Q, B], named: str | None) -> str:
+    accounts = call.system.site.connection.sessions.value.accounts
+    if named is None and len(accounts) != 1:
+        raise InvalidRequest("Name the account.", field="account")
+    return named or accounts[0]
+
+
+def _there(order: Order | None) -> Order:
+    if order is None:
+        raise e.OrderNotFound("There is no such order.")
+    return order
+
+
+def _read_place(data: bytes) -> PlaceBody:
+    return read_body(data, PlaceBody)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/orders",
+        handle=place_order,
+        summary="Place an order",
+        description="Repeat it with the same client_order_id as often as you like: it is placed at most once, and the answer is its state.",
+        tag="Orders",
+        scope=Scope.TRADE,
+        query=Nothing,
+        body=PlaceBody,
+        read=_read_place,
+        returns=OrderShown,
+        accepted=OrderShown,
+        problems=_PLACING,
+    ),
+    Operation(
+        method="GET",
+        path="/orders",
+        handle=list_orders,
+        summary="Orders, oldest first",
+        tag="Orders",
+        scope=Scope.READ,
+        query=ListQuery,
+        body=Nothing,
+        returns=Orders,
+        problems=_ASKED,
+    ),
+    Operation(
+        method="GET",
+        path="/orders/{order_id}",
+        handle=get_order,
+        summary="One order",
+        tag="Orders",
+        scope=Scope.READ,
+        query=OrderQuery,
+        body=Nothing,
+        returns=OrderShown,
+        problems=(*_ASKED, e.OrderNotFound),
+    ),
+    Operation(
+        method="GET",
+        path="/orders/by-client-id/{client_order_id}",
+        handle=get_client_order,
+        summary="One order, by the client's id",
+        tag="Orders",
+        scope=Scope.READ,
+        query=ClientQuery,
+        body=Nothing,
+        returns=OrderShown,
+        problems=(*_ASKED, e.OrderNotFound),
+    ),
+    Operation(
+        method="DELETE",
+        path="/orders/{order_id}",
+        handle=cancel_order,
+        summary="Cancel an order",
+        description="202 while IB has not answered; it is repeated while the order is seen alive.",
+        tag="Orders",
+        scope=Scope.TRADE,
+        query=CancelQuery,
+        body=Nothing,
+        returns=OrderShown,
+        accepted=OrderShown,
+        problems=(*_ASKED, e.OrderNotFound),
+    ),
+    Operation(
+        method="DELETE",
+        path="/orders/by-client-id/{client_order_id}",
+        handle=void_client_order,
+        summary="Make a client_order_id void, or cancel its order",
+        description="After 204 no order with this id is ever taken: the way out after a lost answer.",
+        tag="Orders",
+        scope=Scope.TRADE,
+        query=ClientQuery,
+        body=Nothing,
+        returns=OrderShown,
+        accepted=OrderShown,
+        problems=(*_ASKED, e.JournalFailed, e.JournalBusy, e.JournalClosed),
+    ),
+)

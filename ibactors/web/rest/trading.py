@@ -1,0 +1,138 @@
+"""Trading as a whole: whether it is on, halted, compared with IB; the switch to stop it, which any trading key has, and to go on."""
+
+from typing import Annotated
+
+import msgspec
+
+from ibactors.errors import ActorDown, AskTimeout, GatewayDisconnected, MailboxFull
+from ibactors.keys import Scope
+from ibactors.model.times import rfc3339, whole
+from ibactors.orders import errors as e
+from ibactors.orders.order import Status
+from ibactors.web.operation import Call, Nothing, Operation
+
+_ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
+
+
+class ReconciledShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The last comparison with IB's lists."""
+
+    epoch: int
+    at: str | None
+    unfit: str | None
+    foreign_orders: int
+
+
+class Trading(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of trading."""
+
+    mode: str
+    halted: str | None
+    """Why nothing but cancels is sent."""
+    gateway_read_only: bool
+    reconciled: ReconciledShown | None
+    open_orders: int
+    unknown_orders: int
+    sequence: int
+
+
+class HaltBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to stop."""
+
+    cancel: Annotated[
+        str, msgspec.Meta(pattern=whole("entries|ours|none"), description="Which orders to cancel: entries, ours or none.")
+    ] = "entries"
+    reason: Annotated[str, msgspec.Meta(pattern=whole(r"[\x20-\x7e]{1,200}"), description="Why: 1 to 200 printable ASCII characters.")] = (
+        "by request"
+    )
+
+
+async def get_trading(call: Call[Nothing, Nothing]) -> Trading:
+    return _state(call)
+
+
+async def halt_trading(call: Call[Nothing, HaltBody]) -> Trading:
+    await call.system.site.orders.halt(f"key:{call.caller.name}", call.body.reason, call.body.cancel)
+    return _state(call)
+
+
+async def resume_trading(call: Call[Nothing, Nothing]) -> Trading:
+    await call.system.site.orders.resume(f"key:{call.caller.name}")
+    return _state(call)
+
+
+async def reconcile_orders(call: Call[Nothing, Nothing]) -> Trading:
+    await call.system.site.orders.reconcile()
+    return _state(call)
+
+
+def _state(call: Call[Nothing, HaltBody] | Call[Nothing, Nothing]) -> Trading:
+    orders = call.system.site.orders
+    session = call.system.site.connection.sessions.value
+    done = orders.reconciled
+    current = session.up and done.epoch == session.epoch
+    return Trading(
+        mode=orders.mode,
+        halted=orders.why_halted,
+        gateway_read_only=orders.read_only is not None,
+        reconciled=ReconciledShown(
+            epoch=done.epoch, at=None if done.at is None else rfc3339(done.at), unfit=done.unfit, foreign_orders=done.foreign_orders
+        )
+        if current
+        else None,
+        open_orders=sum(1 for order in orders.shown.values() if not order.status.is_terminal),
+        unknown_orders=sum(1 for order in orders.shown.values() if order.status is Status.UNKNOWN),
+        sequence=orders.sequence,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/trading",
+        handle=get_trading,
+        summary="Whether trading is on, halted, and compared with IB",
+        tag="Trading",
+        scope=Scope.READ,
+        query=Nothing,
+        body=Nothing,
+        returns=Trading,
+    ),
+    Operation(
+        method="POST",
+        path="/trading/halt",
+        handle=halt_trading,
+        summary="Stop trading: nothing but cancels is sent",
+        description="By default entries are cancelled, and orders that only reduce a position stay. It holds over restarts.",
+        tag="Trading",
+        scope=Scope.TRADE,
+        query=Nothing,
+        body=HaltBody,
+        returns=Trading,
+        problems=_ASKED,
+    ),
+    Operation(
+        method="POST",
+        path="/trading/resume",
+        handle=resume_trading,
+        summary="Go on after a halt",
+        tag="Trading",
+        scope=Scope.ADMIN,
+        query=Nothing,
+        body=Nothing,
+        returns=Trading,
+        problems=(*_ASKED, e.TradingHalted),
+    ),
+    Operation(
+        method="POST",
+        path="/orders/reconcile",
+        handle=reconcile_orders,
+        summary="Compare the orders with IB's lists, now",
+        tag="Trading",
+        scope=Scope.ADMIN,
+        query=Nothing,
+        body=Nothing,
+        returns=Trading,
+        problems=(*_ASKED, GatewayDisconnected),
+    ),
+)

@@ -1,0 +1,134 @@
+"""Orders from HTTP to the gateway and back, over real sockets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Service, running_service
+from tests.service.trading import ledger, place, received, trading_service
+
+
+async def test_order_is_placed_seen_and_cancelled(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        answer = await place(service)
+        assert answer.status_code == 201, answer.text
+        placed = answer.json()
+        assert (placed["status"], placed["sent"], placed["ib"]["status"]) == ("working", True, "Submitted")
+        assert answer.headers["Location"] == f"/orders/{placed['order_id']}"
+        assert (await service.get(answer.headers["Location"]))["status"] == "working"
+        assert [each["order_id"] for each in (await service.get("/orders"))["orders"]] == [placed["order_id"]]
+        gone = await service.http.delete(f"/orders/{placed['order_id']}?wait=5")
+        assert (gone.status_code, gone.json()["status"]) == (200, "cancelled"), gone.text
+        assert (await service.get("/orders"))["orders"] == []
+        (row,) = await ledger(service)
+        assert row["received"] == 1
+
+
+async def test_order_is_filled_and_its_commission_joins(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service, limit_price=100.02)).json()
+        shown = await service.until(f"/orders/{placed['order_id']}", lambda response: response.json()["commission"] is not None)
+        assert (shown.json()["status"], shown.json()["filled_quantity"]) == ("filled", 10)
+        assert shown.json()["average_price"] == 100.02
+
+
+async def test_repetition_is_answered_by_the_order_and_sends_nothing(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        first = await place(service)
+        again = await place(service)
+        assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
+        assert again.json()["order_id"] == first.json()["order_id"]
+        other = await place(service, quantity=11)
+        assert (other.status_code, other.json()["code"], other.json()["fields"]) == (409, "client_order_id_reused", ["quantity"])
+        assert await received(service) == 1
+
+
+async def test_refusal_of_ib_is_the_answer_each_time(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        await service.gateway.do("answer-order 201 1")
+        first = await place(service)
+        again = await place(service)
+        for answer in (first, again):
+            assert (answer.status_code, answer.json()["code"], answer.json()["ib_code"]) == (422, "order_rejected", 201)
+            assert answer.json()["new_client_order_id_allowed"] is True
+        assert await received(service) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"limit_price": 130}, "price_collar"),
+        ({"quantity": 200}, "order_limit"),
+        ({"limit_price": 99.503}, "invalid_request"),
+        ({"quantity": -1}, "invalid_request"),
+        ({"time_in_force": None}, "invalid_request"),
+        ({"label": "a\u0000b"}, "bad_text"),
+        ({"account": "DU9999999"}, "invalid_request"),
+        ({"nonsense": 1}, "invalid_request"),
+    ],
+)
+async def test_what_is_refused_is_not_journaled_and_uses_nothing_up(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+    async with trading_service(tmp_path) as service:
+        refused = await place(service, **changes)
+        assert (refused.status_code in {403, 422}, refused.json()["code"]) == (True, code), refused.text
+        assert await ledger(service) == []
+        assert (await place(service)).status_code == 201
+
+
+async def test_trading_is_off_unless_somebody_says_otherwise_and_writes_no_byte_of_an_order(service: Service) -> None:
+    for method, path in (("POST", "/orders"), ("GET", "/orders"), ("DELETE", "/orders/ord_1"), ("DELETE", "/orders/by-client-id/x")):
+        body = {
+            "client_order_id": "x",
+            "instrument": {"symbol": "AAPL"},
+            "side": "buy",
+            "type": "market",
+            "time_in_force": "day",
+            "quantity": 1,
+        }
+        answer = await service.http.request(method, path, json=body if method == "POST" else None)
+        assert (answer.status_code, answer.json()["code"]) == (403, "trading_off"), (method, path, answer.text)
+    assert (await service.get("/trading"))["mode"] == "off"
+    assert await ledger(service) == []
+    requests = (await service.gateway.stats())["requests"]
+    assert not {"placeOrder", "cancelOrder", "reqOpenOrders", "reqAllOpenOrders", "reqGlobalCancel"} & set(requests)
+
+
+async def test_void_id_is_never_taken(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        assert (await service.http.delete("/orders/by-client-id/o-1")).status_code == 204
+        answer = await place(service)
+        assert (answer.status_code, answer.json()["code"]) == (409, "client_order_id_void")
+        assert await ledger(service) == []
+
+
+async def test_halt_refuses_orders_lets_cancels_pass_and_outlives_a_restart(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service)).json()
+        halted = await service.http.post("/trading/halt", json={"cancel": "none", "reason": "test"})
+        assert (halted.status_code, halted.json()["halted"]) == (200, "test"), halted.text
+        assert (await place(service, "o-2")).status_code == 423
+        assert (await place(service)).status_code == 200, "a repetition is a question"
+        gone = await service.http.delete(f"/orders/{placed['order_id']}?wait=5")
+        assert gone.json()["status"] == "cancelled"
+    async with trading_service(tmp_path) as service:
+        assert (await service.get("/trading"))["halted"] == "test"
+        assert (await service.http.post("/trading/resume")).status_code == 200
+        assert (await place(service, "o-3")).status_code == 201
+
+
+async def test_halt_by_file_is_seen_and_stays(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        (tmp_path / "HALT").touch()
+        assert (await place(service)).status_code == 423
+        (tmp_path / "HALT").unlink()
+        assert (await place(service)).status_code == 423
+        assert await ledger(service) == []
+
+
+async def test_trading_does_not_start_on_another_kind_of_account(tmp_path: Path) -> None:
+    async with running_service(trading="live", live_accounts=("U7654321",), state_path=str(tmp_path), journal_ephemeral=True) as service:
+        await service.until("/trading", lambda response: response.json()["reconciled"] is not None)
+        answer = await place(service)
+        assert (answer.status_code, answer.json()["setting"]) == (403, "IBACTORS_LIVE_ACCOUNTS"), answer.text
+        assert await ledger(service) == []
