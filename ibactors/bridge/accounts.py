@@ -5,6 +5,8 @@ The gateway sends summary, positions and portfolio for the rest of the session o
 
 from typing import Literal, Protocol, TypeAlias
 
+import trio
+
 from ibactors.bridge import codes
 from ibactors.errors import IbactorsError
 from ibactors.model.accounts import Figure, PortfolioItem, Position
@@ -13,6 +15,8 @@ AccountHalf: TypeAlias = Literal["summary", "positions"]
 """What account data consist of."""
 AccountPart: TypeAlias = AccountHalf | Literal["portfolio"]
 """The portfolio only adds to the positions."""
+LONGEST_TURN = 60.0
+"""Seconds after which a portfolio that was asked for and has not come makes way for that of the next account."""
 _NOBODY = -1
 """The request id of what belongs to no request."""
 
@@ -46,10 +50,26 @@ class AccountRequests:
         self.summary_id: int | None = None
         self._unanswered: list[AccountPart] = []
         """Those without an id, in the order in which the gateway answers them."""
+        self._turned_at = 0.0
+        self._lost = False
+        """Whether the portfolio is not sent any more."""
+
+    @property
+    def may_turn(self) -> bool:
+        """Whether the portfolio of another account may be asked for: that of the present one is in, and nobody else has taken it over."""
+        answered = "portfolio" not in self._unanswered or trio.current_time() > self._turned_at + LONGEST_TURN
+        return self.summary_id is not None and not self._lost and answered
+
+    def turned(self) -> None:
+        """The portfolio of another account has been asked for."""
+        self._turned_at = trio.current_time()
+        self._unanswered = [*(what for what in self._unanswered if what != "portfolio"), "portfolio"]
 
     def sent(self, summary_id: int) -> None:
         """All of them have been sent, positions before the portfolio."""
         self.summary_id = summary_id
+        self._turned_at = trio.current_time()
+        self._lost = False
         self._unanswered = ["positions", "portfolio"]
 
     def answered(self, what: AccountPart) -> None:
@@ -59,10 +79,15 @@ class AccountRequests:
 
     def refused_by(self, request_id: int, code: int) -> AccountPart | None:
         """Which of them IB refuses with an error, if it does."""
+        if code in codes.ACCOUNT_UPDATES_LOST and "portfolio" in self._unanswered:
+            return None  # that was us, turning to another account
         if code in codes.ACCOUNT_UPDATES_LOST:
+            self._lost = True
             return "portfolio"
         if request_id == self.summary_id and not codes.is_notice(code):
             return "summary"
         if request_id == _NOBODY and code in codes.REFUSED and self._unanswered:
-            return self._unanswered.pop(0)
+            what = self._unanswered.pop(0)
+            self._lost |= what == "portfolio"
+            return what
         return None

@@ -42,6 +42,9 @@ _SUMMARY_TAGS = (
     "DayTradesRemainingT+2,DayTradesRemainingT+3,DayTradesRemainingT+4,Leverage,$LEDGER:ALL"
 )
 
+FIRST_TURN, TURN = 0.5, 20.0
+"""Seconds for which IB sends the portfolio of one of several accounts. It sends all of it at the beginning, and then changes."""
+
 
 class Session:
     """One API session that is up: what the connection actor may ask of it. Its methods but `request` return at once."""
@@ -52,6 +55,8 @@ class Session:
         self._terms = terms
         self.orders = desk
         self.accounts: tuple[str, ...] = tuple(client.getAccounts())
+        self._turn = 0
+        """Whose portfolio IB sends, by its place among the accounts."""
         self.server_version: int = client.serverVersion()
 
     @property
@@ -131,12 +136,22 @@ class Session:
             # A gateway allows two summaries a session (error 322), and one that goes on does not send all of it again.
             self._client.cancelAccountSummary(asked.summary_id)
             self._client.cancelPositions()
-            self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[0])
+            self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[self._turn])
         summary_id = self._client.getReqId()
         asked.sent(summary_id)
         self._client.reqPositions()
         self._client.reqAccountSummary(summary_id, "All", _SUMMARY_TAGS)
-        self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[0])
+        self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[self._turn])
+
+    def next_portfolio(self) -> bool:
+        """Have IB send the portfolio of another account, of which it keeps one current at a time; tells whether it is that one's turn."""
+        if self.lost or self.silent or not self._inbox.account_requests.may_turn:
+            return False
+        self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[self._turn])
+        self._turn = (self._turn + 1) % len(self.accounts)
+        self._inbox.account_requests.turned()
+        self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[self._turn])
+        return True
 
 
 async def run_session(
@@ -169,7 +184,10 @@ async def run_session(
                     nursery.start_soon(_limit_connecting, client, inbox, endpoint, terms, name="session/connect limit")
                     await _connect(client, endpoint)
                     nursery.start_soon(client.read, name="session/reader")
-                    task_status.started(Session(client, inbox, terms, desk))
+                    session = Session(client, inbox, terms, desk)
+                    task_status.started(session)
+                    if len(session.accounts) > 1:
+                        nursery.start_soon(take_turns, session, name="session/portfolios")
                     client.reqMarketDataType(terms.market_data_type.ib_number)
                     client.reqCurrentTime()  # markets open and close by its clock
                     nursery.start_soon(beat, inbox.turn_markets, name="session/beat")
@@ -222,6 +240,14 @@ async def _limit_connecting(client: GatewayClient, inbox: Inbox, endpoint: Endpo
     await trio.sleep(terms.connect_timeout)
     if not client.isReady():
         inbox.connection_lost(slow_start(endpoint, terms.connect_timeout))
+
+
+async def take_turns(session: Session) -> NoReturn:
+    """Once through all accounts at once, so that each has figures, and then again and again."""
+    turns = 0
+    while True:
+        await trio.sleep(FIRST_TURN if turns < len(session.accounts) else TURN)
+        turns += session.next_portfolio()
 
 
 def slow_start(endpoint: Endpoint, timeout: float) -> str:

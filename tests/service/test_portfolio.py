@@ -1,5 +1,7 @@
 """Profit and loss, groups and models, over HTTP: what the simulator's ledger says, for every account of a login."""
 
+from typing import Any
+
 import pytest
 
 from ibactors.sim import SimulatorOptions
@@ -39,6 +41,18 @@ async def test_portfolio_has_the_profit_of_each_position_of_every_account() -> N
         assert {held["account"] for held in only["positions"]} == {"DU2222222"}
         stats = await service.gateway.stats()
         assert stats["requests"]["reqPnLSingle"] == len(portfolio["positions"]), "asked for once, however many want it"
+
+
+async def test_portfolio_figures_come_for_every_account_in_turns() -> None:
+    async with running_service(options=TWO) as service:
+
+        def has_values(response: Any) -> bool:
+            return all(held["marketValue"] for held in response.json()["positions"])
+
+        positions = (await service.until("/account/positions", has_values)).json()["positions"]
+        assert {held["account"] for held in positions} == set(TWO.accounts)
+        assert all(held["marketTimestamp"].endswith("Z") for held in positions)
+        assert (await service.get("/health"))["status"] == "healthy"
 
 
 async def test_account_numbers_in_actors_names_are_masked(service: Service) -> None:

@@ -186,8 +186,8 @@ OPERATIONS = (
         problems=_PROBLEMS,
         description=(
             "Each position has `pnl`, which IB computes for it, in the currency of its contract; or `problem`, why there is none. "
-            "`pnl.value` is what it is worth. The market figures beside it are of the portfolio that IB sends every few minutes, "
-            "for the first account only; use `pnl` where both are there."
+            "`pnl.value` is what it is worth. The market figures beside it are of the portfolio, which IB sends every few minutes, and of "
+            "several accounts in turns: `marketTimestamp` says when."
         ),
     ),
 )
