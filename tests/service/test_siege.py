@@ -12,6 +12,7 @@ async def test_hostile_clients_are_released_while_others_are_served(tmp_path: Pa
         lorises=20,
         seconds=1,
         seats=100,
+        greed_rounds=0,  # test_fairness.py has a few
         manners=("asks", "silent"),
         attackers=2,
         attack_seconds=0.2,

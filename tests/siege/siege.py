@@ -20,8 +20,11 @@ from tests.conftest import eventually
 from tests.service.keyed import LINES
 from tests.siege.attacks import Attack, attacks, storm
 from tests.siege.besiegers import MANNERS, Crowd, Lorises, Sitters
+from tests.siege.greed import GREEDS, starve
 
 P99_MS = 100.0
+MOST_STARVED = 0.03
+"""The part of a modest key's requests that may fail beside a greedy one."""
 ATTACKED_P50_MS, ATTACKED_P99_MS, ATTACKED_MB = 30.0, 50.0, 30.0
 """What an attack may cost: the good client's median, how much later its 99th percentile, how much more memory."""
 _FILES_TO_SPARE = 300
@@ -45,6 +48,8 @@ class Plan:
     attack_seconds: float = 5.0
     attacked: tuple[bool, ...] = (False, True)
     """Whether the attacked services have keys."""
+    greed_rounds: int = 20
+    """Of three requests each that a modest key makes beside each kind of greed; 0 for none."""
     seats: int = 10_000
     """IBACTORS_MAX_CONNECTIONS, its default."""
     manners: tuple[str, ...] = tuple(MANNERS)
@@ -98,6 +103,12 @@ async def besiege(plan: Plan, logs: Path, say: Callable[[str], None]) -> Finding
         await released(service, port, files, before, findings, "streams and slow clients")
         findings.figures["memory before and after"] = f"{memory:.0f} and {service.memory_mb:.0f} MiB"
         findings.expect(not service.errors, f"errors in the log: {service.errors[:3]}")
+    for attack in GREEDS if plan.greed_rounds else ():
+        say(f"one key takes what it can beside another: {attack.__name__}")
+        answers = await starve(attack, plan.greed_rounds)
+        failed = 1 - answers["quote"] / answers.total()
+        findings.figures[f"another key beside {attack.__name__}"] = f"{answers['quote']} quotes of {answers.total()} requests"
+        findings.expect(failed <= MOST_STARVED, f"of another key's requests few fail beside {attack.__name__}: {dict(answers)}")
     for keyed in plan.attacked:
         await withstand(plan, logs, findings, say, keyed=keyed)
     return findings
