@@ -74,7 +74,7 @@ class Surveyor:
         )
         with trio.move_on_after(QUOTE_WAIT):
             try:
-                return reference_of((await self._market.quote(instrument)).value)
+                return reference_of((await self._market.quote(instrument, caller="orders")).value)
             except IbactorsError:
                 return None
         return None
