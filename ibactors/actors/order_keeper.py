@@ -100,7 +100,7 @@ class Keeper:
                 while entries := desk.log.peek(TOGETHER):
                     await self._apply(entries)
                     desk.log.done(len(entries))
-                if not desk.alive:
+                if desk.closed and not desk.log.peek(1):
                     self._desks.remove(desk)
 
     async def _apply(self, entries: Iterable[Entry]) -> None:

@@ -58,6 +58,11 @@ class OrderDesk:
         return not self._over and self.client.isReady() and not self._inbox.lost.is_set()
 
     @property
+    def closed(self) -> bool:
+        """Whether its last word is in the log. A socket may be gone a moment before."""
+        return self._over
+
+    @property
     def connected(self) -> bool:
         """False from 1100 or 2110 on, while a probe is unanswered, and when the socket is gone."""
         state = self._inbox.connectivity
