@@ -23,6 +23,7 @@ from ibactors.bridge.wire import GatewayClient
 from ibactors.config import Settings
 from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, InvalidRequest
 from ibactors.model.instruments import Instrument
+from ibactors.orders.placing import FIRST_REQUEST_ID
 from tests.unit.unobserved import Unobserved
 
 
@@ -34,6 +35,7 @@ class Wire(GatewayClient):
         self._serverVersion = self.decoder.serverVersion = 178
         self._apiReady = True
         self.connState = self.CONNECTED
+        self.updateReqId(FIRST_REQUEST_ID)
         self.sent: list[list[str]] = []
 
     def isConnected(self) -> bool:  # noqa: N802  # ib_async's name
