@@ -1,5 +1,6 @@
 """Orders from HTTP to the gateway and back, over real sockets."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ async def test_order_is_placed_seen_and_cancelled(tmp_path: Path) -> None:
         assert answer.headers["Location"] == f"/orders/{placed['order_id']}"
         assert (await service.get(answer.headers["Location"]))["status"] == "working"
         assert [each["order_id"] for each in (await service.get("/orders"))["orders"]] == [placed["order_id"]]
+        table = await service.http.get("/orders", headers={"Accept": "text/csv"})
+        (row,) = csv.DictReader(table.text.splitlines(), strict=True)
+        assert (row["order_id"], row["instrument_symbol"], row["side"]) == (placed["order_id"], "AAPL", placed["side"])
         gone = await service.http.delete(f"/orders/{placed['order_id']}?wait=5")
         assert (gone.status_code, gone.json()["status"]) == (200, "cancelled"), gone.text
         assert (await service.get("/orders"))["orders"] == []

@@ -26,6 +26,7 @@ from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody, read_body, resolve_client_order_id
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.queries import AccountName
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.rest.orders_shown import OrderShown, placed_answer, shown
 
@@ -187,6 +188,7 @@ OPERATIONS = (
         query=ListQuery,
         body=Nothing,
         returns=Orders,
+        rows=Rows(of=OrderShown, member="orders"),
         problems=_ASKED,
     ),
     Operation(
