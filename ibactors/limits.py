@@ -74,7 +74,7 @@ class RateLimit:
             retry_after=0 if allowed else max(1, math.ceil(until - present - (self._burst - 1) * self._interval)),
         )
 
-    def charge(self, caller: Hashable, present: float, *, number: int, patience: float = math.inf) -> float:
+    def charge(self, caller: Hashable, present: float, *, number: int, patience: float) -> float:
         """Count *number* requests at once, which may be more than the burst: what comes next waits the longer.
 
         Returns the seconds until the first of them is allowed; if that is more than *patience*, none is counted.

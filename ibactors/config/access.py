@@ -74,6 +74,9 @@ class AccessSettings:
         Rate(50.0, 100), "IBACTORS_RATE_PER_ADDRESS", "Requests per second from one remote address without a valid key."
     )
     rate_on_loopback: Rate | None = rate(None, "IBACTORS_RATE_ON_LOOPBACK", "Requests per second from programs on this machine.")
+    rate_of_symbols: Rate | None = rate(
+        Rate(200.0, 1000), "IBACTORS_RATE_OF_SYMBOLS", "Symbols per second that one caller names, beyond the first of each request."
+    )
     max_streams_per_key: int = integer(
         100, "IBACTORS_MAX_STREAMS_PER_KEY", 1, 100000, "WebSocket connections that one key may have open at once."
     )

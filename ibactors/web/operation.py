@@ -1,5 +1,6 @@
 """The table of operations: each REST route is one `Operation`, from which routing, validation and the OpenAPI document all follow."""
 
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ibactors.web.contract.codec import B, Q, encode, validated
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
 from ibactors.web.contract.tables import JSON, Form, Rows, form_of, member
+from ibactors.web.gate.refusals import RateLimited
 from ibactors.web.system import System
 
 EVENT_STREAM = "text/event-stream"
@@ -50,6 +52,12 @@ class Call(Generic[Q, B]):
         if self.along.caller is None:
             raise AssertionError("an operation that is open to everybody asks who calls")
         return self.along.caller
+
+    def count_symbols(self, number: int) -> None:
+        """Count the symbols that the request names, beyond the first: what they cost is not one request. Raises RateLimited."""
+        wait = self.along.charge(number - 1)
+        if wait:
+            raise RateLimited("Too many symbols.", retry_after=math.ceil(wait))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

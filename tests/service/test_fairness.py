@@ -37,24 +37,26 @@ async def test_share_may_be_set_and_counts_per_address_without_keys() -> None:
         assert sorted(quote.get("code", "quote") for quote in quotes.values()) == ["no_free_line", "quote", "quote"]
 
 
-@pytest.mark.parametrize("path", ["/market/quotes", "/market/stream"])
-async def test_symbols_count_in_the_rate(path: str) -> None:
+@pytest.mark.parametrize("path", ["/market/quotes", "/market/stream", "/udf/quotes"])
+async def test_symbols_count_in_a_rate_of_their_own(path: str) -> None:
     symbols = ",".join(f"S{number:03}" for number in range(1, 11))
-    async with shared_service(rate_per_key=Rate(5.0, 10)) as service:
+    async with shared_service(rate_of_symbols=Rate(0.5, 8)) as service:
         async with service.http.stream("GET", f"{path}?symbols={symbols}", headers=GREEDY) as response:
             assert response.status_code == 200
-        refused = await service.http.get("/market/quote/S001", headers=GREEDY)
+        refused = await service.http.get("/market/quotes?symbols=S001,S002", headers=GREEDY)
         assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-        assert (await service.http.get("/market/quote/S001", headers=MODEST)).status_code == 200
+        assert int(refused.headers["retry-after"]) in {3, 4}
+        assert (await service.http.get("/market/quote/S001", headers=GREEDY)).status_code == 200
+        assert (await service.http.get("/market/quotes?symbols=S001,S002", headers=MODEST)).status_code == 200
 
 
-async def test_subscriptions_count_in_the_rate() -> None:
-    symbols = [f"S{number:03}" for number in range(1, 8)]
-    async with shared_service(rate_per_key=Rate(1.0, 2)) as service, service.stream() as stream:
+async def test_subscriptions_count_among_the_symbols() -> None:
+    symbols = [f"S{number:03}" for number in range(1, 11)]
+    async with shared_service(rate_of_symbols=Rate(1.0, 2)) as service, service.stream() as stream:
         await stream.send(action="auth", api_key=KEYS["read"])
         await stream.send(action="subscribe", symbols=symbols)
         await stream.expect("subscribed")
-        refused = await service.http.get("/market/quote/S001", headers=GREEDY)
+        refused = await service.http.get("/market/quotes?symbols=S001,S002", headers=GREEDY)
         assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
         await stream.send(action="subscribe", symbols=symbols, id=1)
         assert (await stream.expect("error", id=1))["code"] == "rate_limited"

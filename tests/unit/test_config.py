@@ -43,6 +43,7 @@ ACCEPTED = [
     ("IBACTORS_RATE_PER_KEY", "5", "rate_per_key", Rate(5.0, 10)),
     ("IBACTORS_RATE_PER_ADDRESS", "0.5:7", "rate_per_address", Rate(0.5, 7)),
     ("IBACTORS_RATE_ON_LOOPBACK", "3", "rate_on_loopback", Rate(3.0, 6)),
+    ("IBACTORS_RATE_OF_SYMBOLS", "3", "rate_of_symbols", Rate(3.0, 6)),
     ("IBACTORS_MAX_STREAMS_PER_KEY", "2", "max_streams_per_key", 2),
     ("IBACTORS_MAX_SUBSCRIPTIONS_PER_KEY", "3", "max_subscriptions_per_key", 3),
     ("IBACTORS_MAX_CONNECTIONS", "20", "max_connections", 20),

@@ -4,7 +4,6 @@ Hypercorn's `hypercorn.typing` writes ASGI's types down; every room but the edge
 Hypercorn. import-linter sees whole libraries and cannot tell its types from its privates.
 """
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -88,8 +87,8 @@ class Handover:
     """The place that it has among the streams, if it is one."""
     address: str = ""
     """The client's, as far as proxies are trusted."""
-    rate: RateLimit | None = None
-    """What its requests count for; None where they are not limited."""
+    symbols: RateLimit | None = None
+    """Where the symbols that it names count; None where they are not limited."""
     payer: Hashable = None
     """By what name they count there."""
     request_id: str = ""
@@ -103,11 +102,11 @@ class Handover:
             return self.caller.name
         return f"at {network_of(self.address)}"
 
-    def charge(self, number: int, *, patience: float = math.inf) -> float:
-        """Count *number* requests more, for one that asks for so many things; see `RateLimit.charge`."""
-        if self.rate is None or number < 1:
+    def charge(self, number: int, *, patience: float = 0.0) -> float:
+        """Count *number* symbols; see `RateLimit.charge`."""
+        if self.symbols is None or number < 1:
             return 0.0
-        return self.rate.charge(self.payer, trio.current_time(), number=number, patience=patience)
+        return self.symbols.charge(self.payer, trio.current_time(), number=number, patience=patience)
 
 
 def handover(scope: HTTPScope | WebsocketScope) -> Handover:

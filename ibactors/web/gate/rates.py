@@ -17,28 +17,31 @@ class Rates:
     def __init__(self, settings: AccessSettings) -> None:
         self._by_key = _limit(settings.rate_per_key)
         self._by_address = _limit(settings.rate_per_address)
+        self._symbols = _limit(settings.rate_of_symbols)
         self._on_loopback = _limit(settings.rate_on_loopback)
 
-    def bill(self, visit: Visit, found: Handover) -> None:
-        """Say for whom a request counts, so that what stands behind can count more (`Handover.charge`)."""
+    def bill(self, visit: Visit, found: Handover) -> RateLimit | None:
+        """Say for whom a request counts, so that what stands behind can count its symbols; returns where it counts itself."""
         if visit.caller is not None and visit.caller.key is not None:
-            found.rate, found.payer = self._by_key, visit.caller.name
+            limit, found.payer = self._by_key, (visit.caller.name,)
         else:
-            found.rate = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
+            limit = self._on_loopback if is_loopback(visit.sender.address) else self._by_address
             is_open = found.route is not None and found.route.scope is Scope.OPEN
             # Apart, or what is refused to an address would cost it its health checks.
             found.payer = network_of(visit.sender.address), is_open
+        found.symbols = self._symbols if limit is not None else None
+        return limit
 
     def count(self, visit: Visit, found: Handover) -> None:
         """Count one request. Raises RateLimited."""
-        self.bill(visit, found)
-        if found.rate is None:
+        limit = self.bill(visit, found)
+        if limit is None:
             return
-        verdict = found.rate.take(found.payer, trio.current_time())
+        verdict = limit.take(found.payer, trio.current_time())
         shown = (("ratelimit-limit", verdict.limit), ("ratelimit-remaining", verdict.remaining), ("ratelimit-reset", verdict.reset))
         visit.extra += [(name.encode(), str(value).encode()) for name, value in shown]
         if not verdict.allowed:
-            raise RateLimited("Too many requests.", headers={"Retry-After": str(verdict.retry_after)})
+            raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
 
 
 def _limit(rate: Rate | None) -> RateLimit | None:

@@ -88,6 +88,10 @@ class RateLimited(Refused):
     code = "rate_limited"
     hint = "Send fewer requests a second; /ws/stream brings quotes without asking."
 
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.extra = {"retry_after": retry_after}
+
 
 class RequestTooLarge(Refused):
     """The body is too large."""

@@ -163,7 +163,7 @@ async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
 
 async def get_quotes(call: Call[QuotesQuery, Nothing]) -> Answer:
     instruments = instruments_of(call.query)
-    call.along.charge(len(instruments) - 1)  # symbols count, not requests
+    call.count_symbols(len(instruments))
     entries: dict[str, msgspec.Raw | Problem] = {}
     async with trio.open_nursery() as nursery:
         for symbol, instrument in instruments.items():

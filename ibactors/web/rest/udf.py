@@ -33,7 +33,7 @@ async def get_chart_time(_call: Call[Nothing, Nothing]) -> Answer:
 
 async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
     named = instruments_of(QuotesQuery(symbols=call.query.symbols))
-    call.along.charge(len(named) - 1)  # symbols count, not requests
+    call.count_symbols(len(named))
     rows: dict[str, udf.QuoteRow] = {}
 
     async def quote(name: str) -> None:

@@ -5,6 +5,7 @@ client wants; another sends what there is for it (`stream_sender.py`). The next 
 been sent, so that a client that only talks cannot grow memory.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
@@ -182,7 +183,7 @@ class _Client:
         """What is subscribed to counts as much as what is requested; the client waits a little rather than be refused."""
         wait = self._along.charge(number, patience=RATE_PATIENCE)
         if wait > RATE_PATIENCE:
-            raise RateLimited(f"So many subscriptions are allowed in {wait:.0f} s.")
+            raise RateLimited(f"So many subscriptions are allowed in {wait:.0f} s.", retry_after=math.ceil(wait))
         await trio.sleep(wait)
 
     async def _open(self, channel: Channel[Any], source: Source, command: Command) -> Subscription:

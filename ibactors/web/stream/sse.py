@@ -59,7 +59,7 @@ async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     if stream is None:
         raise AssertionError("the front gives a place to each stream")
     instruments = instruments_of(call.query)
-    call.along.charge(len(instruments) - 1)  # symbols count, not requests
+    call.count_symbols(len(instruments))
     events = Events(call.system.stop, call.caller, call.along.holder)
     subscriptions = events.subscriptions
     stream.ending.callback(subscriptions.close)
