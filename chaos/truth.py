@@ -20,9 +20,12 @@ SCALE = 1000
 RECOVERY_MS = 5000.0
 """After the end of a fault everything is live again within this time."""
 FUTURE_MS = 50.0
-"""Seconds by which the harness may misjudge the simulator's clock."""
+"""Milliseconds by which the harness may misjudge the simulator's clock."""
 ARRIVAL_MS = 2000.0
-"""Seconds by which a quote's own timestamp may be later than the sending of its newest value."""
+"""Milliseconds by which a quote's own timestamp may be later than the sending of its newest value."""
+SILENCE_MS = 1500.0
+"""Milliseconds by which it may be earlier: what comes after a silence, before the gateway answers again, has the time of the last sign of
+life. No longer than the probe's idle time and timeout that chaos sets (`faults.py`)."""
 _EXAMPLES = 3
 """Violations of one kind, during one fault, that are printed and kept."""
 _REMEMBER_MS = 60_000.0
@@ -268,7 +271,7 @@ class Truth:
         paused = self.machine.paused_ms(newest - _REMEMBER_MS)
         waited = self.machine.allowance(newest)
         # The service takes a second for which the machine did not run it for a pause, too, and then waits for the gateway's answer.
-        early = FUTURE_MS + (paused and paused + ARRIVAL_MS) + 2 * waited
+        early = FUTURE_MS + SILENCE_MS + (paused and paused + ARRIVAL_MS) + 2 * waited
         if not -early <= age <= ARRIVAL_MS + waited:
             self.blame("wrong timestamp", view.client, f"{symbol.name}: newest value sent {age:.0f} ms before the time it is said to be of")
 
