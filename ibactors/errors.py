@@ -282,7 +282,7 @@ class ContractNotFound(IbactorsError):
     """IB knows no such contract (error 200)."""
 
     code = "contract_not_found"
-    hint = "Check symbol, exchange, currency and sec_type."
+    hint = "Check symbol, exchange, currency and sec_type; GET /contracts/search?q= finds contracts by symbol or name."
 
 
 class ContractAmbiguous(IbactorsError):
@@ -290,6 +290,13 @@ class ContractAmbiguous(IbactorsError):
 
     code = "contract_ambiguous"
     hint = "Repeat the request with the con_id of one of the candidates."
+
+
+class TooManyContracts(IbactorsError):
+    """More contracts fit than one answer may bring."""
+
+    code = "too_many_contracts"
+    hint = "Narrow the question: name expiry and strike; GET /options/chain/{symbol} lists what there is, and a chain is read by expiry."
 
 
 class MarketDataNotSubscribed(IbactorsError):

@@ -50,8 +50,7 @@ async def _find(connection: ConnectionRef, asked: Instrument, caller: str) -> Fo
         if found:
             candidates = [_candidate(contract) for contract in found[:MOST_CANDIDATES]]
             raise ContractAmbiguous(f"{len(found)} contracts fit {reading.name}.", extra={"candidates": candidates})
-    detail = str(unknown) if unknown else f"The gateway knows no contract for {asked.name}."
-    error = ContractNotFound(detail, ib_code=unknown.ib_code if unknown else None, extra={"hint": _hint(tried)})
+    error = not_found(asked, tried, unknown)
     session = connection.sessions.value
     raise error if session.sound else codes.doubted(error, session.reason or session.phase)
 
@@ -59,6 +58,12 @@ async def _find(connection: ConnectionRef, asked: Instrument, caller: str) -> Fo
 def _candidate(contract: ContractInfo) -> dict[str, object]:
     """Without the texts of its hours, which are long and help nobody to choose."""
     return {name: value for name, value in msgspec.to_builtins(contract).items() if name not in _HOURS}
+
+
+def not_found(asked: Instrument, tried: tuple[Instrument, ...], unknown: ContractNotFound | None) -> ContractNotFound:
+    """That no reading is known, with what has been tried; *unknown* is what IB said first, if anything."""
+    detail = str(unknown) if unknown else f"The gateway knows no contract for {asked.name}."
+    return ContractNotFound(detail, ib_code=unknown.ib_code if unknown else None, extra={"hint": _hint(tried)})
 
 
 def _distinct(reading: Instrument, rows: tuple[ContractInfo, ...]) -> tuple[ContractInfo, ...]:
@@ -75,7 +80,7 @@ def _distinct(reading: Instrument, rows: tuple[ContractInfo, ...]) -> tuple[Cont
 def _hint(tried: tuple[Instrument, ...]) -> str:
     words = "; ".join(_words(reading) for reading in tried)
     terms = "A future needs sec_type=FUT and an expiry; an option expiry, strike and right."
-    return f"Tried: {words}. Check symbol, exchange, currency and sec_type. {terms}"
+    return f"Tried: {words}. Check symbol, exchange, currency and sec_type, or look with GET /contracts/search?q=. {terms}"
 
 
 def _words(reading: Instrument) -> str:

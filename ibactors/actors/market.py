@@ -6,9 +6,12 @@ been idle longest; when none is idle, the request is refused with NoFreeLine.
 After a crash its next incarnation finds the running symbols in the supervisor's list, so that no listener notices.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import assert_never
 
 import structlog
 
@@ -48,11 +51,30 @@ class Retire:
     ref: SymbolRef
 
 
-class MarketRef(Ref[Open, Retire]):
-    """Where the web layer asks for symbols."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class Loan:
+    """Lines that are used for something else than symbols for a while."""
+
+    most: int
+    caller: str
+    lines: int = 0
+    """How many it got; set by the actor in the step that has found them free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Borrow(Ask[None]):
+    """Somebody needs lines for a moment."""
+
+    loan: Loan
+
+
+class MarketRef(Ref[Open | Borrow, Retire]):
+    """Where the web layer asks for symbols, and chains borrow lines."""
 
     def __init__(self) -> None:
         super().__init__("market")
+        self.loans: set[Loan] = set()
+        """Lines that are lent; here, so that they count when the actor begins anew."""
         self.symbols: dict[Instrument, SymbolRef] = {}
         """The running symbols; kept by the actor, may be read at any time without asking."""
         self._names: dict[Instrument, SymbolRef] = {}
@@ -65,6 +87,24 @@ class MarketRef(Ref[Open, Retire]):
         """
         msg = Open(instrument=instrument, caller=caller, stream=stream)
         return await self.ask(msg, msg.reply)
+
+    @asynccontextmanager
+    async def borrowed(self, most: int, *, caller: str) -> AsyncIterator[int]:
+        """The number of lines that may be opened inside the block, *most* at most. Raises NoFreeLine when there is none."""
+        loan = Loan(most=most, caller=caller)
+        try:
+            msg = Borrow(loan=loan)
+            await self.ask(msg, msg.reply)
+            yield loan.lines
+        finally:
+            self.loans.discard(loan)
+
+    def lent(self) -> Counter[str]:
+        """Lines that are lent, by caller."""
+        lent: Counter[str] = Counter()
+        for loan in self.loans:
+            lent[loan.caller] += loan.lines
+        return lent
 
     async def quote(self, instrument: Instrument, *, caller: str) -> Encoded[Quote]:
         """The newest quote; see `SymbolRef.quote` for what it raises."""
@@ -126,7 +166,7 @@ class MarketSettings:
     """What may be done about data that the account has no permission for, in place of the usual advice."""
 
 
-class MarketActor(Actor[Open, Retire]):
+class MarketActor(Actor[Open | Borrow, Retire]):
     """One incarnation of the directory."""
 
     mailbox_size = 1024  # one ask a request in the web layer; more are refused with 503
@@ -145,13 +185,31 @@ class MarketActor(Actor[Open, Retire]):
             share=settings.caller_lines,
             idle_seconds=settings.idle_seconds,
             stopped=_note_stop,
+            lent=ref.lent,
         )
 
-    async def run(self, mailbox: Mailbox[Open, Retire]) -> None:
+    async def run(self, mailbox: Mailbox[Open | Borrow, Retire]) -> None:
         self._symbols.adopt(SymbolRef)
         await self.serve(mailbox)
 
-    async def handle(self, msg: Open) -> None:
+    async def handle(self, msg: Open | Borrow) -> None:
+        match msg:
+            case Open():
+                await self._open(msg)
+            case Borrow():
+                self._lend(msg)
+            case _:
+                assert_never(msg)
+
+    def _lend(self, msg: Borrow) -> None:
+        msg.loan.lines = self._symbols.spare(msg.loan.most, holder=msg.loan.caller)
+        if msg.loan.lines:
+            self._me.loans.add(msg.loan)
+            msg.reply.send(None)
+        else:
+            msg.reply.fail(self._no_free_line(privileged=False))
+
+    async def _open(self, msg: Open) -> None:
         known = self._me.find(msg.instrument)
         instrument = msg.instrument if known is None else known.instrument
         make = partial(SymbolRef, instrument, self._connection.sessions, patience=self._settings.quote_patience)
@@ -160,13 +218,15 @@ class MarketActor(Actor[Open, Retire]):
         if ref is None and len(self._symbols.held_by(msg.caller)) >= most:
             msg.reply.fail(NoFreeLine(f"{msg.caller!r} uses {most} market-data lines, which is as many as one caller may."))
         elif ref is None:
-            room = self._symbols.room(privileged=msg.stream)
-            msg.reply.fail(NoFreeLine(f"All {room} market-data lines are in use and none of them is idle."))
+            msg.reply.fail(self._no_free_line(privileged=msg.stream))
         else:
             msg.reply.send(ref)
 
     def handle_newest(self, msg: Retire) -> None:
         self._symbols.retire(msg.ref)
+
+    def _no_free_line(self, *, privileged: bool) -> NoFreeLine:
+        return NoFreeLine(f"All {self._symbols.room(privileged=privileged)} market-data lines are in use and none of them is idle.")
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
         return lambda: SymbolActor(

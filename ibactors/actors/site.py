@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Never
 
 from ibactors.actors.account import AccountRef, account_builder
+from ibactors.actors.chains import ChainsRef, chains_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.connection_actor import RunSession, connection_builder
+from ibactors.actors.contracts import ContractsRef
+from ibactors.actors.contracts_actor import contracts_builder
 from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
@@ -45,6 +48,10 @@ class Site:
     profits: ProfitsRef
     market: MarketRef
     orders: OrdersRef
+    contracts: ContractsRef
+    """Reference data."""
+    chains: ChainsRef
+    """Quotes and greeks of many options at once."""
 
 
 async def start_site(name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession) -> Site:
@@ -57,6 +64,8 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
         profits=ProfitsRef(),
         market=MarketRef(),
         orders=OrdersRef(Mode(settings.trading), state_folder(settings)),
+        contracts=ContractsRef(),
+        chains=ChainsRef(),
     )
     check_trading(settings)
     limits = MarketSettings(
@@ -74,6 +83,8 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
     await supervisor.start(site.profits, lambda: ProfitsActor(site.profits, site.connection, supervisor))
     await supervisor.start(site.market, lambda: MarketActor(site.market, site.connection, supervisor, limits))
     await supervisor.start(site.orders, lambda: OrdersActor(site.orders, site.connection, site.account, site.market, settings))
+    await supervisor.start(site.contracts, contracts_builder(site.contracts, site.connection))
+    await supervisor.start(site.chains, chains_builder(site.chains, site.connection, site.market))
     return site
 
 

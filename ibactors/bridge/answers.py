@@ -103,7 +103,6 @@ ANSWERS: dict[int, Answer] = {
     20: Answer(_SECOND, ends=True),  # scannerData: all rows in one message
     21: Answer(_FIRST),  # tickOptionComputation, the answer to calculateOptionPrice
     49: Answer(_named(CURRENT_TIME), ends=True),
-    57: Answer(_SECOND, ends=True),  # tickSnapshotEnd
     80: Answer(_named(DEPTH_EXCHANGES), ends=True),
     83: Answer(_FIRST, ends=True),  # newsArticle
     85: Answer(_named(NEWS_PROVIDERS), ends=True),

@@ -5,6 +5,7 @@ answers, if it does.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -36,10 +37,14 @@ _LOTS = 14
 _EXECUTED = 15
 """Where message 11 has the time of the trade."""
 _BARE_TIME = re.compile(r"\d{8}[ -]+\d\d:\d\d:\d\d")
+_TIME_ZONE = 25
+"""Where it has the zone of the hours, from version 164 on."""
 _CLEAR_SIZES = 163
 """The server version from which on sizes of stocks are no longer in lots."""
 _NO_VERSIONS = 164
 """The server version from which on messages 10 and 18 have no version, and no size of lots."""
+_CALCULATED = "53"
+"""The tick type of an answer to calculateOptionPrice or calculateImpliedVolatility."""
 
 Calls = Sequence[tuple[str, tuple[Any, ...]]]
 """What one message says: methods of IB's EWrapper with their arguments."""
@@ -93,6 +98,12 @@ class PacketListener(Protocol):
     def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
         """Message 58."""
 
+    def computation(self, line_id: int, tick_type: int, values: list[float]) -> None:
+        """Message 21, but for the answers to calculations."""
+
+    def tickSnapshotEnd(self, line_id: int) -> None:  # noqa: N802
+        """Message 57."""
+
 
 class _NoZone:
     """In place of the zone that TWS was set to, which nothing tells us."""
@@ -133,6 +144,7 @@ class FrameDecoder(Decoder):
         self._handlers |= {number: partial(self._order, self._handlers.get(number)) for number in ORDER_FRAMES}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
         self._handlers |= {"94": self._profit, "95": self._profit}
+        self._handlers |= {"21": self._computation, "57": self._snapshot_end}
 
     def wrap(self, methodName: str, types: list[type], skip: int = 2) -> Callable[[list[str]], None]:  # noqa: N803  # ib_async's name
         def handler(fields: list[str]) -> None:
@@ -192,6 +204,8 @@ class FrameDecoder(Decoder):
         lots = fields[_LOTS] if self.serverVersion < _CLEAR_SIZES else ""
         super().contractDetails(_versioned(_with_name(fields, 20 if old else 19, escaped=True), old=old))
         details = self.wrapper.calls[-1][1][1]
+        # ib_async takes the zone of the last trade date, which is that of the gateway; the hours are in the contract's own.
+        details.timeZoneId = fields[_TIME_ZONE + old]
         if lots and details.contract.secType == "STK":
             details.mdSizeMultiplier = _number(lots, 1)
 
@@ -247,6 +261,16 @@ class FrameDecoder(Decoder):
 
     def _data_type(self, fields: list[str]) -> None:
         self._inbox.marketDataType(int(fields[2]), int(fields[3]))
+
+    def _computation(self, fields: list[str]) -> None:
+        """Of the options that are looked at, by the thousand; only a calculation's answer is one."""
+        if fields[2] == _CALCULATED:
+            self._answer(ANSWERS[21], fields)
+        else:
+            self._inbox.computation(int(fields[1]), int(fields[2]), [float(text or math.inf) for text in fields[4:12]])
+
+    def _snapshot_end(self, fields: list[str]) -> None:
+        self._inbox.tickSnapshotEnd(int(fields[2]))
 
 
 def _number(text: str, default: float) -> float:

@@ -20,6 +20,7 @@ from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
 from ibactors.bridge.evidence_log import EvidenceLog
+from ibactors.bridge.option_line import OptionLine
 from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
@@ -62,7 +63,7 @@ class Inbox:
     def __init__(self, tally: GatewayTally, observer: PacketObserver) -> None:
         self._tally = tally
         self._observer = observer
-        self.quotes: Subscriptions[QuoteLine] = Subscriptions()
+        self.quotes: Subscriptions[QuoteLine | OptionLine] = Subscriptions()
         self.profits: Subscriptions[ProfitLine] = Subscriptions()
         self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes, ProfitLine: self.profits}
         """By kind."""
@@ -89,6 +90,10 @@ class Inbox:
         """Called when the gateway complained about too many messages."""
         self.on_abandoned: Callable[[int, Subscription[Any]], None] = _ignore
         """Called with a subscription and its id that the gateway may hold although nobody listens to it any more."""
+
+    def of_kind(self, subscription: Subscription[Any]) -> Subscriptions[Any]:
+        """The open ones of its kind. All market-data lines are in one table, as a tick does not say what kind of line it is for."""
+        return self.quotes if isinstance(subscription, OptionLine) else self.subscriptions[type(subscription)]
 
     def end_all(self, error: GatewayDisconnected) -> None:
         """End every open request; subscriptions just stop, their owners hear of it as a change of the session."""
@@ -161,6 +166,19 @@ class Inbox:
         if line is not None:
             self.quotes.touched[line_id] = line
             line.data_type(number)
+
+    def computation(self, line_id: int, tick_type: int, values: list[float]) -> None:
+        line = self.quotes.open.get(line_id)
+        if line is not None:
+            self.quotes.touched[line_id] = line
+            line.computation(tick_type, values)
+
+    def tickSnapshotEnd(self, line_id: int) -> None:  # noqa: N802
+        """The gateway has ended the line, so that nothing is to be cancelled."""
+        line = self.quotes.open.pop(line_id, None)
+        if line is not None:
+            self.quotes.touched[line_id] = line
+            line.ended()
 
     def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         self.requests.heard(answer, fields, decode)

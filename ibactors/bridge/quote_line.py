@@ -137,6 +137,12 @@ class QuoteLine(Subscription[QuoteListener]):
         self._delayed = self._data_type.is_delayed
         self._changed |= len(self._values) > len(_BLANK)
 
+    def computation(self, tick_type: int, values: list[float]) -> None:
+        """An option computation (message 21), which no quote shows."""
+
+    def ended(self) -> None:
+        """A snapshot is over (message 57); this is none."""
+
     def request(self, client: GatewayClient, request_id: int) -> None:
         client.reqMktData(request_id, to_ib(self.instrument), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
 

@@ -49,6 +49,10 @@ class RequestSpec(Generic[T]):
     """Whether its first row is all of it, though the gateway would go on; then it is cancelled."""
     goes_on: bool = False
     """Whether the gateway goes on after the last message of the answer; then it is cancelled."""
+    most_rows: int = 100_000
+    """With more the request fails; nothing may fill the memory, whatever a peer sends."""
+    too_many: type[IbactorsError] = GatewayRefused
+    """As what it fails then."""
     timeout: float | None = None
     """Seconds that the answer may take; None for what the settings say."""
     judge: Callable[[int, str], IbactorsError | Verdict] = codes.judge
@@ -142,7 +146,10 @@ class Requests:
             error = GatewayRefused(f"The gateway was asked to {request.spec.to} and gave an answer that cannot be read.")
             self._end(request, error, over_there=is_last)
         else:
-            if is_last or (request.spec.single and request.rows):
+            if len(request.rows) > request.spec.most_rows:
+                text = f"The gateway was asked to {request.spec.to}, and more than {request.spec.most_rows} came."
+                self._end(request, request.spec.too_many(text), over_there=is_last)
+            elif is_last or (request.spec.single and request.rows):
                 self._end(request, over_there=is_last and not request.spec.goes_on)
 
     def failed(self, request_id: int, code: int, text: str, trouble: str | None) -> bool:

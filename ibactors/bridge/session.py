@@ -119,7 +119,7 @@ class Session:
         """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes."""
         if self._inbox.connectivity.interrupts(subscription.origin):
             subscription.expect_resume()
-        request_id = self._inbox.subscriptions[type(subscription)].add(self._client, subscription)
+        request_id = self._inbox.of_kind(subscription).add(self._client, subscription)
         self._inbox.turn_markets()
         return request_id
 

@@ -8,7 +8,7 @@ from the supervisor, so that the owner's next incarnation finds what the one bef
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -136,6 +136,7 @@ class Pool(Generic[R]):
         share: int | None = None,
         idle_seconds: float,
         stopped: Callable[[R, str], None],
+        lent: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._supervisor = supervisor
         self._members = members
@@ -146,6 +147,8 @@ class Pool(Generic[R]):
         self._idle_seconds = idle_seconds
         self._stopped = stopped
         """Called with each that is stopped, and why: `idle`, `over` or `evicted`."""
+        self._lent = lent
+        """How much of the budget is used for something else at this moment, by holder."""
 
     def adopt(self, kind: type[R]) -> None:
         """Take over what runs; for the start of the owner."""
@@ -155,6 +158,13 @@ class Pool(Generic[R]):
     def room(self, *, privileged: bool) -> int:
         """How many may run for one more to be started."""
         return self._budget - (0 if privileged else self._reserve)
+
+    def spare(self, most: int, *, holder: str) -> int:
+        """How much of the budget *holder* may use for something else, up to *most*: what is free, or what gives way."""
+        most = min(most, self._share - len(self.held_by(holder)) - self._lent().get(holder, 0))
+        while self._free() < most and self._give_way(holder):
+            pass
+        return max(0, min(most, self._free()))
 
     async def get(self, make: Callable[[], R], key: Hashable, *, holder: str = "", privileged: bool) -> R | None:
         """The running one, claimed for *holder*, or one that *make* has made; None if there is no room and none that may give way."""
@@ -183,10 +193,11 @@ class Pool(Generic[R]):
         return [ref for ref in self._members.values() if holder in ref.claims and not ref.over]
 
     def _make_share(self, holder: str) -> bool:
-        if len(self._members) < self._share:
+        share = self._share - self._lent().get(holder, 0)
+        if len(self._members) < share:
             return True
         held = self.held_by(holder)
-        if len(held) < self._share:
+        if len(held) < share:
             return True
         resting = [ref for ref in held if ref.claims[holder].resting]
         for ref in resting:
@@ -196,14 +207,20 @@ class Pool(Generic[R]):
         return self._evict([ref for ref in resting if ref.idle_for() > JUST_TOUCHED])
 
     def _make_room(self, holder: str, *, privileged: bool) -> bool:
-        room = self.room(privileged=privileged)
+        room = self.room(privileged=privileged) - sum(self._lent().values())
         if len(self._members) < room:
             return True
         over = [ref for ref in self._members.values() if ref.over]
         if len(over) >= self._budget:
             self._stop(over.pop(0), "over")
-        if len(self._members) - len(over) < room:
-            return True
+        return len(self._members) - len(over) < room or self._give_way(holder)
+
+    def _free(self) -> int:
+        live = sum(not ref.over for ref in self._members.values())
+        return self.room(privileged=False) - live - sum(self._lent().values())
+
+    def _give_way(self, holder: str) -> bool:
+        """Stop one in favour of *holder*; False where none gives way."""
         live = [ref for ref in self._members.values() if not ref.over]
         held = Counter(name for ref in live for name in ref.claims)
         # One that several hold counts as one of him who has fewest.

@@ -20,7 +20,22 @@ from ibactors.web.contract.routes import STREAM, WEBSOCKET, Route, RouteTable
 from ibactors.web.front import Front
 from ibactors.web.operation import Operation, error_response, problem_response
 from ibactors.web.page import serve
-from ibactors.web.rest import account, advisers, debug, docs, health, login, orders, portfolio, quotes, tickets, trading, udf
+from ibactors.web.rest import (
+    account,
+    advisers,
+    contracts,
+    debug,
+    docs,
+    health,
+    login,
+    options,
+    orders,
+    portfolio,
+    quotes,
+    tickets,
+    trading,
+    udf,
+)
 from ibactors.web.rest.openapi import build_document
 from ibactors.web.stream import sse
 from ibactors.web.stream.asyncapi import build_asyncapi
@@ -39,6 +54,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *advisers.OPERATIONS,
     *quotes.OPERATIONS,
     *udf.OPERATIONS,
+    *contracts.OPERATIONS,
+    *options.OPERATIONS,
     *sse.OPERATIONS,
     *trading.OPERATIONS,
     *orders.OPERATIONS,

@@ -47,6 +47,7 @@ class Pond:
     def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int, share: int) -> None:
         self.members: dict[str, Fish] = {}
         self.stopped: list[tuple[str, str]] = []
+        self.lent: dict[str, int] = {}
         self.supervisor = supervisor
         self.pool = self.another(budget=budget, reserve=reserve, share=share)
 
@@ -60,6 +61,7 @@ class Pond:
             share=share,
             idle_seconds=IDLE,
             stopped=lambda ref, why: self.stopped.append((ref.name, why)),
+            lent=lambda: self.lent,
         )
 
     async def get(self, key: str, holder: str = "us", *, privileged: bool = True) -> Fish | None:
@@ -280,3 +282,28 @@ async def test_uses_go_on_with_the_member_that_another_turned_out_to_be(autojump
         await trio.sleep(IDLE)
         assert other.claims["greedy"].resting
         assert other.claims["modest"].resting
+
+
+async def test_what_is_lent_takes_room_and_idle_ones_give_way_to_it(autojump_clock: MockClock) -> None:
+    async with pond() as there:
+        there.pool = there.another(budget=5, reserve=1)
+        await there.get("a")
+        await there.get("b")
+        assert there.pool.spare(20, holder="chain") == 2  # nobody is idle yet
+        await trio.sleep(IDLE)
+        assert there.pool.spare(20, holder="chain") == 4
+        assert [why for _, why in there.stopped] == ["evicted", "evicted"]
+        there.lent["chain"] = 4
+        assert there.pool.spare(1, holder="chain") == 0
+        assert await there.get("c", privileged=False) is None
+        there.lent.clear()
+        assert await there.get("c", privileged=False) is not None
+
+
+async def test_what_is_lent_counts_in_its_holders_share(autojump_clock: MockClock) -> None:
+    async with pond(budget=10, share=3) as there:
+        there.lent["greedy"] = 2
+        assert there.pool.spare(20, holder="greedy") == 1
+        assert there.pool.spare(20, holder="modest") == 3
+        assert await there.get("a", "greedy") is not None
+        assert await there.get("b", "greedy") is None

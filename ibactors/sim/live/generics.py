@@ -97,8 +97,12 @@ class Generics:
         yield self.size(36, 1, 20)
 
     def option_sizes(self, call: int, put: int) -> Iterator[Tick]:
-        """A size for calls and one for puts, where there are options."""
-        if self.instrument.has_options:
+        """A size for calls and one for puts, where there are options; of an option its own, and nothing on the other side."""
+        if self.instrument.is_option:
+            own, other = (call, put) if self.instrument.right == "C" else (put, call)
+            yield self.size(own, 1, 90)
+            yield _SIZE, other, "0"
+        elif self.instrument.has_options:
             yield self.size(call, 100, 900)
             yield self.size(put, 100, 900)
 

@@ -114,6 +114,7 @@ KINDS: dict[str, Kind] = {
     "scope_missing": Kind(403, "Not allowed with this key"),
     "ticket_invalid": Kind(401, "Ticket not valid"),
     "too_many_attempts": Kind(429, "IB refuses the user for a while", 60),
+    "too_many_contracts": Kind(422, "Too many contracts fit"),
     "too_many_logins": Kind(429, "Too many logins", 60),
     "too_many_subscriptions": Kind(429, "Too many subscriptions", 1),
     "too_many_streams": Kind(503, "Too many streams", 5),
