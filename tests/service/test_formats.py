@@ -55,6 +55,18 @@ async def test_quotes_are_tables_from_memory_or_not_and_problems_are_rows(servic
     assert (bad["symbol"], bad["code"], bad["last"]) == ("BADSYM", "contract_not_found", "")
 
 
+async def test_contracts_and_chains_are_tables(service: Service) -> None:
+    (apple,) = await rows(service, "/contracts?symbol=AAPL&format=csv")
+    assert (apple["con_id"], apple["sec_type"]) == ("265598", "STK")
+    assert any(row["symbol"] == "AAPL" for row in await rows(service, "/contracts/search?q=AAPL", CSV))
+    chain = (await service.get("/options/chain/AAPL"))["chains"][0]
+    path = f"/options/chain/AAPL/{chain['expirations'][0].replace('-', '')}?strikes_around=2&right=C&exchange={chain['exchange']}"
+    strikes = await rows(service, f"{path}&trading_class={chain['trading_class']}", CSV)
+    assert [float(row["strike"]) for row in strikes] == sorted(float(row["strike"]) for row in strikes)
+    assert all(int(row["call_con_id"]) and not row["put_con_id"] for row in strikes)
+    assert {"call_delta", "call_market_data_type", "put_bid"} <= set(strikes[0])
+
+
 async def test_one_field_is_plain_text_for_the_cell_of_a_spreadsheet(service: Service) -> None:
     response = await service.http.get("/market/quote/AAPL?field=last")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"

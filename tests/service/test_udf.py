@@ -36,3 +36,17 @@ async def test_pages_of_allowed_sites_may_read_it() -> None:
         response = await service.http.get("/udf/config", headers={"Origin": "https://charts.example"})
         assert response.headers["access-control-allow-origin"] == "https://charts.example"
         assert (await service.http.get("/udf/config", headers={"Origin": "https://evil.example"})).status_code == 403
+
+
+async def test_search_and_symbol_lead_to_one_contract(service: Service) -> None:
+    rows = await service.get("/udf/search?query=AAPL&type=stock&exchange=&limit=30")
+    apple = next(row for row in rows if row["symbol"] == "AAPL")
+    assert apple["type"] == "stock"
+    assert await service.get("/udf/search?query=") == []
+    for symbol in ("AAPL", apple["ticker"]):
+        info = await service.get(f"/udf/symbols?symbol={symbol}")
+        assert (info["name"], info["ticker"]) == ("AAPL", apple["ticker"])
+        assert (info["timezone"], info["pricescale"], info["minmov"]) == ("America/New_York", 100, 1)
+        assert info["session"].startswith("0930-1600:")
+    assert (await service.get("/udf/symbols?symbol=BADSYM"))["errmsg"].startswith("contract_not_found")
+    assert (await service.get("/udf/symbols?symbol=AMBIG"))["errmsg"].startswith("contract_ambiguous")

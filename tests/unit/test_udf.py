@@ -1,11 +1,15 @@
 """What charts are told, in TradingView's words."""
 
+from typing import Any
+
 import pytest
 
+from ibactors.model.contracts import ContractDetails
 from ibactors.model.hours import parse_hours
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import now
-from ibactors.web.contract.udf import RESOLUTIONS, price_scale, quote_row, session_text
+from ibactors.web.contract.charts import price_scale, quote_row, session_text, symbol_info
+from ibactors.web.contract.udf import RESOLUTIONS
 
 STOCK = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:0930-20261125:1600;20261126:CLOSED;20261127:0930-20261127:1300"
 FUTURE = "20261122:1700-20261123:1600;20261123:1700-20261124:1600;20261124:1700-20261125:1600;20261128:CLOSED"
@@ -60,3 +64,34 @@ def test_quote_has_their_names_and_no_number_that_is_not_known() -> None:
 def test_every_resolution_is_a_number_with_an_optional_unit() -> None:
     assert all(name.rstrip("SDWM").isdigit() for name in RESOLUTIONS)
     assert RESOLUTIONS["60"] == "1h"
+
+
+def contract(**members: Any) -> ContractDetails:
+    empty: dict[str, Any] = dict.fromkeys(ContractDetails.__struct_fields__)
+    known: dict[str, Any] = {
+        "con_id": 265598,
+        "symbol": "AAPL",
+        "sec_type": "STK",
+        "exchange": "SMART",
+        "primary_exchange": "NASDAQ",
+        "currency": "USD",
+        "local_symbol": "AAPL",
+        "long_name": "APPLE INC",
+        "min_tick": 0.01,
+        "time_zone": "US/Eastern",
+        "liquid_hours": STOCK,
+        "trading_hours": "20261123:0400-20261123:2000",
+    }
+    return ContractDetails(**empty | known | members)
+
+
+def test_symbol_is_told_with_the_zone_and_the_hours_that_its_bars_have() -> None:
+    apple = symbol_info(contract())
+    assert (apple.name, apple.ticker, apple.type, apple.exchange, apple.description) == ("AAPL", "265598", "stock", "NASDAQ", "APPLE INC")
+    assert (apple.timezone, apple.session, apple.session_holidays) == ("America/New_York", "0930-1600:23456", "20261126")
+    assert (apple.pricescale, apple.minmov, apple.currency_code) == (100, 1, "USD")
+    future = symbol_info(contract(sec_type="FUT", local_symbol="ESZ6", primary_exchange=None, exchange="CME", trading_hours=FUTURE))
+    assert (future.name, future.type, future.exchange, future.session) == ("ESZ6", "futures", "CME", "1700-1600:23456")
+    assert symbol_info(contract(time_zone=None, liquid_hours="", trading_hours="")).timezone == "Etc/UTC"
+    with pytest.raises(ValueError, match="zone"):
+        symbol_info(contract(time_zone="Middle Earth"))

@@ -21,6 +21,7 @@ from ibactors.model.hours import Hours, parse_hours, utc, zone_of
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.times import whole
 from ibactors.web.contract.queries import Code, InstrumentQuery, SymbolText, instrument_of
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 
 PROBLEMS = (
@@ -223,6 +224,7 @@ OPERATIONS = (
         query=SearchQuery,
         body=Nothing,
         returns=Found,
+        rows=Rows(of=FoundContract, member="results"),
         problems=(GatewayDisconnected, GatewayRefused, GatewayTimeout, ActorDown, MailboxFull, InvalidRequest),
         description=(
             "IB takes one search a second, which all clients share in turns; equal ones are asked once and kept for an hour. "
@@ -239,6 +241,7 @@ OPERATIONS = (
         query=ContractsQuery,
         body=Nothing,
         returns=Contracts,
+        rows=Rows(of=ContractDetails, member="contracts"),
         problems=PROBLEMS,
         description="Kept for a day. Options take an expiry or a strike; `/options/chain/{symbol}` lists both.",
     ),

@@ -5,20 +5,38 @@ read no other; the gate's refusals, such as a missing key, are problem documents
 """
 
 import time
+from itertools import islice
 from typing import Annotated
 
 import msgspec
 import trio
 
-from ibactors.errors import IbactorsError
+from ibactors.errors import ContractAmbiguous, GatewayRefused, IbactorsError
 from ibactors.keys import Scope
-from ibactors.web.contract import udf
-from ibactors.web.contract.queries import QuotesQuery, instruments_of
+from ibactors.model.contracts import ContractDetails
+from ibactors.model.times import whole
+from ibactors.web.contract import charts, udf
+from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, instrument_of, instruments_of
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 
 
+class ChartSearchQuery(msgspec.Struct, frozen=True):
+    """What to look for; what else a chart says of itself is no concern of ours, here and in the other queries."""
+
+    query: Annotated[str, msgspec.Meta(pattern=whole(r"[^\x00-\x1f\x7f]{0,64}"), description="The beginning of a symbol or name.")] = ""
+    type: Annotated[str, msgspec.Meta(max_length=20, description="Only of this kind, one of the config's `symbols_types`.")] = ""
+    exchange: Annotated[str, msgspec.Meta(max_length=20, description="Only listed there.")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100, description="Rows at most.")] = 30
+
+
+class ChartSymbolQuery(msgspec.Struct, frozen=True):
+    """Which instrument."""
+
+    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=80, description="A symbol, or a contract id.")]
+
+
 class ChartQuotesQuery(msgspec.Struct, frozen=True):
-    """Whose quotes; what else a chart says of itself is no concern of ours."""
+    """Whose quotes."""
 
     symbols: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, description="Symbols, separated by commas; 100 at most.")]
 
@@ -31,6 +49,32 @@ async def get_chart_time(_call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=f"{int(time.time())}", content_type="text/plain; charset=utf-8")
 
 
+async def search_chart_symbols(call: Call[ChartSearchQuery, Nothing]) -> tuple[udf.SearchRow, ...]:
+    query = call.query
+    if not query.query.strip():
+        return ()
+    found = await call.system.site.contracts.search(query.query.strip(), caller=call.along.holder)
+    rows = (charts.search_row(row) for row in found if row.con_id is not None)
+    wanted = (row for row in rows if query.type in {"", row.type} and query.exchange.upper() in {"", row.exchange.upper()})
+    return tuple(islice(wanted, query.limit))
+
+
+async def get_chart_symbol(call: Call[ChartSymbolQuery, Nothing]) -> udf.SymbolInfo:
+    contract = await _contract(call, call.query.symbol)
+    try:
+        return charts.symbol_info(contract)
+    except ValueError as exc:
+        raise GatewayRefused(f"The hours of {contract.name} that the gateway sent cannot be read: {exc}.") from exc
+
+
+async def _contract(call: Call[ChartSymbolQuery, Nothing], symbol: str) -> ContractDetails:
+    """The one contract that a chart means. Raises ContractAmbiguous, and what looking for it raises."""
+    found = await call.system.site.contracts.details(instrument_of(symbol, InstrumentQuery()), caller=call.along.holder)
+    if len(found) > 1:
+        raise ContractAmbiguous(f"{len(found)} contracts fit {symbol}: {', '.join(contract.name for contract in found[:10])}.")
+    return found[0]
+
+
 async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
     named = instruments_of(QuotesQuery(symbols=call.query.symbols))
     call.count_symbols(len(named))
@@ -40,10 +84,10 @@ async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
         try:
             encoded = await call.system.site.market.quote(named[name], caller=call.along.holder)
         except IbactorsError as exc:
-            rows[name] = udf.QuoteRow(s="error", n=name, errmsg=udf.failure(exc).errmsg)
+            rows[name] = udf.QuoteRow(s="error", n=name, errmsg=charts.failure(exc).errmsg)
         else:
             call.system.meters.quoted(encoded)
-            rows[name] = udf.quote_row(name, encoded.value)
+            rows[name] = charts.quote_row(name, encoded.value)
 
     async with trio.open_nursery() as nursery:
         for name in named:
@@ -76,9 +120,33 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path="/udf/search",
+        handle=search_chart_symbols,
+        refusal=charts.failure,
+        summary="Find symbols for a chart",
+        tag="Charts",
+        scope=Scope.READ,
+        query=ChartSearchQuery,
+        body=Nothing,
+        returns=tuple[udf.SearchRow, ...] | udf.Failure,
+    ),
+    Operation(
+        method="GET",
+        path="/udf/symbols",
+        handle=get_chart_symbol,
+        refusal=charts.failure,
+        summary="What a chart must know of a symbol: its session, zone and price steps",
+        tag="Charts",
+        scope=Scope.READ,
+        query=ChartSymbolQuery,
+        body=Nothing,
+        returns=udf.SymbolInfo | udf.Failure,
+    ),
+    Operation(
+        method="GET",
         path="/udf/quotes",
         handle=get_chart_quotes,
-        refusal=udf.failure,
+        refusal=charts.failure,
         summary="Quotes for a chart's watch list",
         tag="Charts",
         scope=Scope.READ,
