@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import trio
 
 from chaos.load import Options, World, judge_resources, open_world, warm_up
+from chaos.orders import main_of_orders
 from chaos.report import figures, table, totals, write_json, write_page
 from chaos.soak import soak, soak_options
 
@@ -30,6 +31,8 @@ def main() -> None:
     )
     if arguments.mode == "soak":
         options = soak_options(options)
+    if arguments.orders:
+        sys.exit(main_of_orders(arguments.minutes, options.seed, options.logs))
     print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
     # Whoever ends a run by SIGTERM wants its two programs ended, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -51,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--symbols", type=int, default=defaults.symbols, help="symbols (default: %(default)s)")
     parser.add_argument("--only", nargs="+", default=[], metavar="COMMAND", help="faults of these control commands alone")
     parser.add_argument("--logs", type=Path, default=defaults.logs, help="directory of logs and figures (default: %(default)s)")
+    parser.add_argument(
+        "--orders", action="store_true", help="orders instead of quotes: lost answers, kill -9, breaks; judged by the ledger"
+    )
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")
     return parser
 
