@@ -1,4 +1,4 @@
-"""The commands: demo, serve, simulate, control, key, health, tasks, settings.
+"""The commands: demo, serve, simulate, control, key, health, journal, tasks, settings.
 
 Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ibactors import __version__, controlling, healthcheck, taskview
+from ibactors import __version__, controlling, healthcheck, journalling, taskview
 from ibactors.config import Settings, most_wanted, read_settings, settings_text
 from ibactors.errors import StartupError
 from ibactors.inside import logs
@@ -75,6 +75,7 @@ def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     for name, module, help_text in (
         ("control", controlling, "make a running simulator misbehave: `ibactors control refuse 5`"),
         ("health", healthcheck, "exit 0 when the service is healthy, 1 when it is degraded or does not answer"),
+        ("journal", journalling, "the journal of orders: `check` whether it is sound, `export` it as JSON lines"),
         ("tasks", taskview, "the task tree of a running service: which task waits where, and for how long"),
     ):
         asking = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")

@@ -12,7 +12,9 @@ import trio
 
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.model.times import Value
+from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
+from ibactors.orders.reader import Page
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Mode
 
@@ -104,7 +106,27 @@ class Reconcile(Ask[Reconciled]):
     """Compare with IB's lists, now."""
 
 
-OrdersMessage = Place | Cancel | Bury | Find | ListOrders | HaltTrading | ResumeTrading | Reconcile
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListEvents(Ask[Page]):
+    """Entries of the journal behind a cursor."""
+
+    after: str
+    account: str | None
+    order_id: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListExecutions(Ask[tuple[Fill, ...]]):
+    """Executions by time."""
+
+    account: str | None
+    order_id: str | None
+    since: float
+    limit: int
+
+
+OrdersMessage = Place | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
 
 
 class OrdersRef(Ref[OrdersMessage, Never]):
@@ -180,6 +202,22 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def list(self, *, is_open: bool | None, account: str | None, after: str, limit: int) -> tuple[Order, ...]:
         """A page of orders."""
         msg = ListOrders(is_open=is_open, account=account, after=after, limit=limit)
+        return await self.ask(msg, msg.reply)
+
+    async def events(self, after: str, *, account: str | None, order_id: str | None, limit: int) -> Page:
+        """A page of what happened. Raises CursorGone."""
+        msg = ListEvents(after=after, account=account, order_id=order_id, limit=limit)
+        return await self.ask(msg, msg.reply)
+
+    async def next_change(self, *, behind: str) -> None:
+        """Wait until there is something behind a cursor."""
+        number = int(behind.rpartition("-")[2])
+        while self.sequence <= number:
+            await self._changed.wait()
+
+    async def executions(self, *, account: str | None, order_id: str | None, since: float, limit: int) -> tuple[Fill, ...]:
+        """Executions by time."""
+        msg = ListExecutions(account=account, order_id=order_id, since=since, limit=limit)
         return await self.ask(msg, msg.reply)
 
     async def halt(self, by: str, reason: str, cancel: str) -> None:

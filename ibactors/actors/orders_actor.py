@@ -18,6 +18,7 @@ from ibactors.actors.market import MarketRef
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper, open_journal
+from ibactors.actors.order_looking import answer_list
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_reconciling import Reconciler
 from ibactors.actors.order_terms import Surveyor
@@ -26,6 +27,8 @@ from ibactors.actors.orders import (
     Cancel,
     Find,
     HaltTrading,
+    ListEvents,
+    ListExecutions,
     ListOrders,
     OrdersMessage,
     OrdersRef,
@@ -194,12 +197,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 await self._bury(msg)
             case Find():
                 msg.reply.send(await self._find(msg))
-            case ListOrders():
-                limit = msg.limit
-                found = await self._keeper.read(
-                    lambda: self._keeper.reader.orders(is_open=msg.is_open, account=msg.account, after=msg.after, limit=limit)
-                )
-                msg.reply.send(tuple(self._me.shown.get(order.order_id, order) for order in found))
+            case ListEvents() | ListExecutions() | ListOrders():
+                await answer_list(self._keeper, msg)
             case HaltTrading():
                 await self._halt(msg)
             case ResumeTrading():

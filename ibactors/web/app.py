@@ -29,6 +29,7 @@ from ibactors.web.rest import (
     health,
     login,
     options,
+    order_events,
     orders,
     portfolio,
     quotes,
@@ -58,6 +59,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *options.OPERATIONS,
     *sse.OPERATIONS,
     *trading.OPERATIONS,
+    *order_events.OPERATIONS,
     *orders.OPERATIONS,
     *debug.OPERATIONS,
 )

@@ -1,11 +1,15 @@
 """Orders from HTTP to the gateway and back, over real sockets."""
 
 import csv
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
+from ibactors import journalling
+from ibactors.config import Settings
 from tests.conftest import Service, running_service
 from tests.service.trading import ledger, place, received, trading_service
 
@@ -136,3 +140,53 @@ async def test_trading_does_not_start_on_another_kind_of_account(tmp_path: Path)
         answer = await place(service)
         assert (answer.status_code, answer.json()["setting"]) == (403, "IBACTORS_LIVE_ACCOUNTS"), answer.text
         assert await ledger(service) == []
+
+
+async def test_events_are_numbered_without_a_gap_and_resume_over_a_restart(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service)).json()
+        page = await service.get("/orders/events")
+        assert [event["event"] for event in page["events"]] == ["accepted", "sent", "working"]
+        await service.http.delete(f"/orders/{placed['order_id']}?wait=5")
+        more = await service.get(f"/orders/events?after={page['cursor']}&wait=5")
+        assert more["events"][0]["sequence"] == page["events"][-1]["sequence"] + 1
+    async with trading_service(tmp_path) as service:
+        everything = (await service.get("/orders/events?limit=500"))["events"]
+        assert [event["sequence"] for event in everything] == list(range(1, len(everything) + 1))
+        assert everything[-1]["status"] == "cancelled"
+        gone = await service.http.get("/orders/events?after=0123456789ab-1")
+        assert (gone.status_code, gone.json()["code"]) == (410, "cursor_gone")
+        assert (await service.get(f"/orders/{placed['order_id']}/events"))["events"] == everything
+
+
+async def test_long_poll_is_answered_by_the_next_event(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        cursor = (await service.get("/orders/events"))["cursor"]
+        found: list[dict[str, Any]] = []
+
+        async def poll() -> None:
+            found.extend((await service.get(f"/orders/events?after={cursor}&wait=8"))["events"])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(poll)
+            await place(service)
+        assert found[0]["event"] == "accepted"
+
+
+async def test_executions_are_told_with_their_commission(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service, limit_price=100.02)).json()
+        path = f"/executions?order_id={placed['order_id']}"
+        answer = await service.until(path, lambda response: all("commission" in each for each in response.json()["executions"] or [{}]))
+        assert sum(each["quantity"] for each in answer.json()["executions"]) == 10
+
+
+async def test_journal_command_finds_it_sound_and_masks_accounts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with trading_service(tmp_path) as service:
+        await place(service)
+    settings = Settings(state_path=str(tmp_path))
+    assert journalling.run(settings, Namespace(action="check")) == 0
+    assert journalling.run(settings, Namespace(action="export", unmasked=False)) == 0
+    said = capsys.readouterr().out
+    assert "DU***567" in said
+    assert "DU1234567" not in said

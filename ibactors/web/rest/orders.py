@@ -92,7 +92,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 
 async def place_order(call: Call[Nothing, PlaceBody]) -> Answer:
     received, body = datetime.now(UTC), call.body
-    orders = _orders(call)
+    orders = orders_of(call)
     client_order_id = resolve_client_order_id(body, request.headers.get("Idempotency-Key"))
     if body.wait is not None and not 0 <= body.wait <= MOST_WAIT:
         raise InvalidRequest("wait is 0 to 20 seconds.", field="wait")
@@ -105,21 +105,21 @@ async def place_order(call: Call[Nothing, PlaceBody]) -> Answer:
 async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
     query = call.query
     is_open = {"open": True, "closed": False}.get(query.status)
-    found = await _orders(call).list(is_open=is_open, account=query.account, after=query.page_token, limit=query.limit)
+    found = await orders_of(call).list(is_open=is_open, account=query.account, after=query.page_token, limit=query.limit)
     more = len(found) == query.limit
     return Orders(orders=tuple(map(shown, found)), next_page_token=found[-1].order_id if more else None)
 
 
 async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown:
-    return shown(_there(await _orders(call).find(call.query.order_id)))
+    return shown(_there(await orders_of(call).find(call.query.order_id)))
 
 
 async def get_client_order(call: Call[ClientQuery, Nothing]) -> OrderShown:
-    return shown(_there(await _orders(call).find_client_order(_account(call, call.query.account), call.query.client_order_id)))
+    return shown(_there(await orders_of(call).find_client_order(_account(call, call.query.account), call.query.client_order_id)))
 
 
 async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
-    orders = _orders(call)
+    orders = orders_of(call)
     order = await orders.cancel(call.query.order_id, f"key:{call.caller.name}")
     order = await orders.settled(order, until_terminal=True, wait=call.query.wait)
     return _cancelling(order)
@@ -127,7 +127,7 @@ async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
 
 async def void_client_order(call: Call[ClientQuery, Nothing]) -> Answer:
     account = _account(call, call.query.account)
-    order = await _orders(call).bury(account, call.query.client_order_id, call.caller.name)
+    order = await orders_of(call).bury(account, call.query.client_order_id, call.caller.name)
     return Answer(body=b"", status=204) if order is None else _cancelling(order)
 
 
@@ -138,7 +138,8 @@ def _cancelling(order: Order) -> Answer:
     return Answer(body=encode(shown(order)), status=200 if over else 202, headers=headers)
 
 
-def _orders(call: Call[Q, B]) -> OrdersRef:
+def orders_of(call: Call[Q, B]) -> OrdersRef:
+    """Who keeps the orders. Raises TradingOff where nobody does."""
     orders = call.system.site.orders
     if not orders.is_on:
         raise e.TradingOff(f"Trading is {orders.mode}.", extra={"limit": str(orders.mode), "setting": "IBACTORS_TRADING"})

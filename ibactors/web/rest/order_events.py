@@ -1,0 +1,161 @@
+"""What happened to orders, from the journal: every event has its number, and whoever was away goes on behind the last one that he had."""
+
+from typing import Annotated
+
+import msgspec
+import trio
+
+from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+from ibactors.keys import Scope
+from ibactors.model.times import rfc3339
+from ibactors.orders import errors as e
+from ibactors.orders.fills import Fill
+from ibactors.orders.reader import Page
+from ibactors.orders.transaction import Entry, EventBody
+from ibactors.web.contract.queries import AccountName
+from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.rest.orders import OrderId, Seconds, orders_of
+
+_ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
+Limit = Annotated[int, msgspec.Meta(ge=1, le=500, description="Entries of a page, up to 500.")]
+Cursor = Annotated[str, msgspec.Meta(max_length=40, description="The cursor of the page before; from the beginning when not given.")]
+
+
+class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events, and how long to wait for the first of them."""
+
+    after: Cursor = ""
+    account: AccountName | None = None
+    limit: Limit = 100
+    wait: Seconds = 0.0
+
+
+class OrderEventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events of one order."""
+
+    order_id: OrderId
+    after: Cursor = ""
+    limit: Limit = 100
+
+
+class ExecutionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which executions, oldest first."""
+
+    account: AccountName | None = None
+    order_id: OrderId | None = None
+    since: Annotated[float, msgspec.Meta(ge=0, description="Unix time of the first one.")] = 0.0
+    limit: Limit = 100
+
+
+class EventShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to an order."""
+
+    sequence: int
+    event: str
+    timestamp: str
+    account: str | None
+    order_id: str | None
+    client_order_id: str | None = None
+    status: str | None = None
+    """Of the order after it."""
+    reason: str | None = None
+    ib_code: int | None = None
+    execution: Fill | None = None
+    change_id: str | None = None
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of events; `after=` its cursor goes on without a gap."""
+
+    events: tuple[EventShown, ...]
+    cursor: str
+    more: bool
+
+
+class Executions(msgspec.Struct, frozen=True, kw_only=True):
+    """Executions in their newest revision."""
+
+    executions: tuple[Fill, ...]
+
+
+async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
+    orders, query = orders_of(call), call.query
+    page = await orders.events(query.after, account=query.account, order_id=None, limit=query.limit)
+    with trio.move_on_after(query.wait):
+        while not page.entries:
+            await orders.next_change(behind=page.cursor)
+            page = await orders.events(page.cursor, account=query.account, order_id=None, limit=query.limit)
+    return _shown(page)
+
+
+async def get_order_events(call: Call[OrderEventsQuery, Nothing]) -> Events:
+    query = call.query
+    return _shown(await orders_of(call).events(query.after, account=None, order_id=query.order_id, limit=query.limit))
+
+
+async def get_executions(call: Call[ExecutionsQuery, Nothing]) -> Executions:
+    orders, query = orders_of(call), call.query
+    found = await orders.executions(account=query.account, order_id=query.order_id, since=query.since, limit=query.limit)
+    return Executions(executions=found)
+
+
+def _shown(page: Page) -> Events:
+    return Events(events=tuple(map(_event, page.entries)), cursor=page.cursor, more=page.more)
+
+
+def _event(entry: Entry) -> EventShown:
+    plain = EventShown(
+        sequence=entry.sequence, event=entry.kind, timestamp=rfc3339(entry.at), account=entry.account, order_id=entry.order_id
+    )
+    if entry.order_id is None:
+        return plain
+    body = msgspec.json.decode(entry.body, type=EventBody)
+    return msgspec.structs.replace(
+        plain,
+        client_order_id=body.order.client_order_id,
+        status=body.order.status,
+        reason=body.event.reason,
+        ib_code=body.event.code,
+        execution=body.event.fill,
+        change_id=body.event.change_id,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/orders/events",
+        handle=get_events,
+        summary="What happened to orders, page by page; waits for the next event",
+        tag="Orders",
+        scope=Scope.READ,
+        query=EventsQuery,
+        body=Nothing,
+        returns=Events,
+        problems=(*_ASKED, e.CursorGone),
+    ),
+    Operation(
+        method="GET",
+        path="/orders/{order_id}/events",
+        handle=get_order_events,
+        summary="What happened to one order",
+        tag="Orders",
+        scope=Scope.READ,
+        query=OrderEventsQuery,
+        body=Nothing,
+        returns=Events,
+        problems=(*_ASKED, e.CursorGone),
+    ),
+    Operation(
+        method="GET",
+        path="/executions",
+        handle=get_executions,
+        summary="Executions of our orders, of all days since the journal began",
+        tag="Orders",
+        scope=Scope.READ,
+        query=ExecutionsQuery,
+        body=Nothing,
+        returns=Executions,
+        problems=_ASKED,
+    ),
+)
