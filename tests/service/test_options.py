@@ -178,3 +178,11 @@ def _ask_ib_async(port: int) -> dict[str, Any]:
     # Named explicitly: importing trio_asyncio elsewhere changes what asyncio.run makes.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(ask())
+
+
+async def test_chain_is_a_table_too(service: Service) -> None:
+    day = await first_day(service, "AAPL", "AAPL")
+    response = await service.http.get(f"/options/chain/AAPL/{day}?trading_class=AAPL&format=csv&right=C")
+    header, *rows = response.text.splitlines()
+    assert {"strike", "call_bid", "call_delta", "put_bid"} <= set(header.split(","))
+    assert len(rows) == 7
