@@ -332,3 +332,34 @@ class NoFreeLine(IbactorsError):
 
     code = "no_free_line"
     hint = "Unsubscribe from symbols that are not needed, or raise IBACTORS_MAX_LINES if the account has more lines."
+
+
+class HistoryPacing(IbactorsError):
+    """IB, or we on its behalf, take no more requests for the past at the moment; `retry_after` in seconds."""
+
+    code = "history_pacing"
+    hint = "Ask for larger bars, or wait; a background download (Prefer: respond-async) waits by itself."
+
+    def __init__(self, message: str, *, retry_after: int, ib_code: int | None = None) -> None:
+        super().__init__(message, ib_code=ib_code, extra={"retry_after": retry_after})
+
+
+class NoHistory(IbactorsError):
+    """IB has nothing so old; `head` is its first moment, where IB tells one."""
+
+    code = "no_history"
+    hint = "GET /history/head tells since when there are data."
+
+
+class JobNotFound(IbactorsError):
+    """There is no such download, or no more."""
+
+    code = "job_not_found"
+    hint = "GET /history/jobs lists those that are kept; a finished one is for some minutes."
+
+
+class TooManyJobs(IbactorsError):
+    """As many downloads are kept as may be."""
+
+    code = "too_many_jobs"
+    hint = "Fetch and delete one of yours (DELETE /history/jobs/{id}), or wait until the oldest is forgotten."

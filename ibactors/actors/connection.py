@@ -5,7 +5,7 @@ data must be requested anew.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.order_desk import OrderDesk
@@ -84,6 +84,9 @@ ConnectionNews = Unsubscribe | WatchAccounts | AccountsTold | Retarget
 
 class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
     """The session with the gateway, as other actors and the web layer see it."""
+
+    ask_limit: ClassVar[float] = 150.0
+    """Above what any request's own time-out may be, which says more when it is over."""
 
     def __init__(self, site: str = "") -> None:
         super().__init__("connection")

@@ -16,6 +16,8 @@ from ibactors.actors.contracts_actor import contracts_builder
 from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
+from ibactors.actors.history import HistoryRef
+from ibactors.actors.history_actor import history_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.order_keeper import open_journal
 from ibactors.actors.orders import OrdersRef
@@ -52,6 +54,7 @@ class Site:
     """Reference data."""
     chains: ChainsRef
     """Quotes and greeks of many options at once."""
+    history: HistoryRef
 
 
 async def start_site(name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession) -> Site:
@@ -66,6 +69,7 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
         orders=OrdersRef(Mode(settings.trading), state_folder(settings)),
         contracts=ContractsRef(),
         chains=ChainsRef(),
+        history=HistoryRef(),
     )
     check_trading(settings)
     limits = MarketSettings(
@@ -85,6 +89,8 @@ async def start_site(name: str, settings: Settings, supervisor: Supervisor, obse
     await supervisor.start(site.orders, lambda: OrdersActor(site.orders, site.connection, site.account, site.market, settings))
     await supervisor.start(site.contracts, contracts_builder(site.contracts, site.connection))
     await supervisor.start(site.chains, chains_builder(site.chains, site.connection, site.market))
+    kept = settings.history_cache_mib * 1024 * 1024
+    await supervisor.start(site.history, history_builder(site.history, site.connection, cache_octets=kept))
     return site
 
 

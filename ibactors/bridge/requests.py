@@ -8,7 +8,7 @@ session, or when nobody waits for it any more. Rows never vanish: whoever gets a
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -37,8 +37,11 @@ class RequestSpec(Generic[T]):
     """Kinds of request take turns on the way to the gateway."""
     send: Callable[[GatewayClient, int], None]
     """Send it under the given id."""
-    rows: Mapping[str, Callable[..., T]]
+    rows: Mapping[str, Callable[..., T]] = field(default_factory=dict)
     """What becomes a row, by the method of EWrapper that ib_async's decoder calls for it, and how, from the method's arguments."""
+    raw: Callable[[list[str]], T] | None = None
+    """What becomes a row in place of that, from a message's fields as they came: for answers so long that nothing may be made of them in
+    the step that has read them."""
     cancel: Callable[[GatewayClient, int], None] | None = None
     """Take it back at the gateway; None where IB knows no way."""
     caller: str = ""
@@ -140,7 +143,10 @@ class Requests:
     def _take(self, request: Request, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         convert, is_last = request.spec.rows, answer.is_last(fields)
         try:
-            request.rows += [convert[method](*arguments) for method, arguments in decode(fields) if method in convert]
+            if request.spec.raw is not None:
+                request.rows.append(request.spec.raw(fields))
+            else:
+                request.rows += [convert[method](*arguments) for method, arguments in decode(fields) if method in convert]
         except Exception as exc:  # noqa: BLE001  # whatever the gateway has sent: without it the answer would pass for the whole one
             log.warning("answer_unreadable", message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
             error = GatewayRefused(f"The gateway was asked to {request.spec.to} and gave an answer that cannot be read.")

@@ -58,6 +58,9 @@ class SessionSettings:
         10.0, "IBACTORS_REQUEST_TIMEOUT_SECONDS", 0.1, 120, "How long the gateway may take to answer a request."
     )
     probe_idle: float = seconds(3.0, "IBACTORS_PROBE_IDLE_SECONDS", 0.1, 3600, "Silence after which the gateway is probed.")
+    history_cache_mib: int = integer(
+        64, "IBACTORS_HISTORY_CACHE_MIB", 1, 4096, "Memory for past bars that are not asked for again, in MiB."
+    )
     probe_timeout: float = seconds(
         7.0,
         "IBACTORS_PROBE_TIMEOUT_SECONDS",

@@ -28,6 +28,7 @@ ACCEPTED = [
     ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "0.5", "quote_timeout", 0.5),
     ("IBACTORS_CONNECT_TIMEOUT_SECONDS", "3", "connect_timeout", 3.0),
     ("IBACTORS_REQUEST_TIMEOUT_SECONDS", "3", "request_timeout", 3.0),
+    ("IBACTORS_HISTORY_CACHE_MIB", "8", "history_cache_mib", 8),
     ("IBACTORS_PROBE_IDLE_SECONDS", "3", "probe_idle", 3.0),
     ("IBACTORS_PROBE_TIMEOUT_SECONDS", "3", "probe_timeout", 3.0),
     ("IBACTORS_MAX_STREAMS", "5", "max_streams", 5),

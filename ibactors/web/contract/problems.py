@@ -38,6 +38,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order that the answer is about."""
     new_client_order_id_allowed: bool | None = None
     """True where it is certain that the order did and will do nothing: that alone permits another client_order_id."""
+    head: str | None = None
+    """Since when there are data."""
     request_id: str | None = None
     retry_after: int | None = None
     """Seconds, as in the header Retry-After."""
@@ -75,6 +77,7 @@ KINDS: dict[str, Kind] = {
     "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
     "gateway_timeout": Kind(504, "The gateway did not answer"),
     "head_too_large": Kind(431, "Head of the request too large"),
+    "history_pacing": Kind(429, "Too many history requests", 15),
     "host_not_allowed": Kind(403, "Host not allowed"),
     "internal_error": Kind(500, "Internal error"),
     "invalid_request": Kind(422, "Invalid request"),
@@ -86,6 +89,7 @@ KINDS: dict[str, Kind] = {
     "passkey_required": Kind(403, "IB wants a passkey"),
     "two_factor_denied": Kind(401, "The second factor was refused"),
     "unknown_dialog": Kind(504, "The gateway waits in an unknown dialog"),
+    "job_not_found": Kind(404, "No such download"),
     "journal_busy": Kind(503, "Too many writes wait", 1),
     "journal_closed": Kind(503, "The journal is closed"),
     "journal_failed": Kind(503, "The journal cannot be written"),
@@ -98,6 +102,7 @@ KINDS: dict[str, Kind] = {
     "method_not_allowed": Kind(405, "Method not allowed"),
     "no_free_line": Kind(429, "No free market-data line", 5),
     "not_accepted": Kind(403, "Not accepted"),
+    "no_history": Kind(404, "No history that old"),
     "no_market_data": Kind(504, "No market data"),
     "not_found": Kind(404, "Not found"),
     "not_implemented": Kind(501, "Not implemented"),
@@ -115,6 +120,7 @@ KINDS: dict[str, Kind] = {
     "ticket_invalid": Kind(401, "Ticket not valid"),
     "too_many_attempts": Kind(429, "IB refuses the user for a while", 60),
     "too_many_contracts": Kind(422, "Too many contracts fit"),
+    "too_many_jobs": Kind(429, "Too many downloads", 60),
     "too_many_logins": Kind(429, "Too many logins", 60),
     "too_many_subscriptions": Kind(429, "Too many subscriptions", 1),
     "too_many_streams": Kind(503, "Too many streams", 5),
@@ -155,6 +161,7 @@ _MEMBERS = (
     "fields",
     "order",
     "new_client_order_id_allowed",
+    "head",
 )
 
 

@@ -1,0 +1,77 @@
+"""Bars packed into 64 octets each, as a year of minutes is a hundred thousand of them."""
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+from ibactors.model.bars import Bar
+
+_WIDTH = 8
+_NONE = math.nan
+Fields = tuple[float, float, float, float, float, float, float, float]
+"""at, open, high, low, close, volume, vwap, count; NaN for what there is not."""
+
+
+class Rows:
+    """Bars in the order of their times; none is there twice. Never changed."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, fields: Iterable[Fields] = ()) -> None:
+        """Of several bars of one time the last counts."""
+        by_time = {row[0]: row for row in fields}
+        self._values = array("d", [value for at in sorted(by_time) for value in by_time[at]])
+
+    @property
+    def octets(self) -> int:
+        """What it takes in memory."""
+        return len(self._values) * 8
+
+    def __len__(self) -> int:
+        return len(self._values) // _WIDTH
+
+    def __iter__(self) -> Iterator[Bar]:
+        return (self.bar(n) for n in range(len(self)))
+
+    def at(self, n: int) -> int:
+        """When the bar at place *n* begins."""
+        return int(self._values[n * _WIDTH])
+
+    def bar(self, n: int) -> Bar:
+        """The bar at place *n*."""
+        at, opened, high, low, close, volume, vwap, count = self._values[n * _WIDTH : (n + 1) * _WIDTH]
+        return Bar(
+            at=int(at),
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=None if volume != volume else int(volume) if volume.is_integer() else volume,  # noqa: PLR0124  # NaN
+            vwap=None if vwap != vwap else vwap,  # noqa: PLR0124
+            count=None if count != count else int(count),  # noqa: PLR0124
+        )
+
+    def between(self, begin: float, end: float) -> "Rows":
+        """Those that begin within [begin, end)."""
+        times = self._values[::_WIDTH]
+        return self.part(bisect_left(times, begin), bisect_left(times, end))
+
+    def part(self, first: int, last: int) -> "Rows":
+        """Those from one place to another."""
+        rows = Rows()
+        rows._values = self._values[first * _WIDTH : last * _WIDTH]  # its own kind
+        return rows
+
+    def __add__(self, later: "Rows") -> "Rows":
+        """These and *later* ones. Raises ValueError if they are not later."""
+        if len(self) and len(later) and self.at(len(self) - 1) >= later.at(0):
+            raise ValueError(f"{later.at(0)} does not come after {self.at(len(self) - 1)}")
+        rows = Rows()
+        rows._values = self._values + later._values
+        return rows
+
+
+def fields_of(at: int, prices: tuple[float, float, float, float], volume: float, vwap: float, count: float) -> Fields:
+    """One bar as IB sent it: -1 stands for what its kind does not have."""
+    return (at, *prices, _NONE if volume < 0 else volume, _NONE if vwap == -1 or count < 0 else vwap, _NONE if count < 0 else count)

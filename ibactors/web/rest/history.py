@@ -1,0 +1,338 @@
+"""The past over REST: bars, ticks, first moments, sessions, histograms."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from quart import request
+
+from ibactors.actors.history_questions import (
+    BarsQuestion,
+    HeadQuestion,
+    HistogramQuestion,
+    ScheduleQuestion,
+    TicksQuestion,
+)
+from ibactors.errors import (
+    ActorDown,
+    AskTimeout,
+    CompetingSession,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    HistoryPacing,
+    InvalidRequest,
+    MailboxFull,
+    MarketDataNotSubscribed,
+    NoHistory,
+    TooManyJobs,
+)
+from ibactors.keys import Scope
+from ibactors.model.bars import BarSize, PriceLevel, Session, Tick, TickKind, What
+from ibactors.model.instruments import Instrument
+from ibactors.model.times import Value, rfc3339, whole
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.moments import Moment, seconds_of
+from ibactors.web.contract.queries import InstrumentQuery, SymbolInPath, instrument_of
+from ibactors.web.contract.tables import Rows
+from ibactors.web.operation import Answer, Call, Nothing, Operation
+from ibactors.web.rest.history_bars import Bars, JobReport, PastBar, bars_body, job_path, job_report
+
+PROBLEMS = (
+    ContractNotFound,
+    ContractAmbiguous,
+    NoHistory,
+    HistoryPacing,
+    MarketDataNotSubscribed,
+    CompetingSession,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    ActorDown,
+    AskTimeout,
+    MailboxFull,
+    InvalidRequest,
+)
+
+Wait = Annotated[
+    float,
+    msgspec.Meta(ge=0.1, le=60, description="Seconds that the answer may take, IB's pacing included; 30 if not given, 60 at most."),
+]
+Rth = Annotated[bool, msgspec.Meta(description="Regular trading hours only; `false` for all hours.")]
+Token = Annotated[
+    str, msgspec.Meta(pattern=whole("[A-Za-z0-9_-]{1,200}"), description="`next_page_token` of the page before; all else as there.")
+]
+WHAT = msgspec.Meta(
+    description="What bars are made of. `bid_ask`: open and close are the average bid and ask, low and high the lowest bid and highest ask."
+)
+
+
+class PastQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An instrument, and how long to wait."""
+
+    symbol: SymbolInPath
+    rth: Rth = True
+    wait: Wait = 30.0
+
+
+class BarsQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which bars."""
+
+    bar: Annotated[BarSize, msgspec.Meta(description="How long a bar is: 1s to 1mo.")]
+    what: Annotated[What, WHAT] = What.TRADES
+    start: Annotated[Moment, msgspec.Meta(description="Bars that begin then or later. Without it the newest ones.")] | None = None
+    end: Annotated[Moment, msgspec.Meta(description="Bars that begin before it. Without it, up to now.")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000, description="Bars of a page; 1 to 10000.")] = 1000
+    order: Annotated[
+        str, msgspec.Meta(pattern=whole("asc|desc"), description="`asc`: oldest first, `desc`: newest first, and pages go backwards.")
+    ] = "asc"
+    page_token: Token | None = None
+
+
+class TicksQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which ticks; a start or an end is needed."""
+
+    what: Annotated[TickKind, msgspec.Meta(description="Trades, bids and asks, or midpoints.")] = TickKind.TRADES
+    start: Annotated[Moment, msgspec.Meta(description="Ticks from then on.")] | None = None
+    end: Annotated[Moment, msgspec.Meta(description="Ticks before it; without a start the last ones before it.")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Ticks of a page; 1 to 1000.")] = 1000
+    page_token: Token | None = None
+
+
+class HeadQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what."""
+
+    what: Annotated[What, WHAT] = What.TRADES
+
+
+class ScheduleQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which sessions."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=365, description="How many sessions; 1 to 365.")] = 30
+    end: Annotated[Moment, msgspec.Meta(description="Sessions that begin before it; now if not given.")] | None = None
+
+
+class HistogramQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Over which time."""
+
+    period: Annotated[
+        str, msgspec.Meta(pattern=whole("[1-9][0-9]?(d|w|mo)"), description="Days, weeks or months up to now: `3d`, `1w`, `2mo`.")
+    ] = "3d"
+
+
+class Ticks(Value, frozen=True, kw_only=True):
+    """A page of past ticks, oldest first."""
+
+    symbol: str
+    con_id: int
+    what: TickKind
+    rth: bool
+    ticks: tuple[Tick, ...]
+    next_page_token: str | None
+
+
+class FirstMoment(Value, frozen=True, kw_only=True):
+    """Since when IB has data."""
+
+    symbol: str
+    con_id: int
+    what: What
+    rth: bool
+    head: str
+
+
+class PastSession(Value, frozen=True, kw_only=True):
+    """One session, in UTC."""
+
+    date: str
+    """The day that it belongs to."""
+    open: str
+    close: str
+
+
+class Schedule(Value, frozen=True, kw_only=True):
+    """Sessions, oldest first."""
+
+    symbol: str
+    con_id: int
+    time_zone: str
+    """The exchange's."""
+    rth: bool
+    sessions: tuple[PastSession, ...]
+
+
+class PriceHistogram(Value, frozen=True, kw_only=True):
+    """How much was traded at which price, lowest first."""
+
+    symbol: str
+    con_id: int
+    period: str
+    rth: bool
+    levels: tuple[PriceLevel, ...]
+
+
+_UNITS = {"d": "days", "w": "weeks", "mo": "months"}
+
+
+def bars_question(query: BarsQuery) -> BarsQuestion:
+    """What a query asks for. Raises InvalidRequest."""
+    start, end = seconds_of(query.start, "start"), seconds_of(query.end, "end")
+    if start is not None and end is not None and start >= end:
+        raise InvalidRequest("The start is not before the end.", field="start", remedy="Give a start that is earlier than the end.")
+    return BarsQuestion(
+        instrument=_instrument(query),
+        bar=query.bar,
+        what=query.what,
+        rth=query.rth,
+        start=start,
+        end=end,
+        limit=query.limit,
+        descending=query.order == "desc",
+        page_token=query.page_token or "",
+    )
+
+
+def _instrument(query: PastQuery) -> Instrument:
+    return instrument_of(query.symbol, query)
+
+
+async def get_bars(call: Call[BarsQuery, Nothing]) -> Answer:
+    question = bars_question(call.query)
+    history = call.system.site.history
+    if "respond-async" in request.headers.get("Prefer", "").lower():
+        download = await history.begin(question, caller=call.along.holder)
+        headers = {"Location": job_path(download), "Preference-Applied": "respond-async"}
+        return Answer(body=encode(job_report(download)), status=HTTPStatus.ACCEPTED, headers=headers)
+    page = await history.bars(question, caller=call.along.holder, wait=call.query.wait)
+    return Answer(body=await bars_body(call.system, question, page))
+
+
+async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
+    query = call.query
+    question = TicksQuestion(
+        instrument=_instrument(query),
+        kind=query.what,
+        rth=query.rth,
+        start=seconds_of(query.start, "start"),
+        end=seconds_of(query.end, "end"),
+        limit=query.limit,
+        page_token=query.page_token or "",
+    )
+    page = await call.system.site.history.ticks(question, caller=call.along.holder, wait=query.wait)
+    return Ticks(
+        symbol=page.contract.symbol,
+        con_id=page.contract.con_id,
+        what=query.what,
+        rth=query.rth,
+        ticks=page.ticks,
+        next_page_token=page.next_page_token,
+    )
+
+
+async def get_head(call: Call[HeadQuery, Nothing]) -> FirstMoment:
+    query = call.query
+    question = HeadQuestion(instrument=_instrument(query), what=query.what, rth=query.rth)
+    head = await call.system.site.history.head(question, caller=call.along.holder, wait=query.wait)
+    symbol = head.contract.symbol
+    return FirstMoment(symbol=symbol, con_id=head.contract.con_id, what=query.what, rth=query.rth, head=rfc3339(head.at))
+
+
+async def get_schedule(call: Call[ScheduleQuery, Nothing]) -> Schedule:
+    query = call.query
+    question = ScheduleQuestion(instrument=_instrument(query), days=query.days, end=seconds_of(query.end, "end"), rth=query.rth)
+    answer = await call.system.site.history.schedule(question, caller=call.along.holder, wait=query.wait)
+    return Schedule(
+        symbol=answer.contract.symbol,
+        con_id=answer.contract.con_id,
+        time_zone=answer.zone,
+        rth=query.rth,
+        sessions=tuple(map(_session, answer.sessions)),
+    )
+
+
+def _session(session: Session) -> PastSession:
+    return PastSession(date=session.date, open=rfc3339(session.opens), close=rfc3339(session.closes))
+
+
+async def get_histogram(call: Call[HistogramQuery, Nothing]) -> PriceHistogram:
+    query = call.query
+    count, unit = query.period.rstrip("dwmo"), query.period.lstrip("0123456789")
+    question = HistogramQuestion(instrument=_instrument(query), period=f"{count} {_UNITS[unit]}", rth=query.rth)
+    answer = await call.system.site.history.histogram(question, caller=call.along.holder, wait=query.wait)
+    return PriceHistogram(
+        symbol=answer.contract.symbol, con_id=answer.contract.con_id, period=query.period, rth=query.rth, levels=answer.levels
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/history/bars/{symbol}",
+        handle=get_bars,
+        summary="Past bars of one instrument",
+        tag="History",
+        scope=Scope.READ,
+        query=BarsQuery,
+        body=Nothing,
+        returns=Bars,
+        rows=Rows(of=PastBar, member="bars"),
+        accepted=JobReport,
+        problems=(*PROBLEMS, TooManyJobs),
+        description=(
+            "A range of any length, cut into what IB takes and put together again. Finished bars are kept and cost IB nothing when they "
+            "are asked for again. Without `start` the newest bars come, and further pages go back in time. With the header "
+            "`Prefer: respond-async` the whole range is downloaded in the background: 202, and `Location` says where."
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/history/ticks/{symbol}",
+        handle=get_ticks,
+        summary="Past ticks of one instrument",
+        tag="History",
+        scope=Scope.READ,
+        query=TicksQuery,
+        body=Nothing,
+        returns=Ticks,
+        rows=Rows(of=Tick, member="ticks"),
+        problems=PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/history/head/{symbol}",
+        handle=get_head,
+        summary="Since when IB has data of one instrument",
+        tag="History",
+        scope=Scope.READ,
+        query=HeadQuery,
+        body=Nothing,
+        returns=FirstMoment,
+        problems=PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/history/schedule/{symbol}",
+        handle=get_schedule,
+        summary="The past sessions of one instrument",
+        tag="History",
+        scope=Scope.READ,
+        query=ScheduleQuery,
+        body=Nothing,
+        returns=Schedule,
+        problems=PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/history/histogram/{symbol}",
+        handle=get_histogram,
+        summary="How much was traded at which price",
+        tag="History",
+        scope=Scope.READ,
+        query=HistogramQuery,
+        body=Nothing,
+        returns=PriceHistogram,
+        problems=PROBLEMS,
+    ),
+)

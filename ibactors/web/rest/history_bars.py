@@ -1,0 +1,179 @@
+"""Bars as JSON, and what a download says of itself."""
+
+from itertools import islice
+
+import msgspec
+import trio
+
+from ibactors.actors.history_jobs import Download
+from ibactors.actors.history_questions import BarPage, BarsQuestion
+from ibactors.history.rows import Rows
+from ibactors.model.bars import Bar, BarSize, What
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import MarketDataType, Quote
+from ibactors.model.times import Value, rfc3339
+from ibactors.web.contract.codec import encode
+from ibactors.web.contract.problems import Problem, problem_of
+from ibactors.web.system import System
+
+_TURN = 500
+"""Bars that are written in one step."""
+_DATED = frozenset({BarSize.D1, BarSize.W1, BarSize.MO1})
+
+
+class PastBar(Value, frozen=True, kw_only=True, gc=False):
+    """One bar."""
+
+    t: str
+    """When it begins, in UTC; a date for bars of a day and longer: the session's, or the last session's of a week or month."""
+    o: float
+    h: float
+    l: float  # noqa: E741  # as every chart has it
+    c: float
+    v: float | int | None
+    """Null, as the next two, where there is none: quotes, midpoints and currencies."""
+    vwap: float | None
+    n: int | None
+    """Trades."""
+    complete: bool
+    """False for a bar that may still change."""
+
+
+class Bars(Value, frozen=True, kw_only=True):
+    """A page of bars."""
+
+    symbol: str
+    con_id: int
+    bar: BarSize
+    what: What
+    rth: bool
+    bars: tuple[PastBar, ...]
+    complete: bool
+    """Whether all of these are."""
+    next_page_token: str | None
+    """Null on the last page. A page before it may have fewer bars than asked for, or none."""
+    market_data_type: MarketDataType | None
+    """That of the instrument's quotes, while there are any: IB does not tell whether bars are delayed."""
+
+
+class JobReport(Value, frozen=True, kw_only=True):
+    """How far a download is."""
+
+    id: str
+    status: str
+    """`running`, `done` or `failed`."""
+    symbol: str
+    bar: BarSize
+    what: What
+    rth: bool
+    start: str | None
+    end: str | None
+    bars: int
+    """So far."""
+    requests_done: int
+    """Stretches of time that are in; each costs IB one request at most."""
+    requests_left: int | None
+    eta: float | None
+    """Seconds that are left."""
+    created: str
+    ended: str | None
+    problem: Problem | None
+    """Why it failed."""
+    result: str
+    """Where its bars are, as far as they are in."""
+
+
+class JobReports(Value, frozen=True, kw_only=True):
+    """The caller's downloads."""
+
+    jobs: tuple[JobReport, ...]
+
+
+class _Head(Value, frozen=True, kw_only=True):
+    """`Bars` without the bars."""
+
+    symbol: str
+    con_id: int
+    bar: BarSize
+    what: What
+    rth: bool
+    complete: bool
+    next_page_token: str | None
+    market_data_type: MarketDataType | None
+
+
+async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> bytes:
+    """The JSON of a page, `Bars`. Written in steps, as ten thousand bars are a megabyte."""
+    head = _Head(
+        symbol=page.contract.symbol,
+        con_id=page.contract.con_id,
+        bar=question.bar,
+        what=question.what,
+        rth=question.rth,
+        complete=page.forming is None
+        or not any(page.rows.at(n) == page.forming for n in range(max(0, len(page.rows) - 1), len(page.rows))),
+        next_page_token=page.next_page_token,
+        market_data_type=data_type(system, question.instrument),
+    )
+    return encode(head)[:-1] + b',"bars":[' + await _written(question, page.rows, page.forming) + b"]}"
+
+
+async def _written(question: BarsQuestion, rows: Rows, forming: int | None) -> bytes:
+    bars = (rows.bar(n) for n in (range(len(rows) - 1, -1, -1) if question.descending else range(len(rows))))
+    parts: list[bytes] = []
+    while turn := [past_bar(bar, dated=question.bar in _DATED, forming=forming) for bar in islice(bars, _TURN)]:
+        parts.append(msgspec.json.encode(turn)[1:-1])
+        await trio.lowlevel.checkpoint()
+    return b",".join(parts)
+
+
+def past_bar(bar: Bar, *, dated: bool, forming: int | None) -> PastBar:
+    """One bar, as callers see it."""
+    time = rfc3339(bar.at)
+    return PastBar(
+        t=time[:10] if dated else time,
+        o=bar.open,
+        h=bar.high,
+        l=bar.low,
+        c=bar.close,
+        v=bar.volume,
+        vwap=bar.vwap,
+        n=bar.count,
+        complete=bar.at != forming,
+    )
+
+
+def data_type(system: System, instrument: Instrument) -> MarketDataType | None:
+    """What kind of data the instrument's line delivers, if it has one."""
+    ref = system.site.market.symbols.get(instrument)
+    update = ref.updates.value if ref is not None else None
+    return update.value.market_data_type if isinstance(update, Encoded) and isinstance(update.value, Quote) else None
+
+
+def job_path(download: Download) -> str:
+    """Where a download is."""
+    return f"/history/jobs/{download.id}"
+
+
+def job_report(download: Download) -> JobReport:
+    """How far it is."""
+    question = download.question
+    return JobReport(
+        id=download.id,
+        status=download.state.value,
+        symbol=download.contract.symbol if download.contract is not None else question.instrument.symbol,
+        bar=question.bar,
+        what=question.what,
+        rth=question.rth,
+        start=None if question.start is None else rfc3339(question.start),
+        end=None if question.end is None else rfc3339(question.end),
+        bars=download.bars,
+        requests_done=download.steps_done,
+        requests_left=download.steps_left,
+        eta=download.eta,
+        created=rfc3339(download.created),
+        ended=None if download.ended is None else rfc3339(download.ended),
+        problem=None if download.error is None else problem_of(download.error),
+        result=f"{job_path(download)}/bars",
+    )
