@@ -111,7 +111,7 @@ class Caller:
             return
         received = self._truth.now
         sent = self._truth.check_quote(self.view, entry, received, asked=asked)
-        if 0 < sent < floor[name]:
+        if 0 < sent < floor[name] - self._truth.set_late(name, floor[name]):
             detail = f"{name}: sent at {sent} ms, but another client had seen {floor[name]} ms before the request"
             self._truth.blame("older than seen", self.view.client, detail)
 

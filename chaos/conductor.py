@@ -108,6 +108,7 @@ class Conductor:
         truth = self.truth
         begun = truth.now
         truth.still |= fault.still
+        truth.by_hand_until |= dict.fromkeys(fault.by_hand, truth.now + 1000 * fault.hold_s + ARRIVAL_MS)
         breaks = self._breaks(fault, begun)
         if fault.pause:
             await self._pause(fault.hold_s)

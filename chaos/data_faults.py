@@ -103,6 +103,7 @@ def set_price(chance: random.Random, truth: Truth) -> Fault:
         end=(f"free {symbol.name}",),
         hold_s=chance.uniform(0.5, 2),
         still=frozenset({symbol.name}),
+        by_hand=frozenset({symbol.name}),
         alone=True,
     )
 

@@ -43,6 +43,8 @@ class Fault:
     """Data is delayed during the fault, and must be shown as delayed."""
     still: frozenset[str] = frozenset()
     """Symbols that do not tick during the fault, although their shown values are valid."""
+    by_hand: frozenset[str] = frozenset()
+    """Symbols whose price is set by hand."""
     pause: bool = False
     """The service is stopped (SIGSTOP) for so long, and goes on."""
     alone: bool = False
