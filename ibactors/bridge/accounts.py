@@ -1,15 +1,22 @@
-"""Account data as the gateway sends them: who hears of them, and which request for them IB refuses.
+"""Account data as the gateway sends them: what the messages say, who hears of them, and which request for them IB refuses.
 
 The gateway sends summary, positions and portfolio for the rest of the session once they are requested. Only the summary has a request id.
 """
 
 from typing import Literal, Protocol, TypeAlias
 
+import structlog
 import trio
+from ib_async.contract import Contract
 
 from ibactors.bridge import codes
+from ibactors.bridge.contracts import float_or_none, position_of
+from ibactors.bridge.vigil import Vigil
 from ibactors.errors import IbactorsError
 from ibactors.model.accounts import Figure, PortfolioItem, Position
+from ibactors.model.times import rfc3339
+
+log = structlog.get_logger(__name__)
 
 AccountHalf: TypeAlias = Literal["summary", "positions"]
 """What account data consist of."""
@@ -17,6 +24,8 @@ AccountPart: TypeAlias = AccountHalf | Literal["portfolio"]
 """The portfolio only adds to the positions."""
 LONGEST_TURN = 60.0
 """Seconds after which a portfolio that was asked for and has not come makes way for that of the next account."""
+_ROWS: dict[str, AccountHalf] = {"61": "positions", "7": "positions", "63": "summary"}
+"""What a message is a row of."""
 _NOBODY = -1
 """The request id of what belongs to no request."""
 
@@ -91,3 +100,77 @@ class AccountRequests:
             self._lost |= what == "portfolio"
             return what
         return None
+
+
+class AccountInbox:
+    """The part of the inbox that account data go through; methods named after IB's EWrapper are called by ib_async's decoder.
+
+    Only one actor wants account data, so that there is one listener at a time; what comes while there is none is dropped.
+    """
+
+    def __init__(self, vigil: Vigil) -> None:
+        self._vigil = vigil
+        self.listener: AccountListener | None = None
+        self.requests = AccountRequests()
+
+    def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802  # EWrapper's name
+        if self.listener:
+            self.listener.figure_seen(tag, Figure(value=value, currency=currency, account=account), self._vigil.arrival)
+
+    def accountSummaryEnd(self, _request_id: int) -> None:  # noqa: N802
+        if self.listener:
+            self.listener.complete("summary", self._vigil.arrival)
+
+    def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
+        if self.listener:
+            self.listener.position_seen(position_of(account, contract, position, average_cost), self._vigil.arrival)
+
+    def positionEnd(self) -> None:  # noqa: N802
+        self.requests.answered("positions")
+        if self.listener:
+            self.listener.complete("positions", self._vigil.arrival)
+
+    def accountDownloadEnd(self, _account: str) -> None:  # noqa: N802
+        self.requests.answered("portfolio")
+
+    def updatePortfolio(  # noqa: N802
+        self,
+        contract: Contract,
+        position: float,
+        market_price: float,
+        market_value: float,
+        _average_cost: float,
+        unrealized_pnl: float,
+        realized_pnl: float,
+        account: str,
+    ) -> None:
+        if self.listener:
+            self.listener.portfolio_seen(
+                PortfolioItem(
+                    account=account,
+                    con_id=contract.conId,
+                    position=position,
+                    timestamp=rfc3339(self._vigil.arrival),
+                    market_price=float_or_none(market_price),
+                    market_value=float_or_none(market_value),
+                    unrealized_pnl=float_or_none(unrealized_pnl),
+                    realized_pnl=float_or_none(realized_pnl),
+                )
+            )
+
+    def unreadable(self, message_id: str) -> None:
+        """A message could not be read; if it was a row of account data, what is known is not all of it."""
+        what = _ROWS.get(message_id)
+        if what is not None and self.listener:
+            self.listener.unreadable(what)
+
+    def refuses(self, request_id: int, code: int, text: str, trouble: str | None) -> bool:
+        """Whether an error is an answer to a request for account data; then the listener is told. *trouble*: why it is not believed."""
+        what = self.requests.refused_by(request_id, code)
+        if what is None:
+            return False
+        log.warning("account_data_refused", what=what, ib_code=code, text=text.strip())
+        if self.listener:
+            error = codes.refusal(code, text)
+            self.listener.refused(what, codes.doubted(error, trouble) if trouble else error)
+        return True

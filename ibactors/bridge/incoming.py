@@ -11,13 +11,11 @@ from typing import Any, Protocol
 
 import structlog
 import trio
-from ib_async.contract import Contract
 
 from ibactors.bridge import codes
-from ibactors.bridge.accounts import AccountHalf, AccountListener, AccountRequests
+from ibactors.bridge.accounts import AccountInbox
 from ibactors.bridge.answers import ANSWERS, OPEN_ORDERS, Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
-from ibactors.bridge.contracts import float_or_none, position_of
 from ibactors.bridge.decoder import Calls
 from ibactors.bridge.evidence_log import EvidenceLog
 from ibactors.bridge.option_line import OptionLine
@@ -28,14 +26,10 @@ from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.vigil import Vigil
 from ibactors.errors import GatewayDisconnected, GatewayTimeout
-from ibactors.model.accounts import Figure, PortfolioItem
-from ibactors.model.times import rfc3339
 from ibactors.orders.placing import is_order_id
 
 log = structlog.get_logger(__name__)
 
-_ACCOUNT_ROWS: dict[str, AccountHalf] = {"61": "positions", "7": "positions", "63": "summary"}
-"""What a message is a row of."""
 CLOSED = "The gateway closed the connection."
 """The same for every way to find that out: the end of the stream, a reset, a broken pipe."""
 SETTLING = 5.0
@@ -69,8 +63,6 @@ class Inbox:
         """By kind."""
         self.requests = Requests()
         self.orders = EvidenceLog(self.connection_lost)
-        self.account_listener: AccountListener | None = None
-        self.account_requests = AccountRequests()
         self._grown_at = trio.current_time() + SETTLING
         """Until then a refusal of what was had in a session before is not believed."""
         self._settled_at = -math.inf
@@ -84,6 +76,14 @@ class Inbox:
         """Whether what is degraded has changed in this packet."""
         self.vigil = Vigil(self.connectivity)
         self.vigil.changed = lambda: self.on_change(Effect.NONE)
+        self.accounts = AccountInbox(self.vigil)
+        # ib_async's decoder looks these up here, by name.
+        self.accountSummary = self.accounts.accountSummary
+        self.accountSummaryEnd = self.accounts.accountSummaryEnd
+        self.position = self.accounts.position
+        self.positionEnd = self.accounts.positionEnd
+        self.accountDownloadEnd = self.accounts.accountDownloadEnd
+        self.updatePortfolio = self.accounts.updatePortfolio
         self.on_change: Callable[[Effect], None] = _ignore
         """Called when a notice changed `connectivity`."""
         self.on_pacing: Callable[[], None] = _ignore
@@ -100,7 +100,7 @@ class Inbox:
         self.requests.end_all(error)
         for subscriptions in self.subscriptions.values():
             subscriptions.open.clear()
-        self.account_listener = None
+        self.accounts.listener = None
 
     def connection_lost(self, reason: str | None) -> None:
         """The socket is closed; a reason given earlier, such as error 326, is the better one."""
@@ -188,63 +188,14 @@ class Inbox:
     def order_frame(self, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         self.orders.heard(fields, decode, listed=self.requests.is_open(OPEN_ORDERS))
 
-    # accounts
-
     def profit(self, request_id: int, fields: list[str]) -> None:
         line = self.profits.open.get(request_id)
         if line is not None:
             self.profits.touched[request_id] = line
             line.take(fields)
 
-    def accountSummary(self, _request_id: int, account: str, tag: str, value: str, currency: str) -> None:  # noqa: N802
-        if self.account_listener:
-            self.account_listener.figure_seen(tag, Figure(value=value, currency=currency, account=account), self.vigil.arrival)
-
-    def accountSummaryEnd(self, _request_id: int) -> None:  # noqa: N802
-        if self.account_listener:
-            self.account_listener.complete("summary", self.vigil.arrival)
-
-    def position(self, account: str, contract: Contract, position: float, average_cost: float) -> None:
-        if self.account_listener:
-            self.account_listener.position_seen(position_of(account, contract, position, average_cost), self.vigil.arrival)
-
-    def positionEnd(self) -> None:  # noqa: N802
-        self.account_requests.answered("positions")
-        if self.account_listener:
-            self.account_listener.complete("positions", self.vigil.arrival)
-
-    def accountDownloadEnd(self, _account: str) -> None:  # noqa: N802
-        self.account_requests.answered("portfolio")
-
-    def updatePortfolio(  # noqa: N802
-        self,
-        contract: Contract,
-        position: float,
-        market_price: float,
-        market_value: float,
-        _average_cost: float,
-        unrealized_pnl: float,
-        realized_pnl: float,
-        account: str,
-    ) -> None:
-        if self.account_listener:
-            self.account_listener.portfolio_seen(
-                PortfolioItem(
-                    account=account,
-                    con_id=contract.conId,
-                    position=position,
-                    timestamp=rfc3339(self.vigil.arrival),
-                    market_price=float_or_none(market_price),
-                    market_value=float_or_none(market_value),
-                    unrealized_pnl=float_or_none(unrealized_pnl),
-                    realized_pnl=float_or_none(realized_pnl),
-                )
-            )
-
     def unreadable(self, message_id: str) -> None:
-        what = _ACCOUNT_ROWS.get(message_id)
-        if what is not None and self.account_listener:
-            self.account_listener.unreadable(what)
+        self.accounts.unreadable(message_id)
 
     # errors and notices
 
@@ -260,7 +211,7 @@ class Inbox:
             subscriptions.failed(request_id, code, text, self._trouble_of) for subscriptions in self.subscriptions.values()
         ):
             pass  # its owner has been told
-        elif self._refuses_accounts(request_id, code, text):
+        elif self.accounts.refuses(request_id, code, text, self.connectivity.trouble):
             pass
         elif code == codes.CLIENT_ID_IN_USE:
             self.reason_code = code
@@ -272,17 +223,6 @@ class Inbox:
             if is_news:
                 log.info("ib_notice", ib_code=code, text=text.strip(), request_id=request_id)
             self._notice(code, text)
-
-    def _refuses_accounts(self, request_id: int, code: int, text: str) -> bool:
-        """Whether it is an answer to a request for account data; then their listener is told."""
-        what = self.account_requests.refused_by(request_id, code)
-        if what is None:
-            return False
-        log.warning("account_data_refused", what=what, ib_code=code, text=text.strip())
-        if self.account_listener:
-            error, trouble = codes.refusal(code, text), self.connectivity.trouble
-            self.account_listener.refused(what, codes.doubted(error, trouble) if trouble else error)
-        return True
 
     def _notice(self, code: int, text: str) -> None:
         if code == SOCKET_RESET:

@@ -130,8 +130,8 @@ class Session:
 
     def watch_accounts(self, listener: AccountListener) -> None:
         """Subscribe to summary, positions and portfolio (messages 62, 61, 6), in place of an earlier listener."""
-        self._inbox.account_listener = listener
-        asked = self._inbox.account_requests
+        self._inbox.accounts.listener = listener
+        asked = self._inbox.accounts.requests
         if asked.summary_id is not None:
             # A gateway allows two summaries a session (error 322), and one that goes on does not send all of it again.
             self._client.cancelAccountSummary(asked.summary_id)
@@ -145,11 +145,11 @@ class Session:
 
     def next_portfolio(self) -> bool:
         """Have IB send the portfolio of another account, of which it keeps one current at a time; tells whether it is that one's turn."""
-        if self.lost or self.silent or not self._inbox.account_requests.may_turn:
+        if self.lost or self.silent or not self._inbox.accounts.requests.may_turn:
             return False
         self._client.reqAccountUpdates(subscribe=False, acctCode=self.accounts[self._turn])
         self._turn = (self._turn + 1) % len(self.accounts)
-        self._inbox.account_requests.turned()
+        self._inbox.accounts.requests.turned()
         self._client.reqAccountUpdates(subscribe=True, acctCode=self.accounts[self._turn])
         return True
 

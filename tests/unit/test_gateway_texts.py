@@ -124,7 +124,7 @@ def position(quantity: str, *, average_cost: str = "1", symbol: str = "AAPL") ->
 
 async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read_is_told() -> None:
     async with line() as there:
-        accounts = there.inbox.account_listener = Accounts()
+        accounts = there.inbox.accounts.listener = Accounts()
         there.say(63, 1, 1, "DU1", "Tag\x1b[2J" + "x" * 5000, "1" * 5000, "USD")
         there.say(*position("5", symbol="A\nB"))
         there.say(*position("5", average_cost=""))
@@ -144,7 +144,7 @@ async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read
 
 async def test_prefix_that_some_gateways_give_to_the_tags_of_currencies_is_taken_off() -> None:
     async with line() as there:
-        accounts = there.inbox.account_listener = Accounts()
+        accounts = there.inbox.accounts.listener = Accounts()
         for tag in ("$LEDGER-StockMarketValue", "StockMarketValue", "NetLiquidation"):
             there.say(63, 1, 9001, "DU9000002", tag, "0.00", "BASE")
     assert [tag for tag, _ in accounts.heard] == ["StockMarketValue", "StockMarketValue", "NetLiquidation"]
