@@ -14,13 +14,12 @@ import msgspec
 import structlog
 import trio
 
-from ibactors.errors import (
+from ibactors.errors import GatewayTimeout, IbactorsError
+from ibactors.gateway.errors import (
     AccountLocked,
     BadCredentials,
     ExistingSession,
     GatewayOutdated,
-    GatewayTimeout,
-    IbactorsError,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,

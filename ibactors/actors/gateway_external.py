@@ -10,7 +10,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut, hint_of
 from ibactors.config import Settings
-from ibactors.errors import GatewayNotManaged
+from ibactors.gateway.errors import GatewayNotManaged
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.logins import AccountType, LoginFailure, LoginPhase, LoginStatus

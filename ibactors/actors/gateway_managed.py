@@ -17,9 +17,10 @@ import trio
 from ibactors.actors.connection import ConnectionRef, Target
 from ibactors.actors.gateway import GatewayMessage, GatewayRef, LogIn, LogOut, hint_of
 from ibactors.config import Settings
-from ibactors.errors import AlreadyLoggedIn, InvalidRequest, LoginInProgress, TooManyAttempts
+from ibactors.errors import InvalidRequest
 from ibactors.gateway.attend import attend
 from ibactors.gateway.classify import Rules
+from ibactors.gateway.errors import AlreadyLoggedIn, LoginInProgress, TooManyAttempts
 from ibactors.gateway.launcher import forget_restart, settings_folder
 from ibactors.gateway.progress import Ending, Progress
 from ibactors.kernel.actor import Actor

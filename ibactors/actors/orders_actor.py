@@ -6,7 +6,6 @@ the lists of this session were compared. A crash is therefore an interruption, n
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Never, NoReturn, assert_never
 
 import structlog
@@ -21,6 +20,7 @@ from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import answer_list
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_reconciling import Reconciler
+from ibactors.actors.order_settings import rules_of, state_folder
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import (
     Bury,
@@ -49,7 +49,6 @@ from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Resume, halts_in_force, resume
 from ibactors.orders.order import Order
 from ibactors.orders.placing import bind_client_id, bury
-from ibactors.orders.safety import Allowed, Limits, Rules
 from ibactors.orders.tokens import new_order_id
 
 log = structlog.get_logger(__name__)
@@ -276,34 +275,3 @@ def _since(page: Callable[..., tuple[Order, ...]], after: str) -> list[Order]:
         found += orders
         after = orders[-1].order_id
     return found
-
-
-def state_folder(settings: Settings) -> Path:
-    """Where the journal lies."""
-    return Path(settings.state_path).expanduser()
-
-
-def rules_of(settings: Settings) -> Rules:
-    """What the settings allow."""
-
-    def listed(names: tuple[str, ...]) -> frozenset[str] | None:
-        return frozenset(names) or None
-
-    return Rules(
-        allowed=Allowed(
-            accounts=listed(settings.order_accounts),
-            symbols=listed(settings.order_symbols),
-            sec_types=listed(settings.order_sec_types),
-            types=listed(settings.order_types),
-        ),
-        limits=Limits(
-            order_notional=settings.max_order_notional,
-            order_quantity=settings.max_order_quantity,
-            day_notional=settings.max_day_notional,
-            open_orders=settings.max_open_orders,
-            position_notional=settings.max_position_notional,
-            per_minute=settings.orders_per_minute,
-            collar_percent=settings.collar_percent,
-            collar_wide_percent=settings.collar_wide_percent,
-        ),
-    )

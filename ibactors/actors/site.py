@@ -20,8 +20,9 @@ from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_actor import history_builder
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.order_keeper import open_journal
+from ibactors.actors.order_settings import state_folder
 from ibactors.actors.orders import OrdersRef
-from ibactors.actors.orders_actor import OrdersActor, state_folder
+from ibactors.actors.orders_actor import OrdersActor
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
 from ibactors.bridge.incoming import PacketObserver
 from ibactors.config import Settings

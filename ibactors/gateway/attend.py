@@ -7,10 +7,10 @@ from dataclasses import replace
 import trio
 
 from ibactors.config import Settings
-from ibactors.errors import LauncherFailed, LauncherMissing
 from ibactors.gateway.children import ProgramNotFound
 from ibactors.gateway.classify import Classifier, Finding, Rules
 from ibactors.gateway.display import DisplayFailed
+from ibactors.gateway.errors import LauncherFailed, LauncherMissing
 from ibactors.gateway.launcher import COMMAND_TIMEOUT, Launcher, open_launcher
 from ibactors.gateway.progress import Ending, Progress, ending_of
 from ibactors.model.logins import Credentials, LoginPhase

@@ -13,9 +13,10 @@ import structlog
 import trio
 
 from ibactors.config import Settings
-from ibactors.errors import IbactorsError, LauncherFailed, LauncherMissing
+from ibactors.errors import IbactorsError
 from ibactors.gateway.children import Child, environment, open_child
 from ibactors.gateway.display import open_display, send_command
+from ibactors.gateway.errors import LauncherFailed, LauncherMissing
 from ibactors.gateway.ini import write_config, write_jts
 from ibactors.gateway.masking import Secrets
 from ibactors.model.logins import Credentials

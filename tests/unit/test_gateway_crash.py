@@ -6,8 +6,8 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.gateway import GatewayRef
 from ibactors.actors.gateway_managed import gateway_builder
 from ibactors.config import Settings
-from ibactors.errors import LauncherFailed
 from ibactors.gateway.classify import Rules
+from ibactors.gateway.errors import LauncherFailed
 from ibactors.gateway.rehearsal import rehearsal
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.logins import LoginPhase, LoginRequest

@@ -14,6 +14,8 @@ from ibactors.errors import (
     RestartLimit,
     StartupError,
 )
+from ibactors.gateway.errors import LoginFailed
+from ibactors.orders.errors import JournalFailed
 from ibactors.web import operation
 from ibactors.web.contract.problems import KINDS, headers_of, make_problem, problem_of
 
@@ -40,7 +42,7 @@ def test_every_error_has_a_kind_and_a_sentence(kind: type[IbactorsError]) -> Non
 def test_codes_are_not_shared_by_accident() -> None:
     codes = [kind.code for kind in ERRORS if "code" in vars(kind) and kind is not IbactorsError]
     assert len(set(codes)) == len(codes)
-    assert operation.UnsupportedMediaType in ERRORS
+    assert {operation.UnsupportedMediaType, LoginFailed, JournalFailed} < set(ERRORS)
 
 
 def test_statuses_are_errors_and_only_429_and_503_invite_to_try_again() -> None:

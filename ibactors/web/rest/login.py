@@ -7,15 +7,14 @@ from typing import Annotated
 import msgspec
 import trio
 
-from ibactors.errors import (
+from ibactors.errors import ActorDown, GatewayTimeout, TooManyLogins
+from ibactors.gateway.errors import (
     AccountLocked,
-    ActorDown,
     AlreadyLoggedIn,
     BadCredentials,
     ExistingSession,
     GatewayNotManaged,
     GatewayOutdated,
-    GatewayTimeout,
     LauncherFailed,
     LauncherMissing,
     LoginCancelled,
@@ -25,7 +24,6 @@ from ibactors.errors import (
     PasskeyRequired,
     PasswordExpired,
     TooManyAttempts,
-    TooManyLogins,
     TwoFactorDenied,
     TwoFactorExpired,
     UnknownDialog,

@@ -1,0 +1,37 @@
+"""What the settings say of orders: where the journal lies and which orders are allowed."""
+
+from pathlib import Path
+
+from ibactors.config import Settings
+from ibactors.orders.safety import Allowed, Limits, Rules
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the journal lies."""
+    return Path(settings.state_path).expanduser()
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the settings allow."""
+
+    def listed(names: tuple[str, ...]) -> frozenset[str] | None:
+        return frozenset(names) or None
+
+    return Rules(
+        allowed=Allowed(
+            accounts=listed(settings.order_accounts),
+            symbols=listed(settings.order_symbols),
+            sec_types=listed(settings.order_sec_types),
+            types=listed(settings.order_types),
+        ),
+        limits=Limits(
+            order_notional=settings.max_order_notional,
+            order_quantity=settings.max_order_quantity,
+            day_notional=settings.max_day_notional,
+            open_orders=settings.max_open_orders,
+            position_notional=settings.max_position_notional,
+            per_minute=settings.orders_per_minute,
+            collar_percent=settings.collar_percent,
+            collar_wide_percent=settings.collar_wide_percent,
+        ),
+    )
