@@ -1,8 +1,9 @@
 """A symbol actor: one market-data line, the newest quote, and all who want it.
 
-It finds the contract, opens the line in each new session and publishes every change on `SymbolRef.updates`, where WebSocket clients
-listen; a REST request asks it and is answered at once from the newest quote, or when the first set of values is in. What it holds is only
-ever shown while the session that it came from is up: on a break the quote is thrown away and listeners get `Stale`.
+It finds the contract, opens the line in each new session and puts every change on its `QuoteBoard`, which publishes it on
+`SymbolRef.updates`, where WebSocket clients listen; a REST request asks it and is answered at once from the newest quote, or when the first
+set of values is in. What it holds is only ever shown while the session that it came from is up: on a break the quote is thrown away and
+listeners get `Stale`.
 
 When nobody has wanted it for a while it asks the market actor to be retired. When IB says that there is nothing to be had (no such
 contract, no permission), it publishes `Failed` and retires soon, so that a later request tries again.
@@ -15,8 +16,8 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.lookup import find
+from ibactors.actors.quote_board import QuoteBoard
 from ibactors.actors.symbol import (
-    Failed,
     Feed,
     FirstSetDue,
     Forget,
@@ -47,12 +48,8 @@ from ibactors.errors import (
 )
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
-from ibactors.kernel.ref import Reply
-from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import ContractInfo
-from ibactors.model.quotes import Quote, Stale
 from ibactors.model.sessions import SessionPhase, SessionStatus
-from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +84,7 @@ class Market(Protocol):
 class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     """One incarnation: it begins without any value and requests everything anew."""
 
-    mailbox_size = 1024  # one ask a waiting REST request; more are refused with 503
+    mailbox_size = 1024  # one ask per waiting REST request; more are refused with 503
 
     def __init__(
         self, ref: SymbolRef, connection: ConnectionRef, market: Market, *, idle_seconds: float, unsubscribed_hint: str | None = None
@@ -100,15 +97,10 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._unsubscribed_hint = unsubscribed_hint
         ref.contract = None
         self._found_at = 0.0
-        self._epoch = 0
+        self._board = QuoteBoard(ref, connection.sessions)
         self._feed: Feed | None = None
-        self._quote: Encoded[Quote] | None = None
         self._proven = False  # whether IB is known to have it, from a session before
-        self._first_set_over = False
-        self._me.problem = None
-        self._waiting: list[Reply[Encoded[Quote]]] = []
         self._reopening = False
-        self._hidden = False
 
     async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
         self.after(self._idle_seconds, IdleCheck())
@@ -117,27 +109,24 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             try:
                 await self.serve(mailbox)
             finally:
-                self._me.shown = None
+                self._me.shown = None  # before anything that could fail: no request is answered with it any more
                 self._connection.unsubscribe(self._me.name)
-                if self._quote is not None:
-                    self._go_stale("actor_down", "The symbol's actor stopped.")
+                self._board.close()
 
     async def handle(self, msg: SymbolMessage) -> None:
         match msg:
             case GetQuote():
-                self._answer_or_wait(msg.reply)
+                self._board.answer_or_wait(msg.reply)
             case Reopen():
                 self._reopening = False
                 await self._open()
             case Verify():
-                if msg.feed is self._feed and self._quote is None:
+                if msg.feed is self._feed and self._board.empty:
                     self._feed = None
                     await self._open()
             case FirstSetDue():
                 if msg.feed is self._feed:
-                    self._first_set_over = True
-                    self._show()
-                    self._answer_waiting()
+                    self._board.end_first_set()
             case IdleCheck():
                 self._check_idle()
             case Forget():
@@ -151,8 +140,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             case SessionChanged():
                 self._on_session(msg.session)
             case Ticked():
-                if msg.feed is self._feed:
-                    self._on_quote(msg.feed, msg.quote)
+                if msg.feed is self._feed and self._board.put(msg.quote):
+                    self.after(FIRST_SET_WAIT, FirstSetDue(feed=msg.feed))
             case Interrupted():
                 if msg.feed is self._feed:
                     self._lose(msg.error)
@@ -171,7 +160,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     def _on_session(self, session: SessionStatus) -> None:
         if not session.up:
             self._on_break(session)
-        elif session.epoch != self._epoch or self._feed is None:
+        elif session.epoch != self._board.epoch or self._feed is None:
             # Those that somebody waits for come first: requests for all lines take seconds at the gateway's pace.
             self._lose(None)
             if self._me.idle_for() > UNWANTED:
@@ -179,17 +168,9 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             else:
                 self.after(0.0, Reopen())
         elif not session.current:
-            self._hide(session.reason or "The gateway is silent.")
-        elif self._hidden:
-            self._hidden = False
-            if self._quote is not None:
-                self._me.updates.publish(self._quote)
-
-    def _hide(self, reason: str) -> None:
-        """Until the gateway has answered, nobody knows whether what is known is current."""
-        if self._quote is not None and not self._hidden:
-            self._go_stale(GatewayDisconnected.code, reason)
-        self._hidden = True
+            self._board.hide(session.reason or "The gateway is silent.")
+        else:
+            self._board.unhide()
 
     def _on_break(self, session: SessionStatus) -> None:
         if session.phase is not SessionPhase.LOST:
@@ -199,7 +180,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     async def _open(self) -> None:
         """Open the line in the present session, whatever there was before."""
         session = self._connection.sessions.value
-        if not session.up or self._me.successor or (self._feed is not None and self._epoch == session.epoch):
+        if not session.up or self._me.successor or (self._feed is not None and self._board.epoch == session.epoch):
             return
         self._lose(None)
         feed = Feed(self._me)
@@ -218,12 +199,12 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             self._me.advisory = exc
             self._reopen_later()
         except (GatewayDisconnected, ActorError) as exc:
-            self._refuse_waiting(exc)
+            self._board.refuse_waiting(exc)
             self._reopen_later()
         except IbactorsError as exc:
             self._fail(exc)
         else:
-            self._epoch, self._feed = session.epoch, feed
+            self._board.epoch, self._feed = session.epoch, feed
             self._proven = True  # from the next session on
             self._me.advisory = None
             self.ref.status.epoch = session.epoch
@@ -254,27 +235,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         moved = Moved(to=leader)
         self._me.problem = moved.error
         self._me.updates.publish(moved)
-        self._refuse_waiting(moved.error)
+        self._board.refuse_waiting(moved.error)
         self._market.retire(self._me)
-
-    def _on_quote(self, feed: Feed, quote: Quote) -> None:
-        if self._quote is None:
-            self.after(FIRST_SET_WAIT, FirstSetDue(feed=feed))
-        self._me.problem = self._me.advisory = None
-        self._quote = Encoded(quote)
-        self._show()
-        if self._connection.sessions.value.current:
-            self._me.updates.publish(self._quote)
-            if self._waiting:
-                self._answer_waiting()
-        else:
-            self._hidden = True
-
-    def _show(self) -> None:
-        """Let requests have the quote at once, if it is complete or as complete as it will be for now."""
-        if self._quote is not None and (self._first_set_over or self._quote.value.complete):
-            self._first_set_over = True  # a value that vanishes from now on is seen to be gone
-            self._me.shown = (self._epoch, self._quote)
 
     def _on_line_error(self, error: IbactorsError) -> None:
         if isinstance(error, Doubtful):
@@ -289,58 +251,18 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         else:
             self._fail(error)
 
-    def _answer_or_wait(self, reply: Reply[Encoded[Quote]]) -> None:
-        session = self._connection.sessions.value
-        if not session.up:
-            reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
-        elif not session.current:
-            reply.fail(GatewayDisconnected(session.reason or "The gateway is silent."))
-        elif self._me.problem is not None:
-            reply.fail(self._me.problem)
-        elif self._quote is not None and self._epoch == session.epoch and (self._first_set_over or self._quote.value.complete):
-            reply.send(self._quote)
-        else:
-            reply.defer()
-            self._waiting = [waiting for waiting in self._waiting if not waiting.settled]
-            self._waiting.append(reply)
-
-    def _answer_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for reply in waiting:
-            self._answer_or_wait(reply)
-
-    def _refuse_waiting(self, error: IbactorsError) -> None:
-        waiting, self._waiting = self._waiting, []
-        for reply in waiting:
-            reply.fail(error)
-
     def _lose(self, error: IbactorsError | None) -> None:
         """Throw away what is known; *error* is why, or None when a new line is about to be opened. The next tick ends it."""
-        had_quote = self._quote is not None
-        self._quote = self._me.shown = None
-        self._first_set_over = False
-        self._me.problem = error
         if error is None:
             self._feed = None
-        else:
-            self._refuse_waiting(error)
-        if had_quote:
-            self._go_stale(*((error.code, str(error)) if error else ("gateway_disconnected", "The session was replaced.")))
+        self._board.lose(error)
 
     def _fail(self, error: IbactorsError) -> None:
         log.info("symbol_failed", symbol=self._me.instrument.name, code=error.code, ib_code=error.ib_code)
         if isinstance(error, MarketDataNotSubscribed) and self._unsubscribed_hint:
             error.extra["hint"] = self._unsubscribed_hint
-        self._me.problem = error
-        self._quote = self._me.shown = None
-        self._refuse_waiting(error)
-        self._me.updates.publish(Failed(error=error))
+        self._board.fail(error)
         self.after(FAILED_LINGER, Forget())
-
-    def _go_stale(self, code: str, reason: str) -> None:
-        names = self._me.names
-        names["symbol"] = names["symbol"] or self._me.instrument.name
-        self._me.updates.publish(Encoded(Stale(**names, code=code, reason=reason, since=now())))
 
     def _check_idle(self) -> None:
         remaining = self._idle_seconds - self._me.idle_for()
