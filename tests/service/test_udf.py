@@ -1,5 +1,7 @@
 """The feed for charts, over HTTP."""
 
+from datetime import UTC, datetime
+
 from tests.conftest import Service, running_service
 from tests.service.keyed import bearer, keyed_service
 
@@ -50,3 +52,29 @@ async def test_search_and_symbol_lead_to_one_contract(service: Service) -> None:
         assert info["session"].startswith("0930-1600:")
     assert (await service.get("/udf/symbols?symbol=BADSYM"))["errmsg"].startswith("contract_not_found")
     assert (await service.get("/udf/symbols?symbol=AMBIG"))["errmsg"].startswith("contract_ambiguous")
+
+
+async def test_history_is_that_of_the_other_route(service: Service) -> None:
+    page = await service.get("/history/bars/AAPL?bar=1d&limit=20&order=desc&end=2026-11-21T00:00:00Z")
+    to = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp())
+    told = await service.get(f"/udf/history?symbol=AAPL&resolution=1D&from=0&to={to}&countback=20")
+    assert told["s"] == "ok"
+    assert told["c"] == [bar["c"] for bar in reversed(page["bars"])]
+    assert told["v"] == [bar["v"] for bar in reversed(page["bars"])]
+    assert told["t"] == sorted(set(told["t"]))
+    since = told["t"][5]
+    part = await service.get(f"/udf/history?symbol=AAPL&resolution=D&from={since}&to={to}")
+    assert part["t"] == told["t"][5:]
+
+
+async def test_range_without_bars_says_where_the_next_ones_are(service: Service) -> None:
+    saturday = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp())
+    told = await service.get(f"/udf/history?symbol=AAPL&resolution=60&from={saturday}&to={saturday + 86400}")
+    assert told["s"] == "no_data"
+    assert saturday - 86400 < told["nextTime"] < saturday
+    assert await service.get("/udf/history?symbol=AAPL&resolution=1D&from=0&to=86400") == {"s": "no_data"}
+
+
+async def test_history_tells_what_is_wrong_in_its_own_form(service: Service) -> None:
+    for query in ("symbol=AAPL&resolution=7&to=1", "symbol=AAPL&resolution=1D", "symbol=BADSYM&resolution=1D&to=1"):
+        assert (await service.get(f"/udf/history?{query}"))["s"] == "error", query

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from ibactors.model.bars import Bar, BarSize
 from ibactors.model.contracts import ContractDetails
 from ibactors.model.hours import parse_hours
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import now
-from ibactors.web.contract.charts import price_scale, quote_row, session_text, symbol_info
-from ibactors.web.contract.udf import RESOLUTIONS
+from ibactors.web.contract.charts import history, price_scale, quote_row, session_text, symbol_info
+from ibactors.web.contract.udf import RESOLUTIONS, NoData
 
 STOCK = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:0930-20261125:1600;20261126:CLOSED;20261127:0930-20261127:1300"
 FUTURE = "20261122:1700-20261123:1600;20261123:1700-20261124:1600;20261124:1700-20261125:1600;20261128:CLOSED"
@@ -64,6 +67,7 @@ def test_quote_has_their_names_and_no_number_that_is_not_known() -> None:
 def test_every_resolution_is_a_number_with_an_optional_unit() -> None:
     assert all(name.rstrip("SDWM").isdigit() for name in RESOLUTIONS)
     assert RESOLUTIONS["60"] == "1h"
+    assert set(RESOLUTIONS.values()) == set(BarSize)
 
 
 def contract(**members: Any) -> ContractDetails:
@@ -95,3 +99,12 @@ def test_symbol_is_told_with_the_zone_and_the_hours_that_its_bars_have() -> None
     assert symbol_info(contract(time_zone=None, liquid_hours="", trading_hours="")).timezone == "Etc/UTC"
     with pytest.raises(ValueError, match="zone"):
         symbol_info(contract(time_zone="Middle Earth"))
+
+
+def test_bars_are_columns_and_volume_is_left_out_where_there_is_none() -> None:
+    bar = Bar(at=60, open=1.0, high=3.0, low=0.5, close=2.0, volume=10, vwap=1.5, count=3)
+    told = msgspec.json.decode(msgspec.json.encode(history([bar, replace(bar, at=120, volume=None)])))
+    assert told == {"s": "ok", "t": [60, 120], "o": [1.0] * 2, "h": [3.0] * 2, "l": [0.5] * 2, "c": [2.0] * 2, "v": [10, 0]}
+    assert "v" not in msgspec.to_builtins(history([replace(bar, volume=None)]))
+    assert msgspec.to_builtins(NoData()) == {"s": "no_data"}
+    assert msgspec.to_builtins(NoData(next_time=7)) == {"s": "no_data", "nextTime": 7}

@@ -1,4 +1,4 @@
-"""What we know, as charts are told it in the words of `udf.py`: symbols, sessions, price steps, quotes. Nothing is asked here."""
+"""What we know, as charts are told it in the words of `udf.py`: symbols, sessions, price steps, bars, quotes. Nothing is asked here."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,11 +6,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+import msgspec
+
 from ibactors.errors import IbactorsError
+from ibactors.model.bars import Bar
 from ibactors.model.contracts import ContractDetails, FoundContract
 from ibactors.model.hours import Hours, parse_hours, zone_of
 from ibactors.model.quotes import Quote
-from ibactors.web.contract.udf import KINDS, Failure, QuoteRow, QuoteValues, SearchRow, SymbolInfo
+from ibactors.web.contract.udf import KINDS, Failure, History, QuoteRow, QuoteValues, SearchRow, SymbolInfo
 
 _AROUND_THE_CLOCK = frozenset({"FUT", "CONTFUT", "FOP", "CASH", "CRYPTO", "CMDTY"})
 _TIMEZONES: Mapping[str, str] = MappingProxyType(
@@ -109,6 +112,20 @@ def has_regular_hours(sec_type: str) -> bool:
 def hours_text(contract: ContractDetails) -> str:
     """The hours that its charts show."""
     return contract.liquid_hours if has_regular_hours(contract.sec_type) else contract.trading_hours
+
+
+def history(bars: Iterable[Bar]) -> History:
+    """Bars there, which must come oldest first."""
+    rows = tuple(bars)
+    has_volume = any(bar.volume is not None for bar in rows)
+    return History(
+        t=tuple(bar.at for bar in rows),
+        o=tuple(bar.open for bar in rows),
+        h=tuple(bar.high for bar in rows),
+        l=tuple(bar.low for bar in rows),
+        c=tuple(bar.close for bar in rows),
+        v=tuple(bar.volume or 0 for bar in rows) if has_volume else msgspec.UNSET,
+    )
 
 
 def price_scale(min_tick: float) -> tuple[int, int]:

@@ -114,6 +114,25 @@ class SymbolInfo(Value, frozen=True, kw_only=True, tag_field="s", tag="ok"):
     data_status: Literal["streaming"] = "streaming"
 
 
+class History(Value, frozen=True, kw_only=True, tag_field="s", tag="ok", omit_defaults=True):
+    """Bars by column, oldest first; times in Unix seconds, of a day and longer at midnight UTC of its date."""
+
+    t: tuple[int, ...]
+    o: tuple[float, ...]
+    h: tuple[float, ...]
+    l: tuple[float, ...]  # noqa: E741  # their name
+    c: tuple[float, ...]
+    v: tuple[float | int, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Left out where the kind has no volume, such as currencies."""
+
+
+class NoData(Value, frozen=True, kw_only=True, tag_field="s", tag="no_data"):
+    """No bars in the range."""
+
+    next_time: int | msgspec.UnsetType = msgspec.field(name="nextTime", default=msgspec.UNSET)
+    """When the newest bar before it begins; left out if there is none."""
+
+
 class QuoteValues(Value, frozen=True, kw_only=True):
     """The values of a quote, by their names there; null for what is not known."""
 

@@ -6,18 +6,31 @@ read no other; the gate's refusals, such as a missing key, are problem documents
 
 import time
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
-from ibactors.errors import ContractAmbiguous, GatewayRefused, IbactorsError
+from ibactors.actors.history_questions import BarsQuestion
+from ibactors.errors import ContractAmbiguous, GatewayRefused, IbactorsError, InvalidRequest, NoHistory
 from ibactors.keys import Scope
+from ibactors.model.bars import Bar, BarSize, What
 from ibactors.model.contracts import ContractDetails
+from ibactors.model.instruments import Instrument
 from ibactors.model.times import whole
 from ibactors.web.contract import charts, udf
 from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, instrument_of, instruments_of
 from ibactors.web.operation import Answer, Call, Nothing, Operation
+
+MOST_BARS = 10_000
+"""Of one answer: the newest of what is asked for. Charts ask for older ones when somebody looks."""
+CHART_WAIT = 20.0
+"""Seconds after which a chart gets the bars that there are."""
+_LAST_SECOND = 253402300799
+"""The end of the year 9999."""
+_QUOTED = frozenset({"CASH", "CMDTY", "CFD"})
+"""Kinds that have no trades; their bars are of midpoints."""
 
 
 class ChartSearchQuery(msgspec.Struct, frozen=True):
@@ -33,6 +46,16 @@ class ChartSymbolQuery(msgspec.Struct, frozen=True):
     """Which instrument."""
 
     symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=80, description="A symbol, or a contract id.")]
+
+
+class ChartHistoryQuery(ChartSymbolQuery, frozen=True):
+    """Which bars: those that begin in [from, to), or the last `countback` before `to`."""
+
+    resolution: Annotated[str, msgspec.Meta(max_length=10, description="How long a bar is: one of the config's `supported_resolutions`.")]
+    to: Annotated[int, msgspec.Meta(ge=0, le=_LAST_SECOND, description="Unix seconds.")]
+    begin: int = msgspec.field(name="from", default=0)
+    """Unix seconds; before 1970 they are negative."""
+    countback: Annotated[int, msgspec.Meta(ge=0, le=10_000_000, description="How many bars; counts more than `from`.")] = 0
 
 
 class ChartQuotesQuery(msgspec.Struct, frozen=True):
@@ -67,7 +90,48 @@ async def get_chart_symbol(call: Call[ChartSymbolQuery, Nothing]) -> udf.SymbolI
         raise GatewayRefused(f"The hours of {contract.name} that the gateway sent cannot be read: {exc}.") from exc
 
 
-async def _contract(call: Call[ChartSymbolQuery, Nothing], symbol: str) -> ContractDetails:
+async def get_chart_history(call: Call[ChartHistoryQuery, Nothing]) -> udf.History | udf.NoData:
+    query = call.query
+    size = udf.RESOLUTIONS.get(query.resolution if query.resolution[:1].isdigit() else f"1{query.resolution}")
+    if size is None:
+        raise InvalidRequest("The resolution is not known.", field="resolution", remedy=f"Accepted: {', '.join(udf.RESOLUTIONS)}.")
+    contract = await _contract(call, query.symbol)
+    question = BarsQuestion(
+        instrument=Instrument.of_id(contract.con_id),
+        bar=BarSize(size),
+        what=What.MIDPOINT if contract.sec_type in _QUOTED else What.TRADES,
+        rth=charts.has_regular_hours(contract.sec_type),
+        start=None if query.countback else max(query.begin, 0),
+        end=query.to if query.to < time.time() else None,
+        limit=min(query.countback or MOST_BARS, MOST_BARS),
+        descending=True,
+    )
+    try:
+        bars = await _bars(call, question)
+        if bars:
+            return charts.history(bars)
+        before = replace(question, start=None, end=question.start, limit=1)
+        older = await _bars(call, before) if question.start else []
+    except NoHistory:
+        older = []
+    return udf.NoData(next_time=older[-1].at) if older else udf.NoData()
+
+
+async def _bars(call: Call[ChartHistoryQuery, Nothing], question: BarsQuestion) -> list[Bar]:
+    """The newest of the bars that are asked for, oldest first: as many as come within the time that a chart waits."""
+    bars: list[Bar] = []
+    deadline = trio.current_time() + CHART_WAIT
+    while True:
+        wait = max(deadline - trio.current_time(), 0.1)
+        page = await call.system.site.history.bars(question, caller=call.along.holder, wait=wait)
+        bars = [*page.rows, *bars]
+        missing = question.limit - len(bars)
+        if page.next_page_token is None or missing <= 0 or trio.current_time() >= deadline:
+            return bars
+        question = replace(question, page_token=page.next_page_token, limit=missing)
+
+
+async def _contract(call: Call[Any, Nothing], symbol: str) -> ContractDetails:
     """The one contract that a chart means. Raises ContractAmbiguous, and what looking for it raises."""
     found = await call.system.site.contracts.details(instrument_of(symbol, InstrumentQuery()), caller=call.along.holder)
     if len(found) > 1:
@@ -141,6 +205,18 @@ OPERATIONS = (
         query=ChartSymbolQuery,
         body=Nothing,
         returns=udf.SymbolInfo | udf.Failure,
+    ),
+    Operation(
+        method="GET",
+        path="/udf/history",
+        handle=get_chart_history,
+        refusal=charts.failure,
+        summary="Bars for a chart",
+        tag="Charts",
+        scope=Scope.READ,
+        query=ChartHistoryQuery,
+        body=Nothing,
+        returns=udf.History | udf.NoData | udf.Failure,
     ),
     Operation(
         method="GET",
