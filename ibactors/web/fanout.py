@@ -5,8 +5,9 @@ leaves in one write. What one packet of the gateway brought is written at its en
 lies between the gateway's socket and the clients'. What comes from elsewhere, or takes longer, is written by a task.
 """
 
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -18,18 +19,29 @@ from ibactors.kernel.topic import Topic
 from ibactors.model.encoded import Encoded
 from ibactors.web.meters import Meters
 
-SLICE = 0.005
-"""Seconds after which other tasks get their turn."""
-SHORT = 0.0005
-REST, LONGEST_REST = 2.0, 0.02
-"""A round of more than SHORT seconds is followed by a rest so many times as long, of LONGEST_REST seconds at most: what comes meanwhile
-leaves together, which spares server and clients most of the writes and reads when there is much."""
-
 T = TypeVar("T")
 Subject = Topic[Any]
 """Its values are `Encoded`, `Failed` when it is over, or None while there is none."""
 News = Mapping[Subject, Encoded[Any]]
 """What changed, and its newest value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """For how long the fan-out writes, and rests; in seconds."""
+
+    turn: float = 0.005
+    """After that, other tasks get their turn, and the round goes on in the fan-out's own task."""
+    short: float = 0.0005
+    """After a round longer than this the fan-out rests. Updates that arrive meanwhile are written together, which saves server and clients
+    most of the writes and reads under load."""
+    rest: float = 2.0
+    """How many times as long as the round the rest is."""
+    longest_rest: float = 0.02
+    clock: Callable[[], float] = perf_counter
+
+
+_PACE = Pace()
 
 
 class Client(Protocol):
@@ -63,8 +75,10 @@ class Fanout:
     task that reads from the gateway. Everything else is written by the task of `running`.
     """
 
-    def __init__(self, meters: Meters) -> None:
+    def __init__(self, meters: Meters, pace: Pace = _PACE) -> None:
         self._meters = meters
+        self._pace = pace
+        self._clock = pace.clock
         self._audiences: dict[Subject, _Audience] = {}
         self._news: dict[Subject, Encoded[Any]] = {}
         self._callers: dict[Client, None] = {}
@@ -108,7 +122,7 @@ class Fanout:
     def packet_ended(self) -> None:
         """Write it, as far as that takes little time; the bridge calls this in its own task."""
         self._collecting = False
-        if (self._news or self._callers) and (self._round or perf_counter() < self._rests_until or not self._flush_some()):
+        if (self._news or self._callers) and (self._round or self._clock() < self._rests_until or not self._flush_some()):
             self._called.set()
 
     @asynccontextmanager
@@ -143,7 +157,7 @@ class Fanout:
         while True:
             await self._called.wait()
             self._called = trio.Event()
-            await trio.sleep(max(self._rests_until - perf_counter(), 0.0))
+            await trio.sleep(max(self._rests_until - self._clock(), 0.0))
             while True:
                 if self._flush_some():
                     break
@@ -152,8 +166,9 @@ class Fanout:
                 self._called.set()
 
     def _flush_some(self) -> bool:
-        """Go on with the round, or begin one, for up to SLICE seconds; tells whether it is over."""
-        begun = present = perf_counter()
+        """Go on with the round, or begin one, for one turn; tells whether it is over."""
+        begun = present = self._clock()
+        until = begun + self._pace.turn
         if not self._round:
             self._begin_round()
         while self._round:
@@ -162,14 +177,14 @@ class Fanout:
                 client.flush(self._round_news)
             except Exception as exc:  # noqa: BLE001  # whatever it is, it is about this client
                 client.fail(exc)
-            present = perf_counter()
-            if present >= begun + SLICE:
+            present = self._clock()
+            if present >= until:
                 break
         self._took += present - begun
         if self._round:
             return False
-        if self._took > SHORT:
-            self._rests_until = present + min(REST * self._took, LONGEST_REST)
+        if self._took > self._pace.short:
+            self._rests_until = present + min(self._pace.rest * self._took, self._pace.longest_rest)
         self._took = 0.0
         return True
 

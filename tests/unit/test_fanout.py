@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -15,9 +16,11 @@ from ibactors.errors import ContractNotFound
 from ibactors.kernel.topic import Topic
 from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Stale
-from ibactors.web import fanout as module
-from ibactors.web.fanout import LONGEST_REST, REST, Fanout, News, Subject
+from ibactors.web.fanout import Fanout, News, Pace, Subject
 from ibactors.web.meters import Meters
+
+ONE_BY_ONE = Pace(turn=0.0)
+"""A turn is over after each client."""
 
 
 def value(number: int) -> Encoded[Stale]:
@@ -102,11 +105,10 @@ async def test_news_told_elsewhere_is_written_by_the_task(autojump_clock: MockCl
             assert len(client.times) == 2
 
 
-@pytest.mark.parametrize(("took", "rest"), [(0.0001, 0.0), (0.001, REST * 0.001), (1.0, LONGEST_REST)])
+@pytest.mark.parametrize(("took", "rest"), [(0.0001, 0.0), (0.001, 0.002), (1.0, 0.02)])
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_long_round_is_followed_by_a_rest(
     autojump_clock: MockClock,
-    monkeypatch: pytest.MonkeyPatch,
     took: float,
     rest: float,
     at_once: bool,
@@ -116,9 +118,8 @@ async def test_long_round_is_followed_by_a_rest(
     def takes_long() -> None:
         work[0] += took
 
-    monkeypatch.setattr(module, "SLICE", float("inf"))
-    monkeypatch.setattr(module, "perf_counter", lambda: trio.current_time() + work[0])
-    fanout, client = Fanout(Meters()), Client()
+    pace = Pace(turn=float("inf"), clock=lambda: trio.current_time() + work[0])
+    fanout, client = Fanout(Meters(), pace), Client()
     client.meanwhile = takes_long
     async with fanout.running():
         for _ in range(3):
@@ -134,13 +135,9 @@ async def test_long_round_is_followed_by_a_rest(
 
 async def test_what_comes_during_a_rest_leaves_together(
     autojump_clock: MockClock,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "perf_counter", trio.current_time)
-    monkeypatch.setattr(module, "SHORT", -1.0)
-    monkeypatch.setattr(module, "REST", 1e9)
-    monkeypatch.setattr(module, "LONGEST_REST", 1.0)
-    fanout, one, client = Fanout(Meters()), subject(), Client()
+    pace = Pace(short=-1.0, rest=1e9, longest_rest=1.0, clock=trio.current_time)
+    fanout, one, client = Fanout(Meters(), pace), subject(), Client()
     client.meanwhile = lambda: setattr(fanout, "_took", 0.1)
     with audience(fanout, one, client):
         async with fanout.running():
@@ -152,9 +149,8 @@ async def test_what_comes_during_a_rest_leaves_together(
     assert client.of("key") == [0, 5]
 
 
-async def test_others_get_their_turn_during_a_long_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLICE", 0.0)
-    fanout, one = Fanout(Meters()), subject()
+async def test_others_get_their_turn_during_a_long_round() -> None:
+    fanout, one = Fanout(Meters(), ONE_BY_ONE), subject()
     clients = [Client() for _ in range(5)]
     with audience(fanout, one, *clients):
         with packet(fanout):
@@ -165,9 +161,8 @@ async def test_others_get_their_turn_during_a_long_round(monkeypatch: pytest.Mon
     assert [len(client.got) for client in clients] == [1] * 5
 
 
-async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLICE", 0.0)
-    fanout, one, clients = Fanout(Meters()), subject(), [Client(), Client()]
+async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_forgotten() -> None:
+    fanout, one, clients = Fanout(Meters(), ONE_BY_ONE), subject(), [Client(), Client()]
     with audience(fanout, one, *clients):
         async with fanout.running():
             with packet(fanout):
@@ -177,9 +172,8 @@ async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_fo
     assert [client.of("key")[-1] for client in clients] == [2, 2]
 
 
-async def test_client_that_comes_during_a_round_gets_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLICE", 0.0)
-    fanout, one, other = Fanout(Meters()), subject(), subject()
+async def test_client_that_comes_during_a_round_gets_nothing_older() -> None:
+    fanout, one, other = Fanout(Meters(), ONE_BY_ONE), subject(), subject()
     early, late = Client(), Client()
     with audience(fanout, one, early), audience(fanout, other, early, late):
         with packet(fanout):
@@ -241,12 +235,10 @@ _steps = st.lists(
 @settings(max_examples=400)
 @given(steps=_steps)
 def test_every_client_ends_with_the_newest_of_all_it_wants_and_never_goes_back(steps: list[tuple[str, int, int]]) -> None:
-    """Rounds of one client a slice, so that everything may happen in the middle of one."""
+    """Turns of one client, so that everything may happen in the middle of one."""
 
-    async def play(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "SLICE", 0.0)
-        monkeypatch.setattr(module, "SHORT", float("inf"))
-        fanout = Fanout(Meters())
+    async def play() -> None:
+        fanout = Fanout(Meters(), replace(ONE_BY_ONE, short=float("inf")))
         subjects = [subject() for _ in range(_SUBJECTS)]
         clients = [Client(str(number)) for number in range(_NAMES)]
         joined: dict[tuple[int, int], ExitStack] = {}
@@ -276,5 +268,4 @@ def test_every_client_ends_with_the_newest_of_all_it_wants_and_never_goes_back(s
             for which in range(_SUBJECTS):
                 assert client.of(which) == sorted(client.of(which))
 
-    with pytest.MonkeyPatch.context() as patch:
-        trio.run(play, patch)
+    trio.run(play)
