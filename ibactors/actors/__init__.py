@@ -1,1 +1,1 @@
-"""The actors: connection, account, market and one per symbol, and the kernel that runs them."""
+"""The actors of one gateway: each with its address and messages. The kernel runs them; `site.py` starts them."""

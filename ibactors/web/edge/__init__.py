@@ -1,1 +1,1 @@
-"""Bytes to ASGI and back: listener, connections, protocols, TLS, seats. The only room that touches Hypercorn's privates."""
+"""Bytes to ASGI and back: listener, connections, protocols, TLS, seats. The only room that speaks h11 and wsproto."""
