@@ -6,6 +6,7 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -58,7 +59,16 @@ class Claim:
 class Placer:
     """Takes requests; each runs in a task of the actor, never of its caller, who may leave without changing anything."""
 
-    def __init__(self, keeper: Keeper, connection: ConnectionRef, surveyor: Surveyor, rules: Rules, live_accounts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        connection: ConnectionRef,
+        surveyor: Surveyor,
+        rules: Rules,
+        live_accounts: frozenset[str],
+        is_dead: Callable[[str], bool],
+    ) -> None:
+        self._is_dead = is_dead
         self._keeper = keeper
         self._connection = connection
         self._surveyor = surveyor
@@ -169,6 +179,7 @@ class Placer:
             positions=self._surveyor.positions(),
             placed_at=tuple(times),
             halted=self._keeper.ref.why_halted,
+            deadman_expired=self._is_dead(key),
         )
         passed = check(candidate, state, self._rules)
         if isinstance(passed, Refusal):

@@ -126,7 +126,17 @@ class ListExecutions(Ask[tuple[Fill, ...]]):
     limit: int
 
 
-OrdersMessage = Place | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SetDeadman(Ask[None]):
+    """Register, renew or, with 0 seconds, remove a key's switch."""
+
+    key: str
+    seconds: float
+
+
+OrdersMessage = (
+    SetDeadman | Place | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
+)
 
 
 class OrdersRef(Ref[OrdersMessage, Never]):
@@ -224,6 +234,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         """Stop trading: from this step on nothing but cancels leaves."""
         self.halted = self.halted or reason
         msg = HaltTrading(by=by, reason=reason, cancel=cancel)
+        await self.ask(msg, msg.reply)
+
+    async def set_deadman(self, key: str, seconds: float) -> None:
+        """Have a key's entries cancelled unless this is said again within *seconds*; 0 ends that."""
+        msg = SetDeadman(key=key, seconds=seconds)
         await self.ask(msg, msg.reply)
 
     async def resume(self, by: str) -> None:

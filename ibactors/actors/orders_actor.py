@@ -16,6 +16,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import answer_list
 from ibactors.actors.order_placing import Placer, book_of
@@ -35,6 +36,7 @@ from ibactors.actors.orders import (
     Place,
     Reconcile,
     ResumeTrading,
+    SetDeadman,
 )
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
@@ -75,6 +77,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._keeper: Keeper
         self._placer: Placer
         self._canceller: Canceller
+        self._deadmen: Deadmen
         self._reconciler: Reconciler
 
     async def run(self, mailbox: Mailbox[OrdersMessage, Never]) -> None:
@@ -93,12 +96,14 @@ class OrdersActor(Actor[OrdersMessage, Never]):
 
     async def _serve(self, mailbox: Mailbox[OrdersMessage, Never]) -> NoReturn:
         keeper = self._keeper
-        self._placer = Placer(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live)
         self._canceller = Canceller(keeper, self._connection, self._live)
+        self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
+        self._placer = Placer(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live, self._deadmen.has_gone_off)
         self._reconciler = Reconciler(keeper, self._connection)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
         await self._recall()
+        await self._deadmen.recall()
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
             self.nursery.start_soon(keeper.take_in, name="actor:orders/evidence")
@@ -139,6 +144,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             await self._bind()
             await self._pass_time()
             await self._answer_wants()
+            await self._deadmen.look()
             await self._canceller.send_due()
             self._placer.highest_seen = self._reconciler.highest_seen
 
@@ -198,6 +204,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 msg.reply.send(await self._find(msg))
             case ListEvents() | ListExecutions() | ListOrders():
                 await answer_list(self._keeper, msg)
+            case SetDeadman():
+                await self._deadmen.put(msg)
             case HaltTrading():
                 await self._halt(msg)
             case ResumeTrading():

@@ -96,6 +96,18 @@ async def test_hole_16_another_key_does_not_send_it_again(tmp_path: Path) -> Non
             assert await received(service) == 1
 
 
+async def test_hole_30_a_dead_mans_switch_cancels_blocks_and_outlives_a_restart(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service)).json()
+        assert (await service.http.put("/trading/deadman", json={"seconds": 1})).status_code == 200
+        await service.until(f"/orders/{placed['order_id']}", lambda response: response.json()["status"] == "cancelled")
+        assert (await place(service, "o-2")).json()["code"] == "deadman_expired"
+    async with trading_service(tmp_path) as service:
+        assert (await place(service, "o-2")).status_code == 423
+        assert (await service.http.put("/trading/deadman", json={"seconds": 60})).status_code == 200
+        assert (await place(service, "o-2")).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("hole", "wrong"),
     [
@@ -132,6 +144,7 @@ ROUTES: tuple[tuple[str, str, str, Any], ...] = (
     ("GET", "/executions", "read", None),
     ("GET", "/trading", "read", None),
     ("POST", "/trading/halt", "trade", {"cancel": "none"}),
+    ("PUT", "/trading/deadman", "trade", {"seconds": 0}),
     ("POST", "/trading/resume", "admin", None),
     ("POST", "/orders/reconcile", "admin", None),
 )

@@ -24,6 +24,7 @@ ADMITTED = {
     "/orders/{order_id}/events": ("/orders/ord_1/events", None, 403),
     "/executions": ("/executions", None, 403),
     "/orders/reconcile": ("/orders/reconcile", None, 403),
+    "/trading/deadman": ("/trading/deadman", {"seconds": 0}, 403),
     "/trading/halt": ("/trading/halt", {}, 403),
     "/trading/resume": ("/trading/resume", None, 403),
     "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),

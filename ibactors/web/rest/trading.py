@@ -47,6 +47,24 @@ class HaltBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
 
 
+class DeadmanBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the key may be silent."""
+
+    seconds: Annotated[int, msgspec.Meta(ge=0, le=86400, description="Seconds from 1 to 86400; 0 removes the switch.")]
+
+
+class DeadmanShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The switch of the key that asks."""
+
+    key: str
+    seconds: int
+
+
+async def put_deadman(call: Call[Nothing, DeadmanBody]) -> DeadmanShown:
+    await call.system.site.orders.set_deadman(call.caller.name, call.body.seconds)
+    return DeadmanShown(key=call.caller.name, seconds=call.body.seconds)
+
+
 async def get_trading(call: Call[Nothing, Nothing]) -> Trading:
     return _state(call)
 
@@ -110,6 +128,19 @@ OPERATIONS = (
         body=HaltBody,
         returns=Trading,
         problems=_ASKED,
+    ),
+    Operation(
+        method="PUT",
+        path="/trading/deadman",
+        handle=put_deadman,
+        summary="Have the key's entries cancelled unless this is repeated in time",
+        description="Once it has gone off the key places nothing until the next PUT. It does not outlive the machine: take day orders.",
+        tag="Trading",
+        scope=Scope.TRADE,
+        query=Nothing,
+        body=DeadmanBody,
+        returns=DeadmanShown,
+        problems=(*_ASKED, e.JournalFailed, e.JournalFull, e.JournalBusy, e.JournalClosed),
     ),
     Operation(
         method="POST",
