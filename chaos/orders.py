@@ -26,6 +26,8 @@ from ibactors.orders.audit import check
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 
 CLIENTS = 12
+START = 120.0
+"""Seconds that the service may take to start, on a machine that has much else to do."""
 SETTLE = 60.0
 """Seconds of calm after the faults within which everything must be told."""
 FAULTS = (
@@ -116,7 +118,7 @@ async def _start(run: Run, logs: Path) -> None:
     environment |= {"PORT": str(port), "IBACTORS_GATEWAY_PORT": str(run.ports.port), "IBACTORS_STATE_PATH": str(run.folder / "state")}
     run.process = _spawn(environment, logs)
     async with httpx.AsyncClient(base_url=run.url, timeout=2) as http:
-        with trio.fail_after(30):
+        with trio.fail_after(START):
             while True:
                 with suppress(httpx.HTTPError):
                     if (await http.get("/health")).status_code == httpx.codes.OK:

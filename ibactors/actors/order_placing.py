@@ -216,7 +216,7 @@ class Placer:
             book=book_of(self._connection, keeper, desk),
             epoch=epoch,
             next_valid_id=desk.next_valid_id,
-            highest_seen=self.highest_seen,
+            highest_seen=self._highest(desk),
         )
         self._reserved[order.order_id] = order
         try:
@@ -233,6 +233,11 @@ class Placer:
         if isinstance(placed, Existing):
             return self._replay(placed, msg.body, msg.key, mark)
         return self._send(placed, desk, epoch, incarnation)
+
+    def _highest(self, desk: OrderDesk) -> int:
+        """The highest number that anybody here has seen of this client id, whatever the login is called by now."""
+        ours = (order.ib_order_id for order in self._keeper.book.all if order.client_id == desk.client_id)
+        return max(self.highest_seen, *ours, 0)
 
     def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int) -> Placed:
         """Queue the one frame, in the step in which its commit is known."""
