@@ -8,13 +8,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
 import structlog
 import trio
 
+from ibactors.actors.account import ACCOUNT_TERMS, AccountTerms
 from ibactors.actors.connection_actor import RunSession
 from ibactors.actors.site import start_site
 from ibactors.bridge.session import run_session
@@ -37,10 +38,12 @@ from ibactors.web.contract.changes import StatusChange, publishing_status
 from ibactors.web.contract.routes import RouteTable
 from ibactors.web.edge.listener import serve
 from ibactors.web.edge.seats import ADMIN_SEATS, Seats
+from ibactors.web.edge.timeouts import TIMEOUTS, Timeouts
 from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
 from ibactors.web.gate.access import Access
 from ibactors.web.gate.gate import Gate
+from ibactors.web.gate.terms import TERMS, GateTerms
 from ibactors.web.meters import Meters
 from ibactors.web.rest.login import LOGIN_WINDOW
 from ibactors.web.streams import Streams
@@ -58,6 +61,18 @@ DEMO_PATIENCE = 5.0
 """Seconds that the demo's first login may take before HTTP begins all the same."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """For how long the service waits for others, where that is not a setting."""
+
+    edge: Timeouts = TIMEOUTS
+    gate: GateTerms = TERMS
+    account: AccountTerms = ACCOUNT_TERMS
+
+
+USUAL = Terms()
+
+
 async def run_service(
     settings: Settings,
     *,
@@ -65,6 +80,7 @@ async def run_service(
     run: RunSession = run_session,
     updates: Topic[Settings] | None = None,
     login_wait: float = 0.0,
+    terms: Terms = USUAL,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until *stop* is set; `started` gives the URL. Raises StartupError when the port is taken, or open to strangers by mistake.
@@ -75,14 +91,14 @@ async def run_service(
     certificate = certificate_of(settings)
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
-            system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate)
+            system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate, terms=terms.account)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
             status = publishing_status(system.status, system.site.connection.sessions, system.site.gateway.logins)
             with keys_taken_up, status, system.site.gateway.logins.listening(system.meters.login_changed):
                 if settings.ib_username:
                     with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
                         await system.site.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
-                await serve_web(system, listener, task_status=task_status)
+                await serve_web(system, listener, terms, task_status=task_status)
 
 
 def take_up(system: System, settings: Settings) -> None:
@@ -149,12 +165,19 @@ def _os_error(exc: Exception) -> OSError | None:
 
 
 async def start_system(
-    settings: Settings, supervisor: Supervisor, stop: trio.Event, run: RunSession, *, watch: Watch | None, certificate: Certificate | None
+    settings: Settings,
+    supervisor: Supervisor,
+    stop: trio.Event,
+    run: RunSession,
+    *,
+    watch: Watch | None,
+    certificate: Certificate | None,
+    terms: AccountTerms,
 ) -> System:
     """Start the actors, which work from here on, whether or not a gateway is there. Raises StartupError for wrong settings."""
     meters = Meters()
     fanout = Fanout(meters)
-    site = await start_site(SITE, settings, supervisor, fanout, run)
+    site = await start_site(SITE, settings, supervisor, fanout, run, terms)
     return System(
         settings=settings,
         supervisor=supervisor,
@@ -171,14 +194,16 @@ async def start_system(
     )
 
 
-async def serve_web(system: System, listener: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+async def serve_web(
+    system: System, listener: socket.socket, terms: Terms, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Serve HTTP and WebSocket until `system.stop`; requests in flight get `GRACE` seconds."""
     host, port = listener.getsockname()[:2]
     app, table = create_app(system), RouteTable(ROUTES)
-    gate = partial(Gate, app, table, system.access, system.settings, system.audit)
+    gate = partial(Gate, app, table, system.access, system.settings, system.audit, terms=terms.gate)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
     async with system.fanout.running(), trio.open_nursery() as nursery:
-        start = partial(serve, stop=system.stop, grace=GRACE)
+        start = partial(serve, stop=system.stop, grace=GRACE, timeouts=terms.edge)
         await nursery.start(partial(start, gate(), listener=listener, seats=seats, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:
             admin = bind("127.0.0.1", system.settings.admin_port, "Set IBACTORS_ADMIN_PORT to a free port.")

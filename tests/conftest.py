@@ -22,7 +22,7 @@ from ibactors.bridge.session import run_session
 from ibactors.config import Settings
 from ibactors.inside import logs
 from ibactors.kernel.topic import Topic
-from ibactors.service import run_service
+from ibactors.service import USUAL, Terms, run_service
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 
 POLL = 0.02
@@ -198,13 +198,14 @@ async def running_service(
     run: RunSession = run_session,
     wait: bool = True,
     updates: Topic[Settings] | None = None,
+    terms: Terms = USUAL,
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service behind its own simulator; by default it is connected when the block begins."""
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(running_gateway(options))
         configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
-        service = await stack.enter_async_context(serving(configured, gateway, run, updates))
+        service = await stack.enter_async_context(serving(configured, gateway, run, updates, terms))
         if wait:
             await service.until("/health", lambda response: response.json()["ib_connected"])
             with trio.move_on_after(1):
@@ -214,13 +215,17 @@ async def running_service(
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, gateway: Gateway, run: RunSession = run_session, updates: Topic[Settings] | None = None
+    settings: Settings,
+    gateway: Gateway,
+    run: RunSession = run_session,
+    updates: Topic[Settings] | None = None,
+    terms: Terms = USUAL,
 ) -> AsyncIterator[Service]:
     """A service with these settings; stopped as by a signal when the block ends."""
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
         stop = trio.Event()
-        url = await nursery.start(partial(run_service, settings, stop=stop, run=run, updates=updates))
+        url = await nursery.start(partial(run_service, settings, stop=stop, run=run, updates=updates, terms=terms))
         # httpx would read all certificates of the system first, and take longer for that than most tests for the rest.
         nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         client = httpx.AsyncClient(base_url=url, timeout=DEADLINE, limits=httpx.Limits(max_connections=1000), verify=nobody)

@@ -8,7 +8,7 @@ WebSocket clients listen to `AccountRef.states`: the whole state of each account
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar, assert_never
+from typing import assert_never
 
 import trio
 
@@ -66,8 +66,18 @@ class AskAgain:
 AccountMessage = GetBook | Publish | AskAgain
 AccountNews = SessionChanged | Seen
 
-ASK_AGAIN_WAIT = 10.0
-"""Seconds after which account data that is still incomplete is requested again: the gateway refused it (322) or threw it away (100)."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTerms:
+    """In seconds."""
+
+    timeout: float = 8.0
+    """How long a caller waits for the first complete set of a session."""
+    ask_again: float = 10.0
+    """Account data that is still incomplete after it is requested again: the gateway refused it (322) or threw it away (100)."""
+
+
+ACCOUNT_TERMS = AccountTerms()
 _UNREADABLE = "The gateway sent {} of which a row cannot be read; they are requested again in a few seconds."
 ASK_AGAIN_LONGEST = 300.0
 """It is asked for less and less often, up to so many seconds apart: some refusals last."""
@@ -92,11 +102,9 @@ class AccountStates:
 class AccountRef(Ref[AccountMessage, AccountNews]):
     """Account data, as the web layer sees it."""
 
-    patience: ClassVar[float] = 8.0
-    """Seconds to wait for the first complete set of a session."""
-
-    def __init__(self, site: str = "") -> None:
+    def __init__(self, site: str = "", terms: AccountTerms = ACCOUNT_TERMS) -> None:
         super().__init__("account")
+        self.terms = terms
         self.states = Topic(AccountStates(epoch=0, by_account={}), TopicName(site, "accounts"))
         """Every change, and the present state; outlives a crash of the actor."""
 
@@ -107,10 +115,10 @@ class AccountRef(Ref[AccountMessage, AccountNews]):
         """
         msg = GetBook(account=account, needs=needs)
         try:
-            with trio.fail_after(self.patience):
+            with trio.fail_after(self.terms.timeout):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not send the {needs} within {self.patience:g} s.") from None
+            raise GatewayTimeout(f"The gateway did not send the {needs} within {self.terms.timeout:g} s.") from None
 
 
 class _Feed:
@@ -144,7 +152,7 @@ class _Feed:
 class AccountActor(Actor[AccountMessage, AccountNews]):
     """One incarnation; it begins with nothing and subscribes in each new session."""
 
-    mailbox_size = 256  # one ask a waiting request; more are refused with 503
+    mailbox_size = 256  # one ask per waiting request; more are refused with 503
 
     def __init__(self, ref: AccountRef, connection: ConnectionRef) -> None:
         super().__init__(ref)
@@ -155,7 +163,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._known = KnownAccounts()
         self._waiting: list[GetBook] = []
         self._publishing = False
-        self._ask_again_wait = ASK_AGAIN_WAIT
+        self._ask_again_wait = ref.terms.ask_again
 
     async def run(self, mailbox: Mailbox[AccountMessage, AccountNews]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
@@ -203,7 +211,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             return
         self._known = KnownAccounts()
         self._feed = None
-        self._ask_again_wait = ASK_AGAIN_WAIT
+        self._ask_again_wait = self._me.terms.ask_again
         self._go_stale("gateway_disconnected", session.reason or "The session was replaced.")
         if session.up:
             self._epoch = self.ref.status.epoch = session.epoch
@@ -227,7 +235,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         if isinstance(item, Unreadable):
             self._go_stale("gateway_error", _UNREADABLE.format(item.what))
             self._answer_waiting()
-            self.after(ASK_AGAIN_WAIT, AskAgain(feed=feed))
+            self.after(self._me.terms.ask_again, AskAgain(feed=feed))
         if isinstance(item, Complete | Refused):
             self._connection.accounts_told(self._epoch, complete=self._known.is_complete, refused=self._known.refused)
             self._answer_waiting()

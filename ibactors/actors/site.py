@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
 
-from ibactors.actors.account import AccountRef, account_builder
+from ibactors.actors.account import AccountRef, AccountTerms, account_builder
 from ibactors.actors.chains import ChainsRef, chains_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.connection_actor import RunSession, connection_builder
@@ -58,13 +58,15 @@ class Site:
     history: HistoryRef
 
 
-async def start_site(name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession) -> Site:
+async def start_site(
+    name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession, terms: AccountTerms
+) -> Site:
     """Start the actors of one gateway; they work from here on, whether or not it is there. Raises StartupError for wrong settings."""
     site = Site(
         name=name,
         gateway=GatewayRef(settings.account_type),
         connection=ConnectionRef(name),
-        account=AccountRef(name),
+        account=AccountRef(name, terms),
         profits=ProfitsRef(),
         market=MarketRef(),
         orders=OrdersRef(Mode(settings.trading), state_folder(settings)),

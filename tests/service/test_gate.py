@@ -13,7 +13,6 @@ from ibactors.config import read_settings
 from ibactors.config.access import Network
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
-from ibactors.web.gate import audit
 from tests.conftest import DEADLINE, Service, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, exchange, keyed_service, upgrade
 from tests.service.logins import PASSWORD, managed_service
@@ -274,12 +273,11 @@ async def test_audit_log_tells_who_did_what_and_no_secret(audit_log: AuditLog, c
     assert not any(secret in everything for secret in (*KEYS.values(), WRONG, LOGIN["password"] + '"'))
 
 
-async def test_scraper_fills_no_audit_log(audit_log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_scraper_fills_no_audit_log(audit_log: AuditLog) -> None:
     async with keyed_service() as service:
         for _ in range(10):
             assert (await service.http.get("/metrics", headers=bearer("admin"))).status_code == 200
             await service.http.get("/auth/status", headers=bearer("login"))
-        monkeypatch.setattr(audit, "USE_INTERVAL", 0.0)
         for key in ("read", "admin"):
             await service.http.get("/metrics", headers=bearer(key))
         for _ in range(2):

@@ -3,7 +3,9 @@
 import pytest
 import trio
 
+from ibactors.actors.account import AccountTerms
 from ibactors.config.session import CLIENT_ID
+from ibactors.service import Terms
 from tests.conftest import Service, Stream, eventually, running_service
 from tests.service.scripted import REAL, running_script, scripted_gateway
 
@@ -204,9 +206,9 @@ async def test_complaint_about_the_pace_is_no_callers_problem(named: str) -> Non
         assert (await service.get("/market/quote/TSLA"))["last"] == 121.82
 
 
-async def test_account_data_that_was_refused_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_account_data_that_was_refused_is_asked_for_again() -> None:
     """Error 322: two summaries at a time. What stays incomplete would leave the session syncing for ever."""
-    monkeypatch.setattr("ibactors.actors.account.ASK_AGAIN_WAIT", 0.3)
+    terms = Terms(account=AccountTerms(ask_again=0.3))
     asked: list[str] = []
 
     def refuse_the_first(request: list[str]) -> list[list[str]]:
@@ -215,7 +217,7 @@ async def test_account_data_that_was_refused_is_asked_for_again(monkeypatch: pyt
         return [["4", "2", request[2], "322", text, ""]] if len(asked) == 1 else REAL["62"](request)
 
     script = {**REAL, "62": refuse_the_first}
-    async with scripted_gateway(script, version=178) as port, running_service(gateway_port=port) as service:
+    async with scripted_gateway(script, version=178) as port, running_service(gateway_port=port, terms=terms) as service:
         await service.until("/health", lambda response: response.json()["status"] == "healthy", within=3)
         assert (await service.get("/account/summary"))["account_summary"]
         assert len(asked) == 2

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import trio
 
+from ibactors.actors.account import AccountTerms
+from ibactors.service import Terms
 from tests.conftest import ErrorLog, running_service
 from tests.service.scripted import POSITIONS, REAL, STARTUP, Script, running_script, scripted_gateway
 
@@ -33,9 +35,9 @@ def without(*requests: str) -> Script:
     return {key: answer for key, answer in REAL.items() if key not in requests}
 
 
-async def test_gateway_that_sends_no_summary_still_serves_positions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ibactors.actors.account.AccountRef.patience", 0.5)
-    async with scripted_gateway(without("62"), version=176) as port, running_service(gateway_port=port) as service:
+async def test_gateway_that_sends_no_summary_still_serves_positions() -> None:
+    terms = Terms(account=AccountTerms(timeout=0.5))
+    async with scripted_gateway(without("62"), version=176) as port, running_service(gateway_port=port, terms=terms) as service:
         assert (await service.get("/account/positions"))["positions"]
         assert (await service.get("/account/summary", 504))["code"] == "gateway_timeout"
 

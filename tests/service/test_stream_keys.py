@@ -9,7 +9,8 @@ import trio
 from ibactors.config import Settings
 from ibactors.kernel.topic import Topic
 from ibactors.keys import read_keys
-from ibactors.web.gate import websocket
+from ibactors.service import Terms
+from ibactors.web.gate.terms import GateTerms
 from tests.conftest import ErrorLog, Service, Stream, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, keyed_service, settings_with, upgrade
 from tests.service.test_stream import close_code
@@ -80,9 +81,8 @@ async def test_first_message_has_at_most_1024_octets(length: int) -> None:
         assert (await other.receive())["code"] == "api_key_invalid"
 
 
-async def test_client_that_shows_no_key_in_time_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "INTRODUCTION_PATIENCE", 0.2)
-    async with keyed_service() as service, service.stream() as stream:
+async def test_client_that_shows_no_key_in_time_is_closed_with_1008() -> None:
+    async with keyed_service(terms=Terms(gate=GateTerms(introduction_timeout=0.2))) as service, service.stream() as stream:
         assert (await stream.receive())["code"] == "api_key_required"
         assert await close_code(stream) == 1008
 
@@ -176,10 +176,9 @@ async def test_subscriptions_of_a_key_are_limited() -> None:
         await second.expect("quote", symbol="MSFT")
 
 
-async def test_flood_of_messages_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "MESSAGES_AT_ONCE", 10)
-    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 20.0)
-    async with running_service() as service, service.stream() as stream, trio.open_nursery() as nursery:
+async def test_flood_of_messages_is_slowed_down() -> None:
+    terms = Terms(gate=GateTerms(messages_at_once=10, messages_per_second=20))
+    async with running_service(terms=terms) as service, service.stream() as stream, trio.open_nursery() as nursery:
         started = trio.current_time()
         for number in range(20):
             nursery.start_soon(partial(stream.send, action="ping", id=number))

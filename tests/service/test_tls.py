@@ -16,7 +16,8 @@ from trio_websocket import open_websocket_url
 from ibactors.config import Settings
 from ibactors.errors import StartupError
 from ibactors.kernel.topic import Topic
-from ibactors.web.edge import connection
+from ibactors.service import USUAL, Terms
+from ibactors.web.edge.timeouts import Timeouts
 from ibactors.web.edge.tls import Certificate
 from tests.conftest import DEADLINE, ErrorLog, Service, Stream, running_gateway, running_service
 from tests.service.test_commands import command
@@ -49,9 +50,9 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @asynccontextmanager
-async def secure_service(authority: Authority, updates: Topic[Settings] | None = None) -> AsyncIterator[Service]:
+async def secure_service(authority: Authority, updates: Topic[Settings] | None = None, terms: Terms = USUAL) -> AsyncIterator[Service]:
     files: dict[str, Any] = {"tls_certificate": str(authority.chain), "tls_key": str(authority.key)}
-    async with running_service(wait=False, updates=updates, **files) as service:
+    async with running_service(wait=False, updates=updates, terms=terms, **files) as service:
         assert service.url.startswith("https://")
         yield service
 
@@ -110,9 +111,11 @@ async def test_old_versions_are_refused(authority: Authority, version: ssl.TLSVe
             await http.get("/health")
 
 
-async def test_slow_handshakes_end_and_delay_nobody(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HANDSHAKE_PATIENCE", 0.5)
-    async with secure_service(authority) as service, client(service, authority.context()) as http:
+async def test_slow_handshakes_end_and_delay_nobody(authority: Authority) -> None:
+    async with (
+        secure_service(authority, terms=Terms(edge=Timeouts(handshake=0.5))) as service,
+        client(service, authority.context()) as http,
+    ):
         port = int(service.url.rsplit(":", 1)[1])
         slow = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(50)]
         for number, stream in enumerate(slow):

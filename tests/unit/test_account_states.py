@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.account import ASK_AGAIN_WAIT, PUBLISH_WAIT, AccountRef, AccountStates, account_builder
+from ibactors.actors.account import ACCOUNT_TERMS, PUBLISH_WAIT, AccountRef, AccountStates, account_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.known_accounts import Item, KnownAccounts, Refused
 from ibactors.bridge.accounts import AccountHalf, AccountListener
@@ -134,7 +134,7 @@ async def test_refused_half_reaches_callers_at_once_and_the_other_works(refused:
         assert trio.current_time() == begun
         assert refused in (connection.refused or "")
         assert "321" in (connection.refused or "")
-        await trio.sleep(ASK_AGAIN_WAIT + 1)
+        await trio.sleep(ACCOUNT_TERMS.ask_again + 1)
         assert len(connection.feeds) == 2, "it is asked for again"
         feed.complete(refused, ARRIVED)
         await account.book(None, needs=refused)

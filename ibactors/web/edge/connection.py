@@ -24,30 +24,24 @@ import trio
 from ibactors.web.contract.asgi import App
 from ibactors.web.edge.exchange import Exchange
 from ibactors.web.edge.protocol import Ends, Http1
+from ibactors.web.edge.timeouts import TIMEOUTS, Timeouts
 from ibactors.web.edge.websocket import WebSocket, wants_websocket
 
-IDLE = 5.0
-"""Seconds in which the head of a request must come, the first or the next one."""
-PATIENCE = 100.0
-"""Seconds in which a client must take what is written to it; one that pauses for a minute is kept."""
-HANDSHAKE_PATIENCE = 10.0
-"""Seconds in which a client must do its part of the TLS handshake."""
-LINGER, LONGEST_LINGER = 2.0, 30.0
-"""Seconds for which a closed connection is read on, so that the client gets the last answer: of silence, and in all."""
 LINGER_OCTETS = 8 * 1024 * 1024
-"""What is read at most in that time; who sends more is no client that has not yet read its answer."""
+"""Octets that are read at most after closing our side: a client that sends more is not about to read its answer."""
 _MAX_RECEIVE = 64 * 1024
 
 
 class Connection:
     """One connection, from accept to close."""
 
-    def __init__(self, app: App, stream: trio.SocketStream, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, app: App, stream: trio.SocketStream, tls: ssl.SSLContext | None = None, timeouts: Timeouts = TIMEOUTS) -> None:
         self.heard_at = trio.current_time()
         """When the client last sent anything."""
         self.stopping = False
         """Whether no further request is to be taken."""
         self._app = app
+        self._timeouts = timeouts
         self._socket = stream.socket
         self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         self._reading = trio.CancelScope()
@@ -144,7 +138,7 @@ class Connection:
         """Whether it is the client who is waited for; that it sends a part of what it is to send gives it no further time."""
         if idle is not self._idle:
             self._idle = idle
-            self._reading.deadline = trio.current_time() + IDLE if idle else float("inf")
+            self._reading.deadline = trio.current_time() + self._timeouts.head if idle else float("inf")
 
     async def send(self, data: bytes) -> None:
         """Write what the socket takes at once, without a turn of the event loop, and wait for the rest."""
@@ -171,26 +165,26 @@ class Connection:
         """Agree on keys, where there is TLS; tells whether there is. Raises BrokenResourceError."""
         if not isinstance(self._stream, trio.SSLStream):
             return False
-        with trio.move_on_after(HANDSHAKE_PATIENCE):
+        with trio.move_on_after(self._timeouts.handshake):
             await self._stream.do_handshake()
             return True
         raise trio.BrokenResourceError("the TLS handshake took too long")
 
     async def _linger(self) -> None:
         """Tell the client that nothing more comes, and read on until it has closed as well, or for a while."""
-        last = trio.current_time() + LONGEST_LINGER
+        last = trio.current_time() + self._timeouts.linger
         with suppress(OSError):
             self._socket.shutdown(SHUT_WR)
         left = LINGER_OCTETS
         while left > 0:
-            self._reading.deadline = min(trio.current_time() + LINGER, last)
+            self._reading.deadline = min(trio.current_time() + self._timeouts.silence, last)
             data = await self.receive(_MAX_RECEIVE)
             left -= len(data) or left
 
     async def _write(self, data: bytes) -> None:
         """Write all of it, after what is unwritten, whoever is cancelled meanwhile: half a frame would garble all that follows."""
         data, self._unwritten = self._unwritten + data, b""
-        deadline = min(trio.current_time() + PATIENCE, self._last_write)
+        deadline = min(trio.current_time() + self._timeouts.write, self._last_write)
         with trio.CancelScope(deadline=deadline, shield=True) as self._write_scope:
             try:
                 await self._stream.send_all(data)

@@ -15,6 +15,7 @@ from ibactors.inside.tracebacks import summary
 from ibactors.web.contract.asgi import App
 from ibactors.web.edge.connection import Connection
 from ibactors.web.edge.seats import Seats
+from ibactors.web.edge.timeouts import TIMEOUTS, Timeouts
 from ibactors.web.edge.tls import Certificate
 
 _TURNING_AWAY = 1.0
@@ -36,6 +37,7 @@ async def serve(
     grace: float,
     seats: Seats,
     certificate: Certificate | None = None,
+    timeouts: Timeouts = TIMEOUTS,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on *listener*, which is closed in the end, until *stop*; then requests in flight have *grace* seconds."""
@@ -45,7 +47,7 @@ async def serve(
         with seats.taken(_address(stream)) as seated:
             if seated:
                 tls = certificate.context if certificate else None
-                await _serve_connection(Connection(app, stream, tls), connections)
+                await _serve_connection(Connection(app, stream, tls, timeouts), connections)
             else:
                 await _turn_away(stream, plain=certificate is None)
 

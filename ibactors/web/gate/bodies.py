@@ -10,19 +10,17 @@ from ibactors.web.gate.refusals import Refused, RequestTimeout, RequestTooLarge
 from ibactors.web.gate.visit import Headers, Visit
 
 MAX_BODY = 64 * 1024
-BODY_PATIENCE = 10.0
-"""Seconds in which the whole body must come."""
 
 
-async def read_body(visit: Visit, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
-    """Read the body, if there is one; what is returned brings it in one piece. Raises RequestTooLarge, RequestTimeout."""
+async def read_body(visit: Visit, receive: ASGIReceiveCallable, timeout: float) -> ASGIReceiveCallable:
+    """Read the body, if there is one, within *timeout* seconds; the result brings it whole. Raises RequestTooLarge, RequestTimeout."""
     length = visit.headers.get(b"content-length", b"0")
     if length == b"0" and b"transfer-encoding" not in visit.headers:
         return receive
     if length.isdigit() and int(length) > MAX_BODY:
         raise _too_large()
     body = bytearray()
-    with trio.move_on_after(BODY_PATIENCE) as patience:
+    with trio.move_on_after(timeout) as waiting:
         more = True
         while more:
             event = await receive()
@@ -32,8 +30,8 @@ async def read_body(visit: Visit, receive: ASGIReceiveCallable) -> ASGIReceiveCa
             more = event["more_body"]
             if len(body) > MAX_BODY:
                 raise _too_large()
-    if patience.cancelled_caught:
-        raise RequestTimeout(f"The body did not come within {BODY_PATIENCE:g} s.")
+    if waiting.cancelled_caught:
+        raise RequestTimeout(f"The body did not come within {timeout:g} s.")
     return _replaying({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 

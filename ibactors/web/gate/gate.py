@@ -41,6 +41,7 @@ from ibactors.web.gate.refusals import (
     TicketInvalid,
     UpgradeRequired,
 )
+from ibactors.web.gate.terms import TERMS, GateTerms
 from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
 
 AUDITED = frozenset({KeyScope.LOGIN, KeyScope.TRADE, KeyScope.ADMIN})
@@ -67,6 +68,7 @@ class Gate:
         audit: Audit,
         *,
         visitor: Caller | None = None,
+        terms: GateTerms = TERMS,
     ) -> None:
         self._app = app
         self._routes = routes
@@ -74,10 +76,9 @@ class Gate:
         self._settings = settings
         self._audit = audit
         self._visitor = visitor
+        self._terms = terms
         self._origins = Origins(
-            hosts=settings.allowed_hosts,
-            origins=settings.allowed_origins,
-            loopback_only=settings.loopback_only or visitor is not None,
+            hosts=settings.allowed_hosts, origins=settings.allowed_origins, loopback_only=settings.loopback_only or visitor is not None
         )
         self._rates = Rates(settings)
         self._ids = request_ids()
@@ -103,7 +104,7 @@ class Gate:
         with visit.caller.until_revoked() if visit.caller else trio.CancelScope() as ending:
             try:
                 # 6. The body, whole and in time; read for nobody who may not be here, and before the application begins anything.
-                receive = await read_body(visit, receive)
+                receive = await read_body(visit, receive, self._terms.body_timeout)
             except Refused as refusal:
                 await self._refuse(visit, refusal, send)
                 return
@@ -125,7 +126,7 @@ class Gate:
             self._turn_away(visit, refusal)
             await refuse_upgrade(visit, refusal, send)
             return
-        socket = websocket.Socket(visit, handover(scope), receive, send)
+        socket = websocket.Socket(visit, handover(scope), self._terms, receive, send)
         # Steps 1 to 5 let a WebSocket in without a key, as browsers can send none with it; then its first message must bring one.
         introduction = None
         if visit.caller is None:

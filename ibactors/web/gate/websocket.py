@@ -10,15 +10,11 @@ from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, AS
 from ibactors.web.contract.codec import encode, validated
 from ibactors.web.contract.messages import LONGEST_REASON, NOT_AUTHORISED, TOO_BIG, Authenticated, error_message
 from ibactors.web.gate.refusals import KeyRequired, Refused
+from ibactors.web.gate.terms import GateTerms
 from ibactors.web.gate.visit import Visit
 
-INTRODUCTION_PATIENCE = 10.0
-"""Seconds in which a client without a key in its request must send it in a message."""
 LONGEST_INTRODUCTION = 1024
 """Octets of the first message of a client without a key; more are not read."""
-MESSAGES_PER_SECOND = 200.0
-MESSAGES_AT_ONCE = 1000
-"""A client that sends more is read more slowly."""
 
 
 class Introduction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,9 +28,10 @@ class Introduction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Socket:
     """One WebSocket, between server and application."""
 
-    def __init__(self, visit: Visit, handed: Handover, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    def __init__(self, visit: Visit, handed: Handover, terms: GateTerms, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._visit = visit
         self._handed = handed
+        self._terms = terms
         self._receive = receive
         self._send = send
         self._accepted = False
@@ -46,7 +43,7 @@ class Socket:
         usual, self._handed.longest_message = self._handed.longest_message, LONGEST_INTRODUCTION
         await self._accept()
         text = None
-        with trio.move_on_after(INTRODUCTION_PATIENCE):
+        with trio.move_on_after(self._terms.introduction_timeout):
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 if event["code"] == TOO_BIG:
@@ -55,7 +52,7 @@ class Socket:
             text = event["text"] if event["type"] == "websocket.receive" else None
         self._handed.longest_message = usual
         if text is None:
-            raise KeyRequired(f"No API key came within {INTRODUCTION_PATIENCE:g} s.")
+            raise KeyRequired(f"No API key came within {self._terms.introduction_timeout:g} s.")
         try:
             return validated(Introduction, lambda: msgspec.json.decode(text, type=Introduction))
         except InvalidRequest:
@@ -100,8 +97,9 @@ class Socket:
 
     async def _keep_pace(self) -> None:
         present = trio.current_time()
-        self._busy_until = max(self._busy_until, present) + 1 / MESSAGES_PER_SECOND
-        ahead = self._busy_until - present - MESSAGES_AT_ONCE / MESSAGES_PER_SECOND
+        rate = self._terms.messages_per_second
+        self._busy_until = max(self._busy_until, present) + 1 / rate
+        ahead = self._busy_until - present - self._terms.messages_at_once / rate
         if ahead > 0:
             await trio.sleep(ahead)
 
