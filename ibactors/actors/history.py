@@ -7,6 +7,8 @@ whole service. Long ones can be left to a download (`history_jobs.py`) that goes
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+import trio
+
 from ibactors.actors.history_jobs import Download
 from ibactors.actors.history_questions import (
     BarPage,
@@ -70,6 +72,8 @@ class HistoryRef(Ref[HistoryMessage, None]):
 
     def __init__(self) -> None:
         super().__init__("history")
+        self.stride = trio.Lock()
+        """Held for each step of what reads or writes many bars: twenty of such steps in one turn of the loop would delay every quote."""
         self.downloads: dict[str, Download] = {}
         """By id; kept by the actor, may be read at any time without asking."""
 

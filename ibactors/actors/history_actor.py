@@ -54,7 +54,7 @@ class HistoryActor(Actor[HistoryMessage, None]):
 
     async def run(self, mailbox: Mailbox[HistoryMessage, None]) -> None:
         self._me.downloads.clear()
-        self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._now)
+        self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._me.stride, self._now)
         self.nursery.start_soon(self._turns.run, name="actor:history/turns")
         await self.serve(mailbox)
 

@@ -43,7 +43,7 @@ _KNOWN = 4096
 """Contracts, first moments and calendars that are kept, each."""
 SMALL_KEPT = 183 * DAY
 """Seconds for which IB keeps bars of up to 30 s."""
-_TURN = 200
+_TURN = 250
 """Bars that are read in one step, as an answer may have thousands."""
 _HEADS = {What.ADJUSTED_LAST: What.TRADES, What.BID_ASK: What.BID}
 
@@ -105,8 +105,9 @@ class Piece:
 class Library:
     """All that is known; belongs to one incarnation of the history actor."""
 
-    def __init__(self, loads: Loads, cache: Cache, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, loads: Loads, cache: Cache, stride: trio.Lock, now: Callable[[], float] = time.time) -> None:
         self.loads = loads
+        self._stride = stride
         self.cache = cache
         self.now = now
         """The time by which bars are finished: Unix seconds."""
@@ -235,11 +236,12 @@ class Library:
         kept = fetch.kept.rows if fetch.kept is not None else Rows()
         try:
             [message] = await self.loads.ask(load, spec, fetch.ration)
-            fields = await _read(message)
+            fields = await _read(message, self._stride)
         except NoHistory as exc:
             gone = await self._nothing(fetch, exc, Patience(patience.caller, 60.0))
             return Piece(rows=kept, gone=gone and not len(kept))
-        rows = kept + within(series.size, fields, fetch.begin, fetch.stretch[1])
+        async with self._stride:
+            rows = kept + within(series.size, fields, fetch.begin, fetch.stretch[1])
         if not series.is_open_ended:
             since = fetch.kept.since if fetch.kept is not None else now
             done = finished(series.size, rows, fetch.stretch[1], now=now, since=since)
@@ -283,14 +285,14 @@ class _Fetch:
     calendar: Calendar | None
 
 
-async def _read(message: list[str]) -> list[Fields]:
+async def _read(message: list[str], stride: trio.Lock) -> list[Fields]:
     """The bars of a message 17, read a turn at a time. Raises GatewayRefused."""
     found: list[Fields] = []
     try:
         rows = bar_fields(message)
         for n in range(0, len(rows), 8 * _TURN):
-            found += [fields_of(*bar) for bar in read_bars(rows[n : n + 8 * _TURN])]
-            await trio.lowlevel.checkpoint()
+            async with stride:
+                found += [fields_of(*bar) for bar in read_bars(rows[n : n + 8 * _TURN])]
     except (ValueError, IndexError) as exc:
         raise GatewayRefused("The gateway was asked for bars and gave an answer that cannot be read.") from exc
     return found

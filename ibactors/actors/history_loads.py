@@ -80,7 +80,7 @@ class Loads:
             load = Load(Turn(caller=patience.caller, ration=ration))
             self._refuse_late(load, patience)
             self._loads[key] = load
-            self._nursery.start_soon(self._run, key, load, work, name=f"actor:history/load {key}")
+            self._nursery.start_soon(self._run, key, load, work, name="actor:history/load")
         else:
             self._refuse_late(load, patience)
         load.waiting += 1

@@ -114,11 +114,11 @@ def _keep(fields: list[str]) -> Raw:
 
 
 def bar_fields(message: Raw) -> list[str]:
-    """The rows of message 17. Raises ValueError if it does not have as many as it says."""
-    count = int(message[4])
-    if len(message) - 5 != count * 8:
-        raise ValueError(f"{len(message)} fields are not {count} bars")
-    return message[5:]
+    """The rows of message 17. Raises ValueError if it has fewer than it says."""
+    end = 5 + int(message[4]) * 8
+    if len(message) < end:
+        raise ValueError(f"{len(message)} fields are not {message[4]} bars")
+    return message[5:end]
 
 
 def _seconds(text: str) -> int:
@@ -178,7 +178,7 @@ def read_ticks(message: Raw) -> list[tuple[int, Tick]]:
     """The second and the values of each tick of a message 96, 97 or 98. Raises ValueError or IndexError."""
     width, read = _TICKS_BY_MESSAGE[message[0]]
     count = int(message[2])
-    if len(message) != 4 + count * width:
+    if len(message) < 4 + count * width:
         raise ValueError(f"{len(message)} fields are not {count} ticks")
     return [read(message[n : n + width]) for n in range(3, 3 + count * width, width)]
 

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ibactors.model.bars import Session
 
-_FORM = "%Y%m%d-%H:%M:%S"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
@@ -48,7 +46,9 @@ def read_sessions(zone: str, rows: Iterable[Sequence[str]]) -> tuple[Session, ..
         raise ValueError(f"unknown time zone {zone!r}") from exc
 
     def seconds(text: str) -> int:
-        return int(dt.datetime.strptime(text, _FORM).replace(tzinfo=where).timestamp())
+        # Of `20261127-09:30:00`. strptime takes five times as long, and a year has five hundred of them.
+        numbers = int(text[:4]), int(text[4:6]), int(text[6:8]), int(text[9:11]), int(text[12:14]), int(text[15:17])
+        return int(dt.datetime(*numbers, tzinfo=where).timestamp())
 
     found = [
         Session(date=f"{date[:4]}-{date[4:6]}-{date[6:8]}", opens=seconds(opens), closes=seconds(closes)) for opens, closes, date in rows

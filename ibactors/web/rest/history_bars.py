@@ -1,13 +1,12 @@
 """Bars as JSON, and what a download says of itself."""
 
-from itertools import islice
+from functools import lru_cache
 
 import msgspec
 import trio
 
 from ibactors.actors.history_jobs import Download
 from ibactors.actors.history_questions import BarPage, BarsQuestion
-from ibactors.history.rows import Rows
 from ibactors.model.bars import Bar, BarSize, What
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
@@ -17,7 +16,7 @@ from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.system import System
 
-_TURN = 500
+_TURN = 100
 """Bars that are written in one step."""
 _DATED = frozenset({BarSize.D1, BarSize.W1, BarSize.MO1})
 
@@ -116,23 +115,28 @@ async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> by
         next_page_token=page.next_page_token,
         market_data_type=data_type(system, question.instrument),
     )
-    return encode(head)[:-1] + b',"bars":[' + await _written(question, page.rows, page.forming) + b"]}"
+    return encode(head)[:-1] + b',"bars":[' + await _written(question, page, system.site.history.stride) + b"]}"
 
 
-async def _written(question: BarsQuestion, rows: Rows, forming: int | None) -> bytes:
-    bars = (rows.bar(n) for n in (range(len(rows) - 1, -1, -1) if question.descending else range(len(rows))))
+async def _written(question: BarsQuestion, page: BarPage, stride: trio.Lock) -> bytes:
+    places = range(len(page.rows))
+    if question.descending:
+        places = places[::-1]
+    dated = question.bar in _DATED
     parts: list[bytes] = []
-    while turn := [past_bar(bar, dated=question.bar in _DATED, forming=forming) for bar in islice(bars, _TURN)]:
-        parts.append(msgspec.json.encode(turn)[1:-1])
-        await trio.lowlevel.checkpoint()
+    for n in range(0, len(places), _TURN):
+        async with stride:
+            bars = [past_bar(page.rows.bar(place), dated=dated, forming=page.forming) for place in places[n : n + _TURN]]
+            parts.append(msgspec.json.encode(bars)[1:-1])
     return b",".join(parts)
 
 
 def past_bar(bar: Bar, *, dated: bool, forming: int | None) -> PastBar:
     """One bar, as callers see it."""
-    time = rfc3339(bar.at)
+    day, second = divmod(bar.at, 86_400)
+    date = _date(day)
     return PastBar(
-        t=time[:10] if dated else time,
+        t=date if dated else f"{date}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z",
         o=bar.open,
         h=bar.high,
         l=bar.low,
@@ -142,6 +146,11 @@ def past_bar(bar: Bar, *, dated: bool, forming: int | None) -> PastBar:
         n=bar.count,
         complete=bar.at != forming,
     )
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    return rfc3339(day * 86_400)[:10]
 
 
 def data_type(system: System, instrument: Instrument) -> MarketDataType | None:
