@@ -236,7 +236,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             self._go_stale("gateway_error", _UNREADABLE.format(item.what))
             self._answer_waiting()
             self.after(self._me.terms.ask_again, AskAgain(feed=feed))
-        if isinstance(item, Complete | Refused):
+        if isinstance(item, Complete | Refused | Unreadable):
             self._connection.accounts_told(self._epoch, complete=self._known.is_complete, refused=self._known.refused)
             self._answer_waiting()
         if isinstance(item, Refused):

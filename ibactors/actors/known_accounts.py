@@ -98,7 +98,9 @@ class KnownAccounts:
     @property
     def refused(self) -> str | None:
         """What IB does not send, and why; None when it sends all."""
-        return "; ".join(f"The account's {what}: {error}" for what, error in self.refusals.items()) or None
+        told = [f"The account's {what}: {error}" for what, error in self.refusals.items()]
+        told += [f"The account's {what}: a row cannot be read" for what in sorted(self.unreadable)]
+        return "; ".join(told) or None
 
     def has(self, what: str) -> bool:
         """Whether the first full set of `summary` or `positions` is in."""

@@ -29,6 +29,8 @@ ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})
 """What tells of orders: orderStatus, openOrder, execDetails, commissionReport, completedOrder."""
 _UNSET = "1.7976931348623157E308"
 """What IB writes for a number that is missing."""
+_NO_QUANTITY = 2.0**63
+"""The largest long, as others that are larger, is what IB writes for a quantity that is missing."""
 _LEDGER = "$LEDGER-"
 """With which some gateways begin the tags that come once for each currency, as recorded on a paper account; others do not."""
 _DETAILS = frozenset({"10", "18"})
@@ -203,7 +205,7 @@ class FrameDecoder(Decoder):
         old = self.serverVersion < _NO_VERSIONS
         lots = fields[_LOTS] if self.serverVersion < _CLEAR_SIZES else ""
         super().contractDetails(_versioned(_with_name(fields, 20 if old else 19, escaped=True), old=old))
-        details = self.wrapper.calls[-1][1][1]
+        details = self._identified()
         # ib_async takes the zone of the last trade date, which is that of the gateway; the hours are in the contract's own.
         details.timeZoneId = fields[_TIME_ZONE + old]
         if lots and details.contract.secType == "STK":
@@ -212,6 +214,15 @@ class FrameDecoder(Decoder):
     def bondContractDetails(self, fields: list[str]) -> None:  # noqa: N802
         old = self.serverVersion < _NO_VERSIONS
         super().bondContractDetails(_versioned(_with_name(fields, 28 if old else 27, escaped=False), old=old))
+        self._identified()
+
+    def _identified(self) -> Any:
+        """The details just decoded, of a contract with an id, as all are known by it. Raises ValueError without one."""
+        details = self.wrapper.calls[-1][1][1]
+        con_id = details.contract.conId
+        if not isinstance(con_id, int) or con_id <= 0:
+            raise ValueError("a contract without its id")
+        return details
 
     def execDetails(self, fields: list[str]) -> None:  # noqa: N802
         if _BARE_TIME.fullmatch(fields[_EXECUTED]):
@@ -232,7 +243,9 @@ class FrameDecoder(Decoder):
 
     def _position(self, fields: list[str]) -> None:
         texts = [shown(field, LONGEST_NAME) for field in fields]
-        float(texts[14])  # one without a quantity is not one of 0: that would be a position that is closed
+        int(texts[3])
+        if not abs(float(texts[14])) < _NO_QUANTITY:  # one without a quantity is not one of 0: that would be a position that is closed
+            raise ValueError(f"no quantity: {texts[14]}")
         self.handlers[61]([*texts[:15], texts[15] or _UNSET, *texts[16:]])
 
     def _figure(self, fields: list[str]) -> None:
@@ -248,10 +261,10 @@ class FrameDecoder(Decoder):
     def _price(self, fields: list[str]) -> None:
         """An empty field is not 0: IB sends an empty size with the price of an index."""
         size = fields[5]
-        self._inbox.price_tick(int(fields[2]), int(fields[3]), float(fields[4] or "nan"), float(size) if size else None)
+        self._inbox.price_tick(int(fields[2]), int(fields[3]), _tick(fields, 4), _tick(fields, 5) if size else None)
 
     def _size(self, fields: list[str]) -> None:
-        self._inbox.tickSize(int(fields[2]), int(fields[3]), float(fields[4] or "nan"))
+        self._inbox.tickSize(int(fields[2]), int(fields[3]), _tick(fields, 4))
 
     def _generic(self, fields: list[str]) -> None:
         self._inbox.tickGeneric(int(fields[2]), int(fields[3]), float(fields[4] or 0))
@@ -271,6 +284,15 @@ class FrameDecoder(Decoder):
 
     def _snapshot_end(self, fields: list[str]) -> None:
         self._inbox.tickSnapshotEnd(int(fields[2]))
+
+
+def _tick(fields: list[str], at: int) -> float:
+    """What a tick says; NaN if it says nothing or cannot be read, as what was there before is over in any case."""
+    try:
+        return float(fields[at] or "nan")
+    except ValueError as exc:
+        log.warning("frame_undecodable", message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
+        return math.nan
 
 
 def _number(text: str, default: float) -> float:

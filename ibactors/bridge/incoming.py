@@ -25,7 +25,7 @@ from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.vigil import Vigil
-from ibactors.errors import GatewayDisconnected, GatewayTimeout
+from ibactors.errors import ContractNotFound, GatewayDisconnected, GatewayTimeout, IbactorsError
 from ibactors.orders.placing import is_order_id
 
 log = structlog.get_logger(__name__)
@@ -251,11 +251,13 @@ class Inbox:
         elif before[1] != self.connectivity.degraded:
             self._changed = True
 
-    def _trouble_of(self, subscription: Subscription[Any]) -> str | None:
+    def _trouble_of(self, subscription: Subscription[Any], error: IbactorsError) -> str | None:
         """Why IB's refusal of a subscription is not believed; None if it is."""
         present = trio.current_time()
         if (subscription.inherited and present < self._grown_at) or (subscription.proven and present < self._settled_at):
             return f"IB had it before, and the session is younger than {SETTLING:g} s, or was interrupted since."
+        if isinstance(error, ContractNotFound):
+            return self.connectivity.trouble  # it was found before, and a search would not be believed now either
         return self.connectivity.trouble_for(subscription.origin)
 
     def _too_fast(self, text: str) -> None:

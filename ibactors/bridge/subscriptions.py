@@ -138,14 +138,14 @@ class Subscriptions(Generic[S]):
         for subscription in touched.values():
             subscription.packet_done(arrived)
 
-    def failed(self, request_id: int, code: int, text: str, trouble: Callable[[S], str | None]) -> bool:
+    def failed(self, request_id: int, code: int, text: str, trouble: Callable[[S, IbactorsError], str | None]) -> bool:
         """IB sent an error; tells whether it belongs to one of these. It is not believed of one for which there is trouble."""
         subscription = self.open.get(request_id)
         if subscription is None:
             return False
         verdict = codes.judge(code, text)
         if not isinstance(verdict, Verdict):
-            reason = None if code in codes.PASSING else trouble(subscription)
+            reason = None if code in codes.PASSING else trouble(subscription, verdict)
             subscription.fail(codes.doubted(verdict, reason) if reason else verdict)
         return True
 

@@ -141,6 +141,23 @@ async def test_refused_half_reaches_callers_at_once_and_the_other_works(refused:
         assert connection.refused is None
 
 
+async def test_half_of_which_a_row_cannot_be_read_is_told_beside_its_refusal(autojump_clock: MockClock) -> None:
+    connection, account = StandIn(), AccountRef()
+    async with open_supervisor() as supervisor:
+        await supervisor.start(account, account_builder(account, connection))
+        connection.enter(SessionPhase.SYNCING, 1)
+        await wait_all_tasks_blocked()
+        fill(connection.feeds[0])
+        connection.feeds[0].unreadable("positions")
+        with pytest.raises(GatewayRefused, match="cannot be read"):
+            await account.book(None, needs="positions")
+        assert "positions" in (connection.refused or "")
+        await trio.sleep(ACCOUNT_TERMS.ask_again + 1)
+        fill(connection.feeds[1])
+        await account.book(None, needs="positions")
+        assert connection.refused is None
+
+
 async def test_silent_gateway_leaves_nothing_to_be_shown_until_it_answers(autojump_clock: MockClock) -> None:
     connection, account = StandIn(), AccountRef()
     async with open_supervisor() as supervisor:

@@ -118,8 +118,11 @@ class Accounts:
         self.heard.append(f"unreadable {what}")
 
 
-def position(quantity: str, *, average_cost: str = "1", symbol: str = "AAPL") -> list[object]:
-    return [61, 3, "DU1", 1, symbol, "STK", "", "0.0", "", "", "", "USD", symbol, "NMS", quantity, average_cost]
+UNREADABLE_QUANTITIES = ("", "five", "0x10", "nan", "inf", "-1e400", "1.7976931348623157E308", "9223372036854775807", str(2**127 - 1))
+
+
+def position(quantity: str, *, average_cost: str = "1", symbol: str = "AAPL", con_id: str = "1") -> list[object]:
+    return [61, 3, "DU1", con_id, symbol, "STK", "", "0.0", "", "", "", "USD", symbol, "NMS", quantity, average_cost]
 
 
 async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read_is_told() -> None:
@@ -128,8 +131,9 @@ async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read
         there.say(63, 1, 1, "DU1", "Tag\x1b[2J" + "x" * 5000, "1" * 5000, "USD")
         there.say(*position("5", symbol="A\nB"))
         there.say(*position("5", average_cost=""))
-        for quantity in ("", "five", "0x10"):
+        for quantity in UNREADABLE_QUANTITIES:
             there.say(*position(quantity))
+        there.say(*position("5", con_id="1.5"))
         there.say(7, 8, 1, "AAPL", "STK", "", "0", "", "", "NASDAQ", "USD", "AAPL", "NMS", "5", "", "", "150.0", "1", "", "DU1")
         there.say(63, 1, 1)
     (tag, figure), first, second, *rest = accounts.heard
@@ -137,9 +141,11 @@ async def test_what_belongs_to_accounts_is_bounded_and_a_row_that_cannot_be_read
     assert tag.startswith("Tag [2J")
     assert first.symbol == "A B"
     assert (first.avg_cost, second.avg_cost) == (1.0, None)
-    assert rest[:3] == ["unreadable positions"] * 3
-    assert (rest[3].market_price, rest[3].unrealized_pnl, rest[3].realized_pnl) == (None, 1.0, None)
-    assert rest[4] == "unreadable summary"
+    rows = len(UNREADABLE_QUANTITIES) + 1
+    assert rest[:rows] == ["unreadable positions"] * rows
+    portfolio, last = rest[rows:]
+    assert (portfolio.market_price, portfolio.unrealized_pnl, portfolio.realized_pnl) == (None, 1.0, None)
+    assert last == "unreadable summary"
 
 
 async def test_prefix_that_some_gateways_give_to_the_tags_of_currencies_is_taken_off() -> None:
@@ -205,6 +211,18 @@ async def test_details_are_read_from_gateways_of_every_version(version: int) -> 
 
 async def test_sizes_of_what_is_no_stock_are_in_lots_nowhere() -> None:
     assert (await described(160, sec_type="OPT")).size_multiplier == 1
+
+
+@pytest.mark.parametrize("con_id", ["0", "-5", "1.0", "x", ""])
+async def test_contract_without_an_id_is_an_answer_that_cannot_be_read(con_id: str) -> None:
+    async with line() as there, asking(there, find_contracts(Instrument(symbol="Q"))) as (call,):
+        request_id = there.sent[0][2]
+        row = details(version=178, request_id=request_id)
+        there.client.decoder.serverVersion = 178
+        there.say(*[con_id if field == "7" else field for field in row])
+        there.say(52, 1, request_id)
+    assert call.rows is None
+    assert "cannot be read" in str(call.error)
 
 
 @pytest.mark.parametrize("magnifier", ["100", "1000", "0.01", "1E2"])

@@ -134,6 +134,29 @@ async def test_farm_for_others_is_no_reason_to_doubt(autojump_clock: MockClock) 
         assert [type(said) for said in heard.said] == [MarketDataNotSubscribed]
 
 
+async def test_contract_that_was_found_does_not_vanish_while_anything_is_broken(autojump_clock: MockClock) -> None:
+    """A search for it would not be believed now either."""
+    async with line() as there:
+        request_id, heard = quotes(there)
+        bid(there, request_id, 1.0)
+        await trio.sleep(SETTLING + 1)
+        for farm in ((2103, "Market data farm connection is broken:cashfarm"), (2105, "HMDS data farm connection is broken:ushmds")):
+            there.say(4, 2, -1, *farm, "")
+            there.say(4, 2, request_id, 200, "No security definition has been found for the request", "")
+            assert isinstance(heard.said[-1], Doubtful)
+            there.say(4, 2, -1, 1102, "Connectivity restored, data maintained", "")
+
+
+@pytest.mark.parametrize("unreadable", ["five", "0x10", "1,000"])
+async def test_tick_that_cannot_be_read_leaves_no_old_value(unreadable: str, autojump_clock: MockClock) -> None:
+    async with line() as there:
+        request_id, heard = quotes(there)
+        bid(there, request_id, 1.0)
+        there.say(1, 6, request_id, 1, unreadable, 100, 0)
+        there.inbox.packet_done()
+        assert heard.said == [1.0, None]
+
+
 async def test_first_refusal_of_what_was_had_in_an_earlier_session_is_not_believed(autojump_clock: MockClock) -> None:
     async with line() as there:
         known, new = Heard(), Heard()

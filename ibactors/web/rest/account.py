@@ -74,7 +74,7 @@ async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
     book = await call.system.site.account.book(call.query.account, needs="summary")
     balance: dict[str, dict[str, Decimal]] = {}
     for (tag, currency), figure in sorted(book.figures.items()):
-        amount = _amount(figure.value)
+        amount = amount_of(figure.value)
         if currency and amount is not None:
             balance.setdefault(currency, {})[tag] = amount
     return Balance(account=book.account, base_currency=book.base_currency, balance=balance, timestamp=book.summary_timestamp)
@@ -87,12 +87,17 @@ async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
     return Accounts(session.accounts)
 
 
-def _amount(text: str) -> Decimal | None:
+_NO_AMOUNT = Decimal("1.7e308")
+"""IB writes DBL_MAX for "no value"; what is beyond it is no number to who reads JSON."""
+
+
+def amount_of(text: str) -> Decimal | None:
+    """A figure as a number; None for a text, and for what stands for a number that is missing."""
     try:
         amount = Decimal(text)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    return amount if amount.is_finite() and abs(amount) < _NO_AMOUNT else None
 
 
 OPERATIONS = (
