@@ -61,7 +61,7 @@ def _connection(url: str, settings: Settings) -> http.client.HTTPConnection:
     except ValueError:
         scheme, host, port = "", None, None
     if scheme not in {"http", "https"} or not host:
-        raise StartupError(f"{url!r} is no address of a service; give one such as http://127.0.0.1:8000.")
+        raise StartupError(f"{url!r} is not the address of a service; give one such as http://127.0.0.1:8000.")
     if scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     if not settings.tls_certificate:

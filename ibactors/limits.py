@@ -74,14 +74,14 @@ class RateLimit:
             retry_after=0 if allowed else max(1, math.ceil(until - present - (self._burst - 1) * self._interval)),
         )
 
-    def charge(self, caller: Hashable, present: float, *, number: int, patience: float) -> float:
+    def charge(self, caller: Hashable, present: float, *, number: int, timeout: float) -> float:
         """Count *number* requests at once, which may be more than the burst: what comes next waits the longer.
 
-        Returns the seconds until the first of them is allowed; if that is more than *patience*, none is counted.
+        Returns the seconds until the first of them is allowed; if that is more than *timeout*, none is counted.
         """
         until = max(self._until.get(caller, present), present)
         wait = max(0.0, until - present - (self._burst - 1) * self._interval)
-        if wait <= patience:
+        if wait <= timeout:
             self._count(caller, until + number * self._interval)
         return wait
 

@@ -40,7 +40,7 @@ def check_address(host: str) -> None:
     try:
         socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is no host name"
+        why = exc.strerror if isinstance(exc, OSError) else "it is not a host name"
         raise StartupError(
             f"IBACTORS_HOST is {host!r}, for which no address was found: {why}. Set it to an address of this machine, such as 127.0.0.1 "
             "(this machine only) or 0.0.0.0 (all networks); the port is set by PORT."

@@ -57,7 +57,7 @@ SITE = "main"
 """The name of the only gateway."""
 DEMO_LOGINS = 1000
 """Logins that the demo allows in 15 minutes, unless the settings say how many."""
-DEMO_PATIENCE = 5.0
+DEMO_LOGIN_TIMEOUT = 5.0
 """Seconds that the demo's first login may take before HTTP begins all the same."""
 
 
@@ -129,7 +129,7 @@ async def run_demo(
     async with open_simulator(options) as ports:
         with rehearsal(settings, behind=ports.port) as there:
             async with trio.open_nursery() as nursery:
-                service = partial(run_service, there, stop=stop, updates=updates, login_wait=DEMO_PATIENCE)
+                service = partial(run_service, there, stop=stop, updates=updates, login_wait=DEMO_LOGIN_TIMEOUT)
                 url: str = await nursery.start(service, name="service")
                 task_status.started((url, ports))
 

@@ -55,7 +55,7 @@ def fetch(url: str, key: str) -> TaskNode:
     """The task tree of the service at *url*. Raises Unreachable."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Unreachable(f"{url!r} is no address of a service; give one such as http://127.0.0.1:8000.")
+        raise Unreachable(f"{url!r} is not the address of a service; give one such as http://127.0.0.1:8000.")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
         connection = kind(parts.hostname, parts.port, timeout=DEADLINE)

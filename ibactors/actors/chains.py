@@ -107,7 +107,7 @@ class _Glance:
 class ChainsActor(Actor[LookAt, None]):
     """One incarnation; it keeps nothing."""
 
-    mailbox_size = 256  # one ask a request in the web layer; more are refused with 503
+    mailbox_size = 256  # one ask per request in the web layer; more are refused with 503
 
     def __init__(self, ref: ChainsRef, connection: ConnectionRef, market: MarketRef) -> None:
         super().__init__(ref)

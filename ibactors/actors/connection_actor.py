@@ -65,9 +65,9 @@ class RunSession(Protocol):
 
 
 class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
-    """One incarnation; sessions come and go inside it, and a lost gateway is no crash."""
+    """One incarnation; sessions come and go inside it, and a lost gateway is not a crash."""
 
-    mailbox_size = 1024  # one ask a symbol and a session; more means that the service is swamped, and asks fail with 503
+    mailbox_size = 1024  # one ask per symbol and session; more means that the service is swamped, and asks fail with 503
 
     def __init__(
         self,

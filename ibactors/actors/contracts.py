@@ -83,7 +83,7 @@ class ContractsRef(Ref[Look, None]):
 
     async def increments(self, rule_id: int, contract: ContractDetails, *, caller: str) -> tuple[PriceIncrement, ...]:
         """The price steps of a market rule of *contract*."""
-        # The details first: the gateway may have been started anew since we got ours, and tells only rules that it has met.
+        # The details first: the gateway may have been restarted since we got ours, and tells only rules that it has met.
         specs = (reference.describe(Instrument.of_id(contract.con_id, contract.exchange)), reference.increments(rule_id))
         return _only(await self._look(Question(key=("rule", rule_id), specs=specs, lifetime=DAY), caller))
 

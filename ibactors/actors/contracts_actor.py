@@ -73,7 +73,7 @@ class Cache:
 class ContractsActor(Actor[Look, None]):
     """One incarnation: it begins with an empty memory."""
 
-    mailbox_size = 1024  # one ask a request in the web layer; more are refused with 503
+    mailbox_size = 1024  # one ask per request in the web layer; more are refused with 503
 
     def __init__(self, ref: ContractsRef, connection: ConnectionRef) -> None:
         super().__init__(ref)

@@ -161,7 +161,7 @@ class MarketSettings:
     stream_lines: int = 10
     """How many of them only streams may open."""
     idle_seconds: float = 60.0
-    quote_patience: float = 5.0
+    quote_timeout: float = 5.0
     unsubscribed_hint: str | None = None
     """What may be done about data that the account has no permission for, in place of the usual advice."""
 
@@ -169,7 +169,7 @@ class MarketSettings:
 class MarketActor(Actor[Open | Borrow, Retire]):
     """One incarnation of the directory."""
 
-    mailbox_size = 1024  # one ask a request in the web layer; more are refused with 503
+    mailbox_size = 1024  # one ask per request in the web layer; more are refused with 503
 
     def __init__(self, ref: MarketRef, connection: ConnectionRef, supervisor: Supervisor, settings: MarketSettings) -> None:
         super().__init__(ref)
@@ -212,7 +212,7 @@ class MarketActor(Actor[Open | Borrow, Retire]):
     async def _open(self, msg: Open) -> None:
         known = self._me.find(msg.instrument)
         instrument = msg.instrument if known is None else known.instrument
-        make = partial(SymbolRef, instrument, self._connection.sessions, patience=self._settings.quote_patience)
+        make = partial(SymbolRef, instrument, self._connection.sessions, timeout=self._settings.quote_timeout)
         ref = await self._symbols.get(make, instrument, holder=msg.caller, privileged=msg.stream)
         most = self._settings.caller_lines
         if ref is None and len(self._symbols.held_by(msg.caller)) >= most:

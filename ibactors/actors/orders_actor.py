@@ -125,7 +125,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._me.halted = halts[0].reason
         if halts:
             keeper.noted = self._me.halted
-        lost = SessionLost(at=time.time(), reason="The service was started anew.")
+        lost = SessionLost(at=time.time(), reason="The service was restarted.")
         await keeper.give_all({order.order_id: (lost,) for order in keeper.book.open})
 
     def _session_changed(self, session: SessionStatus) -> None:

@@ -2,7 +2,7 @@
 
 It subscribes once for all who want it, keeps the newest figures and answers from them, and asks `profits` to be retired when nobody has
 wanted them for a while. What it holds is shown while the session that it came from is current, and not after an interruption: then it
-asks IB anew and callers wait for what comes.
+asks IB again and callers wait for what comes.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Time to end after a refusal, so that the next request tries anew."""
+    """Time to end after a refusal, so that the next request tries again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +89,14 @@ ProfitNews = SessionChanged | Told | Interrupted | Resumed
 class ProfitRef(MemberRef[ProfitMessage, ProfitNews]):
     """One profit and loss, as the web layer sees it."""
 
-    def __init__(self, key: ProfitKey, instrument: Instrument | None, *, patience: float) -> None:
+    def __init__(self, key: ProfitKey, instrument: Instrument | None, *, timeout: float) -> None:
         super().__init__(f"pnl:{key}", key)
         self.of = key
         self.instrument = instrument
         """Of a position; None for an account, whose figures depend on the data of all it holds."""
         self.refused = False
         """IB has nothing for it."""
-        self._patience = patience
+        self._timeout = timeout
 
     @property
     def over(self) -> bool:
@@ -110,10 +110,10 @@ class ProfitRef(MemberRef[ProfitMessage, ProfitNews]):
         self.touch()
         msg = GetProfit()
         try:
-            with trio.fail_after(self._patience):
+            with trio.fail_after(self._timeout):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not send profit and loss within {self._patience:g} s.") from None
+            raise GatewayTimeout(f"The gateway did not send profit and loss within {self._timeout:g} s.") from None
 
 
 class _Feed:
@@ -144,9 +144,9 @@ class Directory(Protocol):
 
 
 class ProfitActor(Actor[ProfitMessage, ProfitNews]):
-    """One incarnation: it begins without figures and asks for them anew."""
+    """One incarnation: it begins without figures and asks for them again."""
 
-    mailbox_size = 256  # one ask a waiting request; more are refused with 503
+    mailbox_size = 256  # one ask per waiting request; more are refused with 503
 
     def __init__(self, ref: ProfitRef, connection: ConnectionRef, directory: Directory, *, idle_seconds: float) -> None:
         super().__init__(ref)
@@ -221,7 +221,7 @@ class ProfitActor(Actor[ProfitMessage, ProfitNews]):
             self._feed, self._epoch = feed, session.epoch
             await self._connection.subscribe(self._me.name, ProfitLine(self._me.of, self._me.instrument, feed))
         except IbactorsError:
-            # No session at this moment, or no connection actor; callers wait for the next try as long as they have the patience.
+            # No session at this moment, or no connection actor; callers wait for the next try until their timeout.
             self._feed = None
             self.after(REOPEN_WAIT, Reopen())
 

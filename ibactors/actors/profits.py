@@ -27,7 +27,7 @@ MOST_PROFITS = 500
 """Subscriptions at once. IB states no limit; each costs it a message a second."""
 IDLE_WAIT = 60.0
 """Seconds for which the figures are kept current after somebody has wanted them."""
-PATIENCE = 8.0
+TIMEOUT = 8.0
 """Seconds to wait for the first figures: those of many positions leave at the gateway's pace, 45 in 1.2 s."""
 
 
@@ -77,7 +77,7 @@ class ProfitsRef(Ref[Open, Retire]):
 class ProfitsActor(Actor[Open, Retire]):
     """One incarnation of the directory."""
 
-    mailbox_size = 1024  # one ask a position of a request; more are refused with 503
+    mailbox_size = 1024  # one ask per position of a request; more are refused with 503
 
     def __init__(self, ref: ProfitsRef, connection: ConnectionRef, supervisor: Supervisor) -> None:
         super().__init__(ref)
@@ -98,7 +98,7 @@ class ProfitsActor(Actor[Open, Retire]):
         await self.serve(mailbox)
 
     async def handle(self, msg: Open) -> None:
-        make = partial(ProfitRef, msg.key, msg.instrument, patience=PATIENCE)
+        make = partial(ProfitRef, msg.key, msg.instrument, timeout=TIMEOUT)
         ref = await self._pool.get(make, msg.key, privileged=True)
         if ref is None:
             msg.reply.fail(TooManyProfits(f"Profit and loss of {MOST_PROFITS} accounts and positions is wanted at this moment."))

@@ -80,7 +80,7 @@ async def start_site(
         caller_lines=settings.caller_lines,
         stream_lines=min(settings.stream_lines, settings.max_lines // 10),
         idle_seconds=settings.line_idle_seconds,
-        quote_patience=settings.quote_timeout,
+        quote_timeout=settings.quote_timeout,
         unsubscribed_hint=None if settings.market_data_type in _DELAYED else _SUBSCRIBE_OR_DELAY,
     )
     # The gateway comes first, as it says where there is something to connect to.

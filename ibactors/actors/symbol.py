@@ -119,7 +119,7 @@ SymbolNews = SessionChanged | Ticked | LineFailed | Interrupted | Resumed
 class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
     """A symbol, as the market actor and the web layer see it."""
 
-    def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, patience: float) -> None:
+    def __init__(self, instrument: Instrument, sessions: Topic[SessionStatus], *, timeout: float) -> None:
         super().__init__(f"symbol:{instrument.name}", instrument)
         site = sessions.name.site if sessions.name else ""
         self.instrument = instrument
@@ -134,8 +134,8 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         self.problem: IbactorsError | None = None
         """Why its line, which stays open, has no data now; None while it has or may have."""
         self.advisory: IbactorsError | None = None
-        """An error of IB's after which data may still come; it explains a wait that was in vain."""
-        self._patience = patience
+        """An error of IB's after which data may still come; it explains why none came."""
+        self._timeout = timeout
 
     @property
     def wanted(self) -> bool:
@@ -177,7 +177,7 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         self.touch()
         msg = GetQuote()
         try:
-            with trio.fail_after(self._patience):
+            with trio.fail_after(self._timeout):
                 return await self.ask(msg, msg.reply)
         except Renamed:
             if self.successor is None:
@@ -187,8 +187,8 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
             raise self._vain() from None
 
     def _vain(self) -> IbactorsError:
-        """Why the wait for a quote was in vain."""
-        session, nothing = self._sessions.value, f"No market data came for {self.instrument.name} within {self._patience:g} s."
+        """Why no quote came."""
+        session, nothing = self._sessions.value, f"No market data came for {self.instrument.name} within {self._timeout:g} s."
         return self.advisory or (NoMarketData(nothing) if session.sound else GatewayDisconnected(f"{nothing} {session.reason}"))
 
 

@@ -1,6 +1,6 @@
 """The order desk of one session: frames that wait to be sent, and whether each may be, in the very step in which it would leave.
 
-A frame is no text in a queue but an object that asks once more: is this the session, the socket, the actor, the mode for which it was made;
+A frame is not queued text but an object that asks once more: is this the session, the socket, the actor, the mode for which it was made;
 is IB reachable; is trading not halted; is it not too late; does nothing wait in the socket's own buffer. A no takes it back for ever, and
 the log says so. A frame is given to the socket at most once, and nobody makes a second one of it.
 """

@@ -222,7 +222,7 @@ async def _connect(client: GatewayClient, endpoint: Endpoint) -> None:
         hint = elsewhere.advice(endpoint.host, endpoint.port)
         raise GatewayDisconnected(f"Nothing listens at {address}: the gateway is down or not logged in. {hint}".rstrip()) from None
     except (socket.gaierror, UnicodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is no host name"
+        why = exc.strerror if isinstance(exc, OSError) else "it is not a host name"
         raise GatewayDisconnected(
             f"IBACTORS_GATEWAY_HOST is {endpoint.host!r}, for which no address was found: {why}. Check the name, and this machine's DNS."
         ) from exc

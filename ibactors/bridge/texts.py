@@ -32,7 +32,7 @@ def shown(text: str, longest: int = LONGEST) -> str:
 def unescaped(text: str) -> str:
     r"""A name that IB writes in ASCII, with other characters as `\u00e9`: what it stands for.
 
-    IB does so from server version 153 on. A half of a pair that has no other half is no character; it becomes U+FFFD. Other backslashes
+    IB does so from server version 153 on. A half of a pair that has no other half is not a character; it becomes U+FFFD. Other backslashes
     stand for themselves.
     """
     if "\\" not in text:

@@ -40,7 +40,7 @@ class Vigil:
 
     def __init__(self, connectivity: Connectivity) -> None:
         self.heard_at = trio.current_time()
-        """When the last whole frame came. Bytes alone are no sign of life: a length that was misread would swallow all that follow."""
+        """When the last whole frame came. Bytes alone are not a sign of life: a length that was misread would swallow all that follow."""
         self.arrival = time.time()
         """The time of arrival, or a time before it, of what is being handled."""
         self.changed: Callable[[], None] = _ignore

@@ -31,7 +31,7 @@ def read_text(path: Path, what: str) -> str:
         why = os.strerror(exc.errno) if exc.errno else str(exc)
         raise StartupError(f"{what} cannot be read: {why}.") from None
     except ValueError:  # a NUL in the path
-        raise StartupError(f"{what} cannot be read: this is no path.") from None
+        raise StartupError(f"{what} cannot be read: this is not a path.") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise StartupError(f"{what} cannot be read: line {line} has a NUL character.")

@@ -63,7 +63,7 @@ class FoundContract(Value, frozen=True, kw_only=True):
     """One row of a search (TWS message 79)."""
 
     con_id: int | None
-    """Null for an issuer of bonds, which is no contract."""
+    """Null for an issuer of bonds, which is not a contract."""
     symbol: str | None
     sec_type: str
     primary_exchange: str | None

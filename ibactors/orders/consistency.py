@@ -157,7 +157,7 @@ def _algo(body: PlaceBody) -> None:
 def _condition(condition: Condition, field: str) -> None:
     needs = _CONDITIONS.get(condition.kind)
     if needs is None:
-        _refuse(f"{field}.kind", f"{condition.kind} is no kind of condition.", f"Kinds are {', '.join(_CONDITIONS)}.")
+        _refuse(f"{field}.kind", f"{condition.kind} is not a kind of condition.", f"Kinds are {', '.join(_CONDITIONS)}.")
     for name in (needs or "").split():
         if getattr(condition, name) is None:
             _refuse(f"{field}.{name}", f"A condition of the kind {condition.kind} needs {name}.")

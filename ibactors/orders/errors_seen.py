@@ -97,7 +97,7 @@ def _warn(draft: Draft, remark: Remark) -> None:
 
 
 def _not_found(draft: Draft, action: Action | None, remark: Remark) -> None:
-    """IB does not know the number. That is no refusal, and ends nothing by itself."""
+    """IB does not know the number. That is not a refusal, and ends nothing by itself."""
     if action is Action.PLACE:
         draft.set(doubt=remark.text)
     elif action is Action.CHANGE:

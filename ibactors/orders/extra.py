@@ -96,7 +96,7 @@ def _value(name: str, value: object) -> bool | int | str:
     kind = KNOWN.get(name)
     if kind is None:
         raise InvalidRequest(
-            f"{name} is no field of an order that ibactors knows.", field=field, remedy="Names are IB's, as in displaySize."
+            f"{name} is not a field of an order that ibactors knows.", field=field, remedy="Names are IB's, as in displaySize."
         )
     match kind, value:
         case Kind.FLAG, bool():

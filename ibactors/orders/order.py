@@ -41,7 +41,7 @@ LIVE_WORDS = frozenset({"PreSubmitted", "Submitted", "PendingCancel"})
 """IB's words for an order that it has and that may trade."""
 CANCELLED_WORDS = frozenset({"Cancelled", "ApiCancelled"})
 PENDING_WORDS = frozenset({"ApiPending", "PendingSubmit"})
-"""IB's words that are no evidence of acceptance; they can last for ever."""
+"""IB's words that are not evidence of acceptance; they can last for ever."""
 WORDS = LIVE_WORDS | CANCELLED_WORDS | PENDING_WORDS | {"Filled", "Inactive"}
 
 

@@ -77,7 +77,7 @@ def quantity_refusal(quantity: Decimal, sec_type: str, size_increment: Decimal, 
     if sec_type in whole and quantity % 1 != 0:
         return f"{quantity:f} is not whole; IB takes no fractions of {sec_type} over its API."
     if size_increment > 0 and quantity % size_increment != 0:
-        return f"{quantity:f} is no multiple of the size increment {size_increment:f}."
+        return f"{quantity:f} is not a multiple of the size increment {size_increment:f}."
     if quantity < min_size and sec_type not in whole:
         return f"{quantity:f} is less than the least size {min_size:f}."
     return None

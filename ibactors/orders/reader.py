@@ -120,7 +120,7 @@ class Reader:
         journal_id, last = self.place()
         theirs, _, number = cursor.rpartition("-")
         if theirs != journal_id or not (number.isascii() and number.isdigit()) or len(number) > 18 or int(number) > last:  # noqa: PLR2004
-            raise CursorGone(f"{cursor!r} is no place in this journal, which is {cursor_of(journal_id, last)!r}.")
+            raise CursorGone(f"{cursor!r} is not a place in this journal, which is {cursor_of(journal_id, last)!r}.")
         return int(number)
 
     def fills(self, *, account: str | None = None, order_id: str | None = None, since: float = 0.0, limit: int = PAGE) -> tuple[Fill, ...]:

@@ -195,7 +195,7 @@ def _check_values(raw: object) -> None:
         last = path[-1] if path else ""
         if isinstance(value, str):
             if not _TEXT.fullmatch(value) and not (last == "label" and not value):
-                raise BadText(f"{field} is no text of 1 to 64 printable ASCII characters.", field=field)
+                raise BadText(f"{field} is not a text of 1 to 64 printable ASCII characters.", field=field)
             if last in _NUMBERS:
                 raise InvalidRequest(f"{field} is a text; a number is wanted.", field=field, remedy="Send it without quotes.")
         elif isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -210,7 +210,7 @@ def _leaves(value: object, path: tuple[str, ...], level: int) -> Iterator[tuple[
     if isinstance(value, dict):
         for name, each in value.items():
             if not _TEXT.fullmatch(name):
-                raise BadText("A member's name is no text of 1 to 64 printable ASCII characters.", field=".".join(path))
+                raise BadText("A member's name is not a text of 1 to 64 printable ASCII characters.", field=".".join(path))
             yield from _leaves(each, (*path, name), level + 1)
     elif isinstance(value, list):
         for position, each in enumerate(value):
@@ -266,7 +266,7 @@ def deadline_of(body: PlaceBody | ChangeBody, received: datetime) -> datetime:
     if body.send_before is None:
         return received + SEND_BEFORE
     if body.send_before <= received:
-        raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before", remedy="Decide anew whether to place it.")
+        raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before", remedy="Decide again whether to place it.")
     if body.send_before > received + LATEST_SEND_BEFORE:
         raise InvalidRequest("send_before is more than 60 s ahead.", field="send_before")
     return body.send_before

@@ -144,7 +144,7 @@ class Operation(Route, Generic[Q, B]):
         return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False), hidden=path.keys())
 
     def from_memory(self, system: System, scope: HTTPScope) -> Answer | None:
-        """The answer, where it takes no waiting and is no error."""
+        """The answer, where it takes no waiting and is not an error."""
         if self.at_once is None:
             return None
         try:

@@ -254,7 +254,7 @@ async def test_tasks_prints_the_tree_of_a_running_service() -> None:
 
 @pytest.mark.parametrize(
     ("url", "message"),
-    [("http://127.0.0.1:1", "Nothing answers at http://127.0.0.1:1"), ("ftp://x", "is no address"), ("127.0.0.1:x", "Nothing answers")],
+    [("http://127.0.0.1:1", "Nothing answers at http://127.0.0.1:1"), ("ftp://x", "not the address"), ("127.0.0.1:x", "Nothing answers")],
 )
 async def test_tasks_of_nothing_is_one_clear_line(url: str, message: str) -> None:
     async with command("tasks", "--url", url) as process:

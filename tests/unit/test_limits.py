@@ -59,16 +59,16 @@ def test_attempts_are_counted_within_the_window(present: float, seconds: int) ->
 def test_many_things_in_one_request_count_as_many_and_what_comes_next_waits_the_longer() -> None:
     limit = RateLimit(Rate(10.0, 20))
     assert limit.take("key", 0.0).remaining == 19
-    assert limit.charge("key", 0.0, number=99, patience=0.0) == 0.0
+    assert limit.charge("key", 0.0, number=99, timeout=0.0) == 0.0
     refused = limit.take("key", 0.0)
     assert (refused.allowed, refused.retry_after) == (False, 9)
     assert not limit.take("key", 8.0).allowed
     assert limit.take("key", 8.2).allowed
 
 
-def test_charge_beyond_the_patience_is_not_counted() -> None:
+def test_charge_beyond_the_timeout_is_not_counted() -> None:
     limit = RateLimit(Rate(10.0, 20))
-    limit.charge("key", 0.0, number=50, patience=0.0)
-    assert limit.charge("key", 0.0, number=100, patience=3.0) == pytest.approx(3.1)
-    assert limit.charge("key", 0.0, number=100, patience=5.0) == pytest.approx(3.1)
-    assert limit.charge("other", 0.0, number=1, patience=0.0) == 0.0
+    limit.charge("key", 0.0, number=50, timeout=0.0)
+    assert limit.charge("key", 0.0, number=100, timeout=3.0) == pytest.approx(3.1)
+    assert limit.charge("key", 0.0, number=100, timeout=5.0) == pytest.approx(3.1)
+    assert limit.charge("other", 0.0, number=1, timeout=0.0) == 0.0

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors import profits
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.profits import IDLE_WAIT, PATIENCE, ProfitsActor, ProfitsRef
+from ibactors.actors.profits import IDLE_WAIT, TIMEOUT, ProfitsActor, ProfitsRef
 from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import (
@@ -223,7 +223,7 @@ async def test_interrupted_figures_are_refused_until_ib_sends_them_anew(autojump
         assert there.answers == [1.0, GatewayDisconnected, 2.0]
 
 
-async def test_refusal_is_remembered_for_a_moment_and_silence_ends_with_the_patience(autojump_clock: MockClock) -> None:
+async def test_refusal_is_remembered_for_a_moment_and_silence_ends_with_the_timeout(autojump_clock: MockClock) -> None:
     async with directory() as there:
         await there.ask()
         there.connection.opened[0].listener.failed(InvalidRequest("no"))
@@ -232,7 +232,7 @@ async def test_refusal_is_remembered_for_a_moment_and_silence_ends_with_the_pati
         await trio.sleep(IDLE_WAIT)
         await there.ask()
         assert len(there.connection.opened) == 2
-        await trio.sleep(PATIENCE + 1)
+        await trio.sleep(TIMEOUT + 1)
         assert there.answers[2:] == [GatewayTimeout]
 
 
@@ -259,7 +259,7 @@ async def test_crash_leaves_no_caller_hanging_and_the_next_incarnation_subscribe
     async with directory() as there:
         there.connection.broken = 1
         await there.ask()
-        await trio.sleep(PATIENCE)
+        await trio.sleep(TIMEOUT)
         assert there.answers == [ActorDown]
         await there.ask()
         there.connection.say(1.0)

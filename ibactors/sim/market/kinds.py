@@ -9,7 +9,7 @@ from ibactors.sim.market.instruments import Fate, Instrument, TradingHours
 # con id, symbol, name, price, minimum tick
 _CRYPTO = ((479624278, "BTC", "Bitcoin cryptocurrency", 96_250.0, "0.25"), (495759171, "ETH", "Ethereum cryptocurrency", 3410.0, "0.01"))
 # con id, name, coupon, maturity, month, ISIN. As recorded, a user without the permission is not told the coupon and the maturity of
-# the first; the coupon of the second is no whole number, which not every client can read.
+# the first; the coupon of the second is not a whole number, which not every client can read.
 _BONDS = (
     (127128131, "AAPL 3.85 05/04/43", "0", "", "204305", "US037833AL42"),
     (700000101, "AAPL 4.1 08/08/62", "4.1", "20620808", "206208", "US037833EW60"),

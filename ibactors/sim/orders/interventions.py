@@ -71,7 +71,7 @@ def let_go(book: OrderBook, order: Order) -> None:
 
 
 def forget(book: OrderBook, which: str, now: dt.datetime) -> None:
-    """Start anew without some orders: those that ended, the recent ones that had not filled, or all of them."""
+    """Restart without some orders: those that ended, the recent ones that had not filled, or all of them."""
     for order in tuple(book.register.living.values()):
         if which == "all" or (which == "recent" and order.placed >= now - _RECENT and not order.filled):
             book.floor.leave(order)

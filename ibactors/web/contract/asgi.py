@@ -102,11 +102,11 @@ class Handover:
             return self.caller.name
         return f"at {network_of(self.address)}"
 
-    def charge(self, number: int, *, patience: float = 0.0) -> float:
+    def charge(self, number: int, *, timeout: float = 0.0) -> float:
         """Count *number* symbols; see `RateLimit.charge`."""
         if self.symbols is None or number < 1:
             return 0.0
-        return self.symbols.charge(self.payer, trio.current_time(), number=number, patience=patience)
+        return self.symbols.charge(self.payer, trio.current_time(), number=number, timeout=timeout)
 
 
 def handover(scope: HTTPScope | WebsocketScope) -> Handover:

@@ -30,7 +30,7 @@ def seconds_of(moment: str | None, field: str) -> int | None:
         # A plus sign that was not escaped is a blank by now.
         parsed = datetime.fromisoformat(moment.replace(" ", "+"))
     except ValueError as exc:
-        raise InvalidRequest(f"{field} is no date or time: {exc}.", field=field, remedy=_REMEDY) from None
+        raise InvalidRequest(f"{field} is not a date or time: {exc}.", field=field, remedy=_REMEDY) from None
     seconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     if not _EARLIEST <= seconds <= _LATEST:
         raise InvalidRequest(f"{field} is not between 1970 and 2099.", field=field, remedy=_REMEDY)

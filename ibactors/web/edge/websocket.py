@@ -1,6 +1,6 @@
 """A WebSocket, as ASGI sees it, on wsproto's frames.
 
-What is over a limit ends it: a message at the octet beyond, of which the head of a frame tells; frames that are no messages at a pace that
+What is over a limit ends it: a message at the octet beyond, of which the head of a frame tells; frames that are not messages at a pace that
 no client of good will has. The application hears that the client is gone, with the code; where it says nothing, the code is sent for it.
 """
 
@@ -157,7 +157,7 @@ class WebSocket:
             return self._finished(event)
         if isinstance(event, Ping | Pong) or (isinstance(event, TextMessage | BytesMessage) and event.frame_finished):
             if not self._pace.take("", trio.current_time()).allowed:
-                self._ending = FLOOD, "too many frames that are no messages"
+                self._ending = FLOOD, "too many frames that are not messages"
             elif isinstance(event, Ping):
                 await self._http.wire.send(frames.send(event.response()))
         if isinstance(event, TextMessage):

@@ -63,7 +63,7 @@ async def calculate_option(call: Call[Nothing, Calculate]) -> OptionCalculation:
         raise InvalidRequest("One of price and volatility must be given, and not both.", field="price")
     option = await site.contracts.contract(body.con_id, caller=call.caller.name)
     if option.sec_type not in _CALCULABLE:
-        raise InvalidRequest(f"{option.name} is no option.", field="con_id", remedy="Name the con_id of an option.")
+        raise InvalidRequest(f"{option.name} is not an option.", field="con_id", remedy="Name the con_id of an option.")
     if body.price is not None:
         spec = reference.implied_volatility(option, price=body.price, underlying_price=body.underlying_price)
     else:

@@ -34,7 +34,7 @@ _QUOTED = frozenset({"CASH", "CMDTY", "CFD"})
 
 
 class ChartSearchQuery(msgspec.Struct, frozen=True):
-    """What to look for; what else a chart says of itself is no concern of ours, here and in the other queries."""
+    """What to look for; what else a chart says of itself does not concern us, here and in the other queries."""
 
     query: Annotated[str, msgspec.Meta(pattern=whole(r"[^\x00-\x1f\x7f]{0,64}"), description="The beginning of a symbol or name.")] = ""
     type: Annotated[str, msgspec.Meta(max_length=20, description="Only of this kind, one of the config's `symbols_types`.")] = ""

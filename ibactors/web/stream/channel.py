@@ -26,7 +26,7 @@ class Source:
     """One thing to listen to."""
 
     key: Hashable
-    """Names it within its channel: a client that wants the same again gets it anew, in place of the first."""
+    """Names it within its channel: a client that wants the same again gets it again, in place of the first."""
     symbol: str | None = None
     """How its client names it, where it does."""
     names: Callable[[], Mapping[str, Any]] = dict

@@ -44,7 +44,7 @@ from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showi
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
 
-RATE_PATIENCE = 5.0
+RATE_TIMEOUT = 5.0
 """Seconds that a client waits at most, unread, for its rate to allow what it subscribes to."""
 
 
@@ -181,8 +181,8 @@ class _Client:
 
     async def _keep_rate(self, number: int) -> None:
         """What is subscribed to counts as much as what is requested; the client waits a little rather than be refused."""
-        wait = self._along.charge(number, patience=RATE_PATIENCE)
-        if wait > RATE_PATIENCE:
+        wait = self._along.charge(number, timeout=RATE_TIMEOUT)
+        if wait > RATE_TIMEOUT:
             raise RateLimited(f"So many subscriptions are allowed in {wait:.0f} s.", retry_after=math.ceil(wait))
         await trio.sleep(wait)
 
