@@ -89,6 +89,7 @@ class Span:
 class Hours:
     """What one text says: its spans in the order of time, and the days on which there is none."""
 
+    zone: ZoneInfo
     spans: tuple[Span, ...]
     closed: tuple[date, ...]
 
@@ -106,19 +107,13 @@ class Hours:
         """Whether a moment is in one of the spans; None where the text says nothing of it."""
         if any(moment in span for span in self.spans):
             return True
-        if not self.spans or not (self.spans[0].opens - _DAY <= moment or self._begun(moment)):
+        day, first, last = moment.astimezone(self.zone).date(), self.first, self.last
+        if first is None or last is None:
             return None
-        # Between two spans, or on a day that is told to be closed. What follows the last one is known for the rest of its day.
-        return False if moment < self.spans[-1].closes or self._knows(moment) else None
-
-    def _begun(self, moment: datetime) -> bool:
-        """Whether it is the first day that the text tells of, or later: the text of a Saturday begins with two closed days."""
-        first, zone = self.first, self.spans[0].opens.tzinfo
-        return first is not None and moment.astimezone(zone).date() >= first
-
-    def _knows(self, moment: datetime) -> bool:
-        last, zone = self.last, self.spans[-1].opens.tzinfo
-        return last is not None and moment.astimezone(zone).date() <= last
+        # Between two spans, or on a day that is told to be closed: the text of a Saturday begins with two of them, that of a long holiday
+        # has no others. What follows the last span is known for the rest of its day.
+        begun = first <= day or any(span.opens - _DAY <= moment for span in self.spans[:1])
+        return False if begun and (day <= last or any(moment < span.closes for span in self.spans[-1:])) else None
 
     def _days(self) -> Iterable[date]:
         return (*(span.day for span in self.spans), *self.closed)
@@ -152,7 +147,7 @@ def parse_hours(text: str, zone_name: str) -> Hours:
             continue
         day = _date(entry[:8])
         spans += [_span(part.strip(), day, zone) for part in entry.split(",")]
-    return Hours(spans=tuple(sorted(spans, key=lambda span: span.opens)), closed=tuple(sorted(closed)))
+    return Hours(zone=zone, spans=tuple(sorted(spans, key=lambda span: span.opens)), closed=tuple(sorted(closed)))
 
 
 def _span(text: str, day: date, zone: ZoneInfo) -> Span:

@@ -19,6 +19,7 @@ STOCK = (
     "US/Eastern",
 )
 WEEKEND = tuple(text.partition(";")[2] or text for text in STOCK)
+HOLIDAYS = ("20261130:CLOSED;20261201:CLOSED", "20261130:CLOSED;20261201:CLOSED", "Asia/Tokyo")
 FUTURE = (
     "20261129:1700-20261130:1600;20261130:1700-20261201:1600",
     "20261130:0830-20261130:1500;20261201:0830-20261201:1500",
@@ -46,6 +47,10 @@ def unix(text: str) -> float:
         (WEEKEND, "2026-11-27T15:00", None),
         (STOCK, "2027-01-05T15:00", None),
         (STOCK, "2026-10-05T15:00", None),
+        (HOLIDAYS, "2026-11-30T03:00", "closed"),
+        (HOLIDAYS, "2026-12-01T14:59", "closed"),
+        (HOLIDAYS, "2026-12-01T15:01", None),
+        (HOLIDAYS, "2026-11-29T14:59", None),
         (FUTURE, "2026-11-30T00:00", "pre"),
         (FUTURE, "2026-11-30T04:00", "overnight"),
         (FUTURE, "2026-11-30T16:00", "open"),
