@@ -28,6 +28,10 @@ from ibactors.orders.placing import FIRST_REQUEST_ID
 
 CLOSED_BY_PEER = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED})
 _MAX_FRAME = 0xFFFFFF
+_ANOTHER_PROTOCOL = (
+    "What answers at the gateway's address does not speak the TWS API. IBACTORS_GATEWAY_HOST and IBACTORS_GATEWAY_PORT must be those of "
+    "the API, and not of another program, such as a web server."
+)
 _BUFFER = 16 * 1024
 """How much is handled before other tasks get their turn: about 100 ticks."""
 _LENGTH = struct.Struct(">I")
@@ -140,7 +144,8 @@ class GatewayClient(Client):
         while size - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, start)
             if length > _MAX_FRAME:
-                self._break(f"The gateway sent a frame of {length} bytes; the protocol allows {_MAX_FRAME}.")
+                too_long = f"The gateway sent a frame of {length} bytes; the protocol allows {_MAX_FRAME}."
+                self._break(too_long if self._serverVersion else _ANOTHER_PROTOCOL)
                 return
             end = start + _LENGTH.size + length
             if end > size:
@@ -167,7 +172,7 @@ class GatewayClient(Client):
 
     def _on_handshake(self, fields: list[str]) -> None:
         if len(fields) != _HANDSHAKE_FIELDS or not fields[0].isdigit():
-            self._break("What answers at the gateway's address does not speak the TWS API.")
+            self._break(_ANOTHER_PROTOCOL)
             return
         self._serverVersion = self.decoder.serverVersion = int(fields[0])
         self.gateway_zone = " ".join(fields[1].split()[2:])

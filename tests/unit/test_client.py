@@ -25,6 +25,17 @@ async def test_a_message_after_the_loss_of_the_socket_tells_the_loss() -> None:
     assert not len(client.outbox)
 
 
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x01\x00\x02\x02\x46", b"\0\0\0\4x\0y\0"]
+)
+async def test_another_program_at_the_address_is_told_with_the_settings(first: bytes) -> None:
+    tally = GatewayTally()
+    inbox = Inbox(tally, Unobserved())
+    GatewayClient(inbox, tally)._onSocketHasData(first)  # noqa: SLF001  # what asyncio calls
+    assert inbox.lost.is_set()
+    assert "IBACTORS_GATEWAY_PORT" in inbox.reason
+
+
 async def test_packet_ends_for_its_observer_though_a_listener_fails() -> None:
     class Broken:
         def ticked(self, _: object) -> None:
