@@ -166,9 +166,17 @@ async def test_too_many_messages_pause_the_sender() -> None:
     def complain(request: list[str]) -> list[list[str]]:
         asked.append(trio.current_time())
         complaint = [["4", "2", "-1", "100", "Max rate of messages per second has been exceeded. max=50 rec=51", ""]]
-        return (complaint if len(asked) == 1 else []) + REAL["1"](request)
+        return complaint + REAL["1"](request)
 
-    async with scripted_gateway({**REAL, "1": complain}, version=178) as port, running_service(gateway_port=port) as service:
+    def describe(request: list[str]) -> list[list[str]]:
+        if asked:
+            asked.append(trio.current_time())
+        return REAL["9"](request)
+
+    async with (
+        scripted_gateway({**REAL, "1": complain, "9": describe}, version=178) as port,
+        running_service(gateway_port=port) as service,
+    ):
         await service.get("/market/quote/TSLA")
         with trio.fail_after(3):
             await service.get("/market/quote/TSLA?primary_exchange=NASDAQ")
@@ -177,7 +185,7 @@ async def test_too_many_messages_pause_the_sender() -> None:
 
 
 async def test_streams_have_lines_that_requests_cannot_take() -> None:
-    async with running_service(max_lines=10, stream_lines=5) as service, service.stream() as stream:
+    async with running_service(max_lines=10, stream_lines=5, lines_per_caller=10) as service, service.stream() as stream:
         symbols = ["AAPL", "MSFT", "TSLA", "SPY", "QQQ", "NVDA", "AMZN", "GOOGL", "META"]
         for symbol in symbols:
             await stream.send(action="subscribe", symbol=symbol)
