@@ -121,11 +121,18 @@ def bar_fields(message: Raw) -> list[str]:
     return message[5:end]
 
 
+_FIRST_SECOND, _LAST_SECOND = -5_000_000_000, 253402300799 - 86400 * 366
+"""The year 1811, and one before the end of 9999: other times are none."""
+
+
 def _seconds(text: str) -> int:
-    """Unix time, or midnight UTC of a date `yyyymmdd`; IB dates days like that whatever it is asked for."""
+    """Unix time, or midnight UTC of a date `yyyymmdd`; IB dates days like that whatever it is asked for. Raises ValueError."""
     if len(text) == 8:  # noqa: PLR2004
         return int(dt.datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=dt.UTC).timestamp())
-    return int(text)
+    seconds = int(text)
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+        raise ValueError(f"{text[:20]!r} is no time")
+    return seconds
 
 
 def first_moment(info: ContractInfo, *, what: What, rth: bool) -> RequestSpec[int]:
