@@ -97,7 +97,7 @@ async def schedule_of(library: Library, question: ScheduleQuestion, patience: Pa
     end = "" if question.end is None or question.end >= library.now() else utc(question.end)
 
     async def work(load: Load[ScheduleAnswer]) -> ScheduleAnswer:
-        [(zone, rows)] = await library.loads.ask(load, schedule(contract, end=end, duration=f"{question.days} D", rth=question.rth))
+        zone, rows = await library.loads.ask_one(load, schedule(contract, end=end, duration=f"{question.days} D", rth=question.rth))
         try:
             sessions = read_sessions(zone, rows)
         except ValueError as exc:
@@ -112,7 +112,7 @@ async def histogram_of(library: Library, question: HistogramQuestion, patience: 
     contract = await library.contract(question.instrument, patience)
 
     async def work(load: Load[Histogram]) -> Histogram:
-        [levels] = await library.loads.ask(load, histogram(contract, period=question.period, rth=question.rth))
+        levels = await library.loads.ask_one(load, histogram(contract, period=question.period, rth=question.rth))
         return Histogram(contract=contract, levels=tuple(sorted(levels, key=_price)))
 
     return await library.loads.get(question, work, patience)

@@ -135,7 +135,7 @@ class Library:
 
         async def work(load: Load[int]) -> int:
             try:
-                [head] = await self.loads.ask(load, first_moment(contract, what=kind, rth=rth))
+                head = await self.loads.ask_one(load, first_moment(contract, what=kind, rth=rth))
             except NoHistory:
                 head = 0
             self._heads.put(key, head)
@@ -181,7 +181,7 @@ class Library:
         asked = Wanted(end="" if end >= now else utc(end), duration=f"{min(365, (min(end, now) - begin) // DAY + 3)} D")
         calendar, zone = None, ""
         try:
-            [(zone, rows)] = await self.loads.ask(load, schedule(contract, end=asked.end, duration=asked.duration, rth=rth))
+            zone, rows = await self.loads.ask_one(load, schedule(contract, end=asked.end, duration=asked.duration, rth=rth))
             sessions = tuple(session for session in read_sessions(zone, rows) if session.closes > begin and session.opens < end)
             calendar = Calendar(since=begin, until=min(end, now), sessions=sessions)
         except (GatewayDisconnected, CompetingSession):
@@ -235,7 +235,7 @@ class Library:
         )
         kept = fetch.kept.rows if fetch.kept is not None else Rows()
         try:
-            [message] = await self.loads.ask(load, spec, fetch.ration)
+            message = await self.loads.ask_one(load, spec, fetch.ration)
             fields = await _read(message, self._stride)
         except NoHistory as exc:
             gone = await self._nothing(fetch, exc, Patience(patience.caller, 60.0))

@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from tests.conftest import Service, eventually, running_service
+from tests.service.scripted import REAL, scripted_gateway
 
 RANGE = "bar=1h&start=2026-04-02T13:30:00Z&end=2026-04-02T16:00:00Z"
 
@@ -214,3 +215,13 @@ async def test_equal_questions_cost_ib_one_request(service: Service) -> None:
             nursery.start_soon(service.get, f"/history/bars/AAPL?{RANGE}")
     # The sessions of the year, and the bars.
     assert (await service.gateway.stats())["requests"]["reqHistoricalData"] == 2
+
+
+async def test_answer_to_another_question_is_told_and_stops_nothing() -> None:
+    def answer(request: list[str]) -> list[list[str]]:
+        return [["17", request[1], "20261127 09:30:00", "20261127 10:00:00", "0"]]
+
+    async with scripted_gateway({**REAL, "20": answer}, version=178) as port, running_service(gateway_port=port) as service:
+        problem = await service.get("/history/schedule/TSLA", 502)
+        assert "cannot be read" in problem["detail"]
+        assert (await service.get("/debug/actors/history"))["restarts"] == 0
