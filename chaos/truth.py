@@ -261,7 +261,7 @@ class Truth:
 
     def set_late(self, name: str, since: float) -> float:
         """By how much a price that was set by hand may be younger than the time that it tells: it is chosen before the simulator has it."""
-        return self.machine.allowance(since) if self.by_hand_until.get(name, 0.0) > self.now else 0.0
+        return ARRIVAL_MS + self.machine.allowance(since) if self.by_hand_until.get(name, 0.0) > self.now else 0.0
 
     def _check_kind(self, view: View, quote: Message, what: str, sent: int) -> None:
         kind = next(x for x in reversed(self.kinds) if x.asked - FUTURE_MS <= sent)

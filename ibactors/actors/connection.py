@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.order_desk import OrderDesk
-from ibactors.bridge.requests import RequestSpec
+from ibactors.bridge.requests import RequestSpec, only
 from ibactors.bridge.session import Session
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.bridge.tally import GatewayTally
@@ -122,6 +122,10 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         msg = Request(spec=spec)
         rows: tuple[T, ...] = await self.ask(msg, msg.reply)
         return rows
+
+    async def request_one(self, spec: RequestSpec[T]) -> T:
+        """The same of what is answered with one row. Raises GatewayRefused where the answer has none, or several."""
+        return only(spec, await self.request(spec))
 
     async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
         """Have the gateway send something, told to the subscription's listener, for the rest of the session; raises GatewayDisconnected."""

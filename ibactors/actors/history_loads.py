@@ -16,8 +16,8 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.history_turns import Turn, Turns
 from ibactors.actors.lookup import find
 from ibactors.bridge.history import REST
-from ibactors.bridge.requests import RequestSpec
-from ibactors.errors import ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, HistoryPacing, IbactorsError
+from ibactors.bridge.requests import RequestSpec, only
+from ibactors.errors import ActorDown, GatewayDisconnected, GatewayTimeout, HistoryPacing, IbactorsError
 from ibactors.history.pacing import Ration
 from ibactors.model.instruments import ContractInfo, Instrument
 
@@ -132,10 +132,7 @@ class Loads:
 
     async def ask_one(self, load: Load[Any], spec: RequestSpec[T], ration: Ration | None = None) -> T:
         """The same of what is answered with one row. Raises GatewayRefused where the answer has none: it is one to another question."""
-        rows = await self.ask(load, spec, ration)
-        if len(rows) != 1:
-            raise GatewayRefused(f"The gateway was asked to {spec.to} and gave an answer that cannot be read.")
-        return rows[0]
+        return only(spec, await self.ask(load, spec, ration))
 
     async def find(self, load: Load[Any], instrument: Instrument) -> ContractInfo:
         """The one contract that is meant. Raises ContractNotFound, ContractAmbiguous."""

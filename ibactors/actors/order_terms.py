@@ -59,7 +59,7 @@ class Surveyor:
             return MarketRule(rule_id=0, increments=(Increment(low_edge=Decimal(0), increment=listed.min_tick or Decimal("0.01")),))
         known = self._rules.get(listed.rule_id)
         if known is None or known[0] < trio.current_time() - KEPT:
-            (rule,) = await self._connection.request(increments(listed.rule_id))
+            rule = await self._connection.request_one(increments(listed.rule_id))
             known = self._rules[listed.rule_id] = trio.current_time(), rule
         return known[1]
 

@@ -116,9 +116,9 @@ def option_classes(under: ContractDetails) -> RequestSpec[OptionClass]:
         _request_id: int, exchange: str, _under: str, trading_class: str, multiplier: str, expirations: list[str], strikes: list[float]
     ) -> OptionClass:
         return OptionClass(
-            exchange=exchange,
-            trading_class=trading_class,
-            multiplier=multiplier,
+            exchange=shown(exchange, LONGEST_NAME),
+            trading_class=shown(trading_class, LONGEST_NAME),
+            multiplier=shown(multiplier, LONGEST_NAME),
             expirations=_shared(tuple(sorted(set(expirations)))),
             strikes=_shared(tuple(sorted(set(strikes)))),
         )

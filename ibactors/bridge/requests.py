@@ -62,6 +62,13 @@ class RequestSpec(Generic[T]):
     """What an error of IB's, by code and text, means to it: its failure, its end, or nothing."""
 
 
+def only(spec: RequestSpec[T], rows: tuple[T, ...]) -> T:
+    """The one row of an answer. Raises GatewayRefused where it has none, or several: it is an answer to another question."""
+    if len(rows) != 1:
+        raise GatewayRefused(f"The gateway was asked to {spec.to} and gave an answer that cannot be read.")
+    return rows[0]
+
+
 class Request:
     """One request in flight and its waiting callers."""
 

@@ -47,8 +47,8 @@ async def get_groups(call: Call[Nothing, Nothing]) -> Groups:
     if not is_adviser(session.accounts):
         return Groups(adviser=False, groups=(), aliases=(), timestamp=now())
     connection = call.system.site.connection
-    (groups,) = await connection.request(find_groups())
-    (aliases,) = await connection.request(find_aliases())
+    groups = await connection.request_one(find_groups())
+    aliases = await connection.request_one(find_aliases())
     return Groups(adviser=True, groups=groups, aliases=aliases, timestamp=now())
 
 
