@@ -153,7 +153,8 @@ async def test_target_may_be_a_url(service: Service) -> None:
 async def test_what_is_refused_counts(request_: bytes) -> None:
     async with running_service(rate_on_loopback=Rate(0.01, 4), wait=False) as service:
         received = await said(service, request_ * 6 + get("/health", *CLOSING))
-        assert statuses(received)[3:] == [429] * 4 or statuses(received)[4:] == [429] * 3
+        # What is open has a rate of its own, so that the last answer is no part of it.
+        assert statuses(received)[4:6] == [429] * 2
         assert 429 not in statuses(received)[:3]
 
 
