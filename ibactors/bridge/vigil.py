@@ -129,10 +129,10 @@ class Vigil:
             with trio.move_on_after(left):
                 await self._pause_over.wait()
 
-    async def _wait(self, timeout: float) -> None:
-        """Until a frame comes, or a pause is over."""
+    async def _wait(self, at_most: float) -> None:
+        """Until a frame comes, or a pause is over, or that many seconds have passed."""
         self._frame = frame = trio.Event()
-        with trio.move_on_after(timeout):
+        with trio.move_on_after(at_most):
             await frame.wait()
 
     def _wake(self) -> None:

@@ -60,6 +60,7 @@ async def compared(desk: Desk, question: BarsQuestion, breaks: set[int]) -> tupl
     return found, truth(desk.simulator, known, question.bar, question.what, rth=question.rth, start=start, end=end)
 
 
+@pytest.mark.slow
 @given(questions(), st.sets(st.integers(0, 12), max_size=2))
 @settings(max_examples=25)
 def test_pages_are_the_bars_of_one_endless_request(bureau: Bureau, question: BarsQuestion, breaks: set[int]) -> None:

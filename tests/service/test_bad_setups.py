@@ -19,6 +19,8 @@ from tests.conftest import DEADLINE
 from tests.service.keyed import LINES
 from tests.service.test_commands import IBACTORS, Process, command
 
+pytestmark = pytest.mark.slow  # each starts a process of its own
+
 SERVE = ("serve", "--port", "0")
 DOTENV = [
     (b"PORT=8001\n# caf\xe9\n", "line 2 is not UTF-8 text"),

@@ -12,6 +12,7 @@ from tests.siege.greed import GREEDS, GREEDY, MODEST, Attack, shared_service, st
 ROUNDS = 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", GREEDS)
 async def test_one_key_does_not_cost_another_its_quotes(attack: Attack) -> None:
     assert await starve(attack, ROUNDS) == {"quote": 3 * ROUNDS}

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.siege.siege import Plan, besiege
 
 
+@pytest.mark.slow
 async def test_hostile_clients_are_released_while_others_are_served(tmp_path: Path) -> None:
     plan = Plan(
         connections=150,

@@ -105,6 +105,7 @@ async def test_parameters_have_a_row_for_each_exchange_and_class_in_no_order(ben
     assert {future[9] in f for f in await details(client, contract("ES", "FOP", "CME", strike="6000"))} == {True}
 
 
+@pytest.mark.slow
 async def test_ten_thousand_details_trickle_and_do_not_hold_up_others(bench: Bench) -> None:
     client, other = await bench.client(1), await bench.client(2)
     assert await bench.control("details-rate 100000") == "ok"
@@ -173,6 +174,7 @@ def classes() -> dict[str, OptionClass]:
     return {c.pattern.trading_class: c for c in build_catalogue(TODAY).classes}
 
 
+@pytest.mark.slow
 def test_ids_of_options_are_unique_and_lead_back() -> None:
     everything = [i for c in classes().values() for d in {c.expiries[0], c.expiries[-1]} for i in c.contracts(spec_of(f"{d:%Y%m%d}"))]
     assert len({i.con_id for i in everything}) == len(everything)
