@@ -12,15 +12,15 @@ from ibactors.web.gate.visit import Headers, Visit
 MAX_BODY = 64 * 1024
 
 
-async def read_body(visit: Visit, receive: ASGIReceiveCallable, timeout: float) -> ASGIReceiveCallable:
-    """Read the body, if there is one, within *timeout* seconds; the result brings it whole. Raises RequestTooLarge, RequestTimeout."""
+async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float) -> ASGIReceiveCallable:
+    """Read the body, if there is one, within *at_most* seconds; the result brings it whole. Raises RequestTooLarge, RequestTimeout."""
     length = visit.headers.get(b"content-length", b"0")
     if length == b"0" and b"transfer-encoding" not in visit.headers:
         return receive
     if length.isdigit() and int(length) > MAX_BODY:
         raise _too_large()
     body = bytearray()
-    with trio.move_on_after(timeout) as waiting:
+    with trio.move_on_after(at_most) as waiting:
         more = True
         while more:
             event = await receive()
