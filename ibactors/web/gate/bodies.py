@@ -31,7 +31,7 @@ async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float) 
             if len(body) > MAX_BODY:
                 raise _too_large()
     if waiting.cancelled_caught:
-        raise RequestTimeout(f"The body did not come within {timeout:g} s.")
+        raise RequestTimeout(f"The body did not come within {at_most:g} s.")
     return _replaying({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 
