@@ -83,7 +83,7 @@ def _send(session: Session, request_id: int, instrument: Instrument, spec: Contr
     today = session.gateway.now().astimezone(zone(instrument.time_zone)).date()
     last = parse(f"{instrument.last_trade_date} 12:00", "UTC").date() if instrument.is_option else None
     texts = hours.trading_and_liquid_hours(instrument.trading_hours, today, last)
-    session.gateway.known_rules.add(instrument.market_rule)
+    session.gateway.known_rules.update(map(instrument.rule_at, instrument.exchanges))
     encode = messages.bond_contract_data if instrument.sec_type == "BOND" else messages.contract_data
     session.send(encode(session.version, request_id, instrument, exchange=exchange, hours=texts))
 

@@ -62,7 +62,7 @@ call("reqAllOpenOrders")
 call("reqExecutions")
 call("reqCompletedOrders", False)  # noqa: FBT003 - the library's signature
 call("reqMatchingSymbols", "AAP")
-call("reqMarketRule", 26)
+call("reqMarketRule", 32)
 call("reqUserInfo")
 call("reqSecDefOptParams", "AAPL", "", "STK", 265598)
 raw("reqIds", 1)

@@ -55,7 +55,7 @@ plain("reqIds", 1)
 plain("reqManagedAccts")
 plain("reqOpenOrders")
 plain("reqAllOpenOrders")
-plain("reqMarketRule", 26)
+plain("reqMarketRule", 32)
 plain("reqCompletedOrders", False)
 plain("requestFA", 1)
 
