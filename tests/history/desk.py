@@ -70,9 +70,13 @@ class Desk:
     async def _break(self) -> None:
         """Drop the session as soon as something is asked in it."""
         asked = self.simulator.gateway.counters.received
-        while self.simulator.gateway.counters.received == asked:
+        while self.simulator.gateway.counters.received == asked:  # noqa: ASYNC110  # a plain counter
             await trio.lowlevel.checkpoint()
         self.simulator.control.execute("drop")
+
+
+CLOSING = 5.0
+"""Seconds that a desk may take to close."""
 
 
 class Bureau:
@@ -98,7 +102,8 @@ class Bureau:
             try:
                 return await act(desk)
             finally:
-                await desk.close()
+                with trio.move_on_after(CLOSING, shield=True):
+                    await desk.close()
 
         return trio.from_thread.run(at_a_desk, trio_token=self._token)
 

@@ -127,6 +127,7 @@ _LISTEN = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.ge
 def _with_terminal() -> None:
     os.setsid()
     os.dup2(os.open(os.ttyname(0), os.O_RDWR), 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored, which children inherit
 
 
 @pytest.mark.parametrize("name", ["serve", "demo"])
