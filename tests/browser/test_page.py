@@ -75,7 +75,7 @@ def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
 
 def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
     expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
-    expect(page.locator("#inside .actor", has_text="FUT")).to_have_text(re.compile(r"^ESrunning for [\w ]+FUT, \d+$"))
+    expect(page.locator("#inside .actor", has_text="con_id=")).to_have_text(re.compile(r"^con_id=\d+running for [\w ]+$"))
     expect(page.locator("#lines-words")).to_have_text("6 of 100 market-data lines in use")
     expect(page.locator(".notices li", has_text="2104").first).to_contain_text("Market data farm connection is OK")
     expect(page.locator("#login")).to_contain_text("Paper account")
@@ -156,7 +156,7 @@ def test_lost_service_is_told_and_found_again(open_page: OpenPage) -> None:
 @pytest.mark.parametrize(
     ("symbol", "words"),
     [
-        ("badsym", "BADSYM: IB answered with error 200: No security definition has been found for the request. Check symbol"),
+        ("badsym", "BADSYM: IB answered with error 200: No security definition has been found for the request. Tried: STK BADSYM"),
         ("NOSUB", "NOSUB: IB answered with error 354: Requested market data is not subscribed."),
         ("!!", "'symbol' does not have the form of such a value. symbol: IB's symbol, such as AAPL"),
     ],
@@ -236,7 +236,7 @@ def test_delayed_halted_and_competing_data_say_so_in_words(page: Page, demo: Dem
     demo.control("competing on")
     expect(badge).to_have_text("stale")
     expect(note).to_contain_text("No market data during competing live session.")
-    expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Connected to IB, but no price is current")).to_be_visible()
 
 
 def test_position_without_a_price_of_the_stream_says_whose_it_is(open_page: OpenPage, demo: Demo) -> None:
