@@ -143,7 +143,7 @@ SIMULATED = (
         name="competing live session (10197)",
         do="competing on",
         undo="competing off",
-        during=refused(409, "competing_session", stream="stale"),
+        during=refused(409, "competing_session", stream="stale", health="degraded", reason="10197"),
     ),
     Fault(name="trading halted and resumed", do="halt AAPL", undo="resume AAPL", during=Shows(quote=200)),
     Fault(name="a symbol that does not trade", do="rate 0.001", undo="rate 4", during=Shows(quote=200)),
@@ -243,7 +243,7 @@ SCRIPTED = (
     Fault(name="delayed data instead (10167)", script=with_notice(10167), after=Shows(quote=200)),
     Fault(name="part of the data not subscribed (10090)", script=with_notice(10090), after=Shows(quote=200)),
     Fault(name="no ticks at all", script=without("1"), settings=QUICK, after=refused(504, "no_market_data")),
-    Fault(name="no contract details at all", script=without("9"), settings={"request_timeout": 1.0}, after=refused(504, "gateway_timeout")),
+    Fault(name="no contract details at all", script=without("9"), settings=QUICK, after=refused(504, "gateway_timeout")),
     Fault(
         name="no account summary",
         script=without("62"),
