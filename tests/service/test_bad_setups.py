@@ -137,12 +137,12 @@ async def test_service_ends_with_its_terminal(tmp_path: Path, name: str) -> None
     process = await start(cwd=tmp_path, preexec_fn=_with_terminal, env={**os.environ, "IBACTORS_STATE_PATH": str(tmp_path)})
     os.close(theirs)
     output = b""
-    with trio.fail_after(DEADLINE), suppress(OSError):
+    with trio.fail_after(4 * DEADLINE), suppress(OSError):
         while b"serving" not in output and b"Stop with Ctrl-C" not in output:
             await trio.lowlevel.wait_readable(ours)
             output += os.read(ours, 65536)
     os.close(ours)  # the kernel hangs up on the session
-    with trio.fail_after(DEADLINE):
+    with trio.fail_after(4 * DEADLINE):
         assert await process.wait() == 0
 
 

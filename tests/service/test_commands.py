@@ -32,7 +32,7 @@ class Process:
     async def until(self, pattern: str) -> re.Match[str]:
         """Read output until it matches."""
         assert self.process.stdout is not None
-        with trio.fail_after(DEADLINE):
+        with trio.fail_after(4 * DEADLINE):
             while not (found := re.search(pattern, self.output)):
                 chunk = await self.process.stdout.receive_some()
                 assert chunk, self.output
@@ -42,7 +42,7 @@ class Process:
     async def ended(self) -> int:
         """Read until the end; the exit status."""
         assert self.process.stdout is not None
-        with trio.fail_after(DEADLINE):
+        with trio.fail_after(4 * DEADLINE):
             async for chunk in self.process.stdout:
                 self.output += chunk.decode()
             return await self.process.wait()
@@ -73,7 +73,7 @@ async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
             body = {"username": "demo", "password": "demo", "account_type": "paper"}
             login = await client.post("/auth/login", json=body)
             assert (login.status_code, login.json()["success"], login.json()["connected"]) == (200, True, True)
-            with trio.fail_after(DEADLINE):
+            with trio.fail_after(4 * DEADLINE):
                 while (await client.get("/health")).json()["status"] != "healthy":
                     pass
         for place in ({"PORT": url.rsplit(":", 1)[1]}, {}):
@@ -103,7 +103,7 @@ asyncio.run(stream_quotes())
 """
     async with command("demo", "--port", "0") as demo:
         url = (await demo.until(r"(ws://\S+)"))[1]
-        with trio.fail_after(DEADLINE):
+        with trio.fail_after(4 * DEADLINE):
             result = await trio.run_process([sys.executable, "-c", program, url], capture_stdout=True)
         quote = json.loads(result.stdout)
         assert quote["symbol"] == "AAPL"
