@@ -73,7 +73,7 @@ def planned() -> list[Run]:
     return [
         Run("without keys", {}, STEADY, stay),
         Run("with a key", keyed, STEADY, [*stay, *with_key]),
-        Run("with logins", keyed, WITH_LOGINS, with_key),
+        Run("with logins", keyed, WITH_LOGINS, ["--exclude-path-regex", YOUNG, *with_key]),
     ]
 
 
