@@ -29,7 +29,7 @@ simulate *args:
 t *args:
     @exec python -m pytest -n 0 -q "$@"
 
-# the suite, in under three minutes
+# the suite, without the slow tests
 [group('test')]
 test *args:
     python -m pytest -n 4 --dist worksteal -m "not slow and not ibc" "$@"

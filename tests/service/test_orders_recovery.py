@@ -56,7 +56,7 @@ async def test_service_that_starts_anew_knows_its_orders_and_cancels_them(tmp_pa
             assert gone.json()["status"] == "cancelled"
 
 
-async def test_crash_of_the_actor_sends_nothing_twice(tmp_path: Path) -> None:
+async def test_orders_placed_at_once_are_each_sent_once(tmp_path: Path) -> None:
     async with trading_service(tmp_path) as service:
         async with trio.open_nursery() as nursery:
             for number in range(10):
