@@ -32,7 +32,10 @@ def open_orders(*, everybody: bool) -> RequestSpec[OpenOrderSeen]:
     """The open orders of this client id, or of all (messages 5 and 53). One after the other, as their ends have no id."""
 
     def send(client: GatewayClient, _request_id: int) -> None:
-        (client.reqAllOpenOrders if everybody else client.reqOpenOrders)()
+        if everybody:
+            client.reqAllOpenOrders()
+        else:
+            client.reqOpenOrders()
 
     return RequestSpec(
         to=f"list the open orders{' of all clients' if everybody else ''}",

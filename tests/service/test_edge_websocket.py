@@ -38,7 +38,8 @@ OVER = {
 @pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("name", OVER)
 async def test_message_over_the_limit_is_closed_with_1009_at_once(name: str, keyed: bool) -> None:
-    async with (keyed_service if keyed else running_service)(wait=False) as service:
+    start = keyed_service if keyed else running_service
+    async with start(wait=False) as service:
         received = await said(service, UPGRADE, OVER[name], PING, PART)
         assert close_codes(received.split(b"\r\n\r\n", 1)[1]) == [1009]
         assert b"pong" not in received
@@ -46,7 +47,8 @@ async def test_message_over_the_limit_is_closed_with_1009_at_once(name: str, key
 
 @pytest.mark.parametrize("keyed", [False, True])
 async def test_memory_is_the_same_whatever_is_sent(keyed: bool) -> None:
-    async with (keyed_service if keyed else running_service)() as service:
+    start = keyed_service if keyed else running_service
+    async with start() as service:
         before = resident()
         for name, data in OVER.items():
             gift = PART * 16 if "announced" not in name else b"a" * 960_000
@@ -92,7 +94,8 @@ FLOODS = {
 @pytest.mark.parametrize("shows", ["nothing", "a key", "no key where none is needed"])
 @pytest.mark.parametrize("name", FLOODS)
 async def test_flood_of_frames_that_are_no_messages_is_closed_with_1008(name: str, shows: str) -> None:
-    async with (running_service if "needed" in shows else keyed_service)(wait=False) as service, connected(service) as stream:
+    start = running_service if "needed" in shows else keyed_service
+    async with start(wait=False) as service, connected(service) as stream:
         begin = (AUTH if shows == "a key" else b"") + (frame(1, b" ", final=False) if "fragment" in name else b"")
         await stream.send_all(UPGRADE + begin)
         async with trio.open_nursery() as nursery:

@@ -54,7 +54,10 @@ async def test_pause_costs_the_client_nothing_but_old_values(
                             name = message["symbol"]
                             assert message["timestamp"] > seen.get(name, "")
                             seen[name] = message["timestamp"]
-                            (left.discard if message[fits] == value else left.add)(name)
+                            if message[fits] == value:
+                                left.discard(name)
+                            else:
+                                left.add(name)
 
         await read_until_all("market_data_type", "live")
         # It pauses until there is no more room on the way and values are skipped for it.
