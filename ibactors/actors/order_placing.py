@@ -5,48 +5,39 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 """
 
 import time
-from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.order_terms import Surveyor, expires_at
+from ibactors.actors.order_terms import expires_at
 from ibactors.actors.orders import Place, Placed, boot_now
 from ibactors.bridge.order_desk import OrderDesk, OrderFrame
 from ibactors.bridge.order_frames import place_frame
 from ibactors.bridge.order_lists import Listed
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.kernel.ref import Reply
-from ibactors.orders.canonical import Canonical, canonical
+from ibactors.orders.canonical import Canonical
 from ibactors.orders.claims import Claims
-from ibactors.orders.consistency import check_request
 from ibactors.orders.errors import (
-    REFUSALS,
     ClientOrderIdReused,
     ClientOrderIdTaken,
-    GatewayReadOnly,
     JournalFailed,
     OrderIdsExhausted,
-    Reconciling,
-    TradingHalted,
-    TradingOff,
 )
 from ibactors.orders.evidence import Sent
-from ibactors.orders.limits import Candidate, Passed, State, check
+from ibactors.orders.limits import Passed
 from ibactors.orders.order import Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
 from ibactors.orders.placing import Book, Existing, Intent, place
 from ibactors.orders.placing import Placed as Written
 from ibactors.orders.request import PlaceBody, as_text, deadline_of, differing, fingerprint
-from ibactors.orders.safety import Mode, Refusal, Rules, account_refusal
+from ibactors.orders.safety import Mode, account_refusal
 from ibactors.orders.tokens import new_order_id, token_of
 
 log = structlog.get_logger(__name__)
-
-_UNBUILT = ("bracket", "oca", "legs", "conditions", "preview_token", "extra", "algo", "cash_quantity")
 
 
 class Claim:
@@ -59,31 +50,18 @@ class Claim:
 class Placer:
     """Takes requests; each runs in a task of the actor, never of its caller, who may leave without changing anything."""
 
-    def __init__(
-        self,
-        keeper: Keeper,
-        connection: ConnectionRef,
-        surveyor: Surveyor,
-        rules: Rules,
-        live_accounts: frozenset[str],
-        is_dead: Callable[[str], bool],
-    ) -> None:
-        self._is_dead = is_dead
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, judge: Judge, live_accounts: frozenset[str]) -> None:
         self._keeper = keeper
         self._connection = connection
-        self._surveyor = surveyor
-        self._rules = rules
+        self._judge = judge
         self._live_accounts = live_accounts
         self._claims: Claims[Claim] = Claims()
-        self._reserved: dict[str, Order] = {}
-        """Taken by the limits, and not in the journal yet."""
-        self._placed_at: dict[str, deque[float]] = {}
         self.highest_seen = 0
         """The highest number of our client id in any list of this session."""
 
     async def take(self, msg: Place) -> None:
         """Carry out one request, and settle its reply and that of all that joined it. Raises only what is a bug."""
-        account = self._account_of(msg.body)
+        account = self._judge.account_of(msg.body)
         claim, mark = Claim(), fingerprint(msg.body)
         held = self._claims.take(account, msg.client_order_id, f"{msg.key} {mark}", claim)
         if held is not None:
@@ -104,40 +82,20 @@ class Placer:
         finally:
             self._claims.release(account, msg.client_order_id, claim)
 
-    def _account_of(self, body: PlaceBody) -> str:
-        """The account, which must be named where there are several. It is part of the claim, so that it comes first."""
-        if body.account is not None:
-            return body.account
-        accounts = self._connection.sessions.value.accounts
-        if not accounts and (known := {order.account for order in self._keeper.book.all}) and len(known) == 1:
-            return known.pop()
-        return accounts[0] if len(accounts) == 1 else ""
-
     async def _take(self, msg: Place, account: str, mark: str) -> Placed:
-        body = msg.body
-        if not account:
-            if not self._connection.sessions.value.up:
-                raise GatewayDisconnected("There is no session that says which account is meant; name it in `account`.")
-            raise InvalidRequest("The session has several accounts.", field="account", remedy="Name one.")
+        body, account = msg.body, self._judge.named(account)
         known = await self._keeper.read(self._keeper.reader.by_client_order_id, account, msg.client_order_id)
         if known is not None:
             return self._replay(known, body, msg.key, mark)
-        self._check_open(account)
+        self._judge.check_open(account)
         until = deadline_of(body, msg.received)
-        check_request(body, datetime.now(UTC))
-        for field in _UNBUILT:
-            if getattr(body, field):
-                raise InvalidRequest(f"This version does not place orders with {field}.", field=field)
-        listed, tradable = await self._surveyor.contract(body.instrument)
-        orders = canonical(body, account, tradable)
-        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(account, listed.currency)
-        candidate = Candidate(terms=orders.members[0].terms, reference=reference, rate=rate, skip_collar=body.collar == "skip")
+        assessed = await self._judge.assess(body, account)
         # From here to the queued write nothing waits: what the limits count is what is taken.
-        desk = self._check_open(account)
+        desk = self._judge.check_open(account)
         if datetime.now(UTC) >= until:
             raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
-        passed = self._check_limits(candidate, msg.key)
-        order = self._order(msg, account, orders, listed, passed)
+        passed = self._judge.take(assessed.candidate, msg.key)
+        order = self._order(msg, account, assessed.orders, assessed.listed, passed)
         return await self._commit(order, desk, msg, mark)
 
     def _replay(self, known: Existing, body: PlaceBody, key: str, mark: str) -> Placed:
@@ -148,44 +106,6 @@ class Placer:
             raise ClientOrderIdReused(f"The request differs in {', '.join(fields)}.", extra={"fields": list(fields)})
         order = self._keeper.ref.shown.get(known.order.order_id, known.order)
         return Placed(order=order, replayed=True)
-
-    def _check_open(self, account: str) -> OrderDesk:
-        """Whether a new order may be taken now; the desk that it goes to."""
-        ref = self._keeper.ref
-        if not ref.is_on:
-            raise TradingOff(f"Trading is {ref.mode}; no order is sent.", extra={"limit": str(ref.mode), "setting": "IBACTORS_TRADING"})
-        if (why := ref.why_halted) is not None:
-            raise TradingHalted(f"Trading is halted: {why}.")
-        if ref.read_only is not None:
-            raise GatewayReadOnly(f"The gateway refuses orders: {ref.read_only}")
-        if (why := self._keeper.journal.may_open) is not None:
-            raise JournalFailed(why)
-        session, desk = self._connection.sessions.value, self._keeper.desk
-        if desk is None or not desk.connected or not session.up:
-            raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
-        refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts)
-        if refusal is not None:
-            raise refused(refusal)
-        if ref.reconciled.epoch != desk.log.epoch:
-            raise Reconciling("IB's lists of this session are not read yet.")
-        return desk
-
-    def _check_limits(self, candidate: Candidate, key: str) -> Passed:
-        now = time.time()
-        times = self._placed_at.setdefault(key, deque(maxlen=5_000))
-        state = State(
-            at=now,
-            orders=(*self._keeper.book.all, *self._reserved.values()),
-            positions=self._surveyor.positions(),
-            placed_at=tuple(times),
-            halted=self._keeper.ref.why_halted,
-            deadman_expired=self._is_dead(key),
-        )
-        passed = check(candidate, state, self._rules)
-        if isinstance(passed, Refusal):
-            raise refused(passed)
-        times.append(now)
-        return passed
 
     def _order(self, msg: Place, account: str, orders: Canonical, listed: Listed, passed: Passed) -> Order:
         now, terms = time.time(), orders.members[0].terms
@@ -218,7 +138,7 @@ class Placer:
             next_valid_id=desk.next_valid_id,
             highest_seen=self._highest(desk),
         )
-        self._reserved[order.order_id] = order
+        self._judge.reserved[order.order_id] = order
         try:
             place_frame(desk.client, order, order.terms)  # what cannot be encoded is not journaled
             placed = await keeper.writer.write(lambda tx: place(tx, intent), opens=True)
@@ -229,7 +149,7 @@ class Placer:
             keeper.halt(f"journal_failed: {error}")
             raise
         finally:
-            del self._reserved[order.order_id]
+            del self._judge.reserved[order.order_id]
         if isinstance(placed, Existing):
             return self._replay(placed, msg.body, msg.key, mark)
         return self._send(placed, desk, epoch, incarnation)
@@ -295,12 +215,3 @@ def present_of(keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, live_
         halted=keeper.ref.why_halted is not None,
         buffer_empty=desk.buffer_empty,
     )
-
-
-def refused(refusal: Refusal) -> IbactorsError:
-    """A refusal as the error that it is told as."""
-    members = {"limit": refusal.limit, "value": refusal.value, "setting": refusal.setting}
-    extra: dict[str, object] = {name: value for name, value in members.items() if value is not None}
-    if refusal.code == "account_not_found":
-        return InvalidRequest(refusal.detail, field="account")
-    return REFUSALS[refusal.code](refusal.detail, extra=extra)

@@ -17,6 +17,7 @@ from ibactors.actors.market import MarketRef
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_deadmen import Deadmen
+from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import answer_list
 from ibactors.actors.order_placing import Placer, book_of
@@ -98,7 +99,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         keeper = self._keeper
         self._canceller = Canceller(keeper, self._connection, self._live)
         self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
-        self._placer = Placer(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live, self._deadmen.has_gone_off)
+        judge = Judge(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live, self._deadmen.has_gone_off)
+        self._placer = Placer(keeper, self._connection, judge, self._live)
         self._reconciler = Reconciler(keeper, self._connection)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()

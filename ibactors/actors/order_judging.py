@@ -1,0 +1,136 @@
+"""Judging: what must hold before an order or a preview is taken, and what it is worth; everything but the sending.
+
+The last look at the limits and the queued write are one step without a wait, so that what the limits count is what is taken.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_terms import Surveyor
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.order_lists import Listed
+from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
+from ibactors.model.times import Value
+from ibactors.orders.canonical import Canonical, canonical
+from ibactors.orders.consistency import check_request
+from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, Reconciling, TradingHalted, TradingOff
+from ibactors.orders.limits import Candidate, Passed, State, check
+from ibactors.orders.order import Order
+from ibactors.orders.request import PlaceBody
+from ibactors.orders.safety import Refusal, Rules, account_refusal
+
+_UNBUILT = ("bracket", "oca", "legs", "conditions", "preview_token", "extra", "algo", "cash_quantity")
+
+
+class Assessed(Value, frozen=True, kw_only=True):
+    """A request, resolved and on the tick, with the market that it is measured against."""
+
+    listed: Listed
+    orders: Canonical
+    candidate: Candidate
+
+
+class Judge:
+    """Judges requests, and keeps what the limits count besides the journal."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        connection: ConnectionRef,
+        surveyor: Surveyor,
+        rules: Rules,
+        live_accounts: frozenset[str],
+        is_dead: Callable[[str], bool],
+    ) -> None:
+        self._keeper = keeper
+        self._connection = connection
+        self._surveyor = surveyor
+        self._rules = rules
+        self._live_accounts = live_accounts
+        self._is_dead = is_dead
+        self._placed_at: dict[str, deque[float]] = {}
+        self.reserved: dict[str, Order] = {}
+        """Taken by the limits, and not in the journal yet."""
+
+    def account_of(self, body: PlaceBody) -> str:
+        """The account, which must be named where there are several; empty where nobody can say."""
+        if body.account is not None:
+            return body.account
+        accounts = self._connection.sessions.value.accounts
+        if not accounts and (known := {order.account for order in self._keeper.book.all}) and len(known) == 1:
+            return known.pop()
+        return accounts[0] if len(accounts) == 1 else ""
+
+    def named(self, account: str) -> str:
+        """The account, if there is one. Raises GatewayDisconnected, InvalidRequest."""
+        if not account:
+            if not self._connection.sessions.value.up:
+                raise GatewayDisconnected("There is no session that says which account is meant; name it in `account`.")
+            raise InvalidRequest("The session has several accounts.", field="account", remedy="Name one.")
+        return account
+
+    def check_open(self, account: str) -> OrderDesk:
+        """Whether a new order may be taken now; the desk that it goes to."""
+        ref = self._keeper.ref
+        if not ref.is_on:
+            raise TradingOff(f"Trading is {ref.mode}; no order is sent.", extra={"limit": str(ref.mode), "setting": "IBACTORS_TRADING"})
+        if (why := ref.why_halted) is not None:
+            raise TradingHalted(f"Trading is halted: {why}.")
+        if ref.read_only is not None:
+            raise GatewayReadOnly(f"The gateway refuses orders: {ref.read_only}")
+        if (why := self._keeper.journal.may_open) is not None:
+            raise JournalFailed(why)
+        session, desk = self._connection.sessions.value, self._keeper.desk
+        if desk is None or not desk.connected or not session.up:
+            raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
+        refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts)
+        if refusal is not None:
+            raise refused(refusal)
+        if ref.reconciled.epoch != desk.log.epoch:
+            raise Reconciling("IB's lists of this session are not read yet.")
+        return desk
+
+    async def assess(self, body: PlaceBody, account: str) -> Assessed:
+        """Resolve a request, put it on the tick and find what it is measured against. Raises what it is refused with."""
+        check_request(body, datetime.now(UTC))
+        for field in _UNBUILT:
+            if getattr(body, field):
+                raise InvalidRequest(f"This version does not place orders with {field}.", field=field)
+        listed, tradable = await self._surveyor.contract(body.instrument)
+        orders = canonical(body, account, tradable)
+        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(account, listed.currency)
+        candidate = Candidate(terms=orders.members[0].terms, reference=reference, rate=rate, skip_collar=body.collar == "skip")
+        return Assessed(listed=listed, orders=orders, candidate=candidate)
+
+    def state(self, key: str) -> State:
+        """What is there, now."""
+        return State(
+            at=time.time(),
+            orders=(*self._keeper.book.all, *self.reserved.values()),
+            positions=self._surveyor.positions(),
+            placed_at=tuple(self._placed_at.get(key, ())),
+            halted=self._keeper.ref.why_halted,
+            deadman_expired=self._is_dead(key),
+        )
+
+    def take(self, candidate: Candidate, key: str) -> Passed:
+        """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""
+        state = self.state(key)
+        passed = check(candidate, state, self._rules)
+        if isinstance(passed, Refusal):
+            raise refused(passed)
+        self._placed_at.setdefault(key, deque(maxlen=5_000)).append(state.at)
+        return passed
+
+
+def refused(refusal: Refusal) -> IbactorsError:
+    """A refusal as the error that it is told as."""
+    members = {"limit": refusal.limit, "value": refusal.value, "setting": refusal.setting}
+    extra: dict[str, object] = {name: value for name, value in members.items() if value is not None}
+    if refusal.code == "account_not_found":
+        return InvalidRequest(refusal.detail, field="account")
+    return REFUSALS[refusal.code](refusal.detail, extra=extra)
