@@ -52,7 +52,7 @@ class Keeper:
         self.ref = ref
         self._connection = connection
         self.journal = journal
-        self.writer = Writer(journal)
+        self.writer = Writer(journal, ref.durable)
         self.reader = reader
         self.book = Book()
         self.wants: dict[str, set[Want]] = {}
@@ -214,7 +214,6 @@ class Keeper:
     def show(self, order: Order) -> None:
         """A state is on disk, and may be told."""
         self.ref.shown[order.order_id] = order
-        self.ref.sequence = self.journal.sequence
 
     # halting
 

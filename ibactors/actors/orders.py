@@ -169,6 +169,12 @@ class OrdersRef(Ref[OrdersMessage, Never]):
             self.halted = f"the file {HALT_FILE} is in the state path"
         return self.halted
 
+    def durable(self, sequence: int) -> None:
+        """Note up to which number everything is on disk, and may be told."""
+        if sequence != self.sequence:
+            self.sequence = sequence
+            self.changed()
+
     def changed(self) -> None:
         """Wake who waits for an order: something is on disk."""
         event, self._changed = self._changed, trio.Event()

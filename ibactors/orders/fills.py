@@ -78,16 +78,32 @@ def known_amount(amount: Decimal | None) -> Decimal | None:
     return None if amount is None or not amount.is_finite() or abs(amount) >= UNSET else amount
 
 
-def average_price(fills: tuple[Fill, ...]) -> Decimal | None:
-    """The average by quantity over the order's own executions, or None without one."""
-    own = [fill for fill in fills if not fill.leg]
-    quantity = sum((fill.quantity for fill in own), Decimal(0))
-    return sum((fill.quantity * fill.price for fill in own), Decimal(0)) / quantity if quantity else None
+class Totals(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What an order's executions come to."""
+
+    quantity: Decimal = Decimal(0)
+    """Corrections replaced, legs left out."""
+    average_price: Decimal | None = None
+    """By quantity, over the order's own executions; None without one."""
+    commission: Decimal | None = None
+    """None while one is missing, or the currencies differ."""
+    commission_currency: str | None = None
 
 
-def commission_total(fills: tuple[Fill, ...]) -> tuple[Decimal | None, str | None]:
-    """The sum of the commissions and its currency, or None while one is missing or the currencies differ."""
+def quantity_of(fills: tuple[Fill, ...]) -> Decimal:
+    """The sum of the executions, legs left out."""
+    return sum((fill.quantity for fill in fills if not fill.leg), Decimal(0))
+
+
+def totals_of(fills: tuple[Fill, ...]) -> Totals:
+    """What *fills* come to."""
+    quantity = quantity_of(fills)
+    value = sum((fill.quantity * fill.price for fill in fills if not fill.leg), Decimal(0))
     currencies = {fill.commission_currency for fill in fills}
-    if not fills or len(currencies) != 1 or any(fill.commission is None for fill in fills):
-        return None, None
-    return sum((fill.commission or Decimal(0) for fill in fills), Decimal(0)), currencies.pop()
+    whole = len(currencies) == 1 and all(fill.commission is not None for fill in fills)
+    return Totals(
+        quantity=quantity,
+        average_price=value / quantity if quantity else None,
+        commission=sum((fill.commission or Decimal(0) for fill in fills), Decimal(0)) if whole else None,
+        commission_currency=currencies.pop() if whole else None,
+    )

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from ibactors.model.times import Value
 from ibactors.orders.draft import Step
 from ibactors.orders.evidence import Sent
-from ibactors.orders.fills import Fill
+from ibactors.orders.fills import Fill, totals_of
 from ibactors.orders.order import Order
 from ibactors.orders.placing import load, send
 from ibactors.orders.transaction import Entry, EventBody, Transaction, encoded
@@ -21,9 +21,10 @@ def save(tx: Transaction, step: Step) -> tuple[Entry, ...]:
         if event.fill is not None:
             _keep_fill(tx, order, event.fill)
     state = replace(order, fills=())
+    told = replace(state, totals=totals_of(order.fills)) if order.fills else state
     tx.run("UPDATE orders SET state = ?, is_open = ? WHERE order_id = ?", (encoded(state), not order.status.is_terminal, order.order_id))
     return tuple(
-        tx.note(event.kind, event.at, EventBody(event=event, order=state), account=order.account, order_id=order.order_id)
+        tx.note(event.kind, event.at, EventBody(event=event, order=told), account=order.account, order_id=order.order_id)
         for event in step.events
     )
 

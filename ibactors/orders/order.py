@@ -4,7 +4,7 @@ import enum
 from decimal import Decimal
 
 from ibactors.model.times import Value
-from ibactors.orders.fills import Fill
+from ibactors.orders.fills import Fill, Totals, quantity_of, totals_of
 from ibactors.orders.terms import Terms
 from ibactors.orders.tokens import order_ref
 
@@ -136,6 +136,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     hold: str | None = None
     """Why IB holds it back, by a notice."""
     fills: tuple[Fill, ...] = ()
+    totals: Totals | None = None
+    """Of the fills as they were, in the journal's entries, which leave the fills themselves out."""
     ib_filled: Decimal | None = None
     """The greatest quantity that IB reported as filled, by status or by an execution's running total."""
     refusal: Remark | None = None
@@ -186,7 +188,12 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def filled(self) -> Decimal:
         """The sum of its executions, corrections replaced, legs left out."""
-        return sum((fill.quantity for fill in self.fills if not fill.leg), Decimal(0))
+        return quantity_of(self.fills) if self.totals is None else self.totals.quantity
+
+    @property
+    def traded(self) -> Totals:
+        """What its executions come to."""
+        return totals_of(self.fills) if self.totals is None else self.totals
 
     @property
     def fills_pending(self) -> bool:

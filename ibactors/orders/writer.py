@@ -1,7 +1,8 @@
 """The journal's thread: what waits is written together, in the order in which it came, and nobody is answered before it is durable."""
 
 from collections import deque
-from typing import Generic, Self, cast
+from collections.abc import Callable
+from typing import Generic, cast
 
 import trio
 
@@ -29,8 +30,10 @@ class Writer:
     A caller that is cancelled while it waits changes nothing: its operation is carried out all the same.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, on_durable: Callable[[int], object] = lambda _: None) -> None:
         self._journal = journal
+        self._on_durable = on_durable
+        """Told, after each commit, the number up to which everything is on disk."""
         self._waiting: deque[_Waiting[object]] = deque()
         self._wake = trio.Event()
         self._closed = False
@@ -38,11 +41,6 @@ class Writer:
         self._limiter = trio.CapacityLimiter(1)
         self.lag = 0.0
         """Seconds that the oldest operation of the last commit had to wait until it was durable."""
-
-    @classmethod
-    def of(cls, journal: Journal) -> Self:
-        """A writer of *journal*."""
-        return cls(journal)
 
     async def write(self, operation: Operation[T], *, opens: bool = False) -> T:
         """Carry out *operation* and return its result once it is durable. `opens`: it takes a new order or a change.
@@ -82,6 +80,7 @@ class Writer:
         with trio.CancelScope(shield=True):
             outcomes = await trio.to_thread.run_sync(self._journal.commit, jobs, limiter=self._limiter, abandon_on_cancel=False)
         self.lag = trio.current_time() - began
+        self._on_durable(self._journal.sequence)
         for each, outcome in zip(group, outcomes, strict=True):
             each.outcome = outcome
             each.done.set()

@@ -11,7 +11,6 @@ from ibactors.orders import evidence as e
 from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Want
-from ibactors.orders.fills import average_price, commission_total
 from ibactors.orders.states import advance
 from ibactors.orders.terms import OrderType, TimeInForce
 from tests.orders.orderkit import NOON, D, Life, order, terms
@@ -35,7 +34,7 @@ def test_doubled_frames_change_and_tell_nothing() -> None:
 def test_filled_without_any_status_is_known_by_its_executions() -> None:
     life = Life().fill(6, "a.01").fill(4, "b.01")
     assert life.status == "filled"
-    assert average_price(life.order.fills) == D("228.37")
+    assert life.order.traded.average_price == D("228.37")
 
 
 def test_filled_before_its_executions_waits_for_them_and_is_believed_after_ten_seconds() -> None:
@@ -214,7 +213,7 @@ def test_a_correction_replaces_what_it_corrects_and_an_older_one_is_ignored() ->
 @pytest.mark.parametrize("amount", [None, "-1", "1.7976931348623157E308", "1.7976931348623157e+308", "NaN"])
 def test_a_commission_that_is_not_known_yet(amount: str | None) -> None:
     life = Life().open().fill(10, "a.01").paid("a.01", amount)
-    assert commission_total(life.order.fills) == (None, None)
+    assert (life.order.traded.commission, life.order.traded.commission_currency) == (None, None)
     assert "commission" not in life.kinds
 
 
@@ -225,7 +224,8 @@ def test_a_commission_may_come_before_its_execution() -> None:
     life = Life().fill(10, "a.01")
     waited = early.take("a.01")
     assert waited is not None
-    assert commission_total(life.give(waited).order.fills) == (D(2), "USD")
+    traded = life.give(waited).order.traded
+    assert (traded.commission, traded.commission_currency) == (D(2), "USD")
     assert early.take("a.01") is None
     for number in range(1001):
         early.keep(e.CommissionSeen(at=NOON, execution_id=str(number), amount=D(1), currency="USD"))
@@ -235,7 +235,7 @@ def test_a_commission_may_come_before_its_execution() -> None:
 
 def test_commissions_add_up_and_rebates_are_negative() -> None:
     life = Life().open().fill(4, "a.01").fill(6, "b.01").paid("a.01", "-0.35").paid("b.01", "1.00").paid("b.01", "1.00")
-    assert commission_total(life.order.fills) == (D("0.65"), "USD")
+    assert (life.order.traded.commission, life.order.traded.commission_currency) == (D("0.65"), "USD")
     assert life.kinds.count("commission") == 2
 
 

@@ -25,10 +25,11 @@ from ibactors.orders import errors as e
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody, read_body, resolve_client_order_id
 from ibactors.web.contract.codec import encode
+from ibactors.web.contract.orders import OrderShown, shown
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
-from ibactors.web.rest.orders_shown import OrderShown, placed_answer, shown
+from ibactors.web.rest.order_answers import placed_answer
 
 B = TypeVar("B")
 Q = TypeVar("Q")

@@ -1,15 +1,9 @@
-"""An order as clients see it, and the status that an answer about it has: always that of the order, never that of the attempt."""
+"""An order as clients see it, in answers and in streams."""
 
 from decimal import Decimal
-from typing import Any
 
-from ibactors.errors import IbactorsError
 from ibactors.model.times import Value, rfc3339
-from ibactors.orders.errors import OrderNotReceived, OrderNotSent, OrderRejected
-from ibactors.orders.fills import average_price, commission_total
-from ibactors.orders.order import Order, Status
-from ibactors.web.contract.codec import encode
-from ibactors.web.operation import Answer
+from ibactors.orders.order import Order
 
 
 class InstrumentShown(Value, frozen=True, kw_only=True):
@@ -87,9 +81,9 @@ class OrderShown(Value, frozen=True, kw_only=True):
 def shown(order: Order) -> OrderShown:
     """The resource."""
     terms = order.terms
-    amount, currency = commission_total(order.fills)
+    traded = order.traded
     last = order.incarnations[-1] if order.incarnations else None
-    rest = None if terms.quantity is None else max(terms.quantity - order.filled, Decimal(0))
+    rest = None if terms.quantity is None else max(terms.quantity - traded.quantity, Decimal(0))
     return OrderShown(
         order_id=order.order_id,
         client_order_id=order.client_order_id,
@@ -113,11 +107,11 @@ def shown(order: Order) -> OrderShown:
         time_in_force=terms.time_in_force,
         good_till=None if terms.good_till is None else rfc3339(terms.good_till.timestamp()),
         session=terms.session,
-        filled_quantity=order.filled,
+        filled_quantity=traded.quantity,
         remaining_quantity=rest,
-        average_price=average_price(order.fills),
-        commission=amount,
-        commission_currency=currency,
+        average_price=traded.average_price,
+        commission=traded.commission,
+        commission_currency=traded.commission_currency,
         fills_pending=order.fills_pending,
         fills_disputed=order.fills_disputed,
         fills_unverified=order.fills_unverified,
@@ -139,31 +133,3 @@ def shown(order: Order) -> OrderShown:
         created=rfc3339(order.created),
         updated=rfc3339(order.updated),
     )
-
-
-_OPEN_QUESTIONS = frozenset({Status.PENDING_NEW, Status.UNKNOWN})
-
-
-def placed_answer(order: Order, *, replayed: bool) -> Answer:
-    """The answer of a place. Raises the verdict where IB has none of it: first answer and repetition agree."""
-    if (verdict := _verdict(order)) is not None:
-        raise verdict
-    headers: dict[str, str] = {"Location": f"/orders/{order.order_id}"}
-    if replayed:
-        headers["Idempotent-Replayed"] = "true"
-    status = 200 if replayed else 201
-    if order.status in _OPEN_QUESTIONS:
-        status, headers["Retry-After"] = 202, "1"
-    return Answer(body=encode(shown(order)), status=status, headers=headers)
-
-
-def _verdict(order: Order) -> IbactorsError | None:
-    extra: dict[str, Any] = {"order": shown(order), "new_client_order_id_allowed": order.new_attempt_is_safe}
-    if order.status is Status.NOT_RECEIVED:
-        return OrderNotReceived(f"IB never had the order: {order.reason or 'it shows nothing of it'}", extra=extra)
-    if order.status is not Status.REJECTED:
-        return None
-    if order.withdrawn is not None:
-        return OrderNotSent(f"The order was taken back before it was written: {order.withdrawn}.", extra=extra)
-    code = order.refusal.code if order.refusal is not None else None
-    return OrderRejected(f"IB rejected the order: {order.reason}", ib_code=code or None, extra=extra)
