@@ -23,7 +23,7 @@ FORMS = tuple(
 """The password and its pieces, as they may be written."""
 PATIENCE = 20
 SHOWN = ("/auth/status", "/debug/actors", "/debug/tasks", "/health")
-EVERYTHING = tuple(route.path for route in ROUTES if route.method == "GET" and "{" not in route.path and route.path != "/market/stream")
+EVERYTHING = tuple(route.path for route in ROUTES if route.method == "GET" and "{" not in route.path and not route.path.endswith("/stream"))
 
 
 class Logs(logging.Handler):

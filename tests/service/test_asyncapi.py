@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from ibactors.model.accounts import AccountStale, AccountState
+from ibactors.model.gaps import Gap
 from ibactors.model.quotes import Quote, Stale
 from ibactors.web.contract.messages import Message
 from ibactors.web.stream.asyncapi import build_asyncapi
@@ -38,7 +39,7 @@ async def test_document_describes_every_message_and_refers_to_nothing_that_is_no
     for reference in references(document):
         assert resolve(document, reference)
     described = {message["payload"]["$ref"].rpartition("/")[2] for message in document["components"]["messages"].values()}
-    assert described == {kind.__name__ for kind in (*get_args(Message), Quote, Stale, AccountState, AccountStale)} | {"Command"}
+    assert described == {kind.__name__ for kind in (*get_args(Message), Quote, Stale, AccountState, AccountStale, Gap)} | {"Command"}
 
 
 @pytest.mark.slow

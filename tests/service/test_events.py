@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,16 +67,20 @@ class EventSource:
 
 
 @asynccontextmanager
-async def events(service: Service, symbols: str, **headers: str) -> AsyncIterator[EventSource]:
+async def events_at(service: Service, target: str, **headers: str) -> AsyncIterator[EventSource]:
     host, port = service.url.removeprefix("http://").split(":")
     async with await trio.open_tcp_stream(host, int(port)) as stream:
         source = EventSource(stream)
-        response = await source.open(f"{host}:{port}", f"/market/stream?symbols={symbols}", headers)
+        response = await source.open(f"{host}:{port}", target, headers)
         found = {name.decode(): value.decode() for name, value in response.headers}
         assert response.status_code == 200
         assert found["content-type"].startswith("text/event-stream")
         assert found["cache-control"] == "no-store"
         yield source
+
+
+def events(service: Service, symbols: str, **headers: str) -> AbstractAsyncContextManager[EventSource]:
+    return events_at(service, f"/market/stream?symbols={symbols}", **headers)
 
 
 async def test_events_carry_every_symbols_quotes_as_the_websocket_does(service: Service) -> None:
@@ -301,3 +305,34 @@ async def test_a_revoked_key_ends_its_events_and_a_key_has_so_many_streams() -> 
         with pytest.raises((EOFError, h11.RemoteProtocolError)):
             while True:
                 await source.receive()
+
+
+async def test_any_channels_come_as_events_at_the_interval_that_is_asked_for(service: Service) -> None:
+    async with events_at(service, "/stream?channels=quotes,account&symbols=AAPL,MSFT&interval_ms=300") as source:
+        assert (await source.expect("account"))["positions"] is not None
+        seen = [(await source.expect("quote", symbol="AAPL"), trio.current_time()) for _ in range(3)]
+        assert seen[2][1] - seen[0][1] > 0.5
+        await source.expect("quote", symbol="MSFT")
+        await service.gateway.do("refuse 1")
+        stale = [(await source.expect("stale")) for _ in range(3)]
+        assert {message.get("symbol") or message["channel"] for message in stale} == {"AAPL", "MSFT", "account"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "symbols"),
+        ("channels=quotes,dept&symbols=AAPL", "channels"),
+        ("symbols=AAPL&interval_ms=-1", "interval_ms"),
+        ("symbols=AAPL&rowz=1", "rowz"),
+        ("con_ids=x", "con_ids[0]"),
+    ],
+)
+async def test_what_is_wrong_with_a_stream_of_channels_is_named(service: Service, query: str, field: str) -> None:
+    assert (await service.get(f"/stream?{query}", status=422))["field"] == field
+
+
+async def test_a_stream_needs_the_scope_of_each_channel() -> None:
+    async with keyed_service() as service:
+        response = await service.http.get("/stream?channels=account", headers=bearer("stream"))
+        assert (response.status_code, response.json()["code"]) == (403, "scope_missing")

@@ -14,6 +14,7 @@ CREDENTIALS = {"username": "demo", "password": "demo", "account_type": "paper"}
 ADMITTED = {
     "/market/quote/{symbol}": ("/market/quote/AAPL", None, 200),
     "/market/stream": ("/market/stream", None, 422),
+    "/stream": ("/stream", None, 422),
     "/market/quotes": ("/market/quotes?symbols=AAPL", None, 200),
     "/auth/login": ("/auth/login", CREDENTIALS, 409),
     "/auth/logout": ("/auth/logout", None, 409),

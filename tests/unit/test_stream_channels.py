@@ -20,7 +20,7 @@ from ibactors.web.contract.messages import Message
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.stream.channels import CHANNELS, command_type
-from ibactors.web.stream.sender import Slot
+from ibactors.web.stream.slot import Slot
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions
 from ibactors.web.system import System
 
@@ -38,7 +38,7 @@ def no_sources(_system: System, _parameters: DepthParameters) -> list[Source]:
     return []
 
 
-def row(parameters: type[DepthParameters] = DepthParameters, *, conflated: bool = True) -> Channel[Any]:
+def row(parameters: type[DepthParameters] = DepthParameters) -> Channel[Any]:
     return Channel(
         name="depth",
         summary="the book",
@@ -46,7 +46,6 @@ def row(parameters: type[DepthParameters] = DepthParameters, *, conflated: bool 
         parameters=parameters,
         sources=no_sources,
         messages={"book": (Book, "The book.")},
-        conflated=conflated,
     )
 
 
@@ -183,13 +182,11 @@ async def test_a_source_that_does_not_open_costs_no_place(caller: Caller, tray: 
     assert caller.subscriptions == 0
 
 
-async def test_a_channel_asks_for_its_scope_and_must_be_conflated(caller: Caller, tray: Tray) -> None:
+def test_a_channel_asks_for_its_scope(caller: Caller, tray: Tray) -> None:
     Subscriptions(caller, tray).check(row())
     stranger = Subscriptions(Caller(name="page", scopes=frozenset({Scope.STREAM})), tray)
     with pytest.raises(ScopeMissing, match="The depth channel needs the scope 'read'"):
         stranger.check(row())
-    with pytest.raises(NotImplementedError, match="queue"):
-        await stranger.open(row(conflated=False), source(Topic[Any](None)), on_failed=nothing_to_say)
 
 
 async def test_what_replaces_another_counts_once(caller: Caller, tray: Tray) -> None:

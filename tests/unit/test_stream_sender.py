@@ -17,7 +17,8 @@ from ibactors.model.times import now
 from ibactors.web.contract.messages import Pong, error_message
 from ibactors.web.fanout import Fanout
 from ibactors.web.meters import Meters
-from ibactors.web.stream.sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender, Slot
+from ibactors.web.stream.sender import CHUNK, DEAD_AFTER, PING, PING_INTERVAL, Sender
+from ibactors.web.stream.slot import Slot
 
 
 class FakeWire:

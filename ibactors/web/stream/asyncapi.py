@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from ibactors import __version__
+from ibactors.model.gaps import Gap
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.messages import Authenticated, Listing, Pong, StreamError, Subscribed, Unsubscribed
 from ibactors.web.contract.routes import STREAM
@@ -20,6 +21,7 @@ _DESCRIPTION = (
 )
 _SENT: dict[str, tuple[type[msgspec.Struct], str]] = {
     **{name: message for channel in CHANNELS.values() for name, message in channel.messages.items()},
+    "gap": (Gap, "Values of a channel that skips nothing were lost: why, how many, and from when to when."),
     "status": (StatusChange, "The session with the gateway changed."),
     "subscribed": (Subscribed, "A subscription was accepted."),
     "unsubscribed": (Unsubscribed, "A subscription ended."),

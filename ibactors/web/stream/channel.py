@@ -1,17 +1,19 @@
 """What a channel of the stream is: a row from which WebSocket, server-sent events and AsyncAPI derive."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ibactors.errors import InvalidRequest
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import Command
+from ibactors.web.stream.slot import Lost
 from ibactors.web.system import System
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -19,6 +21,10 @@ P = TypeVar("P", bound=msgspec.Struct)
 
 def _always(_value: object) -> bool:
     return True
+
+
+def _nothing(_topic: object) -> tuple[()]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,16 @@ class Source:
     """The messages of one value, by what each is about: a newer one replaces an unsent one about the same. None: each value is one."""
     is_current: Callable[[Any], bool] = _always
     """Whether the value that is there at the beginning may be shown."""
+    kind: str | None = None
+    """What a gap is told of, besides the channel and the instrument."""
+    first: Callable[[Topic[Any]], Iterable[Encoded[Any]]] = _nothing
+    """What a client of a channel that is not conflated gets at the beginning, such as what it has missed."""
+    position: str = ""
+    """Names it within a stream of events, for who comes again; without `;`. Empty where its values have no number to go on from."""
+    resumed: "Callable[[int], Source] | None" = None
+    """The same, with what came after the value of a number first."""
+    on_lost: Callable[[Lost], Sequence[Any]] | None = None
+    """What a client gets in place of values that found no room, if that is not a `Gap`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +75,12 @@ class Channel(Generic[P]):
     messages: Mapping[str, tuple[type[msgspec.Struct], str]]
     """What clients get, by name in the AsyncAPI document, with what each tells."""
     conflated: bool = True
-    """Whether a slow reader gets the newest of each and skips the rest."""
+    """Whether a slow reader gets the newest of each and skips the rest. If not, it gets all, up to a bound, and a `Gap` where that is
+    exceeded: then each message has a `sequence` and a `timestamp`."""
 
     def wanted(self, system: System, command: Command) -> list[Source]:
         """What a command names. Raises InvalidRequest."""
+        if command.interval_ms and not self.conflated:
+            raise InvalidRequest(f"The channel {self.name!r} skips nothing, so that it has no interval.", field="interval_ms")
         parameters = validated(self.parameters, lambda: msgspec.convert(command, self.parameters, from_attributes=True))
         return self.sources(system, parameters)

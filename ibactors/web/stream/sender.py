@@ -8,14 +8,12 @@ served by a task of its own until there is nothing left to wait for.
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any, NoReturn
 
-import msgspec
 import trio
 
 from ibactors.actors.symbol import Failed
@@ -26,6 +24,7 @@ from ibactors.web.contract.messages import Message
 from ibactors.web.fanout import Fanout, News, Subject
 from ibactors.web.meters import Meters
 from ibactors.web.newest import Newest
+from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, voids
 
 CHUNK = 32 * 1024
 """Octets, about, that are written at once; a batch is no longer than that, so that little of it is old when a slow reader gets it."""
@@ -36,24 +35,8 @@ DEAD_AFTER = 100.0
 """Seconds without a word from a client, so without an answer to five pings, after which it is taken for gone."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Slot:
-    """Where the newest of one symbol, or one account, waits for one client."""
-
-    interval: float
-    """Seconds between two values, at least."""
-    next_due: float = 0.0
-    """Before this `trio.current_time()` no further value is sent."""
-    active: bool = True
-    """False once the client has unsubscribed."""
-    members: bytes = b""
-    """JSON members that each value gets for this client, such as the id of its subscription."""
-    on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
-    """Called when it is over; says what to tell the client."""
-
-
 _Message = Encoded[object]
-_Item = _Message | Failed | None
+_Item = _Message | Failed | Backlog | None
 
 
 class Sender:
@@ -174,16 +157,22 @@ class Sender:
         due: list[tuple[Hashable, _Message]] = []
         for key, item in items.items():
             if isinstance(item, Encoded):
-                if not isinstance(key, Slot) or (key.active and (not key.interval or self._is_due(key, item))):
+                if not isinstance(key, Slot | Entry) or (key.active and (isinstance(key, Entry) or self._is_due(key, item))):
                     due.append((key, item))
+            elif isinstance(item, Backlog):
+                due += item.take(CHUNK)
+                if item:
+                    self.put(item, item)  # after what is put back of these, in the next round
             elif isinstance(item, Failed) and isinstance(key, Slot) and key.active:
                 due += [(self._answer_key(), Encoded(message)) for message in key.on_failed(item)]
         return due
 
     def _is_due(self, slot: Slot, message: _Message) -> bool:
         """Whether a message that is wanted at intervals may go out; if not, it is held until it may."""
+        if not slot.interval:
+            return True
         self._held.pop(slot, None)
-        if trio.current_time() >= slot.next_due or _voids(message):
+        if is_due(slot, message):
             return True
         self._held[slot] = message
         # The own task sleeps until what it knew to be due first; it must hear of what is due before.
@@ -228,7 +217,7 @@ class Sender:
         for key, message in zip(keys, messages, strict=True):
             if isinstance(key, Slot):
                 delayed |= key.interval > 0
-                key.next_due = present + key.interval if not _voids(message) else key.next_due
+                key.next_due = present + key.interval if not voids(message) else key.next_due
             elif isinstance(key, int):
                 self._unsent_answers -= 1
         if not self._unsent_answers:
@@ -242,15 +231,10 @@ class Sender:
 
 
 def _members(key: Hashable) -> bytes:
-    return key.members if isinstance(key, Slot) else b""
+    return key.members if isinstance(key, Slot | Entry) else b""
 
 
 def _frame(key: Hashable, message: _Message) -> bytes:
     """The frame that all clients share, or one with the client's own members."""
     members = _members(key)
     return text_frame(message.json_with(members)) if members else message.frame
-
-
-def _voids(message: _Message) -> bool:
-    """Whether it says that what was sent before must not be taken for current; that is never held back."""
-    return isinstance(message.value, msgspec.Struct) and message.value.__struct_config__.tag == "stale"

@@ -1,20 +1,19 @@
-"""GET /market/stream: live quotes as server-sent events, for clients whose proxies cut WebSockets.
+"""GET /stream and /market/stream: what WebSockets get, as server-sent events, for clients whose proxies cut those.
 
-The events carry the same JSON as the messages of /ws/stream and come from the same listeners: one place a symbol, so that a slow reader
-gets the newest value of each and skips the rest. An event's id is the time of its quote; who comes again with it as `Last-Event-ID`
-is sent what is newer.
+The events carry the same JSON as the messages of /ws/stream and come from the same channels, with the same outlets: a slow reader gets the
+newest of each and skips the rest, or all up to a bound and a gap beyond it. An event's id is where the client is to go on: who comes again
+with it as `Last-Event-ID` is sent what is newer.
 """
 
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import trio
 from quart import request
 
-from ibactors.actors.symbol import Failed, Moved, Update
+from ibactors.actors.symbol import Failed, Update
 from ibactors.errors import (
     ContractAmbiguous,
     ContractNotFound,
@@ -23,53 +22,142 @@ from ibactors.errors import (
     MarketDataNotSubscribed,
     NoFreeLine,
     TooManyStreams,
+    UnknownAccount,
 )
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Quote, Stale
-from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange
-from ibactors.web.contract.codec import encode
-from ibactors.web.contract.messages import Message, StreamError, error_message
+from ibactors.web.contract.codec import validated
+from ibactors.web.contract.messages import StreamError
 from ibactors.web.contract.queries import QuotesQuery, instruments_of
-from ibactors.web.newest import Newest
+from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channels import CHANNELS, COMMAND
+from ibactors.web.stream.events import Events
 from ibactors.web.stream.quotes import QUOTES, sources_of
-from ibactors.web.stream.sender import Slot
-from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
+from ibactors.web.stream.slot import Slot
+from ibactors.web.stream.subscriptions import Subscription, showing_status
 
-PING_S = 15.0
-"""Below the idle timeouts of proxies, 30 to 60 s."""
 OVERLAP = timedelta(seconds=1)
 """A quote this much older than the last event may have been overtaken by it, and is sent again."""
 FIRST_WORD_S = 2.0
 """For which a stream that has nothing to show yet waits, in case that nothing can come."""
 _FOR_GOOD = (ContractNotFound, ContractAmbiguous, MarketDataNotSubscribed, InvalidRequest)
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_PING = b": nothing new\n\n"
-_START = b"retry: 2000\n\n"
+_MOST_IDS = 100
+"""Subscriptions of one stream whose place an event's id tells."""
+
+Wanted = list[tuple[Channel[Any], Source]]
+IdOf = Callable[[Slot | None, Encoded[Any]], str | None]
+
+
+def _stream_query() -> type[msgspec.Struct]:
+    """The members of `Command` as parameters of a query: lists are texts with commas there."""
+    members: list[tuple[str, Any, Any]] = [
+        (
+            "channels",
+            Annotated[
+                str, msgspec.Meta(max_length=400, description="Channels, separated by commas; each takes the parameters that it has.")
+            ],
+            QUOTES.name,
+        )
+    ]
+    for member in msgspec.structs.fields(COMMAND):
+        if member.name in _LISTS:
+            members.append((member.name, Annotated[str, msgspec.Meta(max_length=4000, description=_COMMAS)], ""))
+        elif member.name not in {"action", "channel", "id", "api_key"}:
+            members.append((member.name, member.type, member.default))
+    return msgspec.defstruct(
+        "StreamQuery", members, frozen=True, kw_only=True, forbid_unknown_fields=True, module=__name__, namespace={"__doc__": _WHAT}
+    )
+
+
+def _is_list(kind: Any) -> bool:
+    inside = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    return any(isinstance(part.type if isinstance(part, msgspec.inspect.Metadata) else part, msgspec.inspect.ListType) for part in inside)
+
+
+_WHAT = "What a client wants: channels, and what they are about."
+_COMMAS = "Several, separated by commas; as the list of the same name in a message of `/ws/stream`."
+_LISTS = frozenset(member.name for member in msgspec.structs.fields(COMMAND) if _is_list(msgspec.inspect.type_info(member.type)))
+StreamQuery: Any = _stream_query()
+
+
+def _named(call: Call[Any, Nothing]) -> Wanted:
+    """What the parameters of `/stream` name. Raises InvalidRequest."""
+    given = {name: value for name, value in msgspec.structs.asdict(call.query).items() if value not in (None, "")}
+    names = list(dict.fromkeys(name.strip() for name in given.pop("channels").split(",")))
+    for name in _LISTS & given.keys():
+        given[name] = [part.strip() for part in given[name].split(",")]
+    command = validated(StreamQuery, lambda: msgspec.convert({"action": "subscribe"} | given, COMMAND, strict=False))
+    wanted: Wanted = []
+    for name in names:
+        channel = CHANNELS.get(name)
+        if channel is None:
+            raise InvalidRequest(f"There is no such channel; there are {', '.join(CHANNELS)}.", field="channels")
+        sources = channel.wanted(call.system, command)
+        if not sources:
+            raise InvalidRequest(f"The channel {name!r} needs symbol, symbols, con_id or con_ids.", field="symbols")
+        wanted += [(channel, source) for source in sources]
+    return wanted
+
+
+async def get_stream(call: Call[Any, Nothing]) -> Pieces | Answer:
+    places = _places(request.headers.get("Last-Event-ID"))
+    wanted = _named(call)
+    resumed = [
+        (channel, source.resumed(places[source.position]) if source.resumed and source.position in places else source)
+        for channel, source in wanted
+    ]
+
+    def id_of(slot: Slot | None, value: Encoded[Any]) -> str | None:
+        if slot is None or not slot.position:
+            return None
+        places[slot.position] = value.value.sequence
+        return ";".join(f"{position}:{number}" for position, number in places.items())
+
+    return await _serve(call, resumed, id_of, interval=call.query.interval_ms / 1000)
 
 
 async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
+    instruments = instruments_of(call.query)
+    wanted: Wanted = [(QUOTES, source) for source in sources_of(call.system, instruments)]
+
+    def is_new(subscription: Subscription) -> bool:
+        return not _has_seen(since, subscription.topic.value)
+
+    return await _serve(call, wanted, _time_of, is_new=is_new)
+
+
+async def _serve(
+    call: Call[Any, Nothing],
+    wanted: Wanted,
+    id_of: IdOf,
+    *,
+    interval: float = 0.0,
+    is_new: Callable[[Subscription], bool] = lambda _: True,
+) -> Pieces | Answer:
     if request.method == "HEAD":  # it asks for no events, and would wait for their end
         return Answer(body=b"", content_type=EVENT_STREAM)
     stream = call.along.stream
     if stream is None:
         raise AssertionError("the front gives a place to each stream")
-    instruments = instruments_of(call.query)
-    call.count_symbols(len(instruments))
-    events = Events(call.system.stop, call.caller, call.along.holder)
+    call.count_symbols(len(wanted))
+    events = Events(call.system.stop, call.caller, call.along.holder, id_of)
     subscriptions = events.subscriptions
     stream.ending.callback(subscriptions.close)
-    sources = sources_of(call.system, instruments)
-    opened = [await subscriptions.open(QUOTES, source, on_failed=events.failed) for source in sources]
+    for channel, _ in wanted:
+        subscriptions.check(channel)
+    opened = [await subscriptions.open(channel, source, on_failed=events.failed, interval=interval) for channel, source in wanted]
     await _first_word([subscription.topic for subscription in opened])
     stream.ending.enter_context(showing_status(call.system, events))
     for subscription in opened:
         subscriptions.start(subscription)
-        if not _has_seen(since, subscription.topic.value):
+        if is_new(subscription):
             subscriptions.show(subscription)
     return Pieces(body=events, content_type=EVENT_STREAM, headers=_HEADERS)
 
@@ -90,14 +178,26 @@ async def _until_alive(topic: Topic[Any], scope: trio.CancelScope) -> None:
         scope.cancel(reason="one of them has something to show")
 
 
+def _not_an_id() -> InvalidRequest:
+    remedy = "Send the id of the last event as it came, or none."
+    return InvalidRequest("Last-Event-ID is not the id of an event.", field="Last-Event-ID", remedy=remedy)
+
+
 def _since(last_event_id: str | None) -> datetime | None:
     if not last_event_id:
         return None
     try:
         return datetime.fromisoformat(last_event_id).astimezone(UTC) - OVERLAP
     except (ValueError, OverflowError):
-        remedy = "Send the id of the last event as it came, or none."
-        raise InvalidRequest("Last-Event-ID is not the id of an event.", field="Last-Event-ID", remedy=remedy) from None
+        raise _not_an_id() from None
+
+
+def _places(last_event_id: str | None) -> dict[str, int]:
+    """Which number the client has got last, by what has numbers."""
+    parts = [part.rpartition(":") for part in last_event_id.split(";")] if last_event_id else []
+    if len(parts) > _MOST_IDS or not all(place and len(number) < 20 and number.isdecimal() for place, _, number in parts):  # noqa: PLR2004
+        raise _not_an_id()
+    return {place: int(number) for place, _, number in parts}
 
 
 def _has_seen(since: datetime | None, update: Update | None) -> bool:
@@ -106,68 +206,39 @@ def _has_seen(since: datetime | None, update: Update | None) -> bool:
     return datetime.fromisoformat(update.value.timestamp) < since
 
 
-class Events(AsyncIterator[bytes]):
-    """What one client gets, as pieces of its response."""
-
-    def __init__(self, stop: trio.Event, caller: Caller, holder: str) -> None:
-        self.subscriptions = Subscriptions(caller, self, holder=holder)
-        """What it wants; the stream ends when there is nothing left of it."""
-        self._stop = stop
-        self._pending: Newest[Hashable, Encoded[Any] | Failed] = Newest()
-        self._started = False
-
-    def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
-        """Send each new value of *topic* inside the block."""
-        return topic.listening(partial(self.put, slot))
-
-    def put(self, slot: Hashable, value: Any) -> None:
-        """Send a value, in place of an unsent older one of the slot."""
-        if value is not None:
-            self._pending.put(slot, value)
-
-    def forget(self, slot: Slot) -> None:
-        """Send nothing more of it."""
-        self._pending.discard(slot)
-
-    def failed(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
-        """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
-        if isinstance(failed, Moved):
-            self.subscriptions.move(subscription, failed.to.updates)
-            return ()
-        error = error_message(failed.error, names=subscription.names)
-        self.subscriptions.stop(subscription)
-        return [error]
-
-    async def __anext__(self) -> bytes:
-        if not self._started:
-            self._started = True
-            return _START
-        if self._stop.is_set() or not list(self.subscriptions):
-            raise StopAsyncIteration
-        pending: dict[Hashable, Encoded[Any] | Failed] = {}
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_with_service, nursery.cancel_scope)
-            nursery.cancel_scope.deadline = trio.current_time() + PING_S
-            pending = await self._pending.take()
-            nursery.cancel_scope.cancel(reason="there is something to send")
-        return b"".join(_event(slot, value) for slot, value in pending.items()) or _PING
-
-    async def _end_with_service(self, scope: trio.CancelScope) -> None:
-        await self._stop.wait()
-        scope.cancel(reason="the service stops")
-
-
-def _event(slot: Hashable, value: Encoded[Any] | Failed) -> bytes:
-    if isinstance(value, Encoded):
-        return _data(value.json, value.value.timestamp if isinstance(value.value, Quote) else None)
-    return b"".join(_data(encode(message)) for message in slot.on_failed(value)) if isinstance(slot, Slot) else b""
-
-
-def _data(json: bytes, event_id: str | None = None) -> bytes:
-    return (f"id: {event_id}\n".encode() if event_id else b"") + b"data: " + json + b"\n\n"
+def _time_of(_slot: Slot | None, value: Encoded[Any]) -> str | None:
+    return value.value.timestamp if isinstance(value.value, Quote) else None
 
 
 OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/stream",
+        handle=get_stream,
+        summary="Any channels of the stream as server-sent events",
+        tag="Market data",
+        scope=Scope.STREAM,
+        query=StreamQuery,
+        body=Nothing,
+        returns=dict[str, Any],
+        media_type=EVENT_STREAM,
+        problems=(
+            ContractNotFound,
+            ContractAmbiguous,
+            MarketDataNotSubscribed,
+            InvalidRequest,
+            NoFreeLine,
+            ScopeMissing,
+            UnknownAccount,
+            TooManyStreams,
+            GatewayDisconnected,
+        ),
+        description=(
+            "The events carry the same JSON as the messages of `/ws/stream`, which `/asyncapi.json` describes; the parameters are the "
+            "members of its commands. Where the messages of a channel have a `sequence`, an event's id is the place of the client in all "
+            "of those; with it as `Last-Event-ID` a client that comes again gets what it has missed, or a `gap` in its place."
+        ),
+    ),
     Operation(
         method="GET",
         path="/market/stream",

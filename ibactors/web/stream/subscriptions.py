@@ -12,17 +12,19 @@ from typing import Any, Protocol
 
 from ibactors.actors.symbol import Failed
 from ibactors.kernel.topic import Topic
+from ibactors.model.gaps import Gap
+from ibactors.model.times import now
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, MessageId
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.stream.channel import Channel, Source
-from ibactors.web.stream.sender import Slot
+from ibactors.web.stream.slot import Backlog, Lost, Slot
 from ibactors.web.system import System
 
 
 class Outlet(Protocol):
-    """Where values leave for the client: one slot for each thing that they are about, the newest of each only."""
+    """Where values leave for the client: one slot for each thing that they are about, the newest of each only, and backlogs."""
 
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
         """Send each new value of *topic* inside the block."""
@@ -49,6 +51,8 @@ class Subscription:
     topic: Topic[Any]
     slots: dict[str, Slot] = field(default_factory=dict)
     """By what they are about."""
+    backlog: Backlog | None
+    """Where its values wait, if none may be skipped."""
     place: ExitStack | None
     """Among those of the key; None for one that gets the place of another that it replaces."""
     until_stopped: ExitStack
@@ -66,8 +70,28 @@ class Subscription:
         found = self.slots.get(about)
         if found is None:
             members = b'"id":'.join((b",", encode(self.id))) if self.id is not None else b""
-            found = self.slots[about] = Slot(interval=self.interval, members=members, on_failed=partial(self.on_failed, self))
+            found = self.slots[about] = Slot(
+                interval=self.interval,
+                members=members,
+                position=self.source.position,
+                on_failed=partial(self.on_failed, self),
+                on_lost=self.source.on_lost or self._gap,
+            )
         return found
+
+    def _gap(self, lost: Lost) -> Sequence[Gap]:
+        gap = Gap(
+            **self.names,
+            channel=self.channel.name,
+            kind=self.source.kind,
+            lost=lost.count,
+            begin=lost.first.value.timestamp,
+            end=lost.last.value.timestamp,
+            sequence=lost.last.value.sequence,
+            timestamp=now(),
+            code="slow_reader",
+        )
+        return (gap,)
 
 
 class Subscriptions:
@@ -78,6 +102,8 @@ class Subscriptions:
         self._holder = holder
         """By whose share they count; see `Handover.holder`."""
         self._outlet = outlet
+        self._backlogs: dict[str, Backlog] = {}
+        """By channel."""
         self._started: dict[tuple[str, Hashable], Subscription] = {}
         self._opened: set[Subscription] = set()
         """Those that have a place, but are not started yet."""
@@ -102,8 +128,6 @@ class Subscriptions:
         message_id: MessageId = None,
     ) -> Subscription:
         """Take a place and open what is listened to; `start` must follow. Raises TooManySubscriptions and what the source raises."""
-        if not channel.conflated:
-            raise NotImplementedError("an outlet keeps the newest value of a slot; a channel that may lose none needs a queue there")
         with ExitStack() as place, ExitStack() as until_stopped:
             # Taken before the wait for the source, as others of the same key may want the last place meanwhile. What replaces another
             # gets the place of that.
@@ -118,6 +142,7 @@ class Subscriptions:
                 id=message_id,
                 on_failed=on_failed,
                 topic=topic,
+                backlog=None if channel.conflated else self._backlogs.setdefault(channel.name, Backlog()),
                 place=None if replaces else place.pop_all(),
                 until_stopped=until_stopped.pop_all(),
             )
@@ -147,7 +172,7 @@ class Subscriptions:
         self.show(subscription)
 
     def _listen(self, subscription: Subscription) -> None:
-        if subscription.source.split is None:
+        if subscription.source.split is None and subscription.backlog is None:
             listening = self._outlet.follow(subscription.topic, subscription.slot())
         else:
             listening = subscription.topic.listening(partial(self._put, subscription))
@@ -155,8 +180,12 @@ class Subscriptions:
 
     def show(self, subscription: Subscription) -> None:
         """Send what is known; in the step that has started it, or values would come twice."""
-        if subscription.source.is_current(subscription.topic.value):
-            self._put(subscription, subscription.topic.value)
+        newest = subscription.topic.value
+        if subscription.backlog is not None:
+            for value in [*subscription.source.first(subscription.topic), *([newest] if isinstance(newest, Failed) else [])]:
+                self._put(subscription, value)
+        elif subscription.source.is_current(newest):
+            self._put(subscription, newest)
 
     def stop(self, subscription: Subscription) -> None:
         """Listen no more; nothing more is sent."""
@@ -187,11 +216,18 @@ class Subscriptions:
 
     def _put(self, subscription: Subscription, value: Any) -> None:
         split = subscription.source.split
-        if split is not None:
+        if split is not None and not isinstance(value, Failed):
             for about, message in split(value).items():
-                self._outlet.put(subscription.slot(about), message)
+                self._send(subscription, subscription.slot(about), message)
         elif value is not None:
-            self._outlet.put(subscription.slot(), value)
+            self._send(subscription, subscription.slot(), value)
+
+    def _send(self, subscription: Subscription, slot: Slot, value: Any) -> None:
+        backlog = subscription.backlog
+        if backlog is None:
+            self._outlet.put(slot, value)
+        elif backlog.add(slot, value):
+            self._outlet.put(backlog, backlog)
 
 
 def _is_meant(known: Subscription, source: Source) -> bool:
