@@ -1,0 +1,324 @@
+"""An actor that keeps one subscription at IB open for all who want it: over breaks, silence and new sessions, until nobody wants it.
+
+What it holds is shown while the session that it came from is current, and not after an interruption: then it asks IB again. Listeners hear
+each value, and what stands in its place when it stops being current. A kind of feed is a subclass that says what is subscribed to, and
+what listeners are told.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, assert_never
+
+import structlog
+import trio
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.bridge.subscriptions import Subscription
+from ibactors.errors import ActorError, CompetingSession, Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.pool import MemberRef
+from ibactors.kernel.ref import Ask, Reply
+from ibactors.kernel.topic import Topic, TopicName
+from ibactors.model.sessions import SessionStatus
+
+log = structlog.get_logger(__name__)
+
+V = TypeVar("V")
+
+REOPEN_WAIT = 1.0
+"""Seconds until a subscription that could not be made, or was interrupted, is tried again."""
+DOUBT_WAIT = 5.0
+"""The same for one that IB refused at a time at which that means nothing."""
+COMPETING_WAIT = 10.0
+"""The same for one whose data go to another session; no notice tells when that ends."""
+FAILED_LINGER = 5.0
+"""Seconds for which a refusal of IB's is remembered, so that clients that insist do not hammer IB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GetNewest(Ask[Any]):
+    """The newest value, or the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdleCheck:
+    """Time to see whether anybody still wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Time to subscribe, unless that has been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Time to end after a refusal, so that the next request tries again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanged:
+    """The session with the gateway came up or broke."""
+
+    session: SessionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """IB has sent something, or an error in its place."""
+
+    feed: "Feed"
+    outcome: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """Data stopped behind the subscription: what is known is not current."""
+
+    feed: "Feed"
+    error: IbactorsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Data should come again, or the request may have been thrown away."""
+
+    feed: "Feed"
+
+
+FedMessage = GetNewest | IdleCheck | Reopen | Forget
+FedNews = SessionChanged | Told | Interrupted | Resumed
+
+
+class FedRef(MemberRef[FedMessage, FedNews]):
+    """One subscription, as others see it."""
+
+    def __init__(self, name: str, key: Any, topic: TopicName | None = None) -> None:
+        super().__init__(name, key)
+        self.refused = False
+        """IB has nothing for it."""
+        self.updates: Topic[Any] = Topic(None, topic)
+        """What listeners are told; outlives a crash of the actor."""
+
+    @property
+    def wanted(self) -> bool:
+        return self.updates.listeners > 0 or super().wanted
+
+    @property
+    def over(self) -> bool:
+        return self.refused
+
+    async def newest(self, to: str, *, timeout: float) -> Any:
+        """The newest value; waits for the first one. *to* completes "The gateway did not …".
+
+        Raises what IB's refusal means, GatewayDisconnected, GatewayTimeout or an ActorError.
+        """
+        self.touch()
+        msg = GetNewest()
+        try:
+            with trio.fail_after(timeout):
+                return await self.ask(msg, msg.reply)
+        except trio.TooSlowError:
+            raise GatewayTimeout(f"The gateway did not {to} within {timeout:g} s.") from None
+
+
+class Feed:
+    """Carries what the bridge says about one subscription into the actor's mailbox; the newest of it wins."""
+
+    def __init__(self, ref: FedRef) -> None:
+        self._ref = ref
+
+    def told(self, value: Any) -> None:
+        self._ref.tell_newest("told", Told(feed=self, outcome=value))
+
+    def failed(self, error: IbactorsError) -> None:
+        self._ref.tell_newest("told", Told(feed=self, outcome=error))
+
+    def interrupted(self, error: IbactorsError) -> None:
+        # In the place of what waits: that is from before the break.
+        self._ref.tell_newest("told", Interrupted(feed=self, error=error))
+
+    def resumed(self) -> None:
+        self._ref.tell_newest("resumed", Resumed(feed=self))
+
+
+class Directory(Protocol):
+    """What one needs of the actor that started it."""
+
+    def retire(self, ref: Any) -> None:
+        """Stop it, unless somebody wants it again."""
+
+
+class FedActor(Actor[FedMessage, FedNews], Generic[V]):
+    """One incarnation: it begins with nothing and asks for it again."""
+
+    mailbox_size = 256  # one ask per waiting request; more are refused with 503
+
+    def __init__(self, ref: FedRef, connection: ConnectionRef, directory: Directory, *, idle_seconds: float) -> None:
+        super().__init__(ref)
+        self._fed = ref
+        self._connection = connection
+        self._directory = directory
+        self._idle_seconds = idle_seconds
+        self._feed: Feed | None = None
+        self._epoch = 0
+        self._outcome: V | IbactorsError | None = None
+        self._showing = False
+        """Whether listeners hold something for current."""
+        self._waiting: list[Reply[V]] = []
+
+    async def subscription(self, feed: Feed) -> Subscription[Any]:
+        """What is subscribed to in the present session. Raises IbactorsError."""
+        raise NotImplementedError
+
+    def shown(self, value: V) -> Any:
+        """What listeners are told of a value."""
+        return value
+
+    def voided(self, error: IbactorsError) -> Any:
+        """What listeners are told in its place when it stops being current."""
+        return error
+
+    def ended(self, error: IbactorsError) -> Any:
+        """What listeners are told when there is nothing more to come."""
+        return error
+
+    def took(self, value: V) -> None:
+        """A value has come; it may be shown if the session is current."""
+        self.show(value)
+
+    async def run(self, mailbox: Mailbox[FedMessage, FedNews]) -> None:
+        self.after(self._idle_seconds, IdleCheck())
+        with self._connection.sessions.listening(self._session_changed) as session:
+            self._session_changed(session)
+            try:
+                await self.serve(mailbox)
+            finally:
+                self._connection.unsubscribe(self._fed.name)
+                self.void(ActorStopped("Its actor stopped."))
+
+    async def handle(self, msg: FedMessage) -> None:
+        match msg:
+            case GetNewest():
+                self._answer_or_wait(msg.reply)
+            case Reopen():
+                await self._open()
+            case IdleCheck():
+                self._directory.retire(self._fed)
+                self.after(max(self._idle_seconds - self._fed.idle_for(), 1.0), IdleCheck())
+            case Forget():
+                self._directory.retire(self._fed)
+            case _:
+                assert_never(msg)
+
+    def handle_newest(self, msg: FedNews) -> None:
+        match msg:
+            case SessionChanged():
+                self._on_session(msg.session)
+            case Told():
+                if msg.feed is self._feed:
+                    self._on_outcome(msg.outcome)
+            case Interrupted():
+                if msg.feed is self._feed:
+                    self._outcome = msg.error
+                    self.void(msg.error)
+                    self._answer_waiting()
+            case Resumed():
+                if msg.feed is self._feed:
+                    # IB may send nothing until something changes: on the old subscription that might take hours.
+                    self._drop(GatewayDisconnected("It is requested again after an interruption."))
+                    self.after(0.0, Reopen())
+            case _:
+                assert_never(msg)
+
+    def show(self, value: V) -> None:
+        """Tell listeners of a value, if it may be shown."""
+        if self._connection.sessions.value.current:
+            self._showing = True
+            self._fed.updates.publish(self.shown(value))
+
+    def void(self, error: IbactorsError) -> None:
+        """Tell listeners that what they hold is not current, and why."""
+        if self._showing:
+            self._showing = False
+            self._fed.updates.publish(self.voided(error))
+
+    def _drop(self, error: IbactorsError) -> None:
+        self._outcome = self._feed = None
+        self.void(error)
+
+    def _session_changed(self, session: SessionStatus) -> None:
+        self._fed.tell_newest("session", SessionChanged(session=session))
+
+    def _on_session(self, session: SessionStatus) -> None:
+        """What belongs to an ended session goes; a refusal does too, as another gateway may have another mind."""
+        if not session.up or session.epoch != self._epoch or self._feed is None:
+            self._drop(GatewayDisconnected(session.reason or "The session was replaced."))
+            self.after(0.0, Reopen())
+        elif not session.current:
+            self.void(GatewayDisconnected(session.reason or "The gateway is silent."))
+        elif not self._showing and self._outcome is not None and not isinstance(self._outcome, IbactorsError):
+            self.show(self._outcome)
+        self._answer_waiting()
+
+    async def _open(self) -> None:
+        session = self._connection.sessions.value
+        if not session.up or self._feed is not None or self._fed.refused:
+            return
+        feed = Feed(self._fed)
+        try:
+            # The feed counts from before the request leaves: its first answer may come while this waits.
+            self._feed, self._epoch = feed, session.epoch
+            await self._connection.subscribe(self._fed.name, await self.subscription(feed))
+        except IbactorsError as exc:
+            self._on_outcome(exc)
+
+    def wait_after(self, error: IbactorsError) -> float | None:
+        """Seconds until it is tried again after an error; None where it is IB's last word."""
+        if isinstance(error, Doubtful):
+            return DOUBT_WAIT
+        if isinstance(error, CompetingSession):
+            return COMPETING_WAIT
+        return REOPEN_WAIT if isinstance(error, GatewayDisconnected | GatewayTimeout | ActorError) else None
+
+    def _on_outcome(self, outcome: V | IbactorsError) -> None:
+        if not isinstance(outcome, IbactorsError):
+            self._outcome = outcome
+            self.took(outcome)
+        elif (wait := self.wait_after(outcome)) is not None:
+            # The gateway holds no subscription now. When there is a new session, that tells; until then it is tried now and then.
+            self._outcome = outcome if isinstance(outcome, Doubtful | CompetingSession) else None
+            self._feed = None
+            self.void(outcome)
+            self.after(wait, Reopen())
+        else:
+            log.info("feed_refused", kind=self._fed.kind, code=outcome.code, ib_code=outcome.ib_code)
+            self._outcome = outcome
+            self._fed.refused = True
+            self._showing = False
+            self._fed.updates.publish(self.ended(outcome))
+            self.after(FAILED_LINGER, Forget())
+        self._answer_waiting()
+
+    def _answer_or_wait(self, reply: Reply[V]) -> None:
+        session = self._connection.sessions.value
+        if not session.current:
+            reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
+        elif self._outcome is None or self._epoch != session.epoch:
+            reply.defer()
+            self._waiting = [waiting for waiting in self._waiting if not waiting.settled]
+            self._waiting.append(reply)
+        elif isinstance(self._outcome, IbactorsError):
+            reply.fail(self._outcome)
+        else:
+            reply.send(self._outcome)
+
+    def _answer_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for reply in waiting:
+            self._answer_or_wait(reply)
+
+
+class ActorStopped(IbactorsError):
+    """What kept a subscription has stopped; the next incarnation begins anew."""
+
+    code = "actor_down"
