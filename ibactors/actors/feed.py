@@ -107,7 +107,7 @@ class FedRef(MemberRef[FedMessage, FedNews]):
     def over(self) -> bool:
         return self.refused
 
-    async def newest(self, to: str, *, timeout: float) -> Any:
+    async def newest(self, to: str, *, within: float) -> Any:
         """The newest value; waits for the first one. *to* completes "The gateway did not …".
 
         Raises what IB's refusal means, GatewayDisconnected, GatewayTimeout or an ActorError.
@@ -115,10 +115,10 @@ class FedRef(MemberRef[FedMessage, FedNews]):
         self.touch()
         msg = GetNewest()
         try:
-            with trio.fail_after(timeout):
+            with trio.fail_after(within):
                 return await self.ask(msg, msg.reply)
         except trio.TooSlowError:
-            raise GatewayTimeout(f"The gateway did not {to} within {timeout:g} s.") from None
+            raise GatewayTimeout(f"The gateway did not {to} within {within:g} s.") from None
 
 
 class Feed:

@@ -22,7 +22,7 @@ class ProfitRef(FedRef):
 
     async def profit(self) -> Profit:
         """The newest figures; waits for the first ones. Raises what `newest` raises."""
-        profit: Profit = await self.newest("send profit and loss", timeout=self._timeout)
+        profit: Profit = await self.newest("send profit and loss", within=self._timeout)
         return profit
 
 

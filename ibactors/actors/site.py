@@ -18,6 +18,8 @@ from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_actor import history_builder
+from ibactors.actors.holdings import HoldingsRefs
+from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.order_keeper import open_journal
 from ibactors.actors.order_settings import state_folder
@@ -49,6 +51,8 @@ class Site:
     """The API session."""
     account: AccountRef
     profits: ProfitsRef
+    holdings: HoldingsRefs
+    """Streams of profit and loss, and of portfolios."""
     market: MarketRef
     orders: OrdersRef
     contracts: ContractsRef
@@ -68,6 +72,7 @@ async def start_site(
         connection=ConnectionRef(name),
         account=AccountRef(name, terms),
         profits=ProfitsRef(),
+        holdings=HoldingsRefs(),
         market=MarketRef(),
         orders=OrdersRef(Mode(settings.trading), state_folder(settings)),
         contracts=ContractsRef(),
@@ -88,6 +93,7 @@ async def start_site(
     await supervisor.start(site.connection, connection_builder(site.connection, settings, observer, run))
     await supervisor.start(site.account, account_builder(site.account, site.connection))
     await supervisor.start(site.profits, lambda: ProfitsActor(site.profits, site.connection, supervisor))
+    await supervisor.start(site.holdings, lambda: HoldingsDirectory(site.holdings, site.connection, site.account, site.profits, supervisor))
     await supervisor.start(site.market, lambda: MarketActor(site.market, site.connection, supervisor, limits))
     await supervisor.start(site.orders, lambda: OrdersActor(site.orders, site.connection, site.account, site.market, settings))
     await supervisor.start(site.contracts, contracts_builder(site.contracts, site.connection))

@@ -102,6 +102,27 @@ class Profit(Value, frozen=True, kw_only=True):
     value: float | None = None
 
 
+class PositionProfit(Value, frozen=True, kw_only=True):
+    """Profit and loss of a position, and what it is worth, in the contract's currency; null where IB has no figure."""
+
+    currency: str
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    """Null until something of it is sold."""
+    value: float | None
+    timestamp: str
+    """When IB sent them, which it does when one changes."""
+
+
+class HeldPosition(Position, frozen=True, kw_only=True):
+    """A position with its profit and loss, as far as that is known at this moment."""
+
+    pnl: PositionProfit | None
+    problem: str | None
+    """The code of why there is no `pnl`; null also while it has only not come yet."""
+
+
 class AccountBook(Value, frozen=True, kw_only=True):
     """Everything that is known of an account."""
 
@@ -136,10 +157,37 @@ class AccountState(Value, frozen=True, kw_only=True, tag_field="type", tag="acco
     timestamp: str
 
 
+class PnlState(Value, frozen=True, kw_only=True, tag_field="type", tag="pnl"):
+    """Profit and loss of an account in its base currency, or of a position in that of the contract; null where IB has no figure."""
+
+    account: str
+    model: str | None = None
+    con_id: int | None = None
+    """Of a position: its contract."""
+    currency: str | None
+    """Null while what tells it is not known."""
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    position: float | None = None
+    """Of a position: its size, and what it is worth."""
+    value: float | None = None
+    timestamp: str
+    """When IB sent them, which it does when one changes."""
+
+
+class PortfolioState(Value, frozen=True, kw_only=True, tag_field="type", tag="portfolio"):
+    """All positions of one account with their profit and loss, as they are now. What is not there is not held."""
+
+    account: str
+    positions: tuple[HeldPosition, ...]
+    timestamp: str
+
+
 class AccountStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
     """An account's data stopped; what was shown before must not be taken for current."""
 
-    channel: Literal["account"] = "account"
+    channel: Literal["account", "pnl", "portfolio"] = "account"
     account: str
     code: str
     reason: str

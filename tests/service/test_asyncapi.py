@@ -8,11 +8,10 @@ from typing import Any, get_args
 
 import pytest
 
-from ibactors.model.accounts import AccountStale, AccountState
 from ibactors.model.gaps import Gap
-from ibactors.model.quotes import Quote, Stale
 from ibactors.web.contract.messages import Message
 from ibactors.web.stream.asyncapi import build_asyncapi
+from ibactors.web.stream.channels import CHANNELS
 from tests.conftest import Service
 
 HERE = Path(__file__).parent.parent / "asyncapi"
@@ -39,7 +38,8 @@ async def test_document_describes_every_message_and_refers_to_nothing_that_is_no
     for reference in references(document):
         assert resolve(document, reference)
     described = {message["payload"]["$ref"].rpartition("/")[2] for message in document["components"]["messages"].values()}
-    assert described == {kind.__name__ for kind in (*get_args(Message), Quote, Stale, AccountState, AccountStale, Gap)} | {"Command"}
+    told = {kind for channel in CHANNELS.values() for kind, _ in channel.messages.values()}
+    assert described == {kind.__name__ for kind in (*get_args(Message), *told, Gap)} | {"Command"}
 
 
 @pytest.mark.slow

@@ -219,3 +219,6 @@ AccountName = Annotated[
         description="One of the accounts that GET /accounts lists, up to 20 letters and digits; needed where there are several.",
     ),
 ]
+
+
+ModelName = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Za-z0-9 _.-]{1,60}"), description="A model of an adviser's, by its name.")]

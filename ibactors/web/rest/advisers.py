@@ -7,9 +7,9 @@ from ibactors.errors import AccountAmbiguous, ActorDown, GatewayDisconnected, Ga
 from ibactors.keys import Scope
 from ibactors.model.accounts import AccountAlias, AccountGroup, ModelFigure, Position
 from ibactors.model.times import now
-from ibactors.web.contract.queries import AccountName
+from ibactors.web.contract.queries import AccountName, ModelName
 from ibactors.web.operation import Call, Nothing, Operation
-from ibactors.web.rest.portfolio import ModelName, account_of
+from ibactors.web.rest.portfolio import account_of
 
 _PROBLEMS = (ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout)
 

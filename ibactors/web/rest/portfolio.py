@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import trio
 
+from ibactors.actors.holdings import instrument_of, profit_of
 from ibactors.errors import (
     AccountAmbiguous,
     ActorDown,
@@ -17,19 +18,16 @@ from ibactors.errors import (
     UnknownAccount,
 )
 from ibactors.keys import Scope
-from ibactors.model.accounts import Position, Profit, ProfitKey
-from ibactors.model.instruments import Instrument, SecType
-from ibactors.model.times import now, whole
+from ibactors.model.accounts import Position, PositionProfit, ProfitKey
+from ibactors.model.times import now
 from ibactors.web.contract.problems import Problem, problem_of
-from ibactors.web.contract.queries import AccountName
+from ibactors.web.contract.queries import AccountName, ModelName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.account import AccountQuery
 from ibactors.web.system import System
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout, TooManyProfits)
-
-ModelName = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Za-z0-9 _.-]{1,60}"), description="A model of an adviser's, by its name.")]
 
 
 class ProfitQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,19 +47,6 @@ class AccountProfit(msgspec.Struct, frozen=True, kw_only=True):
     daily: float | None
     unrealized: float | None
     realized: float | None
-    timestamp: str
-    """When IB sent them, which it does when one changes."""
-
-
-class PositionProfit(msgspec.Struct, frozen=True, kw_only=True):
-    """Profit and loss of a position, and what it is worth, in the contract's currency; null where IB has no figure."""
-
-    currency: str
-    daily: float | None
-    unrealized: float | None
-    realized: float | None
-    """Null until something of it is sold."""
-    value: float | None
     timestamp: str
     """When IB sent them, which it does when one changes."""
 
@@ -111,31 +96,11 @@ async def _hold(system: System, position: Position, number: int, found: dict[int
     key = ProfitKey(account=position.account, con_id=position.con_id)
     pnl, problem = None, None
     try:
-        pnl = _of_position(position, await system.site.profits.profit(key, _instrument(position)))
+        pnl = profit_of(position, await system.site.profits.profit(key, instrument_of(position)))
     except IbactorsError as exc:
         problem = problem_of(exc)
     members = {field: getattr(position, field) for field in position.__struct_fields__}
     found[number] = Holding(**members, pnl=pnl, problem=problem)
-
-
-def _of_position(position: Position, profit: Profit) -> PositionProfit:
-    return PositionProfit(
-        currency=position.currency,
-        daily=profit.daily,
-        unrealized=profit.unrealized,
-        realized=profit.realized,
-        value=profit.value,
-        timestamp=profit.timestamp,
-    )
-
-
-def _instrument(position: Position) -> Instrument | None:
-    """What tells whose data it depends on; None for a kind that is not known here."""
-    try:
-        kind = SecType(position.sec_type)
-    except ValueError:
-        return None
-    return Instrument(symbol=position.symbol, sec_type=kind, currency=position.currency, con_id=position.con_id, exchange=position.exchange)
 
 
 def account_of(system: System, named: str | None) -> str:

@@ -51,6 +51,8 @@ class Subscription:
     topic: Topic[Any]
     slots: dict[str, Slot] = field(default_factory=dict)
     """By what they are about."""
+    told: dict[str, object] = field(default_factory=dict)
+    """The last message about each, where a value is several of them: not all of them are new each time."""
     backlog: Backlog | None
     """Where its values wait, if none may be skipped."""
     place: ExitStack | None
@@ -218,7 +220,9 @@ class Subscriptions:
         split = subscription.source.split
         if split is not None and not isinstance(value, Failed):
             for about, message in split(value).items():
-                self._send(subscription, subscription.slot(about), message)
+                if subscription.told.get(about) is not message:
+                    subscription.told[about] = message
+                    self._send(subscription, subscription.slot(about), message)
         elif value is not None:
             self._send(subscription, subscription.slot(), value)
 
