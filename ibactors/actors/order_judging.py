@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_terms import Surveyor
+from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_lists import Listed
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, canonical
 from ibactors.orders.consistency import check_request
-from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, Reconciling, TradingHalted, TradingOff
-from ibactors.orders.limits import Candidate, Passed, State, check
+from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, PreviewRequired, Reconciling, TradingHalted, TradingOff
+from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, not_allowed, verdict
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Refusal, Rules, account_refusal
 
-_UNBUILT = ("bracket", "oca", "legs", "conditions", "preview_token", "extra", "algo", "cash_quantity")
+_UNBUILT = ("bracket", "oca", "legs", "conditions", "extra", "algo", "cash_quantity")
 
 
 class Assessed(Value, frozen=True, kw_only=True):
@@ -45,7 +46,10 @@ class Judge:
         rules: Rules,
         live_accounts: frozenset[str],
         is_dead: Callable[[str], bool],
+        *,
+        needs_preview: bool = False,
     ) -> None:
+        self._needs_preview = needs_preview
         self._keeper = keeper
         self._connection = connection
         self._surveyor = surveyor
@@ -73,10 +77,10 @@ class Judge:
             raise InvalidRequest("The session has several accounts.", field="account", remedy="Name one.")
         return account
 
-    def check_open(self, account: str) -> OrderDesk:
-        """Whether a new order may be taken now; the desk that it goes to."""
+    def check_open(self, account: str, *, asks: bool = False) -> OrderDesk:
+        """Whether a new order may be taken now, or, with *asks*, a preview; the desk that it goes to."""
         ref = self._keeper.ref
-        if not ref.is_on:
+        if not (ref.takes_orders or (asks and ref.is_on)):
             raise TradingOff(f"Trading is {ref.mode}; no order is sent.", extra={"limit": str(ref.mode), "setting": "IBACTORS_TRADING"})
         if (why := ref.why_halted) is not None:
             raise TradingHalted(f"Trading is halted: {why}.")
@@ -87,7 +91,7 @@ class Judge:
         session, desk = self._connection.sessions.value, self._keeper.desk
         if desk is None or not desk.connected or not session.up:
             raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
-        refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts)
+        refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts, asks=asks)
         if refusal is not None:
             raise refused(refusal)
         if ref.reconciled.epoch != desk.log.epoch:
@@ -116,6 +120,26 @@ class Judge:
             halted=self._keeper.ref.why_halted,
             deadman_expired=self._is_dead(key),
         )
+
+    def check_allowed(self, candidate: Candidate, _key: str) -> None:
+        """Raises OrderNotAllowed for what is on no allow-list: not even asked about."""
+        if (refusal := not_allowed(candidate.terms, self._rules)) is not None:
+            raise refused(refusal)
+
+    def check_token(self, body: PlaceBody, account: str, key: str, mark: str) -> None:
+        """Whether the request was previewed, where that is asked for. Raises PreviewRequired."""
+        if body.preview_token is None and not self._needs_preview:
+            return
+        why = "preview_token is missing"
+        if body.preview_token is not None:
+            why = self._keeper.ref.tokens.why_not(body.preview_token, key, account, mark, boot_now()) or ""
+        if why:
+            extra: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"} if self._needs_preview else {}
+            raise PreviewRequired(f"{why}.", extra=extra)
+
+    def verdict(self, candidate: Candidate, key: str) -> Verdict:
+        """What would become of it if it were placed now."""
+        return verdict(candidate, self.state(key), self._rules)
 
     def take(self, candidate: Candidate, key: str) -> Passed:
         """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""

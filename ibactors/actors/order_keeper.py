@@ -5,6 +5,7 @@ same step, so that the journal has them in the order of memory.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,7 @@ from ibactors.orders.journal import Journal
 from ibactors.orders.keeping import keep_frame, save
 from ibactors.orders.order import Order
 from ibactors.orders.placing import settle_send
+from ibactors.orders.previews import Previews
 from ibactors.orders.reader import Reader
 from ibactors.orders.states import advance
 from ibactors.orders.transaction import Transaction
@@ -55,6 +57,11 @@ class Keeper:
         self.writer = Writer(journal, ref.durable)
         self.reader = reader
         self.book = Book()
+        self.previews = Previews(self._order_of_preview)
+        self.alarmed: deque[Order] = deque()
+        """Previews of which IB tells as of orders; their numbers are to be cancelled."""
+        self.highest_seen = 0
+        """The highest number of our client id in any list of this session."""
         self.wants: dict[str, set[Want]] = {}
         """What evidence called for, by order, until somebody does it."""
         self.wanted = trio.Event()
@@ -120,6 +127,8 @@ class Keeper:
 
     def _owners(self, entry: Entry) -> tuple[Order, ...]:
         evidence = entry.evidence
+        if self.previews.hears(evidence, entry.order_id):
+            return ()
         if isinstance(evidence, SessionLost):
             return self.book.open
         if entry.order_id is not None:
@@ -226,6 +235,15 @@ class Keeper:
         for desk in self._desks:
             desk.withdraw_openings("trading_halted")
         self.wanted.set()
+
+    def _order_of_preview(self, preview: Order, what: str) -> None:
+        self.alarmed.append(preview)
+        self.halt(f"preview_is_an_order: IB told {what} of the preview under the number {preview.ib_order_id}")
+        self.wanted.set()
+
+    def highest_number(self, client_id: int) -> int:
+        """The highest number that anybody here has seen of a client id, whatever the login is called by now."""
+        return max(self.highest_seen, *(order.ib_order_id for order in self.book.all if order.client_id == client_id), 0)
 
     async def write_halt(self, by: str, reason: str, cancel: str) -> None:
         """Put a halt on disk, so that it holds over restarts."""

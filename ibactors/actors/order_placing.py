@@ -56,8 +56,6 @@ class Placer:
         self._judge = judge
         self._live_accounts = live_accounts
         self._claims: Claims[Claim] = Claims()
-        self.highest_seen = 0
-        """The highest number of our client id in any list of this session."""
 
     async def take(self, msg: Place) -> None:
         """Carry out one request, and settle its reply and that of all that joined it. Raises only what is a bug."""
@@ -88,6 +86,7 @@ class Placer:
         if known is not None:
             return self._replay(known, body, msg.key, mark)
         self._judge.check_open(account)
+        self._judge.check_token(body, account, msg.key, mark)
         until = deadline_of(body, msg.received)
         assessed = await self._judge.assess(body, account)
         # From here to the queued write nothing waits: what the limits count is what is taken.
@@ -136,7 +135,7 @@ class Placer:
             book=book_of(self._connection, keeper, desk),
             epoch=epoch,
             next_valid_id=desk.next_valid_id,
-            highest_seen=self._highest(desk),
+            highest_seen=keeper.highest_number(desk.client_id),
         )
         self._judge.reserved[order.order_id] = order
         try:
@@ -153,11 +152,6 @@ class Placer:
         if isinstance(placed, Existing):
             return self._replay(placed, msg.body, msg.key, mark)
         return self._send(placed, desk, epoch, incarnation)
-
-    def _highest(self, desk: OrderDesk) -> int:
-        """The highest number that anybody here has seen of this client id, whatever the login is called by now."""
-        ours = (order.ib_order_id for order in self._keeper.book.all if order.client_id == desk.client_id)
-        return max(self.highest_seen, *ours, 0)
 
     def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int) -> Placed:
         """Queue the one frame, in the step in which its commit is known."""
@@ -182,7 +176,11 @@ class Placer:
 
 def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:
     """Whose numbers they are: all accounts of one login share them, so that it is named after the first."""
-    return Book(login=f"{keeper.ref.mode}:{min(connection.sessions.value.accounts, default='')}", client_id=desk.client_id)
+    first = min(connection.sessions.value.accounts, default="")
+    mode = keeper.ref.mode
+    if mode is Mode.PREVIEW:  # it uses up numbers of the mode that the login is for
+        mode = Mode.PAPER if first.startswith("D") else Mode.LIVE
+    return Book(login=f"{mode}:{first}", client_id=desk.client_id)
 
 
 def queue_frame(
@@ -191,7 +189,7 @@ def queue_frame(
     """Give a frame to the desk; a socket that is gone takes it back at once."""
 
     def why_not(fence: Fence) -> str | None:
-        return why_not_send(fence, present_of(keeper, connection, desk, live_accounts))
+        return why_not_send(fence, present_of(fence.kind, keeper, connection, desk, live_accounts))
 
     try:
         message = message or place_frame(desk.client, order, order.terms)
@@ -200,10 +198,10 @@ def queue_frame(
     desk.put(OrderFrame(order_id=order.order_id, fence=fence, message=message, why_not=why_not, desk=desk))
 
 
-def present_of(keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, live_accounts: frozenset[str]) -> Present:
-    """The world in the step of the write."""
-    managed, mode = frozenset(connection.sessions.value.accounts), Mode(keeper.ref.mode)
-    may = frozenset(account for account in managed if account_refusal(mode, account, managed, live_accounts) is None)
+def present_of(kind: Sent, keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, live_accounts: frozenset[str]) -> Present:
+    """The world in the step of the write, for a frame of a kind."""
+    managed, mode, asks = frozenset(connection.sessions.value.accounts), Mode(keeper.ref.mode), kind is Sent.PREVIEW
+    may = frozenset(account for account in managed if account_refusal(mode, account, managed, live_accounts, asks=asks) is None)
     return Present(
         socket=desk.socket,
         epoch=desk.log.epoch,

@@ -46,7 +46,6 @@ class Reconciler:
         """IB was not reachable at some time during the present pass."""
         self._turn = trio.Lock()
         self.due = trio.Event()
-        self.highest_seen = 0
 
     def session_changed(self, session: SessionStatus) -> None:
         """Note when passes begin to count, and when one is spoilt."""
@@ -143,7 +142,7 @@ class Reconciler:
 
     def _report(self, present: Pass, foreign: int, desk: OrderDesk) -> Reconciled | None:
         numbers = [row.order_id or 0 for row in present.rows if row.client_id == desk.client_id]
-        self.highest_seen = max([self.highest_seen, *numbers])
+        self._keeper.highest_seen = max([self._keeper.highest_seen, *numbers])
         if present.all_open_orders is None or present.open_orders is None or present.executions is None:
             return None
         self._keeper.ref.reconciled = Reconciled(epoch=present.epoch, at=present.ended, unfit=present.unfit, foreign_orders=foreign)

@@ -93,6 +93,10 @@ class Surveyor:
             raise NoExchangeRate(f"There is no rate from {currency} to the account's base currency.")
         return rate
 
+    async def base_currency(self, account: str) -> str | None:
+        """The account's own."""
+        return (await self._account.book(account, needs="summary")).base_currency
+
     def positions(self) -> dict[tuple[str, int], Decimal]:
         """What the accounts hold, by account and con_id."""
         states = self._account.states.value.by_account.values()

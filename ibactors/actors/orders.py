@@ -12,8 +12,12 @@ import trio
 
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.model.times import Value
+from ibactors.orders.canonical import Canonical
+from ibactors.orders.collar import Reference
 from ibactors.orders.fills import Fill
+from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
+from ibactors.orders.previews import Tokens, WhatIf
 from ibactors.orders.reader import Page
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Mode
@@ -47,6 +51,30 @@ class Place(Ask[Placed]):
     client_order_id: str
     key: str
     received: datetime
+
+
+class Previewed(Value, frozen=True, kw_only=True):
+    """What a request would come to."""
+
+    account: str
+    assessed: Canonical
+    """As it would be sent."""
+    verdict: Verdict
+    reference: Reference | None
+    """What the price is measured against."""
+    answer: WhatIf
+    margin_currency: str | None
+    token: str | None
+    """What placing may ask for; None where placing would be refused."""
+    valid_until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Preview(Ask[Previewed]):
+    """Ask IB what an order would do, without placing it."""
+
+    body: PlaceBody
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,7 +163,7 @@ class SetDeadman(Ask[None]):
 
 
 OrdersMessage = (
-    SetDeadman | Place | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
+    SetDeadman | Place | Preview | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
 )
 
 
@@ -154,11 +182,17 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.read_only: str | None = None
         """IB's words when the gateway refuses orders."""
         self.sequence = 0
+        self.tokens = Tokens()
         self._halt_file = state_path / HALT_FILE
         self._changed = trio.Event()
 
     @property
     def is_on(self) -> bool:
+        """Whether anything about orders is sent at all."""
+        return self.mode is not Mode.OFF
+
+    @property
+    def takes_orders(self) -> bool:
         """Whether orders may ever be sent."""
         return self.mode in {Mode.PAPER, Mode.LIVE}
 
@@ -193,6 +227,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def place(self, body: PlaceBody, client_order_id: str, key: str, received: datetime) -> Placed:
         """Place an order. Raises what it is refused with, or an ActorError: then the same request is to be repeated."""
         msg = Place(body=body, client_order_id=client_order_id, key=key, received=received)
+        return await self.ask(msg, msg.reply)
+
+    async def preview(self, body: PlaceBody, key: str) -> Previewed:
+        """What a request would come to. Raises what it is refused with."""
+        msg = Preview(body=body, key=key)
         return await self.ask(msg, msg.reply)
 
     async def cancel(self, order_id: str, by: str) -> Order:

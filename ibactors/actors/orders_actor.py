@@ -21,6 +21,7 @@ from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import answer_list
 from ibactors.actors.order_placing import Placer, book_of
+from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
 from ibactors.actors.order_settings import rules_of, state_folder
 from ibactors.actors.order_terms import Surveyor
@@ -35,6 +36,7 @@ from ibactors.actors.orders import (
     OrdersMessage,
     OrdersRef,
     Place,
+    Preview,
     Reconcile,
     ResumeTrading,
     SetDeadman,
@@ -77,6 +79,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._bound = 0
         self._keeper: Keeper
         self._placer: Placer
+        self._previewer: Previewer
         self._canceller: Canceller
         self._deadmen: Deadmen
         self._reconciler: Reconciler
@@ -99,7 +102,16 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         keeper = self._keeper
         self._canceller = Canceller(keeper, self._connection, self._live)
         self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
-        judge = Judge(keeper, self._connection, self._surveyor, rules_of(self._settings), self._live, self._deadmen.has_gone_off)
+        judge = Judge(
+            keeper,
+            self._connection,
+            self._surveyor,
+            rules_of(self._settings),
+            self._live,
+            self._deadmen.has_gone_off,
+            needs_preview=self._settings.require_preview,
+        )
+        self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._reconciler = Reconciler(keeper, self._connection)
         self._me.reconciled = type(self._me.reconciled)()
@@ -145,10 +157,10 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 await self._stop("ibactors", why, "entries")
             await self._bind()
             await self._pass_time()
+            self._previewer.cancel_alarmed()
             await self._answer_wants()
             await self._deadmen.look()
             await self._canceller.send_due()
-            self._placer.highest_seen = self._reconciler.highest_seen
 
     async def _bind(self) -> None:
         """Whether this client id holds the open orders, once a socket."""
@@ -198,6 +210,9 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             case Place():
                 msg.reply.defer()
                 self.nursery.start_soon(self._placer.take, msg, name="actor:orders/place")
+            case Preview():
+                msg.reply.defer()
+                self.nursery.start_soon(self._previewer.take, msg, name="actor:orders/preview")
             case Cancel():
                 await self._cancel(msg)
             case Bury():

@@ -24,8 +24,10 @@ _LIQUIDITY = {1: "added", 2: "removed", 3: "routed"}
 _SIDES = {"BUY": Side.BUY, "BOT": Side.BUY, "SELL": Side.SELL, "SLD": Side.SELL, "SSHORT": Side.SELL}
 
 
-def open_order(at: float, _order_id: int, contract: Contract, order: IbOrder, state: OrderState) -> e.OpenOrderSeen:
+def open_order(at: float, _order_id: int, contract: Contract, order: IbOrder, state: OrderState) -> e.OpenOrderSeen | e.WhatIfSeen:
     """TWS message 5."""
+    if order.whatIf:
+        return _what_if(at, order, state)
     ref = shown(order.orderRef)
     return e.OpenOrderSeen(
         at=at,
@@ -40,6 +42,27 @@ def open_order(at: float, _order_id: int, contract: Contract, order: IbOrder, st
         echo=_echo(contract, order),
         warning=shown(state.warningText or ""),
         parent_id=int(order.parentId),
+    )
+
+
+def _what_if(at: float, order: IbOrder, state: OrderState) -> e.WhatIfSeen:
+    def figures(name: str) -> e.Figures:
+        return e.Figures(**{when.lower(): _number(getattr(state, name + when)) for when in ("Before", "Change", "After")})
+
+    return e.WhatIfSeen(
+        at=at,
+        epoch=0,
+        order_id=int(order.orderId),
+        client_id=int(order.clientId),
+        perm_id=int(order.permId),
+        initial=figures("initMargin"),
+        maintenance=figures("maintMargin"),
+        equity_with_loan=figures("equityWithLoan"),
+        commission=_number(state.commission),
+        commission_min=_number(state.minCommission),
+        commission_max=_number(state.maxCommission),
+        currency=shown(state.commissionCurrency),
+        warning=shown(state.warningText or ""),
     )
 
 
@@ -136,6 +159,6 @@ def _echo(contract: Contract, order: IbOrder) -> e.Echo:
 
 def _number(value: Any) -> Decimal | None:
     """A number as IB wrote it: the shortest text that a double has is what was decoded."""
-    if value is None or float_or_none(float(value)) is None:
+    if value is None or value == "" or float_or_none(float(value)) is None:
         return None
     return Decimal(str(value))

@@ -17,11 +17,23 @@ _MOVING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 _OFFSETS = frozenset({OrderType.RELATIVE, OrderType.PEGGED_TO_MIDPOINT, OrderType.SNAP_TO_MIDPOINT, OrderType.SNAP_TO_MARKET})
 
 
-def place_frame(client: GatewayClient, order: Order, terms: Terms, *, parent: int = 0, transmit: bool = True) -> str:
+def place_frame(client: GatewayClient, order: Order, terms: Terms, *, parent: int = 0, transmit: bool = True, what_if: bool = False) -> str:
     """The message that places *order*, or changes it to *terms* (placeOrder, 3). Raises InvalidRequest, GatewayDisconnected."""
     contract, sent = contract_of(terms), _order(order, terms)
-    sent.parentId, sent.transmit = parent, transmit
+    sent.parentId, sent.transmit, sent.whatIf = parent, transmit, what_if
     return client.encode(lambda: client.placeOrder(order.ib_order_id, contract, sent))
+
+
+def preview_frame(client: GatewayClient, order: Order, terms: Terms) -> str:
+    """The message that asks what *order* would do (placeOrder with whatIf). Raises as `place_frame`.
+
+    The flag is proved to stand in the message: it is all in which it differs from the one that would place the order.
+    """
+    places, asks = (place_frame(client, order, terms, what_if=what_if) for what_if in (False, True))
+    differing = [pair for pair in zip(places.split("\0"), asks.split("\0"), strict=True) if len(set(pair)) > 1]
+    if differing != [("0", "1")]:
+        raise InvalidRequest("The order cannot be previewed: whatIf does not get into its message.")
+    return asks
 
 
 def cancel_frame(client: GatewayClient, order: Order) -> str:

@@ -39,7 +39,10 @@ class TradingSettings:
     """Orders; money is in the account's base currency."""
 
     trading: str = choice(
-        "off", "IBACTORS_TRADING", ("off", "paper", "live"), "Whether orders are sent: not at all, on paper accounts, or on live accounts."
+        "off",
+        "IBACTORS_TRADING",
+        ("off", "preview", "paper", "live"),
+        "Whether orders are sent: not at all, as what-if questions alone, on paper accounts, or on live accounts.",
     )
     live_accounts: tuple[str, ...] = _names("IBACTORS_LIVE_ACCOUNTS", "The live accounts that may trade, by name; needed for live.")
     order_accounts: tuple[str, ...] = _names("IBACTORS_ORDER_ACCOUNTS", "Accounts that orders may be for; all that may trade when not set.")
@@ -70,6 +73,13 @@ class TradingSettings:
     )
     late_orders: str = choice(
         "cancel", "IBACTORS_LATE_ORDERS", ("cancel", "keep"), "What becomes of an order that appears after it was taken for lost."
+    )
+    require_preview: bool = setting(
+        False,  # noqa: FBT003  # the setting's default
+        "IBACTORS_REQUIRE_PREVIEW",
+        "1 or 0",
+        lambda text: number(text, int, 0, 1) == 1,
+        "1 takes an order only with the preview_token of an equal preview of the last 60 seconds.",
     )
     journal_ephemeral: bool = setting(
         False,  # noqa: FBT003  # the setting's default

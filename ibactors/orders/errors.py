@@ -69,7 +69,7 @@ class TradingOff(IbactorsError):
     """IBACTORS_TRADING does not allow it."""
 
     code = "trading_off"
-    hint = "IBACTORS_TRADING says what is sent: off, paper or live; live accounts are named in IBACTORS_LIVE_ACCOUNTS."
+    hint = "IBACTORS_TRADING says what is sent: off, preview, paper or live; live accounts are named in IBACTORS_LIVE_ACCOUNTS."
 
 
 class TradingHalted(IbactorsError):
@@ -169,6 +169,20 @@ class OrderRejected(IbactorsError):
 
     code = "order_rejected"
     hint = "This client_order_id is used up; take a new one for another attempt."
+
+
+class PreviewRejected(IbactorsError):
+    """IB refused the what-if order."""
+
+    code = "preview_rejected"
+    hint = "An order with these terms would be refused, too."
+
+
+class PreviewRequired(IbactorsError):
+    """The request was not previewed, or not as it is, or too long ago."""
+
+    code = "preview_required"
+    hint = "POST /orders/preview with the same body, and place it with the preview_token of its answer within 60 seconds."
 
 
 class OrderNotReceived(IbactorsError):

@@ -50,6 +50,28 @@ class OpenOrderSeen(FromIb, frozen=True, kw_only=True):
     parent_id: int = 0
 
 
+class Figures(Value, frozen=True, kw_only=True):
+    """A figure of the account, before an order, by how much it would change, and after it."""
+
+    before: Decimal | None = None
+    change: Decimal | None = None
+    after: Decimal | None = None
+
+
+class WhatIfSeen(FromIb, frozen=True, kw_only=True):
+    """TWS message 5 with whatIf: a part of the answer to a preview. It is about no order."""
+
+    initial: Figures
+    maintenance: Figures
+    equity_with_loan: Figures
+    commission: Decimal | None = None
+    commission_min: Decimal | None = None
+    commission_max: Decimal | None = None
+    currency: str = ""
+    """Of the commission."""
+    warning: str = ""
+
+
 class StatusSeen(FromIb, frozen=True, kw_only=True):
     """TWS message 3."""
 
@@ -115,6 +137,8 @@ class Sent(enum.StrEnum):
     PLACE = "place"
     CHANGE = "change"
     CANCEL = "cancel"
+    PREVIEW = "preview"
+    """A what-if order, which IB answers and never executes."""
 
 
 class Written(Fact, frozen=True, kw_only=True):
@@ -183,6 +207,7 @@ class Judged(Fact, frozen=True, kw_only=True):
 
 Evidence = (
     OpenOrderSeen
+    | WhatIfSeen
     | StatusSeen
     | ExecutionSeen
     | CommissionSeen

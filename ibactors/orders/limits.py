@@ -3,7 +3,7 @@
 The caller asks with the service's rules and the state of all orders, and again with the key's own rules and the key's orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 
 from ibactors.model.times import Value
@@ -51,9 +51,43 @@ class Passed(Value, frozen=True, kw_only=True):
     reference: Reference | None
 
 
+class Measure(Value, frozen=True, kw_only=True):
+    """What a limit would count if the order were taken."""
+
+    name: str
+    value: Decimal
+    limit: Decimal | None
+    """None: there is none."""
+    setting: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is within the limit."""
+        return self.limit is None or self.value <= self.limit
+
+
+class Verdict(Value, frozen=True, kw_only=True):
+    """What would become of an order if it were placed now."""
+
+    refusal: Refusal | None
+    notional: Decimal | None
+    measures: tuple[Measure, ...] = ()
+
+
+def verdict(candidate: Candidate, state: State, rules: Rules) -> Verdict:
+    """The same as `check`, with everything that was counted, for a preview."""
+    checked = check(candidate, state, rules)
+    unit = unit_notional(candidate)
+    refusal = checked if isinstance(checked, Refusal) else None
+    if isinstance(unit, Refusal):
+        return Verdict(refusal=refusal, notional=None)
+    notional = _notional(candidate, unit)
+    return Verdict(refusal=refusal, notional=notional, measures=tuple(_measures(candidate, state, rules, unit, notional)))
+
+
 def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
     """Whether *candidate* may be taken."""
-    gate = _stopped(state) or _not_allowed(candidate.terms, rules) or _too_often(state, rules)
+    gate = _stopped(state) or not_allowed(candidate.terms, rules) or _too_often(state, rules)
     if gate is not None:
         return gate
     skips = candidate.skip_collar and rules.limits.may_skip_collar
@@ -62,9 +96,14 @@ def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
     unit = unit_notional(candidate)
     if isinstance(unit, Refusal):
         return unit
+    notional = _notional(candidate, unit)
+    over = next((each for each in _measures(candidate, state, rules, unit, notional) if not each.ok), None)
+    return _over(over) if over is not None else Passed(notional=notional, reference=candidate.reference)
+
+
+def _notional(candidate: Candidate, unit: Decimal) -> Decimal:
     terms = candidate.terms
-    notional = terms.cash_quantity * (candidate.rate or NOTHING) if terms.cash_quantity is not None else unit * (terms.quantity or NOTHING)
-    return _too_much(candidate, state, rules, unit, notional) or Passed(notional=notional, reference=candidate.reference)
+    return terms.cash_quantity * (candidate.rate or NOTHING) if terms.cash_quantity is not None else unit * (terms.quantity or NOTHING)
 
 
 def _stopped(state: State) -> Refusal | None:
@@ -75,7 +114,8 @@ def _stopped(state: State) -> Refusal | None:
     return None
 
 
-def _not_allowed(terms: Terms, rules: Rules) -> Refusal | None:
+def not_allowed(terms: Terms, rules: Rules) -> Refusal | None:
+    """Which allow-list does not have it."""
     allowed = rules.allowed
     for name, value, those in (
         ("accounts", terms.account, allowed.accounts),
@@ -140,7 +180,7 @@ def _price(candidate: Candidate) -> Decimal | None:
     return max(prices, key=abs, default=None)
 
 
-def _too_much(candidate: Candidate, state: State, rules: Rules, unit: Decimal, notional: Decimal) -> Refusal | None:
+def _measures(candidate: Candidate, state: State, rules: Rules, unit: Decimal, notional: Decimal) -> Iterator[Measure]:
     terms, limits = candidate.terms, rules.limits
     others = [order for order in state.orders if order.order_id != candidate.order_id]
     changed = next((order for order in state.orders if order.order_id == candidate.order_id), None)
@@ -158,18 +198,16 @@ def _too_much(candidate: Candidate, state: State, rules: Rules, unit: Decimal, n
         after = (terms.quantity or NOTHING) + waiting
         held = position + after if terms.side is Side.BUY else position - after
         values.append(("position_notional", max(abs(held) * unit, notional), limits.position_notional))
-    return _first_over(values, rules)
-
-
-def _first_over(values: Sequence[tuple[str, Decimal, Decimal | int | None]], rules: Rules) -> Refusal | None:
     for name, value, limit in values:
-        if limit is not None and value > limit:
-            return Refusal(
-                code="order_limit",
-                detail=f"The {name.replace('_', ' ')} would be {value:f}; the limit is {limit}.",
-                limit=Decimal(limit),
-                value=value,
-                setting=rules.setting(name),
-                name=name,
-            )
-    return None
+        yield Measure(name=name, value=value, limit=None if limit is None else Decimal(limit), setting=rules.setting(name))
+
+
+def _over(measure: Measure) -> Refusal:
+    return Refusal(
+        code="order_limit",
+        detail=f"The {measure.name.replace('_', ' ')} would be {measure.value:f}; the limit is {measure.limit}.",
+        limit=measure.limit,
+        value=measure.value,
+        setting=measure.setting,
+        name=measure.name,
+    )

@@ -82,8 +82,10 @@ class Refusal(Value, frozen=True, kw_only=True):
     """Which limit."""
 
 
-def account_refusal(mode: Mode, account: str, managed: frozenset[str], live_accounts: frozenset[str]) -> Refusal | None:
-    """Why *account* may not trade in *mode*, by what the gateway says that it is.
+def account_refusal(
+    mode: Mode, account: str, managed: frozenset[str], live_accounts: frozenset[str], *, asks: bool = False
+) -> Refusal | None:
+    """Why *account* may not trade in *mode*, by what the gateway says that it is; *asks*: why not even a what-if may be sent.
 
     Checked at each session and again in the step of the write. Paper accounts begin with D; a live one must be named in so many words. The
     logins of advisors (F, DF) are refused: one fill of theirs is told for the block and once for each account.
@@ -91,8 +93,9 @@ def account_refusal(mode: Mode, account: str, managed: frozenset[str], live_acco
     real = sorted(each for each in managed if not each.startswith("D"))
     named = ",".join(sorted(live_accounts))
     paper, live = mode is Mode.PAPER, mode is Mode.LIVE
+    opens = paper or live or (asks and mode is Mode.PREVIEW)
     refusals = (
-        (not (paper or live), "trading_off", f"Trading is {mode}; no order is sent.", str(mode), "mode"),
+        (not opens, "trading_off", f"Trading is {mode}; no order is sent.", str(mode), "mode"),
         (account not in managed, "account_not_found", f"This session does not manage {account}.", ",".join(sorted(managed)), None),
         (any(each.startswith(("DF", "F")) for each in managed), "trading_off", "Logins of advisors are not traded with.", None, "mode"),
         (paper and bool(real), "trading_off", f"Trading is paper, and these accounts are not: {', '.join(real)}.", "paper", "mode"),

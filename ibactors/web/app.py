@@ -32,6 +32,7 @@ from ibactors.web.rest import (
     login,
     options,
     order_events,
+    order_preview,
     orders,
     portfolio,
     quotes,
@@ -65,6 +66,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *trading.OPERATIONS,
     *order_events.OPERATIONS,
     *orders.OPERATIONS,
+    *order_preview.OPERATIONS,
     *debug.OPERATIONS,
 )
 

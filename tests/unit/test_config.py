@@ -63,6 +63,7 @@ ACCEPTED = [
     ("IBACTORS_PRICE_COLLAR_PERCENT", "2.5", "collar_percent", Decimal("2.5")),
     ("IBACTORS_PRICE_COLLAR_WIDE_PERCENT", "10", "collar_wide_percent", Decimal(10)),
     ("IBACTORS_LATE_ORDERS", "keep", "late_orders", "keep"),
+    ("IBACTORS_REQUIRE_PREVIEW", "1", "require_preview", True),
     ("IBACTORS_JOURNAL_EPHEMERAL", "1", "journal_ephemeral", True),
     ("IBACTORS_MAX_CONNECTIONS_PER_ADDRESS", "3", "max_connections_per_address", 3),
     ("IBACTORS_ADMIN_PORT", "0", "admin_port", 0),

@@ -141,6 +141,8 @@ KINDS: dict[str, Kind] = {
     "order_not_sent": Kind(409, "The order was not sent"),
     "order_rate": Kind(429, "Too many orders", 5),
     "order_rejected": Kind(422, "IB rejected the order"),
+    "preview_rejected": Kind(422, "IB refused the preview"),
+    "preview_required": Kind(409, "A preview is needed first"),
     "price_collar": Kind(422, "Price too far from the market"),
     "reconciling": Kind(503, "Orders are being compared with IB", 1),
     "trading_halted": Kind(423, "Trading is halted"),

@@ -47,11 +47,11 @@ ClientId = Annotated[
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT, description="Seconds to wait for IB's word, up to 20.")]
 
 _ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
-_PLACING = (
+PLACING = (
     *_ASKED, GatewayDisconnected, GatewayTimeout, GatewayRefused, ContractNotFound, ContractAmbiguous, UnknownAccount, e.BadText,
     e.TradingHalted, e.Reconciling, e.GatewayReadOnly, e.OrderNotAllowed, e.OrderLimit, e.OrderRate, e.PriceCollar, e.NoReferencePrice,
     e.NoExchangeRate, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.JournalFailed, e.JournalFull, e.JournalBusy,
-    e.JournalClosed, e.OrderIdsExhausted, e.OrderRejected, e.OrderNotReceived, e.OrderNotSent,
+    e.JournalClosed, e.OrderIdsExhausted, e.PreviewRequired, e.OrderRejected, e.OrderNotReceived, e.OrderNotSent,
 )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ OPERATIONS = (
         read=_read_place,
         returns=OrderShown,
         accepted=OrderShown,
-        problems=_PLACING,
+        problems=PLACING,
     ),
     Operation(
         method="GET",

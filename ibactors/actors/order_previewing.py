@@ -1,0 +1,174 @@
+"""Previewing: what-if orders, one at a time; whoever asks the same within some seconds gets the same answer.
+
+IB never executes a what-if. Should it tell of one as of an order nevertheless, trading halts in that step, and its number is cancelled.
+"""
+
+import time
+
+import structlog
+import trio
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_judging import Assessed, Judge
+from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_placing import book_of, queue_frame
+from ibactors.actors.order_terms import Surveyor
+from ibactors.actors.orders import Preview, Previewed, boot_now
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.order_frames import cancel_frame, preview_frame
+from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.orders.codes import is_read_only
+from ibactors.orders.errors import GatewayReadOnly, OrderIdsExhausted, OrderRate, PreviewRejected
+from ibactors.orders.evidence import Sent
+from ibactors.orders.order import Order
+from ibactors.orders.permits import SEND_WITHIN, Fence
+from ibactors.orders.placing import take_ids
+from ibactors.orders.previews import NAME, TOKEN_LASTS, Inquiry, WhatIf, merged
+from ibactors.orders.request import fingerprint
+from ibactors.orders.tokens import new_order_id, token_of
+
+log = structlog.get_logger(__name__)
+
+TURN_WITHIN = 10.0
+"""Seconds that a preview waits until those before it are done."""
+SHARED = 10.0
+"""Seconds for which IB's answer serves equal previews."""
+MOST_SHARED = 1_000
+
+
+class Previewer:
+    """Asks for what-ifs; each request runs in a task of the actor."""
+
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, surveyor: Surveyor, judge: Judge, live_accounts: frozenset[str]) -> None:
+        self._keeper = keeper
+        self._connection = connection
+        self._surveyor = surveyor
+        self._judge = judge
+        self._live_accounts = live_accounts
+        self._turn = trio.Lock()
+        self._answers: dict[tuple[str, str], tuple[float, WhatIf]] = {}
+
+    async def take(self, msg: Preview) -> None:
+        """Carry out one request and settle its reply. Raises only what is a bug."""
+        try:
+            msg.reply.send(await self._take(msg))
+        except IbactorsError as error:
+            msg.reply.fail(error)
+
+    async def _take(self, msg: Preview) -> Previewed:
+        account = self._judge.named(self._judge.account_of(msg.body))
+        self._judge.check_open(account, asks=True)
+        assessed = await self._judge.assess(msg.body, account)
+        self._judge.check_allowed(assessed.candidate, msg.key)
+        mark = fingerprint(msg.body)
+        with trio.move_on_after(TURN_WITHIN) as waiting:
+            await self._turn.acquire()
+        if waiting.cancelled_caught:
+            raise OrderRate("Previews are asked for one at a time; the turn of this one did not come in time.")
+        try:
+            answer = await self._answer(account, mark, assessed)
+        finally:
+            self._turn.release()
+        verdict = self._judge.verdict(assessed.candidate, msg.key)
+        token = until = None
+        if verdict.refusal is None and self._keeper.ref.takes_orders:
+            token = self._keeper.ref.tokens.token(msg.key, account, mark, boot_now() + TOKEN_LASTS)
+            until = time.time() + TOKEN_LASTS
+        return Previewed(
+            account=account,
+            assessed=assessed.orders,
+            verdict=verdict,
+            reference=assessed.candidate.reference,
+            answer=answer,
+            margin_currency=await self._surveyor.base_currency(account),
+            token=token,
+            valid_until=until,
+        )
+
+    async def _answer(self, account: str, mark: str, assessed: Assessed) -> WhatIf:
+        """IB's answer, or that of an equal preview of a moment ago."""
+        now = trio.current_time()
+        self._answers = {key: each for key, each in self._answers.items() if each[0] > now - SHARED}
+        known = self._answers.get((account, mark))
+        if known is not None:
+            return known[1]
+        answer = await self._ask(account, assessed)
+        if answer.incomplete is None and len(self._answers) < MOST_SHARED:
+            self._answers[account, mark] = trio.current_time(), answer
+        return answer
+
+    async def _ask(self, account: str, assessed: Assessed) -> WhatIf:
+        keeper, terms = self._keeper, assessed.candidate.terms
+        desk = self._judge.check_open(account, asks=True)
+        epoch, incarnation = desk.log.epoch, keeper.ref.incarnation
+        number = await self._take_number(desk)
+        now = time.time()
+        order = Order(
+            order_id=NAME + new_order_id(int(now * 1000)).removeprefix("ord_"),
+            client_order_id="",
+            account=account,
+            mode=keeper.ref.mode,
+            key="",
+            token=token_of(account, f"#{number}", "preview"),
+            terms=terms,
+            ib_order_id=number,
+            client_id=desk.client_id,
+            created=now,
+            updated=now,
+        )
+        fence = self._fence(Sent.PREVIEW, order, desk, epoch, incarnation)
+        message = preview_frame(desk.client, order, terms)
+        inquiry = keeper.previews.begin(order)
+        queue_frame(keeper, self._connection, desk, order, fence, self._live_accounts, message)
+        log.info("order_previewed", preview_id=order.order_id, ib_order_id=number)
+        await inquiry.answered()
+        self._raise_refusal(inquiry)
+        return merged(inquiry.parts, inquiry.remarks)
+
+    async def _take_number(self, desk: OrderDesk) -> int:
+        """The number that the what-if uses up, on disk before it is sent."""
+        keeper, book = self._keeper, book_of(self._connection, self._keeper, desk)
+        next_valid_id, highest = desk.next_valid_id, keeper.highest_number(desk.client_id)
+        try:
+            (number,) = await keeper.writer.write(
+                lambda tx: take_ids(tx, book, 1, next_valid_id=next_valid_id, highest_seen=highest), opens=True
+            )
+        except OrderIdsExhausted as error:
+            keeper.halt(f"order_ids_exhausted: {error}")
+            raise
+        return number
+
+    def _raise_refusal(self, inquiry: Inquiry) -> None:
+        if inquiry.ended is not None:
+            raise GatewayDisconnected(f"The preview was not answered: {inquiry.ended}")
+        refusal = inquiry.refusal
+        if refusal is None:
+            return
+        if is_read_only(refusal.code, refusal.text):
+            self._keeper.ref.read_only = "its API is read-only (321)."
+            raise GatewayReadOnly(f"The gateway refuses orders: {refusal.text}", ib_code=refusal.code)
+        raise PreviewRejected(f"IB answered {refusal.code}: {refusal.text}", ib_code=refusal.code)
+
+    def _fence(self, kind: Sent, order: Order, desk: OrderDesk, epoch: int, incarnation: int) -> Fence:
+        return Fence(
+            kind=kind,
+            socket=desk.socket,
+            epoch=epoch,
+            incarnation=incarnation,
+            mode=order.mode,
+            account=order.account,
+            send_before=boot_now() + SEND_WITHIN,
+        )
+
+    def cancel_alarmed(self) -> None:
+        """Cancel the numbers of previews of which IB tells as of orders, on the socket that they were written to."""
+        while self._keeper.alarmed:
+            order, desk = self._keeper.alarmed.popleft(), self._keeper.desk
+            if desk is None:
+                return  # the order has a token of ours: the next lists show it as journal_behind
+            fence = self._fence(Sent.CANCEL, order, desk, desk.log.epoch, self._keeper.ref.incarnation)
+            try:
+                message = cancel_frame(desk.client, order)
+            except GatewayDisconnected:
+                return
+            queue_frame(self._keeper, self._connection, desk, order, fence, self._live_accounts, message)

@@ -1,0 +1,204 @@
+"""What an order would do, without placing it: IB's margins and commission, the limits' verdict, the market that it is measured against."""
+
+from decimal import Decimal
+from typing import Any
+
+from ibactors.actors.orders import Previewed
+from ibactors.keys import Scope
+from ibactors.model.times import Value, rfc3339
+from ibactors.orders import errors as e
+from ibactors.orders.collar import Reference
+from ibactors.orders.evidence import Figures
+from ibactors.orders.limits import Measure
+from ibactors.orders.prices import Adjusted
+from ibactors.orders.request import PlaceBody, read_body
+from ibactors.orders.safety import Refusal
+from ibactors.orders.terms import Terms
+from ibactors.web.contract.orders import InstrumentShown
+from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.rest.orders import PLACING, orders_of
+
+_NEVER = frozenset({
+    e.OrderLimit, e.PriceCollar, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.OrderRejected, e.OrderNotReceived,
+    e.OrderNotSent, e.PreviewRequired,
+})  # fmt: skip
+"""What only placing answers; a preview tells it as its verdict."""
+
+
+class OrderTerms(Value, frozen=True, kw_only=True):
+    """An order as it would be sent."""
+
+    account: str
+    instrument: InstrumentShown
+    side: str
+    quantity: Decimal | None
+    type: str
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail_amount: Decimal | None
+    trail_percent: Decimal | None
+    limit_offset: Decimal | None
+    time_in_force: str
+    good_till: str | None
+    session: str
+
+
+class Margin(Value, frozen=True, kw_only=True):
+    """The account's figures before the order, their change and after it; null where IB has not told them."""
+
+    initial: Figures
+    maintenance: Figures
+    equity_with_loan: Figures
+    currency: str | None
+    """The account's base currency."""
+
+
+class CommissionShown(Value, frozen=True, kw_only=True):
+    """What IB expects it to cost: an amount, or the least and the most."""
+
+    amount: Decimal | None
+    min: Decimal | None
+    max: Decimal | None
+    currency: str | None
+
+
+class LimitShown(Value, frozen=True, kw_only=True):
+    """What a limit would count with this order."""
+
+    name: str
+    value: Decimal
+    limit: Decimal | None
+    """null: there is none."""
+    ok: bool
+    setting: str
+
+
+class RefusalShown(Value, frozen=True, kw_only=True):
+    """Why placing it now would be refused."""
+
+    code: str
+    detail: str
+    limit: Any
+    value: Any
+    setting: str | None
+
+
+class ReferenceShown(Value, frozen=True, kw_only=True):
+    """The market that the price is measured against."""
+
+    kind: str
+    """quote: live and two-sided; last: the last trade; close: a previous close, or delayed data."""
+    bid: Decimal
+    ask: Decimal
+    timestamp: str
+
+
+class PreviewShown(Value, frozen=True, kw_only=True):
+    """What an order would do."""
+
+    preview_token: str | None
+    """For the member of the same name of POST /orders; null where placing would be refused."""
+    valid_until: str | None
+    allowed: bool
+    """Whether placing it now would be taken."""
+    refusal: RefusalShown | None
+    order: OrderTerms
+    adjusted: dict[str, Adjusted]
+    margin: Margin
+    commission: CommissionShown
+    notional: Decimal | None
+    """In the account's base currency, as the limits count it."""
+    limits: tuple[LimitShown, ...]
+    quote: ReferenceShown | None
+    warnings: tuple[str, ...]
+    complete: bool
+    """Whether IB has told the margins."""
+    incomplete_reason: str | None
+
+
+async def preview_order(call: Call[Nothing, PlaceBody]) -> PreviewShown:
+    return _shown(await orders_of(call).preview(call.body, call.caller.name))
+
+
+def _shown(found: Previewed) -> PreviewShown:
+    answer, refusal = found.answer, found.verdict.refusal
+    return PreviewShown(
+        preview_token=found.token,
+        valid_until=None if found.valid_until is None else rfc3339(found.valid_until),
+        allowed=refusal is None,
+        refusal=None if refusal is None else _refusal(refusal),
+        order=_terms(found.assessed.members[0].terms),
+        adjusted=found.assessed.adjusted,
+        margin=Margin(
+            initial=answer.initial,
+            maintenance=answer.maintenance,
+            equity_with_loan=answer.equity_with_loan,
+            currency=found.margin_currency,
+        ),
+        commission=CommissionShown(
+            amount=answer.commission, min=answer.commission_min, max=answer.commission_max, currency=answer.commission_currency
+        ),
+        notional=found.verdict.notional,
+        limits=tuple(map(_limit, found.verdict.measures)),
+        quote=None if found.reference is None else _reference(found.reference),
+        warnings=(*found.assessed.warnings, *answer.warnings),
+        complete=answer.incomplete is None,
+        incomplete_reason=answer.incomplete,
+    )
+
+
+def _terms(terms: Terms) -> OrderTerms:
+    return OrderTerms(
+        account=terms.account,
+        instrument=InstrumentShown(
+            con_id=terms.con_id, symbol=terms.symbol, sec_type=terms.sec_type, exchange=terms.exchange, currency=terms.currency
+        ),
+        side=terms.side,
+        quantity=terms.quantity,
+        type=terms.type,
+        limit_price=terms.limit_price,
+        stop_price=terms.stop_price,
+        trail_amount=terms.trail_amount,
+        trail_percent=terms.trail_percent,
+        limit_offset=terms.limit_offset,
+        time_in_force=terms.time_in_force,
+        good_till=None if terms.good_till is None else rfc3339(terms.good_till.timestamp()),
+        session=terms.session,
+    )
+
+
+def _refusal(refusal: Refusal) -> RefusalShown:
+    return RefusalShown(code=refusal.code, detail=refusal.detail, limit=refusal.limit, value=refusal.value, setting=refusal.setting)
+
+
+def _limit(measure: Measure) -> LimitShown:
+    return LimitShown(name=measure.name, value=measure.value, limit=measure.limit, ok=measure.ok, setting=measure.setting)
+
+
+def _reference(reference: Reference) -> ReferenceShown:
+    return ReferenceShown(kind=reference.kind, bid=reference.bid, ask=reference.ask, timestamp=rfc3339(reference.at))
+
+
+def _read(data: bytes) -> PlaceBody:
+    return read_body(data, PlaceBody)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/orders/preview",
+        handle=preview_order,
+        summary="What an order would do, without placing it",
+        description=(
+            "Takes the body of POST /orders. IB is asked with a what-if order, which it never executes; a refusal of the limits is told as "
+            "the verdict. A preview without `complete` has no margins: IB sometimes never answers."
+        ),
+        tag="Orders",
+        scope=Scope.TRADE,
+        query=Nothing,
+        body=PlaceBody,
+        read=_read,
+        returns=PreviewShown,
+        problems=(*(error for error in PLACING if error not in _NEVER), e.PreviewRejected),
+    ),
+)

@@ -1,0 +1,110 @@
+"""Previews over the wire: what IB would make of an order, which is never placed."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+import trio
+
+from tests.conftest import Service
+from tests.service.trading import ledger, order, place, received, trading_service
+
+
+async def preview(service: Service, **changes: Any) -> httpx.Response:
+    body = order(**changes)
+    del body["client_order_id"]
+    return await service.http.post("/orders/preview", json=body)
+
+
+async def test_preview_tells_margins_commission_limits_and_market_and_places_nothing(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        answer = await preview(service, limit_price=99.503, rounding="passive")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["complete"], found["allowed"], found["refusal"]) == (True, True, None)
+        initial = found["margin"]["initial"]
+        assert initial["after"] - initial["before"] == pytest.approx(initial["change"])
+        assert (found["margin"]["currency"], found["commission"]["amount"], found["commission"]["currency"]) == ("USD", 1, "USD")
+        assert (found["order"]["limit_price"], found["adjusted"]["limit_price"]["asked"]) == (99.5, 99.503)
+        assert {"name": "order_notional", "value": 995, "limit": 10000, "ok": True, "setting": "IBACTORS_MAX_ORDER_NOTIONAL"} in found[
+            "limits"
+        ]
+        assert (found["quote"]["kind"], found["quote"]["bid"], found["quote"]["ask"]) == ("quote", 100, 100.02)
+        assert await ledger(service) == []
+        assert (await service.get("/orders?status=all"))["orders"] == []
+
+
+async def test_preview_tells_what_the_limits_would_refuse_and_gives_no_token(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, order_symbols=("AAPL",)) as service:
+        found = (await preview(service, quantity=200)).json()
+        assert (found["allowed"], found["preview_token"], found["complete"]) == (False, None, True)
+        assert (found["refusal"]["code"], found["refusal"]["setting"]) == ("order_limit", "IBACTORS_MAX_ORDER_NOTIONAL")
+        assert (await preview(service, limit_price=130)).json()["refusal"]["code"] == "price_collar"
+        other = await preview(service, instrument={"symbol": "MSFT"})
+        assert (other.status_code, other.json()["setting"]) == (403, "IBACTORS_ORDER_SYMBOLS")
+
+
+@pytest.mark.parametrize(
+    ("mode", "complete", "commission"),
+    [("one", True, 1), ("placeholder", True, 1), ("no-commission", True, None), ("first", False, None)],
+)
+async def test_what_if_in_parts_is_one_answer(tmp_path: Path, mode: str, complete: bool, commission: float | None) -> None:
+    async with trading_service(tmp_path) as service:
+        await service.gateway.do(f"what-if {mode}")
+        found = (await preview(service)).json()
+        assert (found["complete"], found["commission"]["amount"]) == (complete, commission)
+        assert (found["incomplete_reason"] is None) is complete
+
+
+async def test_equal_previews_share_an_answer_and_refusals_of_ib_are_told(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        await preview(service)
+        await service.gateway.do("answer-order 201 1")
+        assert (await preview(service)).status_code == 200
+        refused = await preview(service, quantity=11)
+        assert (refused.status_code, refused.json()["code"], refused.json()["ib_code"]) == (422, "preview_rejected", 201), refused.text
+        await service.gateway.do("read-only on")
+        refused = await preview(service, quantity=12)
+        assert (refused.status_code, refused.json()["code"]) == (409, "gateway_read_only"), refused.text
+
+
+async def test_a_preview_is_needed_where_the_setting_says_so(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, require_preview=True) as service:
+        bare = await place(service)
+        assert (bare.status_code, bare.json()["code"], bare.json()["setting"]) == (409, "preview_required", "IBACTORS_REQUIRE_PREVIEW")
+        token = (await preview(service)).json()["preview_token"]
+        other = await place(service, quantity=11, preview_token=token)
+        assert (other.status_code, other.json()["code"]) == (409, "preview_required")
+        assert await ledger(service) == []
+        assert (await place(service, preview_token=token)).status_code == 201
+        assert (await place(service)).status_code == 200, "a repetition is a question"
+        assert await received(service) == 1
+
+
+async def test_mode_preview_asks_and_places_nothing(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, trading="preview") as service:
+        found = await preview(service)
+        assert (found.status_code, found.json()["complete"], found.json()["preview_token"]) == (200, True, None), found.text
+        refused = await place(service)
+        assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (403, "trading_off", "preview")
+        assert await ledger(service) == []
+        await service.http.post("/trading/halt", json={"cancel": "none"})
+        assert (await preview(service, quantity=11)).status_code == 423
+
+
+async def test_numbers_of_previews_are_never_those_of_orders(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        first = (await place(service)).json()["ib"]["order_id"]
+        await preview(service)
+        await preview(service, quantity=11)
+        assert (await place(service, "o-2")).json()["ib"]["order_id"] == first + 3
+
+
+async def test_a_what_if_that_is_never_answered_is_told_as_such(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        await service.gateway.do("what-if never")
+        with trio.fail_after(25):
+            found = (await service.http.post("/orders/preview", json=order(), timeout=20)).json()
+        assert (found["complete"], found["margin"]["initial"]["after"]) == (False, None)
+        assert "has not answered" in found["incomplete_reason"]
