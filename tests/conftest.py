@@ -27,7 +27,7 @@ from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 
 POLL = 0.02
 """Seconds between two looks at what cannot be waited for, such as another process's state."""
-DEADLINE = 10.0
+DEADLINE = 30.0
 """Seconds after which a wait in a test has failed."""
 
 

@@ -178,7 +178,7 @@ async def test_too_many_messages_pause_the_sender() -> None:
         running_service(gateway_port=port) as service,
     ):
         await service.get("/market/quote/TSLA")
-        with trio.fail_after(3):
+        with trio.fail_after(8):
             await service.get("/market/quote/TSLA?primary_exchange=NASDAQ")
         assert asked[1] - asked[0] > 0.9
         assert (await service.get("/health"))["ib_connected"]

@@ -53,7 +53,7 @@ async def test_positions_of_which_a_row_cannot_be_read_are_refused_and_the_summa
 async def test_error_321_ends_a_request_at_once() -> None:
     script = {**REAL, "9": lambda request: [["4", "2", request[2], "321", "Error validating request.-'bQ' : cause - Invalid", ""]]}
     async with scripted_gateway(script, version=178) as port, running_service(gateway_port=port) as service:
-        with trio.fail_after(1):
+        with trio.fail_after(8):
             problem = await service.get("/market/quote/TSLA", 422)
         assert problem["ib_code"] == 321
 

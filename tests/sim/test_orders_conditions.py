@@ -28,7 +28,7 @@ async def test_order_is_held_until_its_price_condition_is_met(bench: Bench) -> N
     assert kinds(frames) == [("5", "PreSubmitted"), ("3", "PreSubmitted")]
     assert frames[0][110:118] == ["1", "1", "a", "1", "150.00", str(MSFT), "SMART", "0"]
     await pinned(bench, "151.00", "151.02", "151.00", symbol="MSFT")
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Filled")
 
 
@@ -45,7 +45,7 @@ async def test_order_is_held_until_its_price_condition_is_met(bench: Bench) -> N
 async def test_condition_of_each_kind_lets_the_order_work_when_it_holds(bench: Bench, condition: Fields) -> None:
     client = await bench.client()
     await client.send(*conditional(1, condition))
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Filled")
 
 
@@ -54,7 +54,7 @@ async def test_execution_condition_waits_for_a_trade(bench: Bench) -> None:
     await pinned(bench)
     await answers(client, conditional(1, (5, "a", "STK", "SMART", "KO")))
     await client.send(*place(2, block=contract("KO")))
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Filled")
 
 
@@ -64,7 +64,7 @@ async def test_conditions_are_joined_by_and_or_or(bench: Bench, joined: str, fil
     met = (3, joined, 1, "20200101 00:00:00 UTC")
     await client.send(*conditional(1, met, NEVER))
     await client.send(*conditional(2, (3, "a", 1, "20200101 00:00:00 UTC")))
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         frames = await client.until("3", "2", "Filled")
     assert (["3", "1", "Filled"] in [f[:3] for f in frames]) is fills
 
@@ -76,7 +76,7 @@ async def test_conditions_can_cancel_an_order(bench: Bench) -> None:
     frames = await answers(client, conditional(1, PRICE, cancels=1, kind="LMT", limit="50.00"))
     assert ("3", "Submitted") in kinds(frames)
     await pinned(bench, "151.00", "151.02", "151.00", symbol="MSFT")
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Cancelled")
 
 
@@ -113,6 +113,6 @@ async def test_cancel_waits_while_the_broker_is_out_of_reach(bench: Bench) -> No
     assert kinds(frames) == [("4", "1100"), ("3", "PendingCancel"), ("4", "161")]
     assert frames[2][4] == f"Cancel attempted when order is not in a cancellable state.  Order permId ={perm}"
     await bench.control("1102")
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Cancelled")
     assert (await client.error(1))[0] == 202

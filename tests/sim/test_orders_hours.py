@@ -75,7 +75,7 @@ async def test_closed_market_holds_an_order_with_a_warning_until_it_opens(strict
     text = "Order Message:\nBUY 100 AAPL NASDAQ.NMS\nWarning: Your order will not be placed at the exchange until"
     assert frames[2][4] == f"{text} 2026-11-24 09:30:00 US/Eastern."
     clock.now = OPEN
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Filled")
 
 
@@ -91,7 +91,7 @@ async def test_order_rests_outside_its_hours_and_ends_with_its_day(strict: Bench
     await pinned(strict)
     await answers(client, place(1, kind="LMT", limit="50.00"), place(2, kind="LMT", limit="50.00", tif="GTC"))
     clock.now = LATE
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("3", "1", "Cancelled")
     assert (await client.error(1))[0] == 202
     await pinned(strict, "49.00", "49.02", "49.00")

@@ -198,6 +198,6 @@ async def test_account_data_keeps_pace_with_the_rate(bench: Bench) -> None:
     client = await bench.client()
     await client.send(6, 2, 1, ACCOUNT)
     await client.until("54")
-    with trio.fail_after(3):
+    with trio.fail_after(8):
         await client.find("8", "1")
         await client.find("8", "1")
