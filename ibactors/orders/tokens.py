@@ -8,6 +8,7 @@ import base64
 import hashlib
 import re
 import secrets
+import string
 
 TOKEN_LENGTH = 16
 """80 bits in base32."""
@@ -17,7 +18,7 @@ LABEL = re.compile(r"[A-Za-z0-9._-]{0,16}")
 """What a client may put before the token. Without `~`, which begins the token."""
 _TOKEN = re.compile(rf"~([A-Z2-7]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 _TOKEN_BYTES = re.compile(_TOKEN.pattern.encode())
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CROCKFORD = string.digits + "ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def token_of(account: str, client_order_id: str, role: str = "") -> str:
