@@ -97,8 +97,9 @@ class Reader:
     def entries(self, after: int = 0, *, account: str | None = None, order_id: str | None = None, limit: int = PAGE) -> Page:
         """The entries behind the number *after*."""
         limit = min(limit, PAGE)
-        rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, (after, account, order_id, limit + 1))
+        # The end first: each statement sees the journal as it is then, and what came after the rows must not be behind the cursor.
         journal_id, last = self.place()
+        rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, (after, account, order_id, limit + 1))
         entries = tuple(
             Entry(
                 sequence=int(n or 0),
@@ -112,7 +113,8 @@ class Reader:
         )
         more = len(rows) > limit
         # Without more, the place is the journal's end: a filtered reader does not search the same entries again.
-        end = entries[-1].sequence if more else max(last, after)
+        behind = entries[-1].sequence if entries else after
+        end = behind if more else max(last, behind)
         return Page(entries=entries, cursor=cursor_of(journal_id, end), more=more)
 
     def sequence_of(self, cursor: str) -> int:

@@ -359,6 +359,21 @@ def test_pages_are_small_and_complete(journal: Journal) -> None:
     reader.close()
 
 
+def test_what_is_written_while_a_page_is_read_is_in_it_or_behind_its_cursor(journal: Journal) -> None:
+    """Found by the chaos run: a reader was told 1798 and then 1800."""
+
+    class Overtaken(Reader):
+        def place(self) -> tuple[str, int]:
+            do(journal, placing(order(2)))
+            return super().place()
+
+    do(journal, placing(order(1)))
+    reader = Overtaken(journal.path)
+    page = reader.entries()
+    assert f"{journal.journal_id}-{page.entries[-1].sequence}" == page.cursor
+    reader.close()
+
+
 def test_all_orders_are_read_page_by_page(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ibactors.orders.reader.PAGE", 2)
     for number in range(1, 6):
