@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 _HEARD = (4, 7, 54, 61, 62, 63, 64)
 """Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary."""
 
+FEEDS = {"17": 1, "20": 2, "50": 2, "84": 1, "90": 1, "94": 1, "95": 1}
+"""Messages that feed subscriptions, and where each has the id of its request: bars and their updates, scans, five-second bars, headlines,
+profits. Some of them answer requests as well."""
 _LONG_TEXTS = frozenset({"16", "19", "83"})
 """Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
 ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})
@@ -94,8 +97,8 @@ class PacketListener(Protocol):
     def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
         """Message 45."""
 
-    def profit(self, request_id: int, fields: list[str]) -> None:
-        """Messages 94 and 95, of an account and of a position."""
+    def feed(self, request_id: int, fields: list[str]) -> bool:
+        """A message of what the gateway goes on sending, as it came; tells whether it is for a subscription."""
 
     def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
         """Message 58."""
@@ -145,7 +148,7 @@ class FrameDecoder(Decoder):
         self._handlers |= {str(number): partial(self._answer, answer) for number, answer in ANSWERS.items()}
         self._handlers |= {number: partial(self._order, self._handlers.get(number)) for number in ORDER_FRAMES}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
-        self._handlers |= {"94": self._profit, "95": self._profit}
+        self._handlers |= {number: partial(self._feed, place) for number, place in FEEDS.items()}
         self._handlers |= {"21": self._computation, "57": self._snapshot_end}
 
     def wrap(self, methodName: str, types: list[type], skip: int = 2) -> Callable[[list[str]], None]:  # noqa: N803  # ib_async's name
@@ -252,9 +255,10 @@ class FrameDecoder(Decoder):
         texts = [shown(field, LONGEST_NAME) for field in fields]
         self.handlers[63]([*texts[:4], texts[4].removeprefix(_LEDGER), *texts[5:]])
 
-    def _profit(self, fields: list[str]) -> None:
-        """Not by ib_async, for which a figure that is missing is 0."""
-        self._inbox.profit(int(fields[1]), fields)
+    def _feed(self, place: int, fields: list[str]) -> None:
+        """Not by ib_async, for which a number that is missing is 0. What is for no subscription may be the answer to a request."""
+        if not self._inbox.feed(int(fields[place]), fields) and (number := int(fields[0])) in ANSWERS:
+            self._answer(ANSWERS[number], fields)
 
     # ticks, by far the most frequent
 

@@ -19,10 +19,9 @@ from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
 from ibactors.bridge.decoder import Calls
 from ibactors.bridge.evidence_log import EvidenceLog
 from ibactors.bridge.option_line import OptionLine
-from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
-from ibactors.bridge.subscriptions import Subscription, Subscriptions
+from ibactors.bridge.subscriptions import FedSubscription, Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.vigil import Vigil
 from ibactors.errors import ContractNotFound, GatewayDisconnected, GatewayTimeout, IbactorsError
@@ -58,8 +57,8 @@ class Inbox:
         self._tally = tally
         self._observer = observer
         self.quotes: Subscriptions[QuoteLine | OptionLine] = Subscriptions()
-        self.profits: Subscriptions[ProfitLine] = Subscriptions()
-        self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes, ProfitLine: self.profits}
+        self.feeds: Subscriptions[FedSubscription[Any]] = Subscriptions()
+        self.subscriptions: dict[type[Subscription[Any]], Subscriptions[Any]] = {QuoteLine: self.quotes, FedSubscription: self.feeds}
         """By kind."""
         self.requests = Requests()
         self.orders = EvidenceLog(self.connection_lost)
@@ -93,7 +92,9 @@ class Inbox:
 
     def of_kind(self, subscription: Subscription[Any]) -> Subscriptions[Any]:
         """The open ones of its kind. All market-data lines are in one table, as a tick does not say what kind of line it is for."""
-        return self.quotes if isinstance(subscription, OptionLine) else self.subscriptions[type(subscription)]
+        if isinstance(subscription, OptionLine):
+            return self.quotes
+        return next(opened for kind, opened in self.subscriptions.items() if isinstance(subscription, kind))
 
     def end_all(self, error: GatewayDisconnected) -> None:
         """End every open request; subscriptions just stop, their owners hear of it as a change of the session."""
@@ -188,11 +189,12 @@ class Inbox:
     def order_frame(self, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
         self.orders.heard(fields, decode, listed=self.requests.is_open(OPEN_ORDERS))
 
-    def profit(self, request_id: int, fields: list[str]) -> None:
-        line = self.profits.open.get(request_id)
-        if line is not None:
-            self.profits.touched[request_id] = line
-            line.take(fields)
+    def feed(self, request_id: int, fields: list[str]) -> bool:
+        feed = self.feeds.open.get(request_id)
+        if feed is not None:
+            self.feeds.touched[request_id] = feed
+            feed.feed(fields)
+        return feed is not None
 
     def unreadable(self, message_id: str) -> None:
         self.accounts.unreadable(message_id)

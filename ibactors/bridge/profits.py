@@ -5,18 +5,12 @@ Unlike the summary and the portfolio, IB serves it for any account of the login 
 
 from typing import ClassVar, Protocol
 
-import structlog
-
 from ibactors.bridge.contracts import float_or_none
-from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
-from ibactors.bridge.texts import shown
+from ibactors.bridge.subscriptions import FedSubscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
-from ibactors.errors import GatewayRefused
 from ibactors.model.accounts import Profit, ProfitKey
 from ibactors.model.instruments import Instrument
 from ibactors.model.times import rfc3339
-
-log = structlog.get_logger(__name__)
 
 _OF_ACCOUNT = ("daily", "unrealized", "realized")
 """The figures of message 94, in order; gateways before version 135 leave out the last, before 127 the last two."""
@@ -31,10 +25,11 @@ class ProfitListener(SubscriptionListener, Protocol):
         """IB has sent the figures, for the first time or because one of them has changed."""
 
 
-class ProfitLine(Subscription[ProfitListener]):
+class ProfitLine(FedSubscription[ProfitListener]):
     """One subscription (messages 92 and 94, or 94 and 95 for a position)."""
 
     kind: ClassVar[str] = "profits"
+    what: ClassVar[str] = "profit and loss"
 
     def __init__(self, key: ProfitKey, instrument: Instrument | None, listener: ProfitListener) -> None:
         super().__init__(instrument, listener)
@@ -54,13 +49,8 @@ class ProfitLine(Subscription[ProfitListener]):
             client.cancelPnL(request_id)
 
     def take(self, fields: list[str]) -> None:
-        """A message for it. What cannot be read voids what was known: a figure of it has changed."""
         names = _OF_POSITION if self._key.con_id else _OF_ACCOUNT
-        try:
-            self._figures = {name: _figure(text) for name, text in zip(names, fields[2:], strict=False)}
-        except ValueError as exc:
-            log.warning("profit_unreadable", message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
-            self.fail(GatewayRefused("The gateway sent profit and loss that cannot be read."))
+        self._figures = {name: _figure(text) for name, text in zip(names, fields[2:], strict=False)}
 
     def forget(self) -> None:
         self._figures = None

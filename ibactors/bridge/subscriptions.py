@@ -8,12 +8,17 @@ in the step that reads a packet, and nothing here waits.
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import structlog
+
 from ibactors.bridge import codes
 from ibactors.bridge.codes import Verdict
 from ibactors.bridge.connectivity import serves
+from ibactors.bridge.texts import shown
 from ibactors.bridge.wire import GatewayClient
-from ibactors.errors import IbactorsError
+from ibactors.errors import GatewayRefused, IbactorsError
 from ibactors.model.instruments import Instrument
+
+log = structlog.get_logger(__name__)
 
 
 class SubscriptionListener(Protocol):
@@ -65,6 +70,10 @@ class Subscription(Generic[L]):
         """Tell the listener what the packet that arrived at Unix time *arrived* has brought."""
         raise NotImplementedError
 
+    def judge(self, code: int, text: str) -> IbactorsError | Verdict:
+        """What an error of IB's means to it."""
+        return codes.judge(code, text)
+
     @property
     def inherited(self) -> bool:
         """Whether IB is known to have it from a session before."""
@@ -107,6 +116,25 @@ class Subscription(Generic[L]):
             self.listener.resumed()
 
 
+class FedSubscription(Subscription[L]):
+    """One whose messages come as their fields, each with the id of its request."""
+
+    what: ClassVar[str]
+    """To complete "The gateway sent … that cannot be read"."""
+
+    def take(self, fields: list[str]) -> None:
+        """A message for it. Raises ValueError or IndexError for what cannot be read."""
+        raise NotImplementedError
+
+    def feed(self, fields: list[str]) -> None:
+        """Take a message; what cannot be read fails it, as what was known is not the newest any more."""
+        try:
+            self.take(fields)
+        except (ValueError, IndexError, OverflowError) as exc:
+            log.warning("feed_unreadable", kind=self.kind, message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
+            self.fail(GatewayRefused(f"The gateway sent {self.what} that cannot be read."))
+
+
 S = TypeVar("S", bound=Subscription[Any])
 
 
@@ -143,7 +171,7 @@ class Subscriptions(Generic[S]):
         subscription = self.open.get(request_id)
         if subscription is None:
             return False
-        verdict = codes.judge(code, text)
+        verdict = subscription.judge(code, text)
         if not isinstance(verdict, Verdict):
             reason = None if code in codes.PASSING else trouble(subscription, verdict)
             subscription.fail(codes.doubted(verdict, reason) if reason else verdict)
