@@ -14,7 +14,7 @@ from ibactors.bridge.order_lists import completed_orders, executions, open_order
 from ibactors.bridge.requests import RequestSpec
 from ibactors.errors import IbactorsError
 from ibactors.model.sessions import SessionPhase, SessionStatus
-from ibactors.orders.evidence import Judged, UndecodedSeen
+from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order, Status
 from ibactors.orders.safety import Mode
@@ -82,8 +82,8 @@ class Reconciler:
     async def _ask(self, desk: OrderDesk) -> Pass:
         self._broken = not desk.connected
         owed, epoch, began = desk.owes_an_end, desk.log.epoch, time.time()
-        everybody = await self._rows(open_orders(everybody=True))
-        ours = await self._rows(open_orders(everybody=False))
+        everybody = _without_what_ifs(await self._rows(open_orders(everybody=True)))
+        ours = _without_what_ifs(await self._rows(open_orders(everybody=False)))
         done = await self._rows(completed_orders())
         executed = await self._rows(executions())
         return Pass(
@@ -147,6 +147,11 @@ class Reconciler:
             return None
         self._keeper.ref.reconciled = Reconciled(epoch=present.epoch, at=present.ended, unfit=present.unfit, foreign_orders=foreign)
         return self._keeper.ref.reconciled
+
+
+def _without_what_ifs(rows: tuple[OpenOrderSeen | WhatIfSeen, ...] | None) -> tuple[OpenOrderSeen, ...] | None:
+    """What lists orders alone: the answer to a preview may come between the rows of a list, in the same message."""
+    return None if rows is None else tuple(row for row in rows if isinstance(row, OpenOrderSeen))
 
 
 def _apart(earlier: Pass, present: Pass) -> bool:

@@ -10,10 +10,12 @@ from typing import Never
 
 import trio
 
+from ibactors.actors.order_asks import Resolve
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical
 from ibactors.orders.collar import Reference
+from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.fills import Fill
 from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
@@ -163,7 +165,19 @@ class SetDeadman(Ask[None]):
 
 
 OrdersMessage = (
-    SetDeadman | Place | Preview | Cancel | Bury | Find | ListOrders | ListEvents | ListExecutions | HaltTrading | ResumeTrading | Reconcile
+    Resolve
+    | SetDeadman
+    | Place
+    | Preview
+    | Cancel
+    | Bury
+    | Find
+    | ListOrders
+    | ListEvents
+    | ListExecutions
+    | HaltTrading
+    | ResumeTrading
+    | Reconcile
 )
 
 
@@ -290,6 +304,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         """Go on. Raises TradingHalted while the reason stands."""
         msg = ResumeTrading(by=by)
         await self.ask(msg, msg.reply)
+
+    async def resolve(self, order_ids: tuple[str, ...], verdict: Word, reason: str, by: str) -> tuple[Order, ...]:
+        """Say what became of orders. Raises OrderNotFound, OrderNotResolvable."""
+        msg = Resolve(order_ids=order_ids, verdict=verdict, reason=reason, by=by)
+        return await self.ask(msg, msg.reply)
 
     async def reconcile(self) -> Reconciled:
         """Compare with IB's lists."""

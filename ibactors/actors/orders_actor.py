@@ -14,12 +14,14 @@ import trio
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
+from ibactors.actors.order_asks import Resolve
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import answer_list
+from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
@@ -79,6 +81,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._bound = 0
         self._keeper: Keeper
         self._placer: Placer
+        self._operator: Operator
         self._previewer: Previewer
         self._canceller: Canceller
         self._deadmen: Deadmen
@@ -113,6 +116,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         )
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
+        self._operator = Operator(keeper)
         self._reconciler = Reconciler(keeper, self._connection)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
@@ -223,6 +227,16 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 await answer_list(self._keeper, msg)
             case SetDeadman():
                 await self._deadmen.put(msg)
+            case Resolve() | HaltTrading() | ResumeTrading() | Reconcile():
+                await self._govern(msg)
+            case _:
+                assert_never(msg)
+
+    async def _govern(self, msg: Resolve | HaltTrading | ResumeTrading | Reconcile) -> None:
+        """What is about trading as a whole, or by an admin's hand."""
+        match msg:
+            case Resolve():
+                await self._operator.resolve(msg)
             case HaltTrading():
                 await self._halt(msg)
             case ResumeTrading():

@@ -16,7 +16,7 @@ from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.bridge.wire import GatewayClient
 from ibactors.model.times import Value
-from ibactors.orders.evidence import CompletedSeen, ExecutionSeen, OpenOrderSeen
+from ibactors.orders.evidence import CompletedSeen, ExecutionSeen, OpenOrderSeen, WhatIfSeen
 from ibactors.orders.prices import Increment, MarketRule
 from ibactors.orders.request import InstrumentBody
 
@@ -28,8 +28,11 @@ def _now(reader: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *arguments: reader(time.time(), *arguments)
 
 
-def open_orders(*, everybody: bool) -> RequestSpec[OpenOrderSeen]:
-    """The open orders of this client id, or of all (messages 5 and 53). One after the other, as their ends have no id."""
+def open_orders(*, everybody: bool) -> RequestSpec[OpenOrderSeen | WhatIfSeen]:
+    """The open orders of this client id, or of all (messages 5 and 53). One after the other, as their ends have no id.
+
+    The answer to a what-if that comes meanwhile is the same message, and stands between the rows.
+    """
 
     def send(client: GatewayClient, _request_id: int) -> None:
         if everybody:

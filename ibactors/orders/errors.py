@@ -158,6 +158,13 @@ class OrderNotFound(IbactorsError):
     hint = "This proves nothing about a request that may still be on its way: DELETE /orders/by-client-id makes its id void."
 
 
+class OrderNotResolvable(IbactorsError):
+    """Evidence says what became of the order, or contradicts what was to be said of it."""
+
+    code = "order_not_resolvable"
+    hint = "Only orders that are unknown, or that ended unverified, are resolved by hand."
+
+
 class OrderNotOurs(IbactorsError):
     """The order is of another program, or was entered by hand."""
 

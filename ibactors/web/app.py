@@ -32,6 +32,7 @@ from ibactors.web.rest import (
     login,
     options,
     order_events,
+    order_operator,
     order_preview,
     orders,
     portfolio,
@@ -67,6 +68,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *order_events.OPERATIONS,
     *orders.OPERATIONS,
     *order_preview.OPERATIONS,
+    *order_operator.OPERATIONS,
     *debug.OPERATIONS,
 )
 

@@ -139,6 +139,7 @@ KINDS: dict[str, Kind] = {
     "order_not_ours": Kind(409, "Not an order of this service"),
     "order_not_received": Kind(409, "IB never had the order"),
     "order_not_sent": Kind(409, "The order was not sent"),
+    "order_not_resolvable": Kind(409, "Evidence says otherwise"),
     "order_rate": Kind(429, "Too many orders", 5),
     "order_rejected": Kind(422, "IB rejected the order"),
     "preview_rejected": Kind(422, "IB refused the preview"),
