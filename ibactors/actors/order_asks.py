@@ -1,10 +1,49 @@
-"""What an admin may ask of whoever keeps the orders, where evidence has come to its end."""
+"""What is read from the journal, and what an admin may say where evidence has come to its end."""
 
 from dataclasses import dataclass
 
 from ibactors.kernel.ref import Ask
 from ibactors.orders.evidence import Verdict
+from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
+from ibactors.orders.reader import Page, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListOrders(Ask[tuple[Order, ...]]):
+    """A page of orders by age, oldest first."""
+
+    is_open: bool | None
+    account: str | None
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListEvents(Ask[Page]):
+    """Entries of the journal behind a cursor."""
+
+    after: str
+    account: str | None
+    order_id: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TakeSnapshot(Ask[Snapshot]):
+    """The open orders, and the place in the journal at which they are that."""
+
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListExecutions(Ask[tuple[Fill, ...]]):
+    """Executions by time."""
+
+    account: str | None
+    order_id: str | None
+    since: float
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

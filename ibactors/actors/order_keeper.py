@@ -56,6 +56,7 @@ class Keeper:
         self.journal = journal
         self.writer = Writer(journal, ref.durable)
         self.reader = reader
+        ref.journal_id = journal.journal_id
         self.book = Book()
         self.previews = Previews(self._order_of_preview)
         self.alarmed: deque[Order] = deque()

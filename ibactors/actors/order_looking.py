@@ -1,34 +1,61 @@
-"""What is read from the journal for others: pages of orders, of what happened to them, and of executions."""
+"""What is read from the journal for others: pages of orders, of what happened to them, and of executions.
 
+Reading takes its turns in the reader's thread, and none of the actor's: an order that is placed waits for no reader. Whoever follows the
+journal to its end asks the same as all others who do, which is one look for all of them.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, TakeSnapshot
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.orders import ListEvents, ListExecutions, ListOrders
-from ibactors.orders.errors import CursorGone
-from ibactors.orders.fills import Fill
+from ibactors.kernel.ref import Ask
+from ibactors.kernel.sharing import Shared
 from ibactors.orders.order import Order
 from ibactors.orders.reader import Page, Reader
 
-
-async def answer_list(keeper: Keeper, msg: ListEvents | ListExecutions | ListOrders) -> None:
-    """Read a page, in the reader's thread."""
-    match msg:
-        case ListOrders():
-            found = await keeper.read(_orders, keeper.reader, msg)
-            msg.reply.send(tuple(keeper.ref.shown.get(order.order_id, order) for order in found))
-        case ListExecutions():
-            msg.reply.send(await keeper.read(_executions, keeper.reader, msg))
-        case ListEvents():
-            try:
-                msg.reply.send(await keeper.read(_events, keeper.reader, msg))
-            except CursorGone as error:
-                msg.reply.fail(error)
+T = TypeVar("T")
 
 
-def _orders(reader: Reader, msg: ListOrders) -> tuple[Order, ...]:
-    return reader.orders(is_open=msg.is_open, account=msg.account, after=msg.after, limit=msg.limit)
+class Looker:
+    """Looks into the journal for those who ask, in one incarnation."""
 
+    def __init__(self, keeper: Keeper, nursery: trio.Nursery) -> None:
+        self._keeper = keeper
+        self._nursery = nursery
+        self._pages: Shared[Page] = Shared()
 
-def _executions(reader: Reader, msg: ListExecutions) -> tuple[Fill, ...]:
-    return reader.fills(account=msg.account, order_id=msg.order_id, since=msg.since, limit=msg.limit)
+    def answer(self, msg: ListEvents | TakeSnapshot | ListExecutions | ListOrders) -> None:
+        """Have *msg* answered as soon as its turn has come."""
+        match msg:
+            case ListEvents():
+                key = msg.after, msg.account, msg.order_id, msg.limit
+                self._pages.join(self._nursery, "actor:orders/look", key, msg.reply, partial(self._keeper.read, _events, self._reader, msg))
+            case ListOrders():
+                self._look(msg, partial(self._orders, msg))
+            case TakeSnapshot():
+                self._look(msg, partial(self._reader.snapshot, account=msg.account))
+            case ListExecutions():
+                look = partial(self._reader.fills, account=msg.account, order_id=msg.order_id, since=msg.since, limit=msg.limit)
+                self._look(msg, look)
+
+    @property
+    def _reader(self) -> Reader:
+        return self._keeper.reader
+
+    def _look(self, msg: Ask[T], look: Callable[[], T]) -> None:
+        msg.reply.defer()
+        self._nursery.start_soon(self._answer, msg, look, name="actor:orders/look")
+
+    async def _answer(self, msg: Ask[T], look: Callable[[], T]) -> None:
+        if not msg.reply.settled:  # else whoever asked has left
+            msg.reply.send(await self._keeper.read(look))
+
+    def _orders(self, msg: ListOrders) -> tuple[Order, ...]:
+        return self._reader.orders(is_open=msg.is_open, account=msg.account, after=msg.after, limit=msg.limit)
 
 
 def _events(reader: Reader, msg: ListEvents) -> Page:

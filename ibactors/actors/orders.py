@@ -10,7 +10,7 @@ from typing import Never
 
 import trio
 
-from ibactors.actors.order_asks import Resolve
+from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical
@@ -20,7 +20,7 @@ from ibactors.orders.fills import Fill
 from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
 from ibactors.orders.previews import Tokens, WhatIf
-from ibactors.orders.reader import Page
+from ibactors.orders.reader import Page, Snapshot
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Mode
 
@@ -106,16 +106,6 @@ class Find(Ask[Order | None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ListOrders(Ask[tuple[Order, ...]]):
-    """A page of orders by age, oldest first."""
-
-    is_open: bool | None
-    account: str | None
-    after: str
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HaltTrading(Ask[None]):
     """Stop trading."""
 
@@ -137,26 +127,6 @@ class Reconcile(Ask[Reconciled]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ListEvents(Ask[Page]):
-    """Entries of the journal behind a cursor."""
-
-    after: str
-    account: str | None
-    order_id: str | None
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ListExecutions(Ask[tuple[Fill, ...]]):
-    """Executions by time."""
-
-    account: str | None
-    order_id: str | None
-    since: float
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SetDeadman(Ask[None]):
     """Register, renew or, with 0 seconds, remove a key's switch."""
 
@@ -174,6 +144,7 @@ OrdersMessage = (
     | Find
     | ListOrders
     | ListEvents
+    | TakeSnapshot
     | ListExecutions
     | HaltTrading
     | ResumeTrading
@@ -195,6 +166,8 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.reconciled = Reconciled()
         self.read_only: str | None = None
         """IB's words when the gateway refuses orders."""
+        self.journal_id = ""
+        """Empty until there is a journal."""
         self.sequence = 0
         self.tokens = Tokens()
         self._halt_file = state_path / HALT_FILE
@@ -276,6 +249,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def events(self, after: str, *, account: str | None, order_id: str | None, limit: int) -> Page:
         """A page of what happened. Raises CursorGone."""
         msg = ListEvents(after=after, account=account, order_id=order_id, limit=limit)
+        return await self.ask(msg, msg.reply)
+
+    async def snapshot(self, *, account: str | None) -> Snapshot:
+        """The open orders, and the place behind which everything later is."""
+        msg = TakeSnapshot(account=account)
         return await self.ask(msg, msg.reply)
 
     async def next_change(self, *, behind: str) -> None:

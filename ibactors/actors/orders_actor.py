@@ -14,13 +14,13 @@ import trio
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
-from ibactors.actors.order_asks import Resolve
+from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
-from ibactors.actors.order_looking import answer_list
+from ibactors.actors.order_looking import Looker
 from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_previewing import Previewer
@@ -32,9 +32,6 @@ from ibactors.actors.orders import (
     Cancel,
     Find,
     HaltTrading,
-    ListEvents,
-    ListExecutions,
-    ListOrders,
     OrdersMessage,
     OrdersRef,
     Place,
@@ -86,6 +83,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._canceller: Canceller
         self._deadmen: Deadmen
         self._reconciler: Reconciler
+        self._looker: Looker
 
     async def run(self, mailbox: Mailbox[OrdersMessage, Never]) -> None:
         if not self._me.is_on:
@@ -118,6 +116,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._operator = Operator(keeper)
         self._reconciler = Reconciler(keeper, self._connection)
+        self._looker = Looker(keeper, self.nursery)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
         await self._recall()
@@ -223,8 +222,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 await self._bury(msg)
             case Find():
                 msg.reply.send(await self._find(msg))
-            case ListEvents() | ListExecutions() | ListOrders():
-                await answer_list(self._keeper, msg)
+            case ListEvents() | TakeSnapshot() | ListExecutions() | ListOrders():
+                self._looker.answer(msg)
             case SetDeadman():
                 await self._deadmen.put(msg)
             case Resolve() | HaltTrading() | ResumeTrading() | Reconcile():

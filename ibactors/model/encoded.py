@@ -10,6 +10,8 @@ from ibactors.model.quotes import Quote, Stale
 
 T_co = TypeVar("T_co", covariant=True)
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Decimals are numbers, as in answers."""
 _FIN_TEXT = 0x81
 _SHORT, _MEDIUM = 126, 1 << 16
 
@@ -32,7 +34,7 @@ class Encoded(Generic[T_co]):
     def __init__(self, value: T_co) -> None:
         # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
         self.value = value
-        self.json = msgspec.json.encode(value)
+        self.json = _encode(value)
         self.frame = text_frame(self.json)
         self.freshness = _freshness(value)
         """The kind of market data, or `stale` for what stands in a quote's place; None for anything else."""

@@ -55,7 +55,7 @@ class CursorGone(IbactorsError):
     """The cursor belongs to another journal, or is ahead of this one."""
 
     code = "cursor_gone"
-    hint = "Take a snapshot of the orders and go on from its sequence."
+    hint = "Take GET /orders after this answer, and go on behind its cursor: what changes from here on is there."
 
 
 class BadText(InvalidRequest):

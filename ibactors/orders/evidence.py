@@ -89,7 +89,9 @@ class ExecutionSeen(FromIb, frozen=True, kw_only=True):
     execution_id: str
     account: str = ""
     con_id: int
+    symbol: str = ""
     sec_type: str
+    currency: str = ""
     side: Side
     quantity: Decimal
     price: Decimal

@@ -4,11 +4,14 @@ from decimal import Decimal
 
 from ibactors.model.times import Value
 from ibactors.orders.evidence import CommissionSeen, ExecutionSeen
+from ibactors.orders.terms import Side
 
 UNSET = Decimal("1E300")
 """IB's "no value" is DBL_MAX, written in two ways; nothing real is as large."""
 PENDING = Decimal(-1)
 """A commission of exactly -1 is not known yet; other negative ones are rebates."""
+
+OURS = "ibactors"
 
 
 class Fill(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,6 +24,12 @@ class Fill(Value, frozen=True, kw_only=True, omit_defaults=True):
     price: Decimal
     time: float
     con_id: int
+    symbol: str = ""
+    sec_type: str = ""
+    currency: str = ""
+    side: Side | None = None
+    source: str = OURS
+    """Where it was traded: by an order of ours, or `manual`, or `client:7`."""
     exchange: str = ""
     liquidity: str | None = None
     leg: bool = False
@@ -51,6 +60,10 @@ def fill_of(seen: ExecutionSeen, *, leg: bool) -> Fill | None:
         price=seen.price,
         time=seen.time,
         con_id=seen.con_id,
+        symbol=seen.symbol,
+        sec_type=seen.sec_type,
+        currency=seen.currency,
+        side=seen.side,
         exchange=seen.exchange,
         liquidity=seen.liquidity,
         leg=leg,

@@ -26,6 +26,8 @@ _ENTRIES = (
     " WHERE sequence > ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence LIMIT ?4"
 )
 _ENTRIES_OF_ORDER = _ENTRIES.replace("?3 IS NULL", "order_id = ?3")
+_BEFORE = "SELECT sequence FROM events WHERE sequence < ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence DESC LIMIT 1"
+_BEFORE_OF_ORDER = _BEFORE.replace("?3 IS NULL", "order_id = ?3")
 _FILLS = (
     "SELECT body FROM executions AS e WHERE at >= ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL"
     " AND revision = (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY at, execution_id LIMIT ?4"
@@ -37,9 +39,20 @@ class Page(Value, frozen=True, kw_only=True):
     """Entries in order, and the cursor behind the last of them."""
 
     entries: tuple[Entry, ...]
+    previous: int
+    """The number of the entry before the first one, among those that were asked for; 0 for none."""
+    journal_id: str
     cursor: str
     more: bool
     """True when there are more entries already."""
+
+
+class Snapshot(Value, frozen=True, kw_only=True):
+    """The open orders as they were at a place of the journal: what follows is behind its cursor."""
+
+    orders: tuple[Order, ...]
+    journal_id: str
+    sequence: int
 
 
 def cursor_of(journal_id: str, sequence: int) -> str:
@@ -115,14 +128,32 @@ class Reader:
         # Without more, the place is the journal's end: a filtered reader does not search the same entries again.
         behind = entries[-1].sequence if entries else after
         end = behind if more else max(last, behind)
-        return Page(entries=entries, cursor=cursor_of(journal_id, end), more=more)
+        before = self._before(entries[0].sequence, account, order_id) if entries else 0
+        return Page(entries=entries, previous=before, journal_id=journal_id, cursor=cursor_of(journal_id, end), more=more)
+
+    def _before(self, sequence: int, account: str | None, order_id: str | None) -> int:
+        row = self._tx.row(_BEFORE if order_id is None else _BEFORE_OF_ORDER, (sequence, account, order_id))
+        return int(row[0] or 0) if row else 0
+
+    def snapshot(self, *, account: str | None = None) -> Snapshot:
+        """The open orders and the place in one look: no event is in neither, and none in both."""
+        self._tx.run("BEGIN")
+        try:
+            journal_id, sequence = self.place()
+            found = tuple(order for order in self.every(is_open=True) if account in {None, order.account})
+        finally:
+            self._tx.run("COMMIT")
+        return Snapshot(orders=found, journal_id=journal_id, sequence=sequence)
 
     def sequence_of(self, cursor: str) -> int:
-        """The number in a cursor. Raises CursorGone when it is not one of this journal, or ahead of it."""
+        """The number in a cursor. Raises CursorGone when it is not one of this journal, ahead of it, or of long ago."""
         journal_id, last = self.place()
         theirs, _, number = cursor.rpartition("-")
         if theirs != journal_id or not (number.isascii() and number.isdigit()) or len(number) > 18 or int(number) > last:  # noqa: PLR2004
-            raise CursorGone(f"{cursor!r} is not a place in this journal, which is {cursor_of(journal_id, last)!r}.")
+            raise _gone(f"{cursor!r} is not a place in this journal.", journal_id, last)
+        first = self._tx.row("SELECT min(sequence) FROM events")
+        if first is not None and first[0] is not None and int(number) + 1 < int(first[0]):
+            raise _gone(f"What came next behind {cursor!r} is older than events are kept.", journal_id, last)
         return int(number)
 
     def fills(self, *, account: str | None = None, order_id: str | None = None, since: float = 0.0, limit: int = PAGE) -> tuple[Fill, ...]:
@@ -147,3 +178,8 @@ class Reader:
         """The last snapshot of positions by con_id, and when it was taken."""
         rows = self._tx.rows("SELECT con_id, quantity, at FROM positions WHERE account = ?", (account,))
         return {int(con_id or 0): str(quantity) for con_id, quantity, _ in rows}, float(rows[0][2] or 0) if rows else None
+
+
+def _gone(sentence: str, journal_id: str, last: int) -> CursorGone:
+    present = cursor_of(journal_id, last)
+    return CursorGone(f"{sentence} Its end is {present!r}.", extra={"cursor": present})

@@ -42,7 +42,7 @@ from ibactors.web.rest import (
     udf,
 )
 from ibactors.web.rest.openapi import build_document
-from ibactors.web.stream import sse
+from ibactors.web.stream import order_stream, sse
 from ibactors.web.stream.asyncapi import build_asyncapi
 from ibactors.web.system import System
 
@@ -64,6 +64,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *history.OPERATIONS,
     *history_jobs.OPERATIONS,
     *sse.OPERATIONS,
+    *order_stream.OPERATIONS,
     *trading.OPERATIONS,
     *order_events.OPERATIONS,
     *orders.OPERATIONS,

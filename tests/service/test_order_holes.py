@@ -141,6 +141,7 @@ ROUTES: tuple[tuple[str, str, str, Any], ...] = (
     ("GET", "/orders/by-client-id/x", "read", None),
     ("DELETE", "/orders/by-client-id/x", "trade", None),
     ("GET", "/orders/events", "read", None),
+    ("GET", "/orders/stream", "read", None),
     ("GET", "/executions", "read", None),
     ("GET", "/trading", "read", None),
     ("POST", "/trading/halt", "trade", {"cancel": "none"}),

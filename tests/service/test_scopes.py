@@ -22,6 +22,7 @@ ADMITTED = {
     "/orders/{order_id}": ("/orders/ord_1", None, 403),
     "/orders/by-client-id/{client_order_id}": ("/orders/by-client-id/x", None, 403),
     "/orders/events": ("/orders/events", None, 403),
+    "/orders/stream": ("/orders/stream", None, 403),
     "/orders/{order_id}/events": ("/orders/ord_1/events", None, 403),
     "/executions": ("/executions", None, 403),
     "/orders/reconcile": ("/orders/reconcile", None, 403),

@@ -1,9 +1,10 @@
 """What a row of the table of channels is good for, and what one client is subscribed to."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Never
 
 import msgspec
 import pytest
@@ -38,7 +39,7 @@ def no_sources(_system: System, _parameters: DepthParameters) -> list[Source]:
     return []
 
 
-def row(parameters: type[DepthParameters] = DepthParameters) -> Channel[Any]:
+def row(parameters: type[DepthParameters] = DepthParameters, *, conflated: bool = True) -> Channel[Any]:
     return Channel(
         name="depth",
         summary="the book",
@@ -46,6 +47,7 @@ def row(parameters: type[DepthParameters] = DepthParameters) -> Channel[Any]:
         parameters=parameters,
         sources=no_sources,
         messages={"book": (Book, "The book.")},
+        conflated=conflated,
     )
 
 
@@ -54,6 +56,7 @@ class Tray:
 
     def __init__(self) -> None:
         self.values: dict[Hashable, Any] = {}
+        self.feeds: list[Callable[[], Awaitable[Never]]] = []
 
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
         return topic.listening(partial(self.put, slot))
@@ -63,6 +66,14 @@ class Tray:
 
     def forget(self, slot: Slot) -> None:
         self.values.pop(slot, None)
+
+    @contextmanager
+    def feeding(self, feed: Callable[[], Awaitable[Never]]) -> Iterator[None]:
+        self.feeds.append(feed)
+        try:
+            yield
+        finally:
+            self.feeds.remove(feed)
 
     @property
     def shown(self) -> list[int]:
@@ -203,3 +214,40 @@ async def test_what_replaces_another_counts_once(caller: Caller, tray: Tray) -> 
     assert caller.subscriptions == 1, "it takes a place where there is none to be had from another"
     subscriptions.close()
     assert (topic.listeners, caller.subscriptions) == (0, 0)
+
+
+async def test_what_is_pulled_is_asked_for_when_what_came_before_has_left(caller: Caller, tray: Tray) -> None:
+    asked: list[int] = []
+
+    async def pull() -> list[Encoded[Book]]:
+        await trio.lowlevel.checkpoint()
+        asked.append(len(asked))
+        return [book(3 * asked[-1] + number) for number in range(3)]
+
+    subscriptions = Subscriptions(caller, tray)
+    pulled = replace(source(Topic[Any](None)), pull=pull)
+    subscription = await subscriptions.open(row(conflated=False), pulled, on_failed=nothing_to_say)
+    subscriptions.start(subscription)
+    subscriptions.show(subscription)
+    backlog = subscription.backlog
+    assert backlog is not None
+    taken: list[int] = []
+    async with trio.open_nursery() as nursery:
+        for begun_anew in range(4):
+            scope = trio.CancelScope()
+
+            async def feed(scope: trio.CancelScope = scope) -> None:
+                with scope:
+                    await tray.feeds[0]()
+
+            nursery.start_soon(feed)
+            await trio.testing.wait_all_tasks_blocked()
+            assert (len(asked), len(backlog)) == (begun_anew + 1, 3), "a slow client has one answer in memory"
+            taken += [message.value.bids for _, message in backlog.take(1)]
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(asked) == begun_anew + 1, "not before all of it has left"
+            scope.cancel(reason="it may begin anew at any time")
+            taken += [message.value.bids for _, message in backlog.take(1000)]
+        subscriptions.close()
+    assert taken == list(range(12))
+    assert tray.feeds == []

@@ -38,6 +38,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order that the answer is about."""
     new_client_order_id_allowed: bool | None = None
     """True where it is certain that the order did and will do nothing: that alone permits another client_order_id."""
+    cursor: str | None = None
+    """The present end of the journal, in place of a cursor that is gone."""
     head: str | None = None
     """Since when there are data."""
     request_id: str | None = None
@@ -164,6 +166,7 @@ _MEMBERS = (
     "fields",
     "order",
     "new_client_order_id_allowed",
+    "cursor",
     "head",
 )
 

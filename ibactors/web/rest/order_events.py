@@ -5,13 +5,13 @@ from typing import Annotated
 import msgspec
 import trio
 
+from ibactors.actors.order_following import Follower
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 from ibactors.keys import Scope
-from ibactors.model.times import rfc3339
 from ibactors.orders import errors as e
 from ibactors.orders.fills import Fill
 from ibactors.orders.reader import Page
-from ibactors.orders.transaction import Entry, EventBody
+from ibactors.web.contract.order_events import EventShown, events_shown
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.orders import OrderId, Seconds, orders_of
@@ -47,23 +47,6 @@ class ExecutionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     limit: Limit = 100
 
 
-class EventShown(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to an order."""
-
-    sequence: int
-    event: str
-    timestamp: str
-    account: str | None
-    order_id: str | None
-    client_order_id: str | None = None
-    status: str | None = None
-    """Of the order after it."""
-    reason: str | None = None
-    ib_code: int | None = None
-    execution: Fill | None = None
-    change_id: str | None = None
-
-
 class Events(msgspec.Struct, frozen=True, kw_only=True):
     """A page of events; `after=` its cursor goes on without a gap."""
 
@@ -80,11 +63,11 @@ class Executions(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
     orders, query = orders_of(call), call.query
-    page = await orders.events(query.after, account=query.account, order_id=None, limit=query.limit)
-    with trio.move_on_after(query.wait):
-        while not page.entries:
-            await orders.next_change(behind=page.cursor)
-            page = await orders.events(page.cursor, account=query.account, order_id=None, limit=query.limit)
+    follower = Follower(orders, query.after, account=query.account, limit=query.limit)
+    page = await follower.look()
+    if query.wait and not page.entries:
+        with trio.move_on_after(query.wait):
+            page = await follower.next()
     return _shown(page)
 
 
@@ -100,25 +83,7 @@ async def get_executions(call: Call[ExecutionsQuery, Nothing]) -> Executions:
 
 
 def _shown(page: Page) -> Events:
-    return Events(events=tuple(map(_event, page.entries)), cursor=page.cursor, more=page.more)
-
-
-def _event(entry: Entry) -> EventShown:
-    plain = EventShown(
-        sequence=entry.sequence, event=entry.kind, timestamp=rfc3339(entry.at), account=entry.account, order_id=entry.order_id
-    )
-    if entry.order_id is None:
-        return plain
-    body = msgspec.json.decode(entry.body, type=EventBody)
-    return msgspec.structs.replace(
-        plain,
-        client_order_id=body.order.client_order_id,
-        status=body.order.status,
-        reason=body.event.reason,
-        ib_code=body.event.code,
-        execution=body.event.fill,
-        change_id=body.event.change_id,
-    )
+    return Events(events=events_shown(page), cursor=page.cursor, more=page.more)
 
 
 OPERATIONS = (

@@ -54,6 +54,9 @@ class Source:
     """Names it within a stream of events, for who comes again; without `;`. Empty where its values have no number to go on from."""
     resumed: "Callable[[int], Source] | None" = None
     """The same, with what came after the value of a number first."""
+    pull: Callable[[], Awaitable[Sequence[Encoded[Any]]]] | None = None
+    """What comes next, however long that takes, in place of what a topic tells: called when a client has room for it, and never more than
+    one at a time. It may be cancelled, which loses nothing. The channel is then not conflated, and nothing is ever lost."""
     on_lost: Callable[[Lost], Sequence[Any]] | None = None
     """What a client gets in place of values that found no room, if that is not a `Gap`."""
 

@@ -9,9 +9,10 @@ from ibactors.web.contract.messages import Command
 from ibactors.web.stream.account import ACCOUNT
 from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.holdings import PNL, PORTFOLIO
+from ibactors.web.stream.orders import ORDERS
 from ibactors.web.stream.quotes import QUOTES
 
-CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in (QUOTES, ACCOUNT, PNL, PORTFOLIO)}
+CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS)}
 """By name. The first is that of commands that name none."""
 
 

@@ -91,7 +91,8 @@ class _Client:
 
     async def run(self, name: str) -> None:
         """Serve until the client leaves or the service stops; *name* is the task's."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._sender.nursery:
+            nursery = self._sender.nursery
             with showing_status(self._system, self._sender):
                 nursery.start_soon(self._watch, nursery.cancel_scope, name=f"{name}/watch")
                 nursery.start_soon(self._sender.run, name=f"{name}/sender")

@@ -1,10 +1,10 @@
 """What one client of server-sent events gets: the pieces of its response, made of the same values as the messages of a WebSocket."""
 
 import math
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Never
 
 import trio
 
@@ -39,6 +39,7 @@ class Events(AsyncIterator[bytes]):
         self._pending: Newest[Hashable, _Item] = Newest()
         self._held: dict[Slot, Encoded[Any]] = {}
         """Values that are wanted at intervals and not due yet."""
+        self._feeds: list[Callable[[], Awaitable[Never]]] = []
         self._started = False
 
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
@@ -55,6 +56,15 @@ class Events(AsyncIterator[bytes]):
         slot.active = False
         self._pending.discard(slot)
         self._held.pop(slot, None)
+
+    @contextmanager
+    def feeding(self, feed: Callable[[], Awaitable[Never]]) -> Iterator[None]:
+        """Have *feed* run inside the block, as long as the client waits for something."""
+        self._feeds.append(feed)
+        try:
+            yield
+        finally:
+            self._feeds.remove(feed)
 
     def failed(self, subscription: Subscription, failed: Failed) -> Sequence[Message]:
         """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
@@ -83,6 +93,8 @@ class Events(AsyncIterator[bytes]):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end_with_service, nursery.cancel_scope)
             nursery.cancel_scope.deadline = until
+            for feed in self._feeds:
+                nursery.start_soon(feed)
             pending = await self._pending.take()
             nursery.cancel_scope.cancel(reason="there is something to send")
         return pending

@@ -8,11 +8,11 @@ served by a task of its own until there is nothing left to wait for.
 
 import math
 from bisect import bisect_left
-from collections.abc import Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any, Never, NoReturn
 
 import trio
 
@@ -62,6 +62,8 @@ class Sender:
         self._looks_at = math.inf
         """When the own task looks without being called."""
         self._error: Exception | None = None
+        self.nursery: trio.Nursery | None = None
+        """Its client's, where what feeds it runs."""
         self.put = self._outbox.put
         """Take a value of a key, usually a `Slot`, in place of an unsent older one."""
 
@@ -88,6 +90,18 @@ class Sender:
         slot.active = False  # what `run` has drained, but not sent yet, may come back into the outbox
         self._outbox.discard(slot)
         self._held.pop(slot, None)
+
+    @contextmanager
+    def feeding(self, feed: Callable[[], Awaitable[Never]]) -> Iterator[None]:
+        """Have *feed* run inside the block."""
+        if self.nursery is None:
+            raise AssertionError("a client that subscribes has begun")
+        scope = trio.CancelScope()
+        self.nursery.start_soon(_within, scope, feed, name="web/feed")
+        try:
+            yield
+        finally:
+            scope.cancel(reason="the client has unsubscribed")
 
     async def ping(self) -> bool:
         """Ping the client, to be called every PING_INTERVAL; tells whether it has answered those before."""
@@ -228,6 +242,11 @@ class Sender:
         self._answers += 1
         self._unsent_answers += 1
         return self._answers
+
+
+async def _within(scope: trio.CancelScope, feed: Callable[[], Awaitable[Never]]) -> None:
+    with scope:
+        await feed()
 
 
 def _members(key: Hashable) -> bytes:

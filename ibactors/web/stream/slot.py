@@ -78,6 +78,7 @@ class Backlog:
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
         self._waiting: deque[tuple[Slot, Encoded[Any] | Failed | Lost]] = deque()
+        self._emptied = trio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -90,6 +91,8 @@ class Backlog:
     def add(self, slot: Slot, value: Encoded[Any] | Failed) -> bool:
         """Take a value; tells whether it is the first, so that the backlog belongs into the outbox."""
         was_empty = not self._waiting
+        if was_empty:
+            self._emptied = trio.Event()
         # After a loss half of the room must be free first: a gap is told for many values, not one for each.
         if slot.lost is not None and len(self._waiting) <= self._most // 2:
             slot.lost = None
@@ -112,7 +115,14 @@ class Backlog:
                 told = list(self._told(slot, value))
                 taken += told
                 octets -= sum(len(message.json) for _, message in told)
+        if not self._waiting:
+            self._emptied.set()
         return taken
+
+    async def emptied(self) -> None:
+        """Wait until all that waits has been taken."""
+        if self._waiting:
+            await self._emptied.wait()
 
     def _told(self, slot: Slot, value: Encoded[Any] | Failed | Lost) -> list[tuple[Entry, Encoded[Any]]]:
         if isinstance(value, Encoded):

@@ -119,7 +119,7 @@ async def get_stream(call: Call[Any, Nothing]) -> Pieces | Answer:
         places[slot.position] = value.value.sequence
         return ";".join(f"{position}:{number}" for position, number in places.items())
 
-    return await _serve(call, resumed, id_of, interval=call.query.interval_ms / 1000)
+    return await serve(call, resumed, id_of, interval=call.query.interval_ms / 1000)
 
 
 async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
@@ -130,10 +130,10 @@ async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     def is_new(subscription: Subscription) -> bool:
         return not _has_seen(since, subscription.topic.value)
 
-    return await _serve(call, wanted, _time_of, is_new=is_new)
+    return await serve(call, wanted, _time_of, is_new=is_new)
 
 
-async def _serve(
+async def serve(
     call: Call[Any, Nothing],
     wanted: Wanted,
     id_of: IdOf,
@@ -141,6 +141,7 @@ async def _serve(
     interval: float = 0.0,
     is_new: Callable[[Subscription], bool] = lambda _: True,
 ) -> Pieces | Answer:
+    """Send events of *wanted* until the client leaves, its key ends or the service stops. Raises what subscribing does."""
     if request.method == "HEAD":  # it asks for no events, and would wait for their end
         return Answer(body=b"", content_type=EVENT_STREAM)
     stream = call.along.stream
@@ -153,7 +154,7 @@ async def _serve(
     for channel, _ in wanted:
         subscriptions.check(channel)
     opened = [await subscriptions.open(channel, source, on_failed=events.failed, interval=interval) for channel, source in wanted]
-    await _first_word([subscription.topic for subscription in opened])
+    await _first_word([subscription.topic for subscription in opened if subscription.source.pull is None])
     stream.ending.enter_context(showing_status(call.system, events))
     for subscription in opened:
         subscriptions.start(subscription)
@@ -164,6 +165,8 @@ async def _serve(
 
 async def _first_word(topics: Sequence[Topic[Any]]) -> None:
     """Wait a moment for a first value. Raises what is wrong with all symbols for good: EventSource comes again after a stream, for ever."""
+    if not topics:
+        return
     with trio.move_on_after(FIRST_WORD_S):
         async with trio.open_nursery() as nursery:
             for topic in topics:

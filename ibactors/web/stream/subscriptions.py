@@ -4,11 +4,11 @@ A subscription comes in two steps, so that a client can be told that it is accep
 among those of the key and opens what is listened to, which may take waiting; `start` begins to listen.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Never, NoReturn, Protocol
 
 from ibactors.actors.symbol import Failed
 from ibactors.kernel.topic import Topic
@@ -34,6 +34,9 @@ class Outlet(Protocol):
 
     def forget(self, slot: Slot) -> None:
         """Send nothing more of it."""
+
+    def feeding(self, feed: Callable[[], Awaitable[Never]]) -> AbstractContextManager[object]:
+        """Have *feed* run inside the block. It may be cancelled, and begun anew, at any time."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -174,11 +177,24 @@ class Subscriptions:
         self.show(subscription)
 
     def _listen(self, subscription: Subscription) -> None:
-        if subscription.source.split is None and subscription.backlog is None:
+        listening: AbstractContextManager[object]
+        if subscription.source.pull is not None:
+            listening = self._outlet.feeding(partial(self._feed, subscription, subscription.source.pull))
+        elif subscription.source.split is None and subscription.backlog is None:
             listening = self._outlet.follow(subscription.topic, subscription.slot())
         else:
             listening = subscription.topic.listening(partial(self._put, subscription))
         subscription.listening.enter_context(listening)
+
+    async def _feed(self, subscription: Subscription, pull: Callable[[], Awaitable[Sequence[Any]]]) -> NoReturn:
+        """Ask for what comes next when what came before has left: a slow client has one answer in memory, and no more."""
+        backlog = subscription.backlog
+        if backlog is None:
+            raise AssertionError("a channel whose values are pulled is not conflated")
+        while True:
+            await backlog.emptied()
+            for message in await pull():
+                self._send(subscription, subscription.slot(), message)
 
     def show(self, subscription: Subscription) -> None:
         """Send what is known; in the step that has started it, or values would come twice."""

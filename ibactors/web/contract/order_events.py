@@ -1,0 +1,95 @@
+"""What happened to orders, as clients see it: the same by long poll, by server-sent events and on the WebSocket."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ibactors.model.times import rfc3339
+from ibactors.orders.reader import Page, Snapshot, cursor_of
+from ibactors.orders.transaction import Entry, EventBody
+from ibactors.web.contract.executions import ExecutionShown, execution_shown
+from ibactors.web.contract.orders import OrderShown, shown
+
+PART = 100
+"""Orders of a snapshot that go into one message; clients limit how long a message may be."""
+
+
+class EventShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="order"):
+    """Something that happened to an order, or to trading as a whole."""
+
+    sequence: int
+    """In the journal. Whoever gets an event again knows it by this."""
+    previous: int
+    """The sequence of the event before this one, among those that were asked for; 0 for none. Other than what came last: there is a gap."""
+    cursor: str
+    """The place behind it."""
+    event: str
+    timestamp: str
+    account: str | None
+    order_id: str | None
+    client_order_id: str | None = None
+    status: str | None = None
+    """Of the order after it."""
+    reason: str | None = None
+    ib_code: int | None = None
+    execution: ExecutionShown | None = None
+    change_id: str | None = None
+    order: OrderShown | None = None
+    """The order after it."""
+
+
+class OrdersShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="orders"):
+    """The open orders at one place of the journal: with it a stream begins that goes on from nowhere."""
+
+    orders: tuple[OrderShown, ...]
+    sequence: int
+    cursor: str
+    """The place behind which everything later comes; to be kept once the last part is there."""
+    more: bool
+    """A further part of the same comes next."""
+    reset: bool
+    """The place that was asked for is not of this journal any more: what was known before is void."""
+
+
+def events_shown(page: Page) -> tuple[EventShown, ...]:
+    """The events of a page."""
+    previous, events = page.previous, []
+    for entry in page.entries:
+        events.append(_event(entry, previous, cursor_of(page.journal_id, entry.sequence)))
+        previous = entry.sequence
+    return tuple(events)
+
+
+def snapshot_shown(snapshot: Snapshot, *, reset: bool) -> Iterator[OrdersShown]:
+    """The parts of a snapshot, one at least."""
+    cursor = cursor_of(snapshot.journal_id, snapshot.sequence)
+    for start in range(0, max(len(snapshot.orders), 1), PART):
+        part = snapshot.orders[start : start + PART]
+        more = start + PART < len(snapshot.orders)
+        yield OrdersShown(orders=tuple(map(shown, part)), sequence=snapshot.sequence, cursor=cursor, more=more, reset=reset)
+
+
+def _event(entry: Entry, previous: int, cursor: str) -> EventShown:
+    plain = EventShown(
+        sequence=entry.sequence,
+        previous=previous,
+        cursor=cursor,
+        event=entry.kind,
+        timestamp=rfc3339(entry.at),
+        account=entry.account,
+        order_id=entry.order_id,
+    )
+    if entry.order_id is None:
+        return plain
+    body = msgspec.json.decode(entry.body, type=EventBody)
+    fill, name = body.event.fill, body.order.client_order_id
+    return msgspec.structs.replace(
+        plain,
+        client_order_id=name,
+        status=body.order.status,
+        reason=body.event.reason,
+        ib_code=body.event.code,
+        execution=None if fill is None else execution_shown(fill, entry.account, entry.order_id, name),
+        change_id=body.event.change_id,
+        order=shown(body.order),
+    )
