@@ -249,7 +249,9 @@ class Keeper:
     async def write_halt(self, by: str, reason: str, cancel: str) -> None:
         """Put a halt on disk, so that it holds over restarts."""
         self.noted = reason
-        await self.write(lambda tx: halt(tx, Halt(at=time.time(), by=by, reason=reason, cancel=cancel)))
+        stop = Halt(at=time.time(), by=by, reason=reason, cancel=cancel)
+        if await self.write(lambda tx: halt(tx, stop)):
+            self.ref.halt_noted = stop
 
 
 def _settling(order: Order, evidence: Written | Withdrawn) -> Callable[[Transaction], object]:

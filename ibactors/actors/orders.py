@@ -12,11 +12,14 @@ import trio
 
 from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
 from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.topic import Topic
+from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical
 from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.fills import Fill
+from ibactors.orders.halts import Halt
 from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
 from ibactors.orders.previews import Tokens, WhatIf
@@ -164,12 +167,17 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.shown: dict[str, Order] = {}
         """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
         self.reconciled = Reconciled()
+        self.halt_noted: Halt | None = None
+        """The halt that is on disk."""
+        self.changes: Topic[int] = Topic(0)
+        """Counts the states of trading as a whole; whoever listens looks then."""
         self.read_only: str | None = None
         """IB's words when the gateway refuses orders."""
         self.journal_id = ""
         """Empty until there is a journal."""
         self.sequence = 0
         self.tokens = Tokens()
+        self._noticed: tuple[object, ...] = ()
         self._halt_file = state_path / HALT_FILE
         self._changed = trio.Event()
 
@@ -195,6 +203,13 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         if sequence != self.sequence:
             self.sequence = sequence
             self.changed()
+
+    def notice(self, session: SessionStatus) -> None:
+        """Have whoever listens look, if the state of trading is another one than the last time."""
+        state = self.why_halted, self.halt_noted, self.read_only, self.reconciled, session.up, session.epoch, self.sequence
+        if state != self._noticed:
+            self._noticed = state
+            self.changes.publish(self.changes.value + 1)
 
     def changed(self) -> None:
         """Wake who waits for an order: something is on disk."""

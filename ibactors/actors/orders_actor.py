@@ -141,7 +141,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         if halts and self._me.halted is None:
             self._me.halted = halts[0].reason
         if halts:
-            keeper.noted = self._me.halted
+            keeper.noted, self._me.halt_noted = self._me.halted, halts[0]
         lost = SessionLost(at=time.time(), reason="The service was restarted.")
         await keeper.give_all({order.order_id: (lost,) for order in keeper.book.open})
 
@@ -164,6 +164,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             await self._answer_wants()
             await self._deadmen.look()
             await self._canceller.send_due()
+            self._me.notice(self._connection.sessions.value)
 
     async def _bind(self) -> None:
         """Whether this client id holds the open orders, once a socket."""
@@ -294,7 +295,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._me.halted = why
             msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
             return
-        self._keeper.noted = None
+        self._keeper.noted = self._me.halt_noted = None
         await self._keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
         log.warning("trading_resumed", by=msg.by)
         msg.reply.send(None)

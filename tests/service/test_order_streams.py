@@ -150,11 +150,32 @@ async def test_any_channels_as_events_have_orders_too_and_go_on_by_number(tmp_pa
             check_chain(await until_end(source, "b"), events[-1]["sequence"])
 
 
+async def test_halts_and_comparisons_are_told_by_the_channel_of_trading(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service, service.stream() as stream, service.stream() as late:
+        await stream.send(action="subscribe", channel="trading", id="t")
+        first = await stream.expect("trading", id="t")
+        assert {**await service.get("/trading"), "id": "t"} == first
+        await service.http.post("/trading/halt", json={"cancel": "none", "reason": "lunch"})
+        while (halted := await stream.expect("trading", halted="lunch"))["halt"] is None:
+            pass
+        assert (halted["halt"]["by"], halted["halt"]["reason"], halted["halt"]["cancel"]) == ("key:anonymous", "lunch", "none")
+        await late.send(action="subscribe", channel="trading")
+        await late.expect("trading", halted="lunch")
+        await service.http.post("/trading/resume")
+        await stream.expect("trading", halted=None, halt=None)
+        await service.gateway.do("refuse 1")
+        await stream.expect("trading", reconciled=None)
+        while (await stream.expect("trading"))["reconciled"] is None:
+            pass
+
+
 async def test_trading_that_is_off_has_no_stream_of_orders(service: Service) -> None:
     assert (await service.get("/orders/stream", 403))["code"] == "trading_off"
     async with service.stream() as stream:
         await stream.send(action="subscribe", channel="orders", id=1)
         await stream.expect("error", code="trading_off", id=1)
+        await stream.send(action="subscribe", channel="trading")
+        await stream.expect("trading", mode="off", halted=None)
         await stream.send(action="subscribe", channel="orders", interval_ms=5, id=2)
         await stream.expect("error", code="invalid_request", field="interval_ms", id=2)
 

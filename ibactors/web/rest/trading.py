@@ -6,34 +6,12 @@ import msgspec
 
 from ibactors.errors import ActorDown, AskTimeout, GatewayDisconnected, MailboxFull
 from ibactors.keys import Scope
-from ibactors.model.times import rfc3339, whole
+from ibactors.model.times import whole
 from ibactors.orders import errors as e
-from ibactors.orders.order import Status
+from ibactors.web.contract.trading import Trading, trading_shown
 from ibactors.web.operation import Call, Nothing, Operation
 
 _ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
-
-
-class ReconciledShown(msgspec.Struct, frozen=True, kw_only=True):
-    """The last comparison with IB's lists."""
-
-    epoch: int
-    at: str | None
-    unfit: str | None
-    foreign_orders: int
-
-
-class Trading(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of trading."""
-
-    mode: str
-    halted: str | None
-    """Why nothing but cancels is sent."""
-    gateway_read_only: bool
-    reconciled: ReconciledShown | None
-    open_orders: int
-    unknown_orders: int
-    sequence: int
 
 
 class HaltBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,23 +63,7 @@ async def reconcile_orders(call: Call[Nothing, Nothing]) -> Trading:
 
 
 def _state(call: Call[Nothing, HaltBody] | Call[Nothing, Nothing]) -> Trading:
-    orders = call.system.site.orders
-    session = call.system.site.connection.sessions.value
-    done = orders.reconciled
-    current = session.up and done.epoch == session.epoch
-    return Trading(
-        mode=orders.mode,
-        halted=orders.why_halted,
-        gateway_read_only=orders.read_only is not None,
-        reconciled=ReconciledShown(
-            epoch=done.epoch, at=None if done.at is None else rfc3339(done.at), unfit=done.unfit, foreign_orders=done.foreign_orders
-        )
-        if current
-        else None,
-        open_orders=sum(1 for order in orders.shown.values() if not order.status.is_terminal),
-        unknown_orders=sum(1 for order in orders.shown.values() if order.status is Status.UNKNOWN),
-        sequence=orders.sequence,
-    )
+    return trading_shown(call.system.site.orders, call.system.site.connection.sessions.value)
 
 
 OPERATIONS = (

@@ -11,8 +11,9 @@ from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.holdings import PNL, PORTFOLIO
 from ibactors.web.stream.orders import ORDERS
 from ibactors.web.stream.quotes import QUOTES
+from ibactors.web.stream.trading import TRADING
 
-CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS)}
+CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS, TRADING)}
 """By name. The first is that of commands that name none."""
 
 

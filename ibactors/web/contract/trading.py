@@ -1,0 +1,62 @@
+"""The state of trading as clients see it: as an answer, and in the channel of the stream."""
+
+import msgspec
+
+from ibactors.actors.orders import OrdersRef
+from ibactors.model.sessions import SessionStatus
+from ibactors.model.times import rfc3339
+from ibactors.orders.order import Status
+
+
+class ReconciledShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The last comparison with IB's lists."""
+
+    epoch: int
+    at: str | None
+    unfit: str | None
+    foreign_orders: int
+
+
+class HaltShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A halt that is written down, so that it holds over restarts."""
+
+    at: str
+    by: str
+    reason: str
+    cancel: str
+    """Which orders it cancelled: `entries`, `ours` or `none`."""
+
+
+class Trading(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="trading"):
+    """The state of trading."""
+
+    mode: str
+    halted: str | None
+    """Why nothing but cancels is sent."""
+    halt: HaltShown | None
+    """The same with who and when, a moment later."""
+    gateway_read_only: bool
+    reconciled: ReconciledShown | None
+    """Null before the first comparison of the present session."""
+    open_orders: int
+    unknown_orders: int
+    sequence: int
+    """Of the last event."""
+
+
+def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
+    """The state as it is now."""
+    done, halt = orders.reconciled, orders.halt_noted
+    reconciled = ReconciledShown(
+        epoch=done.epoch, at=None if done.at is None else rfc3339(done.at), unfit=done.unfit, foreign_orders=done.foreign_orders
+    )
+    return Trading(
+        mode=orders.mode,
+        halted=orders.why_halted,
+        halt=None if halt is None else HaltShown(at=rfc3339(halt.at), by=halt.by, reason=halt.reason, cancel=halt.cancel),
+        gateway_read_only=orders.read_only is not None,
+        reconciled=reconciled if session.up and done.epoch == session.epoch else None,
+        open_orders=sum(1 for order in orders.shown.values() if not order.status.is_terminal),
+        unknown_orders=sum(1 for order in orders.shown.values() if order.status is Status.UNKNOWN),
+        sequence=orders.sequence,
+    )
