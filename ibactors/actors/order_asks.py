@@ -1,12 +1,15 @@
-"""What is read from the journal, and what an admin may say where evidence has come to its end."""
+"""What is read from the journal, changes, and what an admin may say where evidence has come to its end."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ibactors.kernel.ref import Ask
+from ibactors.model.times import Value
 from ibactors.orders.evidence import Verdict
 from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
-from ibactors.orders.reader import Page, Snapshot
+from ibactors.orders.reader import ChangeKept, Page, Snapshot
+from ibactors.orders.request import ChangeBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +47,37 @@ class ListExecutions(Ask[tuple[Fill, ...]]):
     order_id: str | None
     since: float
     limit: int
+
+
+class Changed(Value, frozen=True, kw_only=True):
+    """A change, and the order that it is of."""
+
+    order: Order
+    change_id: str
+    kept: ChangeKept | None
+    """What the journal has of it; None while it is not over."""
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChangeOrder(Ask[Changed]):
+    """Change an order's terms, or find the change that an equal request has asked for."""
+
+    order_id: str
+    body: ChangeBody
+    change_id: str
+    key: str
+    received: datetime
+    revision: int | None = None
+    """Which the order must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FindChange(Ask[Changed]):
+    """What became of a change."""
+
+    order_id: str
+    change_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -49,7 +49,7 @@ class Judge:
         *,
         needs_preview: bool = False,
     ) -> None:
-        self._needs_preview = needs_preview
+        self.needs_preview = needs_preview
         self._keeper = keeper
         self._connection = connection
         self._surveyor = surveyor
@@ -128,13 +128,13 @@ class Judge:
 
     def check_token(self, body: PlaceBody, account: str, key: str, mark: str) -> None:
         """Whether the request was previewed, where that is asked for. Raises PreviewRequired."""
-        if body.preview_token is None and not self._needs_preview:
+        if body.preview_token is None and not self.needs_preview:
             return
         why = "preview_token is missing"
         if body.preview_token is not None:
             why = self._keeper.ref.tokens.why_not(body.preview_token, key, account, mark, boot_now()) or ""
         if why:
-            extra: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"} if self._needs_preview else {}
+            extra: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"} if self.needs_preview else {}
             raise PreviewRequired(f"{why}.", extra=extra)
 
     def verdict(self, candidate: Candidate, key: str) -> Verdict:

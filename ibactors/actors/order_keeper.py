@@ -18,13 +18,14 @@ from ibactors.actors.order_book import Book
 from ibactors.actors.orders import OrdersRef
 from ibactors.bridge.evidence_log import Entry
 from ibactors.bridge.order_desk import OrderDesk
+from ibactors.errors import IbactorsError
 from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.draft import Step, Want
 from ibactors.orders.errors import JournalFailed, JournalFull
-from ibactors.orders.evidence import CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
+from ibactors.orders.evidence import ChangeAsked, CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
 from ibactors.orders.halts import Halt, halt
 from ibactors.orders.journal import Journal
-from ibactors.orders.keeping import keep_frame, save
+from ibactors.orders.keeping import Known, begin_change, keep_frame, save
 from ibactors.orders.order import Order
 from ibactors.orders.placing import settle_send
 from ibactors.orders.previews import Previews
@@ -192,6 +193,40 @@ class Keeper:
         steps = [self._advance(order, each) for name, every in evidence.items() for each in every if (order := self.book.get(name))]
         await self._save(steps, [])
 
+    async def begin_change(self, order_id: str, asked: ChangeAsked, fingerprint: str, epoch: int) -> Known | None:
+        """Take a change: in memory in this very step, and on disk when this returns; Known where its change_id was used before.
+
+        Raises JournalFailed, JournalFull, JournalBusy, JournalClosed; then there is no change, in memory either.
+        """
+        order = self.book.get(order_id)
+        if order is None:
+            raise LookupError(order_id)
+        step = self._advance(order, asked)
+        known: Known | tuple[object, ...]
+        try:
+            known = await self.writer.write(
+                lambda tx: begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch), opens=True, then=lambda: self.show(step.order)
+            )
+        except IbactorsError as error:
+            if isinstance(error, JournalFailed):
+                self.halt(f"journal_failed: {error}")
+            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason=error.code))
+            raise
+        if isinstance(known, Known):
+            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="its change_id was used before"))
+            return known
+        self.ref.changed()
+        return None
+
+    def foreseen(self, order_id: str, desk: OrderDesk) -> Order | None:
+        """An order as it will be when all that its session has told so far is taken in."""
+        foreseen = order = self.book.get(order_id)
+        for entry in desk.log.peek(len(desk.log)):
+            mine = entry.order_id == order_id or isinstance(entry.evidence, SessionLost) or self.book.owner(entry.evidence) is order
+            if foreseen is not None and mine:
+                foreseen = advance(foreseen, entry.evidence).order
+        return foreseen
+
     # writing
 
     async def _save(self, steps: list[Step], writes: list[Callable[[Transaction], object]]) -> None:
@@ -207,15 +242,17 @@ class Keeper:
                 save(tx, step)
             return tx.sequence
 
-        if await self.write(operation):
+        def shown() -> None:
             for step in steps:
                 self.show(step.order)
             self.ref.changed()
 
-    async def write(self, operation: Callable[[Transaction], object]) -> bool:
+        await self.write(operation, shown)
+
+    async def write(self, operation: Callable[[Transaction], object], then: Callable[[], object] = lambda: None) -> bool:
         """Write what ends or describes orders. A disk that fails halts trading, but stops no cancel: memory goes on."""
         try:
-            await self.writer.write(operation)
+            await self.writer.write(operation, then=then)
         except (JournalFailed, JournalFull) as error:
             self.halt(f"{error.code}: {error}")
             return False

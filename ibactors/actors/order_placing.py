@@ -5,6 +5,7 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -184,12 +185,19 @@ def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:
 
 
 def queue_frame(
-    keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, order: Order, fence: Fence, live_accounts: frozenset[str], message: str = ""
+    keeper: Keeper,
+    connection: ConnectionRef,
+    desk: OrderDesk,
+    order: Order,
+    fence: Fence,
+    live_accounts: frozenset[str],
+    message: str = "",
+    also: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Give a frame to the desk; a socket that is gone takes it back at once."""
+    """Give a frame to the desk; a socket that is gone takes it back at once. `also` says what else stands against it, in the last step."""
 
     def why_not(fence: Fence) -> str | None:
-        return why_not_send(fence, present_of(fence.kind, keeper, connection, desk, live_accounts))
+        return why_not_send(fence, present_of(fence.kind, keeper, connection, desk, live_accounts)) or also()
 
     try:
         message = message or place_frame(desk.client, order, order.terms)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Never
 
 import trio
+from msgspec.structs import replace
 
-from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
+from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange, ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.topic import Topic
 from ibactors.model.sessions import SessionStatus
@@ -20,6 +21,7 @@ from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.fills import Fill
 from ibactors.orders.halts import Halt
+from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
 from ibactors.orders.previews import Tokens, WhatIf
@@ -142,6 +144,8 @@ OrdersMessage = (
     | SetDeadman
     | Place
     | Preview
+    | ChangeOrder
+    | FindChange
     | Cancel
     | Bury
     | Find
@@ -235,6 +239,17 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         """What a request would come to. Raises what it is refused with."""
         msg = Preview(body=body, key=key)
         return await self.ask(msg, msg.reply)
+
+    async def change(self, msg: ChangeOrder, *, wait: float) -> Changed:
+        """Change an order, and wait for IB's word. Raises what it is refused with, or an ActorError: then repeat the same request."""
+        asked = await self.ask(msg, msg.reply)
+        if asked.kept is not None and (asked.kept.event is not None or asked.kept.outcome == UNCHANGED):
+            return asked
+        with trio.move_on_after(wait):
+            while (order := self.shown.get(msg.order_id)) and order.change is not None and order.change.change_id == msg.change_id:
+                await self._changed.wait()
+        found = FindChange(order_id=msg.order_id, change_id=msg.change_id)
+        return replace(await self.ask(found, found.reply), replayed=asked.replayed)
 
     async def cancel(self, order_id: str, by: str) -> Order:
         """Have an order cancelled. Raises OrderNotFound."""

@@ -14,9 +14,10 @@ import trio
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
-from ibactors.actors.order_asks import ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
+from ibactors.actors.order_asks import ChangeOrder, FindChange, ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_changing import Changer
 from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
@@ -81,6 +82,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._operator: Operator
         self._previewer: Previewer
         self._canceller: Canceller
+        self._changer: Changer
         self._deadmen: Deadmen
         self._reconciler: Reconciler
         self._looker: Looker
@@ -115,6 +117,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._operator = Operator(keeper)
+        self._changer = Changer(keeper, self._connection, self._surveyor, judge, self._live)
         self._reconciler = Reconciler(keeper, self._connection)
         self._looker = Looker(keeper, self.nursery)
         self._me.reconciled = type(self._me.reconciled)()
@@ -217,6 +220,9 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             case Preview():
                 msg.reply.defer()
                 self.nursery.start_soon(self._previewer.take, msg, name="actor:orders/preview")
+            case ChangeOrder() | FindChange():
+                msg.reply.defer()
+                self.nursery.start_soon(self._changer.take, msg, name="actor:orders/change")
             case Cancel():
                 await self._cancel(msg)
             case Bury():

@@ -4,7 +4,8 @@ Numbers that IB leaves unset (DBL_MAX in either spelling) are None. A frame that
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from ib_async.order import OrderState
 
 from ibactors.bridge.contracts import float_or_none
 from ibactors.bridge.texts import shown
+from ibactors.model.hours import zone_of
 from ibactors.orders import evidence as e
 from ibactors.orders.terms import Side
 from ibactors.orders.tokens import token_in
@@ -156,7 +158,21 @@ def _echo(contract: Contract, order: IbOrder) -> e.Echo:
         quantity=_number(order.totalQuantity),
         limit_price=_number(order.lmtPrice),
         stop_price=_number(order.auxPrice),
+        trail_percent=_number(order.trailingPercent),
+        limit_offset=_number(order.lmtPriceOffset),
+        time_in_force=shown(order.tif) or None,
+        good_till=_moment(shown(order.goodTillDate)),
     )
+
+
+def _moment(text: str) -> float | None:
+    """`yyyymmdd-hh:mm:ss`, which is UTC, or `yyyymmdd hh:mm:ss` and a zone; IB sends either back, whichever it was sent."""
+    with suppress(ValueError):
+        if "-" in text:
+            return datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC).timestamp()
+        moment, zone = text[:17], text[17:].strip()
+        return datetime.strptime(moment, "%Y%m%d %H:%M:%S").replace(tzinfo=zone_of(zone)).timestamp()
+    return None
 
 
 def _number(value: Any) -> Decimal | None:

@@ -7,16 +7,23 @@ from msgspec.structs import replace
 from ibactors.orders.draft import Draft, Kind, Want
 from ibactors.orders.evidence import ChangeAsked, Echo, OpenOrderSeen
 from ibactors.orders.order import Change, Status
-from ibactors.orders.terms import LIMIT_PRICED, STOP_PRICED, Terms
+from ibactors.orders.terms import LIMIT_PRICED, STOP_PRICED, OrderType, Terms
 
 STALE_ECHO = 5.0
 """Seconds in which the terms before a change may still be echoed by a delayed frame."""
 
 
+NOT_SENT = "not_sent"
+"""The reason of a change whose frame was taken back."""
+
+
 def change_asked(draft: Draft, asked: ChangeAsked) -> None:
     """Note the intent. The caller has checked that there is none yet; a second one changes nothing."""
     if draft.order.change is None and not draft.order.status.is_terminal:
-        draft.set(change=Change(change_id=asked.change_id, terms=asked.terms, asked_at=asked.at, notional=asked.notional))
+        change = Change(
+            change_id=asked.change_id, terms=asked.terms, asked_at=asked.at, notional=asked.notional, expires_at=asked.expires_at
+        )
+        draft.set(change=change)
         draft.tell(Kind.REPLACE_PENDING, change_id=asked.change_id)
 
 
@@ -52,7 +59,7 @@ def changes_on_echo(draft: Draft, seen: OpenOrderSeen) -> None:
     order, echo = draft.order, seen.echo
     change = order.change
     if change is not None and change.written_at is not None:
-        if shows(echo, change.terms) and not shows(echo, order.terms):
+        if shows(echo, change.terms) and took(echo, change.terms, order.terms):
             _accept(draft, change)
             return
         if shows(echo, change.terms) or shows(echo, order.terms):
@@ -75,7 +82,8 @@ def _undecided(draft: Draft, seen: OpenOrderSeen, change: Change) -> None:
     A change that is refused also shows the order unchanged before the reason comes; only a list, after the wait, decides.
     """
     if draft.order.unknown_terms and seen.listed:
-        if shows(seen.echo, change.terms):
+        unseen = not differing(change.terms, draft.order.terms)
+        if shows(seen.echo, change.terms) and (unseen or took(seen.echo, change.terms, draft.order.terms)):
             _accept(draft, change)
         else:
             change_refused(draft, "IB shows the order unchanged.")
@@ -85,6 +93,8 @@ def _accept(draft: Draft, change: Change) -> None:
     order = draft.order
     draft.set(terms=change.terms, former=order.terms, replaced_at=draft.at, change=None, unknown_terms=False, revision=order.revision + 1)
     draft.set(notional=order.notional if change.notional is None else change.notional)
+    if (change.terms.time_in_force, change.terms.good_till) != (order.terms.time_in_force, order.terms.good_till):
+        draft.set(expires_at=change.expires_at)
     draft.tell(Kind.REPLACED, change_id=change.change_id)
 
 
@@ -112,6 +122,42 @@ def shows(echo: Echo, terms: Terms) -> bool:
         and (terms.type not in LIMIT_PRICED or _same(echo.limit_price, terms.limit_price))
         and (terms.type not in STOP_PRICED or _same(echo.stop_price, terms.stop_price))
     )
+
+
+def took(echo: Echo, new: Terms, old: Terms) -> bool:
+    """True when the echo has everything in which *new* differs from *old*, as far as IB echoes it at all."""
+    seen = {
+        "quantity": echo.quantity,
+        "limit": echo.limit_price,
+        "aux": echo.stop_price,
+        "percent": echo.trail_percent,
+        "offset": echo.limit_offset,
+        "time_in_force": echo.time_in_force,
+        "good_till": echo.good_till,
+    }
+    told = {name: value for name, value in differing(new, old).items() if seen[name] is not None}
+    return bool(told) and all(seen[name] == value for name, value in told.items())
+
+
+def differing(new: Terms, old: Terms) -> dict[str, Decimal | str | float | None]:
+    """What an echo would show of *new* that it would not show of *old*."""
+    before = _echoed(old)
+    return {name: value for name, value in _echoed(new).items() if value != before[name]}
+
+
+def _echoed(terms: Terms) -> dict[str, Decimal | str | float | None]:
+    """What IB sends back as it was sent: a moving stop's trigger is not, nor a limit that it made up from an offset."""
+    trails = terms.type is OrderType.TRAILING_STOP_LIMIT
+    aux = terms.stop_price if terms.type in STOP_PRICED else terms.trail_amount if trails else terms.trail_amount or terms.limit_offset
+    return {
+        "quantity": terms.quantity,
+        "limit": terms.limit_price if terms.type in LIMIT_PRICED else None,
+        "aux": aux,
+        "percent": terms.trail_percent,
+        "offset": terms.limit_offset if trails else None,
+        "time_in_force": terms.time_in_force.upper(),
+        "good_till": terms.good_till.timestamp() if terms.good_till is not None else None,
+    }
 
 
 def _same(seen: Decimal | None, sent: Decimal | None) -> bool:

@@ -165,6 +165,41 @@ class OrderNotResolvable(IbactorsError):
     hint = "Only orders that are unknown, or that ended unverified, are resolved by hand."
 
 
+class OrderNotChangeable(IbactorsError):
+    """The order cannot be changed now: a change of what the gateway does not have for certain would be a new order."""
+
+    code = "order_not_changeable"
+    hint = "Look at the order. Nothing was sent."
+
+
+class RevisionChanged(IbactorsError):
+    """The order is not the one that the client has seen."""
+
+    code = "revision_changed"
+    hint = "Look at the order, and decide again. Nothing was sent."
+
+
+class ChangeIdReused(IbactorsError):
+    """The change_id belongs to another change of the order."""
+
+    code = "change_id_reused"
+    hint = "A change_id stands for one change of an order for ever. Take another one for another change."
+
+
+class ChangeRejected(IbactorsError):
+    """IB refused the change, or it came too late; the order is as `order` says."""
+
+    code = "change_rejected"
+    hint = "This change_id is used up; take a new one for another attempt."
+
+
+class ChangeNotSent(IbactorsError):
+    """The change was taken back before a byte of it was written."""
+
+    code = "change_not_sent"
+    hint = "IB never saw it; the order stands as `order` says. Take a new change_id for another attempt."
+
+
 class OrderNotOurs(IbactorsError):
     """The order is of another program, or was entered by hand."""
 

@@ -37,6 +37,13 @@ class Echo(Value, frozen=True, kw_only=True):
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    """IB's `auxPrice`: the trigger, or the distance of a trailing or pegged order."""
+    trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
+    time_in_force: str | None = None
+    """In IB's words; some that it sends are in no document."""
+    good_till: float | None = None
+    """Unix seconds; None also where the text cannot be read."""
 
 
 class OpenOrderSeen(FromIb, frozen=True, kw_only=True):
@@ -174,6 +181,8 @@ class ChangeAsked(Fact, frozen=True, kw_only=True):
     terms: Terms
     notional: Decimal | None = None
     """Of the new terms, in the base currency, as the limits counted it."""
+    expires_at: float | None = None
+    """When the new time in force is over, where that changes too."""
 
 
 class CancelAsked(Fact, frozen=True, kw_only=True):

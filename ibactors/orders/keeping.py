@@ -7,7 +7,7 @@ from ibactors.orders.draft import Step
 from ibactors.orders.evidence import Sent
 from ibactors.orders.fills import Fill, totals_of
 from ibactors.orders.order import Order
-from ibactors.orders.placing import load, send
+from ibactors.orders.placing import load, send, settle_send
 from ibactors.orders.transaction import Entry, EventBody, Transaction, encoded
 
 EVENTS_KEPT = 400 * 86_400.0
@@ -57,6 +57,16 @@ def begin_change(tx: Transaction, step: Step, change_id: str, fingerprint: str, 
         return Known(order=present, fingerprint=str(row[0] or ""), outcome=None if row[1] is None else str(row[1]))
     send(tx, order, Sent.CHANGE, epoch=epoch, at=order.updated, change_id=change_id, fingerprint=fingerprint)
     return save(tx, step)
+
+
+UNCHANGED = "unchanged"
+"""The outcome of a change that asked for what the order had: it was never sent."""
+
+
+def note_unchanged(tx: Transaction, order: Order, change_id: str, fingerprint: str, *, epoch: int, at: float) -> None:
+    """Use a change_id up: repeated later, when the order has other terms, it must not bring these back."""
+    send(tx, order, Sent.CHANGE, epoch=epoch, at=at, change_id=change_id, fingerprint=fingerprint)
+    settle_send(tx, order.order_id, Sent.CHANGE, UNCHANGED, change_id=change_id)
 
 
 def keep_frame(tx: Transaction, at: float, text: bytes, *, order_id: str | None = None) -> None:

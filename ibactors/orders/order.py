@@ -67,6 +67,7 @@ class Change(Value, frozen=True, kw_only=True, omit_defaults=True):
     asked_at: float
     written_at: float | None = None
     notional: Decimal | None = None
+    expires_at: float | None = None
 
 
 class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):

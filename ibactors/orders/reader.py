@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 
 from ibactors.model.times import Value
+from ibactors.orders.draft import Event
 from ibactors.orders.errors import CursorGone
 from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Existing, find_client_order, load
-from ibactors.orders.transaction import Entry, Transaction
+from ibactors.orders.transaction import Entry, EventBody, Transaction
 
 PAGE = 500
 """Rows that one read takes at most: a long reader would keep the log from being folded into the file."""
@@ -55,6 +56,16 @@ class Snapshot(Value, frozen=True, kw_only=True):
     sequence: int
 
 
+class ChangeKept(Value, frozen=True, kw_only=True):
+    """A change that was asked for, and what came of it."""
+
+    fingerprint: str
+    outcome: str | None
+    """Of its frame: `written`, `withdrawn: why`, `unchanged`; None when nobody knows."""
+    event: Event | None
+    """The one that ended it; None while it is pending."""
+
+
 def cursor_of(journal_id: str, sequence: int) -> str:
     """A place in this very journal: after a restore the same number would mean another event."""
     return f"{journal_id}-{sequence}"
@@ -88,6 +99,21 @@ class Reader:
         """The order of a token, or None."""
         row = self._tx.row("SELECT order_id FROM orders WHERE token = ?", (token,))
         return load(self._tx, str(row[0])) if row else None
+
+    def change(self, order_id: str, change_id: str) -> ChangeKept | None:
+        """One change of an order, or None."""
+        row = self._tx.row(
+            "SELECT fingerprint, outcome FROM sends WHERE order_id = ? AND kind = 'change' AND change_id = ?", (order_id, change_id)
+        )
+        if row is None:
+            return None
+        found = self._tx.row(
+            "SELECT body FROM events WHERE order_id = ? AND kind IN ('replaced', 'replace_rejected')"
+            " AND json_extract(body, '$.event.change_id') = ? ORDER BY sequence DESC LIMIT 1",
+            (order_id, change_id),
+        )
+        event = msgspec.json.decode(str(found[0]), type=EventBody).event if found is not None else None
+        return ChangeKept(fingerprint=str(row[0] or ""), outcome=None if row[1] is None else str(row[1]), event=event)
 
     def orders(self, *, is_open: bool | None = None, account: str | None = None, after: str = "", limit: int = PAGE) -> tuple[Order, ...]:
         """Orders by id, which is by time of birth; those after *after*."""

@@ -150,7 +150,6 @@ class ChangeBody(Body, frozen=True, kw_only=True):
     good_till: Instant | None = None
     rounding: Rounding | None = None
     collar: str | None = None
-    preview_token: str | None = None
     wait: Decimal | None = None
     send_before: Instant | None = None
 
@@ -270,6 +269,32 @@ def deadline_of(body: PlaceBody | ChangeBody, received: datetime) -> datetime:
     if body.send_before > received + LATEST_SEND_BEFORE:
         raise InvalidRequest("send_before is more than 60 s ahead.", field="send_before")
     return body.send_before
+
+
+def resolve_change_id(body: ChangeBody, header: str | None) -> str | None:
+    """The change_id, from the body or from the header Idempotency-Key; None where the client gave none. Raises InvalidRequest."""
+    name = body.change_id or header
+    if header is not None and name != header:
+        raise InvalidRequest("Idempotency-Key and change_id differ.", field="change_id", remedy="Send one, or both alike.")
+    if name is not None and re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", name) is None:
+        raise InvalidRequest("change_id does not fit.", field="change_id", remedy="Send 1 to 64 of A-Z a-z 0-9 . _ : - .")
+    return name
+
+
+def check_change(body: ChangeBody, at: datetime) -> None:
+    """Whether the members of a change make sense by themselves. Raises InvalidRequest."""
+    if not set(comparable(body)) - {"rounding", "collar"}:
+        raise InvalidRequest("Nothing is to be changed.", remedy="Give at least one member that changes.")
+    for field in ("quantity", "trail_amount", "trail_percent"):
+        value = getattr(body, field)
+        if value is not None and value <= 0:
+            raise InvalidRequest(f"{field} is not above zero.", field=field)
+    if body.trail_percent is not None and body.trail_percent >= Decimal(100):
+        raise InvalidRequest("trail_percent is not below 100.", field="trail_percent")
+    if body.collar not in {None, "skip"}:
+        raise InvalidRequest("The only value is skip.", field="collar")
+    if body.good_till is not None and body.good_till <= at:
+        raise InvalidRequest("good_till is in the past.", field="good_till")
 
 
 def resolve_client_order_id(body: PlaceBody, header: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ibactors.orders.changes import change_asked, change_refused, change_written, changes_on_echo, changes_on_end
+from ibactors.orders.changes import NOT_SENT, change_asked, change_refused, change_written, changes_on_echo, changes_on_end
 from ibactors.orders.derive import CANCEL_WAIT, EVENT_OF, EXECUTIONS_WAIT, MOST_CANCELS, NO_ANSWER, derive
 from ibactors.orders.draft import Draft, Kind, Step, Want
 from ibactors.orders.errors_seen import on_error
@@ -159,8 +159,9 @@ def _withdrawn(draft: Draft, withdrawn: Withdrawn) -> None:
     order = draft.order
     if withdrawn.kind is Sent.PLACE and order.written_at is None and not order.seen:
         draft.set(withdrawn=withdrawn.reason, doubt=None)
-    if withdrawn.kind is Sent.CHANGE and order.change is not None and order.change.written_at is None:
-        change_refused(draft, "not_sent")
+    if withdrawn.kind is Sent.CHANGE:
+        # One change at a time: it is this one's frame, and a frame that was taken back was never written.
+        change_refused(draft, NOT_SENT)
 
 
 def _session_lost(draft: Draft, lost: SessionLost) -> None:
@@ -171,8 +172,10 @@ def _session_lost(draft: Draft, lost: SessionLost) -> None:
         # Written or not, after a crash nobody knows: a send without an outcome may have left.
         draft.set(doubt=lost.reason)
         draft.want(Want.RECONCILE)
-    if order.change is not None and order.change.written_at is not None:
-        draft.set(unknown_terms=True)
+    if order.change is not None:
+        # Noted as written or not: the note is later than the write. Its frame's return, if it was taken back, says so for certain.
+        written = order.change.written_at or lost.at
+        draft.set(unknown_terms=True, change=replace(order.change, written_at=written))
         draft.want(Want.RECONCILE)
     if order.cancel is not None and order.cancel.written_at is not None:
         draft.set(cancel=replace(order.cancel, written_at=None))

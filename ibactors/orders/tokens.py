@@ -51,6 +51,11 @@ def group_name(account: str, key: str, name: str, generation: int) -> str:
     return base64.b32encode(digest[:10]).decode()
 
 
+def new_change_id() -> str:
+    """An id for a change that its client gave none."""
+    return f"auto-{secrets.token_hex(8)}"
+
+
 def new_order_id(milliseconds: int) -> str:
     """A fresh public id: time of birth (ms since 1970) and 32 random bits, so that ids sort by time."""
     number = milliseconds << 32 | secrets.randbits(32)

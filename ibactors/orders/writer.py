@@ -18,8 +18,9 @@ MOST_TOGETHER = 256
 class _Waiting(Generic[T]):
     """An operation that waits for its commit."""
 
-    def __init__(self, operation: Operation[T], *, opens: bool) -> None:
+    def __init__(self, operation: Operation[T], *, opens: bool, then: Callable[[], object]) -> None:
         self.job = Job(operation, opens)
+        self.then = then
         self.done = trio.Event()
         self.outcome: Outcome = None
 
@@ -42,16 +43,17 @@ class Writer:
         self.lag = 0.0
         """Seconds that the oldest operation of the last commit had to wait until it was durable."""
 
-    async def write(self, operation: Operation[T], *, opens: bool = False) -> T:
+    async def write(self, operation: Operation[T], *, opens: bool = False, then: Callable[[], object] = lambda: None) -> T:
         """Carry out *operation* and return its result once it is durable. `opens`: it takes a new order or a change.
 
+        `then` is called when it is durable, in the order of the writes, in which callers are not resumed; it must not raise.
         Raises what the operation raises, JournalFailed, JournalFull, JournalBusy or JournalClosed.
         """
         if self._closed:
             raise JournalClosed("The journal of orders is closed.")
         if len(self._waiting) >= MOST_WAITING and opens:
             raise JournalBusy(f"{len(self._waiting)} writes wait for the journal of orders.")
-        waiting = _Waiting(cast("Operation[object]", operation), opens=opens)
+        waiting = _Waiting(cast("Operation[object]", operation), opens=opens, then=then)
         self._waiting.append(waiting)
         self._wake.set()
         await waiting.done.wait()
@@ -80,7 +82,10 @@ class Writer:
         with trio.CancelScope(shield=True):
             outcomes = await trio.to_thread.run_sync(self._journal.commit, jobs, limiter=self._limiter, abandon_on_cancel=False)
         self.lag = trio.current_time() - began
-        self._on_durable(self._journal.sequence)
         for each, outcome in zip(group, outcomes, strict=True):
             each.outcome = outcome
+            if not isinstance(outcome, Exception):
+                each.then()
+        self._on_durable(self._journal.sequence)
+        for each in group:
             each.done.set()

@@ -104,6 +104,8 @@ class Operation(Route, Generic[Q, B]):
     rows: Rows | None = None
     """Where a 200 has rows, for what can be had as a table too (`contract/tables.py`)."""
     problems: tuple[type[IbactorsError], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that it takes, and what they say."""
     refusal: Callable[[IbactorsError], object] | None = None
     """What is answered in place of a problem document, for clients that have a form of their own."""
     description: str = ""

@@ -93,12 +93,12 @@ class Life:
         o = self.order
         return {"at": self.at, "epoch": self.epoch, "order_id": o.ib_order_id, "client_id": o.client_id, "perm_id": 9_001} | changes
 
-    def open(self, status: str = "Submitted", *, echo: Terms | None = None, **changes: Any) -> "Life":
+    def open(self, status: str = "Submitted", *, echo: Terms | None = None, seen: e.Echo | None = None, **changes: Any) -> "Life":
         shown = echo or self.order.terms
         fields = self._from_ib(changes)
         fields.setdefault("token", self.order.token)
         fields.setdefault("order_ref", order_ref(self.order.label, fields["token"]) if fields["token"] else "")
-        seen = e.Echo(
+        seen = seen or e.Echo(
             con_id=shown.con_id, side=shown.side, quantity=shown.quantity, limit_price=shown.limit_price, stop_price=shown.stop_price
         )
         fields.setdefault("echo", seen)

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ibactors.orders import evidence as e
 from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Want
 from ibactors.orders.states import advance
-from ibactors.orders.terms import OrderType, TimeInForce
+from ibactors.orders.terms import OrderType, Side, TimeInForce
 from tests.orders.orderkit import NOON, D, Life, order, terms
 
 
@@ -273,6 +274,33 @@ def test_a_change_that_was_never_written_was_refused_by_us() -> None:
     life = Life().open().change(write=False, limit_price=D(229)).give(e.Withdrawn(at=NOON, kind=e.Sent.CHANGE, reason="1100"))
     assert life.told[-2].reason == "not_sent"
     assert life.status == "working"
+
+
+def test_a_change_whose_write_was_never_noted_may_have_left() -> None:
+    """After a crash the note is missing, whether or not the frame left; the list of the next session says which terms stand."""
+    for now, revision in ((terms(limit_price=D(229)), 2), (terms(), 1)):
+        life = Life().open().change(write=False, limit_price=D(229)).lost()
+        assert (life.status, life.order.unknown_terms) == ("pending_replace", True)
+        life.open(echo=now, epoch=2, listed=True)
+        assert (life.status, life.order.revision, life.order.change, life.order.unknown_terms) == ("working", revision, None, False)
+
+
+def test_a_change_that_came_back_was_not_sent_even_after_the_session() -> None:
+    life = Life().open().change(write=False, limit_price=D(229)).lost()
+    life.give(e.Withdrawn(at=NOON, kind=e.Sent.CHANGE, reason="orders_restarted"))
+    assert (life.order.change, life.order.unknown_terms, life.told[-2].reason) == (None, False, "not_sent")
+
+
+def test_a_change_of_the_time_in_force_is_seen_in_its_echo_and_moves_the_end() -> None:
+    start = order(expires_at=NOON + 3600)
+    life = Life(start).open().change(time_in_force=TimeInForce.GTC)
+    same = e.Echo(con_id=265598, side=Side.BUY, quantity=D(10), limit_price=D("228.37"), time_in_force="DAY")
+    life.open(seen=same)
+    assert life.status == "pending_replace"
+    life.open(seen=replace(same, time_in_force="GTC"))
+    assert (life.status, life.order.revision, life.order.expires_at) == ("working", 2, None)
+    kept = Life(start).open().change(limit_price=D(229)).open(echo=terms(limit_price=D(229)))
+    assert kept.order.expires_at == NOON + 3600
 
 
 def test_a_delayed_echo_of_the_former_terms_is_no_change_by_others() -> None:

@@ -137,6 +137,7 @@ ROUTES: tuple[tuple[str, str, str, Any], ...] = (
     ("POST", "/orders", "trade", order()),
     ("GET", "/orders", "read", None),
     ("GET", "/orders/ord_1", "read", None),
+    ("PATCH", "/orders/ord_1", "trade", {"limit_price": 1}),
     ("DELETE", "/orders/ord_1", "trade", None),
     ("GET", "/orders/by-client-id/x", "read", None),
     ("DELETE", "/orders/by-client-id/x", "trade", None),
@@ -151,6 +152,7 @@ ROUTES: tuple[tuple[str, str, str, Any], ...] = (
 )
 ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/orders/ord_1"): 404,
+    ("PATCH", "/orders/ord_1"): 404,
     ("DELETE", "/orders/ord_1"): 404,
     ("GET", "/orders/by-client-id/x"): 404,
     ("DELETE", "/orders/by-client-id/x"): 204,

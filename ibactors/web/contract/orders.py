@@ -69,6 +69,8 @@ class OrderShown(Value, frozen=True, kw_only=True):
     fills_unverified: bool
     late: bool
     unknown_terms: bool
+    change_id: str | None
+    """Of the change that is pending."""
     candidates: tuple[str, ...]
     ib: AtIb
     warnings: tuple[WarningShown, ...]
@@ -117,6 +119,7 @@ def shown(order: Order) -> OrderShown:
         fills_unverified=order.fills_unverified,
         late=order.late,
         unknown_terms=order.unknown_terms,
+        change_id=order.change.change_id if order.change is not None else None,
         candidates=order.candidates,
         ib=AtIb(
             status=(last.word or None) if last else None,

@@ -91,7 +91,11 @@ def _show_decimals_as_numbers(node: Any) -> None:
 
 
 def _parameters(operation: Operation[Any, Any], components: Components) -> list[Json]:
-    return [*_own_parameters(operation, components), *(_form_parameters(operation.rows) if operation.rows else ())]
+    headers = [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in operation.headers.items()
+    ]
+    return [*_own_parameters(operation, components), *(_form_parameters(operation.rows) if operation.rows else ()), *headers]
 
 
 def _form_parameters(rows: Rows) -> list[Json]:

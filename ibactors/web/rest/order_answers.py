@@ -1,9 +1,13 @@
-"""The answer about a placed order: its status is always that of the order, never that of the attempt."""
+"""The answers about an order and a change of it: the status is always that of the order, never that of the attempt."""
 
 from typing import Any
 
+from ibactors.actors.order_asks import Changed
 from ibactors.errors import IbactorsError
-from ibactors.orders.errors import OrderNotReceived, OrderNotSent, OrderRejected
+from ibactors.orders.changes import NOT_SENT
+from ibactors.orders.draft import Event, Kind
+from ibactors.orders.errors import ChangeNotSent, ChangeRejected, OrderNotReceived, OrderNotSent, OrderRejected
+from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.order import Order, Status
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.orders import shown
@@ -35,3 +39,27 @@ def _verdict(order: Order) -> IbactorsError | None:
         return OrderNotSent(f"The order was taken back before it was written: {order.withdrawn}.", extra=extra)
     code = order.refusal.code if order.refusal is not None else None
     return OrderRejected(f"IB rejected the order: {order.reason}", ib_code=code or None, extra=extra)
+
+
+def changed_answer(done: Changed, *, repeatable: bool) -> Answer:
+    """The answer of a change. Raises what came of it where that is not the change: first answer and repetition agree."""
+    order, event = done.order, done.kept.event if done.kept is not None else None
+    if event is not None and event.kind is Kind.REPLACE_REJECTED:
+        raise _not_made(order, event)
+    over = event is not None or (done.kept is not None and done.kept.outcome == UNCHANGED)
+    headers: dict[str, str] = {"Location": f"/orders/{order.order_id}"}
+    if done.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if not repeatable:
+        # Without a change_id of the client's a repetition is another change, which may undo a later one.
+        headers["Ibactors-Do-Not-Repeat"] = "true"
+    if not over:
+        headers["Retry-After"] = "1"
+    return Answer(body=encode(shown(order)), status=200 if over else 202, headers=headers)
+
+
+def _not_made(order: Order, event: Event) -> IbactorsError:
+    extra: dict[str, Any] = {"order": shown(order)}
+    if event.reason == NOT_SENT:
+        return ChangeNotSent("The change was taken back before it was written.", extra=extra)
+    return ChangeRejected(f"The change was not made: {event.reason}", ib_code=event.code, extra=extra)

@@ -1,6 +1,7 @@
 """Orders: place, look up, cancel. An answer follows from the order's state, so that repeating a request always tells the same truth."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -47,11 +48,14 @@ ClientId = Annotated[
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT, description="Seconds to wait for IB's word, up to 20.")]
 
 _ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
-PLACING = (
+TAKING = (
     *_ASKED, GatewayDisconnected, GatewayTimeout, GatewayRefused, ContractNotFound, ContractAmbiguous, UnknownAccount, e.BadText,
     e.TradingHalted, e.Reconciling, e.GatewayReadOnly, e.OrderNotAllowed, e.OrderLimit, e.OrderRate, e.PriceCollar, e.NoReferencePrice,
-    e.NoExchangeRate, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.JournalFailed, e.JournalFull, e.JournalBusy,
-    e.JournalClosed, e.OrderIdsExhausted, e.PreviewRequired, e.OrderRejected, e.OrderNotReceived, e.OrderNotSent,
+    e.NoExchangeRate, e.DeadmanExpired, e.JournalFailed, e.JournalFull, e.JournalBusy, e.JournalClosed,
+)  # fmt: skip
+PLACING = (
+    *TAKING, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.OrderIdsExhausted, e.PreviewRequired, e.OrderRejected,
+    e.OrderNotReceived, e.OrderNotSent,
 )  # fmt: skip
 
 
@@ -95,12 +99,17 @@ async def place_order(call: Call[Nothing, PlaceBody]) -> Answer:
     received, body = datetime.now(UTC), call.body
     orders = orders_of(call)
     client_order_id = resolve_client_order_id(body, request.headers.get("Idempotency-Key"))
-    if body.wait is not None and not 0 <= body.wait <= MOST_WAIT:
-        raise InvalidRequest("wait is 0 to 20 seconds.", field="wait")
+    wait = wait_of(body.wait)
     placed = await orders.place(body, client_order_id, call.caller.name, received)
-    wait = WAIT if body.wait is None else float(body.wait)
     order = await orders.settled(placed.order, until_terminal=False, wait=wait)
     return placed_answer(order, replayed=placed.replayed)
+
+
+def wait_of(given: Decimal | None) -> float:
+    """How long to wait for IB's word, by the member `wait` of a body. Raises InvalidRequest."""
+    if given is not None and not 0 <= given <= MOST_WAIT:
+        raise InvalidRequest("wait is 0 to 20 seconds.", field="wait")
+    return WAIT if given is None else float(given)
 
 
 async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
@@ -176,6 +185,7 @@ OPERATIONS = (
         query=Nothing,
         body=PlaceBody,
         read=_read_place,
+        headers={"Idempotency-Key": "Means the same as client_order_id; one of them is needed."},
         returns=OrderShown,
         accepted=OrderShown,
         problems=PLACING,

@@ -1,0 +1,175 @@
+"""Changing: one frame with all the terms of an order, for an order that this very session has shown alive, and no other.
+
+For a number that the gateway does not know a change would be a new order. So it passes every check of one, is on disk before it leaves, is
+looked at once more in the step of the write, and is never written twice.
+"""
+
+import time
+from datetime import UTC, datetime
+
+import structlog
+from msgspec.structs import replace
+
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange
+from ibactors.actors.order_judging import Judge
+from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_placing import queue_frame
+from ibactors.actors.order_terms import Surveyor, expires_at
+from ibactors.actors.orders import boot_now
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.order_frames import place_frame
+from ibactors.bridge.order_lists import Listed
+from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.kernel.ref import Reply
+from ibactors.orders.canonical import changed
+from ibactors.orders.claims import Claims
+from ibactors.orders.errors import ChangeIdReused, OrderNotChangeable, OrderNotFound, PreviewRequired, RevisionChanged
+from ibactors.orders.evidence import ChangeAsked, Sent
+from ibactors.orders.keeping import note_unchanged
+from ibactors.orders.limits import Candidate
+from ibactors.orders.order import Order
+from ibactors.orders.permits import SEND_WITHIN, Fence, why_not_change
+from ibactors.orders.reader import ChangeKept
+from ibactors.orders.request import InstrumentBody, deadline_of, fingerprint
+
+log = structlog.get_logger(__name__)
+
+
+class Changer:
+    """Takes changes; each runs in a task of the actor, never of its caller."""
+
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, surveyor: Surveyor, judge: Judge, live_accounts: frozenset[str]) -> None:
+        self._keeper = keeper
+        self._connection = connection
+        self._surveyor = surveyor
+        self._judge = judge
+        self._live_accounts = live_accounts
+        self._claims: Claims[list[Reply[Changed]]] = Claims()
+
+    async def take(self, msg: ChangeOrder | FindChange) -> None:
+        """Carry out one request, and settle its reply and that of all that joined it. Raises only what is a bug."""
+        if isinstance(msg, FindChange):
+            kept = await self._kept(msg.order_id, msg.change_id)
+            msg.reply.send(Changed(order=await self._order(msg.order_id), change_id=msg.change_id, kept=kept, replayed=True))
+            return
+        joined: list[Reply[Changed]] = []
+        mark = fingerprint(msg.body)
+        held = self._claims.take(msg.order_id, msg.change_id, mark, joined)
+        if held is not None and held.same:
+            held.claim.append(msg.reply)
+            return
+        if held is not None:
+            msg.reply.fail(ChangeIdReused(f"{msg.change_id!r} is being used for another change."))
+            return
+        try:
+            done = await self._take(msg, mark)
+        except IbactorsError as error:
+            for reply in (msg.reply, *joined):
+                reply.fail(error)
+        else:
+            msg.reply.send(done)
+            for reply in joined:
+                reply.send(replace(done, replayed=True))
+        finally:
+            self._claims.release(msg.order_id, msg.change_id, joined)
+
+    async def _take(self, msg: ChangeOrder, mark: str) -> Changed:
+        kept = await self._kept(msg.order_id, msg.change_id)
+        order = await self._order(msg.order_id)
+        if kept is not None:
+            return self._replay(order, kept, msg.change_id, mark)
+        until = deadline_of(msg.body, msg.received)
+        if self._judge.needs_preview:
+            setting: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"}
+            raise PreviewRequired("Changes cannot be previewed: cancel the order and place another.", extra=setting)
+        await self._keeper.drain()
+        desk = self._judge.check_open(order.account)
+        order = self._changeable(msg, desk)
+        terms = order.terms
+        body = InstrumentBody(con_id=terms.con_id, exchange=terms.exchange)
+        listed, tradable = await self._surveyor.contract(body)
+        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(order.account, listed.currency)
+        # From here to the write in memory nothing waits: what is judged is what is changed.
+        desk = self._judge.check_open(order.account)
+        order = self._changeable(msg, desk)
+        if datetime.now(UTC) >= until:
+            raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
+        new, _adjusted = changed(order.terms, msg.body, tradable)
+        if new == order.terms:
+            return await self._unchanged(order, msg.change_id, mark, desk.log.epoch)
+        skips = msg.body.collar == "skip"
+        candidate = Candidate(terms=new, order_id=order.order_id, reference=reference, rate=rate, skip_collar=skips)
+        return await self._commit(order, candidate, listed, desk, msg, mark)
+
+    async def _kept(self, order_id: str, change_id: str) -> ChangeKept | None:
+        return await self._keeper.read(self._keeper.reader.change, order_id, change_id)
+
+    async def _order(self, order_id: str) -> Order:
+        order = self._keeper.ref.shown.get(order_id) or await self._keeper.read(self._keeper.reader.order, order_id)
+        if order is None:
+            raise OrderNotFound(f"There is no order {order_id!r}.")
+        return order
+
+    def _replay(self, order: Order, kept: ChangeKept, change_id: str, mark: str) -> Changed:
+        if kept.fingerprint != mark:
+            raise ChangeIdReused(f"{change_id!r} stands for another change.")
+        return Changed(order=order, change_id=change_id, kept=kept, replayed=True)
+
+    def _changeable(self, msg: ChangeOrder, desk: OrderDesk) -> Order:
+        """The order, as it is now. Raises OrderNotChangeable, RevisionChanged, InvalidRequest."""
+        order, foreseen = self._keeper.book.get(msg.order_id), self._keeper.foreseen(msg.order_id, desk)
+        if order is None or foreseen is None:
+            raise OrderNotChangeable("The order is over.")
+        if msg.revision not in {None, foreseen.revision}:
+            raise RevisionChanged(f"The order has the revision {foreseen.revision}.")
+        why = why_not_change(foreseen, desk.log.epoch)
+        if why is None and (order.change is not None or foreseen.terms != order.terms or not desk.is_free_of(order.order_id)):
+            why = "a change is pending"
+        if why is not None:
+            raise OrderNotChangeable(f"The order cannot be changed: {why}.")
+        if msg.body.quantity is not None and msg.body.quantity <= order.greatest_filled:
+            raise InvalidRequest(f"quantity is not above the {order.greatest_filled:f} that are filled.", field="quantity")
+        return order
+
+    async def _unchanged(self, order: Order, change_id: str, mark: str, epoch: int) -> Changed:
+        """It has these terms already: nothing is sent, and the change_id is used up all the same."""
+        writer, now = self._keeper.writer, time.time()
+        await writer.write(lambda tx: note_unchanged(tx, order, change_id, mark, epoch=epoch, at=now), opens=True)
+        return Changed(order=order, change_id=change_id, kept=await self._kept(order.order_id, change_id), replayed=False)
+
+    async def _commit(self, order: Order, candidate: Candidate, listed: Listed, desk: OrderDesk, msg: ChangeOrder, mark: str) -> Changed:
+        """Durable first, then on its way."""
+        keeper, terms, epoch, incarnation = self._keeper, candidate.terms, desk.log.epoch, self._keeper.ref.incarnation
+        message = place_frame(desk.client, order, terms)  # what cannot be encoded is not journaled
+        passed = self._judge.take(candidate, msg.key)
+        asked = ChangeAsked(
+            at=time.time(), change_id=msg.change_id, terms=terms, notional=passed.notional, expires_at=expires_at(terms, listed)
+        )
+        known = await keeper.begin_change(order.order_id, asked, mark, epoch)
+        kept = await self._kept(order.order_id, msg.change_id) if known is not None else None
+        if kept is not None:
+            return self._replay(await self._order(order.order_id), kept, msg.change_id, mark)
+        log.info("change_accepted", order_id=order.order_id, key=msg.key, change_id=msg.change_id)
+        self._queue(order, desk, self._fence(order, desk, epoch, incarnation), message, msg.change_id)
+        return Changed(order=keeper.ref.shown[order.order_id], change_id=msg.change_id, kept=None, replayed=False)
+
+    def _fence(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int) -> Fence:
+        return Fence(
+            kind=Sent.CHANGE,
+            socket=desk.socket,
+            epoch=epoch,
+            incarnation=incarnation,
+            mode=order.mode,
+            account=order.account,
+            send_before=boot_now() + SEND_WITHIN,
+        )
+
+    def _queue(self, order: Order, desk: OrderDesk, fence: Fence, message: str, change_id: str) -> None:
+        def why_not() -> str | None:
+            newest = self._keeper.foreseen(order.order_id, desk)
+            if newest is None or newest.change is None or newest.change.change_id != change_id:
+                return "the change was given up"
+            return why_not_change(newest, desk.log.epoch)
+
+        queue_frame(self._keeper, self._connection, desk, order, fence, self._live_accounts, message, why_not)
