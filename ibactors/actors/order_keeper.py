@@ -202,21 +202,22 @@ class Keeper:
         if order is None:
             raise LookupError(order_id)
         step = self._advance(order, asked)
-        known: Known | tuple[object, ...]
+        refused: IbactorsError | None = None
+        known: object = None
         try:
             known = await self.writer.write(
                 lambda tx: begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch), opens=True, then=lambda: self.show(step.order)
             )
         except IbactorsError as error:
-            if isinstance(error, JournalFailed):
-                self.halt(f"journal_failed: {error}")
-            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason=error.code))
-            raise
-        if isinstance(known, Known):
-            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="its change_id was used before"))
-            return known
+            refused = error
+        if isinstance(refused, JournalFailed):
+            self.halt(f"journal_failed: {refused}")
+        if refused is not None or isinstance(known, Known):
+            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="not_journaled"))
+        if refused is not None:
+            raise refused
         self.ref.changed()
-        return None
+        return known if isinstance(known, Known) else None
 
     def foreseen(self, order_id: str, desk: OrderDesk) -> Order | None:
         """An order as it will be when all that its session has told so far is taken in."""
