@@ -60,8 +60,7 @@ class RateLimit:
 
     def take(self, caller: Hashable, present: float) -> Verdict:
         """Count one request of *caller* at the time *present*, in seconds. A refused one is not counted."""
-        until = max(self._until.get(caller, present), present)
-        room = int((present - until) / self._interval + self._burst + 1e-9)
+        until, room = self._room(caller, present)
         allowed = room >= 1
         if allowed:
             until += self._interval
@@ -74,6 +73,10 @@ class RateLimit:
             retry_after=0 if allowed else max(1, math.ceil(until - present - (self._burst - 1) * self._interval)),
         )
 
+    def allows(self, caller: Hashable, present: float) -> bool:
+        """Whether `take` would allow one more request; counts nothing."""
+        return self._room(caller, present)[1] >= 1
+
     def charge(self, caller: Hashable, present: float, *, number: int, timeout: float) -> float:
         """Count *number* requests at once, which may be more than the burst: what comes next waits the longer.
 
@@ -84,6 +87,11 @@ class RateLimit:
         if wait <= timeout:
             self._count(caller, until + number * self._interval)
         return wait
+
+    def _room(self, caller: Hashable, present: float) -> tuple[float, int]:
+        """When the full burst is back, and how many requests are allowed now."""
+        until = max(self._until.get(caller, present), present)
+        return until, int((present - until) / self._interval + self._burst + 1e-9)
 
     def _count(self, caller: Hashable, until: float) -> None:
         self._until[caller] = until

@@ -7,7 +7,7 @@ WebSocket clients listen to `AccountRef.states`: the whole state of each account
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import trio
@@ -63,6 +63,15 @@ class AskAgain:
     feed: "_Feed"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Told:
+    """One answer to `GetBook`, which is good until something changes."""
+
+    book: AccountBook
+    made: dict[object, bytes] = field(default_factory=dict)
+    """What callers have made of it, each by its maker, so that it is made once."""
+
+
 AccountMessage = GetBook | Publish | AskAgain
 AccountNews = SessionChanged | Seen
 
@@ -107,6 +116,12 @@ class AccountRef(Ref[AccountMessage, AccountNews]):
         self.terms = terms
         self.states = Topic(AccountStates(epoch=0, by_account={}), TopicName(site, "accounts"))
         """Every change, and the present state; outlives a crash of the actor."""
+        self.look: Callable[[str | None, AccountHalf], Told | None] | None = None
+        """The actor's own, while there is one."""
+
+    def newest(self, account: str | None, *, needs: AccountHalf) -> Told | None:
+        """What `book` would answer without waiting; None where it would wait or raise."""
+        return None if self.look is None or not self.idle else self.look(account, needs)
 
     async def book(self, account: str | None, *, needs: AccountHalf) -> AccountBook:
         """What is known of *account*; None is the only one, or the positions of all. Waits for the session's first full set of *needs*.
@@ -161,6 +176,8 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._feed: _Feed | None = None
         self._epoch = 0
         self._known = KnownAccounts()
+        self._told: dict[tuple[str | None, AccountHalf], Told] = {}
+        """Since something has changed."""
         self._waiting: list[GetBook] = []
         self._publishing = False
         self._ask_again_wait = ref.terms.ask_again
@@ -168,9 +185,11 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
     async def run(self, mailbox: Mailbox[AccountMessage, AccountNews]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
+            self._me.look = self._look
             try:
                 await self.serve(mailbox)
             finally:
+                self._me.look = None
                 self._go_stale("actor_down", "The account's actor stopped.")
 
     async def handle(self, msg: AccountMessage) -> None:
@@ -189,6 +208,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
                 assert_never(msg)
 
     def handle_newest(self, msg: AccountNews) -> None:
+        self._told.clear()
         match msg:
             case SessionChanged():
                 self._on_session(msg.session)
@@ -221,6 +241,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
 
     def _begin(self) -> None:
         """Request everything anew."""
+        self._told.clear()
         self._known = KnownAccounts()
         self._feed = _Feed(self._me)
         self._watch(self._feed)
@@ -265,10 +286,26 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             }
             self._me.states.publish(AccountStates(epoch=0, by_account=dict(stale)))
 
+    def _look(self, account: str | None, needs: AccountHalf) -> Told | None:
+        """What is known, if it may be shown now and answers the question."""
+        session = self._connection.sessions.value
+        if not session.current or self._epoch != session.epoch or not self._known.has(needs) or needs in self._known.unreadable:
+            return None
+        if account not in session.accounts and (account is not None or (needs == "summary" and len(session.accounts) > 1)):
+            return None
+        key = account, needs
+        if key not in self._told:
+            owners = None if account is None else frozenset({account})
+            self._told[key] = Told(book=self._known.book(account or session.accounts[0], owners=owners))
+        return self._told[key]
+
     def _answer_or_wait(self, msg: GetBook) -> None:
         reply: Reply[AccountBook] = msg.reply
         session = self._connection.sessions.value
-        if not session.up:
+        told = self._look(msg.account, msg.needs)
+        if told is not None:
+            reply.send(told.book)
+        elif not session.up:
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
         elif msg.account is not None and msg.account not in session.accounts:
             reply.fail(UnknownAccount(f"There is no account {msg.account!r} in this session."))
@@ -280,13 +317,10 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             reply.fail(error)
         elif msg.account is None and msg.needs == "summary" and len(session.accounts) > 1:
             reply.fail(AccountAmbiguous(session.accounts))  # the first one would be somebody's guess
-        elif self._epoch != session.epoch or not self._known.has(msg.needs):
+        else:
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.reply.settled]
             self._waiting.append(msg)
-        else:
-            owners = None if msg.account is None else frozenset({msg.account})
-            reply.send(self._known.book(msg.account or session.accounts[0], owners=owners))
 
     def _answer_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -5,6 +5,7 @@ each value, and what stands in its place when it stops being current. A kind of 
 what listeners are told.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, assert_never
 
@@ -98,6 +99,8 @@ class FedRef(MemberRef[FedMessage, FedNews]):
         """IB has nothing for it."""
         self.updates: Topic[Any] = Topic(None, topic)
         """What listeners are told; outlives a crash of the actor."""
+        self.look: Callable[[], Any] | None = None
+        """The actor's own, while there is one."""
 
     @property
     def wanted(self) -> bool:
@@ -106,6 +109,14 @@ class FedRef(MemberRef[FedMessage, FedNews]):
     @property
     def over(self) -> bool:
         return self.refused
+
+    @property
+    def present(self) -> Any:
+        """What `newest` would answer without waiting; None where it would wait or raise."""
+        value = None if self.look is None or not self.idle else self.look()
+        if value is not None:
+            self.touch()
+        return value
 
     async def newest(self, to: str, *, within: float) -> Any:
         """The newest value; waits for the first one. *to* completes "The gateway did not …".
@@ -190,9 +201,11 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         self.after(self._idle_seconds, IdleCheck())
         with self._connection.sessions.listening(self._session_changed) as session:
             self._session_changed(session)
+            self._fed.look = self._look
             try:
                 await self.serve(mailbox)
             finally:
+                self._fed.look = None
                 self._connection.unsubscribe(self._fed.name)
                 self.void(ActorStopped("Its actor stopped."))
 
@@ -298,6 +311,12 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self._fed.updates.publish(self.ended(outcome))
             self.after(FAILED_LINGER, Forget())
         self._answer_waiting()
+
+    def _look(self) -> V | None:
+        session = self._connection.sessions.value
+        if not session.current or self._epoch != session.epoch or isinstance(self._outcome, IbactorsError):
+            return None
+        return self._outcome
 
     def _answer_or_wait(self, reply: Reply[V]) -> None:
         session = self._connection.sessions.value

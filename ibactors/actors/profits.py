@@ -25,6 +25,11 @@ class ProfitsRef(DirectoryRef[ProfitRef]):
     def __init__(self) -> None:
         super().__init__("profits")
 
+    def newest(self, key: ProfitKey) -> Profit | None:
+        """The newest figures, if they are in memory and may be shown."""
+        ref = self.running.get(key)
+        return None if ref is None else ref.present
+
     async def profit(self, key: ProfitKey, instrument: Instrument | None = None) -> Profit:
         """The newest figures. *instrument* is that of a position: breaks of its data concern its figures.
 

@@ -108,6 +108,11 @@ class Ref(Generic[M, N]):
         return max(self.status.mailbox_peak, current)
 
     @property
+    def idle(self) -> bool:
+        """Whether the actor waits with nothing on its way to it: what it knows now is what an ask would be answered from."""
+        return self._newest.handler is not None and not self._newest.in_step
+
+    @property
     def open_asks(self) -> int:
         """Asks that have no answer yet."""
         return len(self._open)

@@ -3,10 +3,14 @@
 Two things are. The stream of quotes: Quart costs a signal, a channel and two tasks for each message of a WebSocket, which is most of what a
 stream would do. And what is in memory, such as the newest quote and the health: a request costs Quart ten times as much as its answer.
 Whatever cannot be answered at once, errors included, goes the ordinary way. Both ways take the operation from the handover, where the gate
-has put it, so that there is one rule for each question.
+has put it, so that there is one rule for each question. What was answered from memory once is recalled when the same request comes again
+(`Front.recall`): it is not read, judged and prepared anew, but answered by the same functions.
 """
 
+from functools import partial
+from http import HTTPStatus
 from time import perf_counter
+from typing import Any
 
 from ibactors.errors import TooManyStreams
 from ibactors.web.contract.asgi import (
@@ -15,12 +19,13 @@ from ibactors.web.contract.asgi import (
     ASGISendCallable,
     ASGISendEvent,
     HTTPScope,
+    Recall,
     Scope,
     handover,
 )
 from ibactors.web.contract.problems import problem_of
 from ibactors.web.contract.routes import Route
-from ibactors.web.operation import EVENT_STREAM, Answer, Operation, problem_answer
+from ibactors.web.operation import EVENT_STREAM, Answer, Call, Operation, problem_answer
 from ibactors.web.stream.client import serve_stream
 from ibactors.web.streams import EVENTS
 from ibactors.web.system import System
@@ -40,15 +45,32 @@ class Front:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
+    def recall(self, scope: HTTPScope) -> Recall | None:
+        """What answers a request from memory, whenever the same one comes again; see `Memory`."""
+        operation = handover(scope).route
+        if not isinstance(operation, Operation):
+            return None  # a page or a document
+        call = operation.for_memory(self._system, scope)
+        return None if call is None else partial(self._again, operation, call)
+
+    def _again(self, operation: Operation[Any, Any], call: Call[Any, Any]) -> tuple[bytes, bytes] | None:
+        begun = perf_counter()
+        body = operation.remembered(call)
+        if body is None:
+            return None
+        self._system.meters.answered(operation.method, operation.path, HTTPStatus.OK, perf_counter() - begun)
+        return b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body), body
+
     async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         operation = handover(scope).route
         if not isinstance(operation, Operation):
             await self._app(scope, receive, send)  # a page or a document
             return
         send = self._timing(operation, send)
-        answer = operation.from_memory(self._system, scope)
-        if answer is not None:
-            await _send(answer, send)
+        call = operation.for_memory(self._system, scope)
+        body = None if call is None else operation.remembered(call)
+        if body is not None:
+            await _send(Answer(body=body), send)
         elif operation.media_type == EVENT_STREAM:
             await self._stream(scope, receive, send)
         else:

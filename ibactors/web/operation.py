@@ -86,7 +86,8 @@ class Operation(Route, Generic[Q, B]):
     handle: Callable[[Call[Q, B]], Awaitable[object]] | None = None
     """For what may take waiting."""
     at_once: Callable[[Call[Q, B]], object | None] | None = None
-    """The answer from memory, or None where there is none: then `handle` has it. One of the two may be missing."""
+    """The answer from memory, or None where there is none: then `handle` has it. One of the two may be missing. It is a 200 without headers
+    of its own: a struct, or its JSON."""
     summary: str
     tag: str
     query: type[Q]
@@ -145,16 +146,23 @@ class Operation(Route, Generic[Q, B]):
             given = {name: value for name, value in given.items() if name not in FORM_PARAMETERS}
         return validated(self.query, lambda: msgspec.convert(given, self.query, strict=False), hidden=path.keys())
 
-    def from_memory(self, system: System, scope: HTTPScope) -> Answer | None:
-        """The answer, where it takes no waiting and is not an error."""
+    def for_memory(self, system: System, scope: HTTPScope) -> Call[Q, B] | None:
+        """The request, validated, where `remembered` may have its answer."""
         if self.at_once is None:
             return None
         try:
             call = self.call(system, scope, self.body())
-            result = self.at_once(call) if call.form is None else None
         except InvalidRequest:
             return None  # whatever is an error has one way, which says it in full
-        return None if result is None else answer_of(result)
+        return call if call.form is None else None
+
+    def remembered(self, call: Call[Q, B]) -> bytes | None:
+        """The body of a 200 with JSON, where it takes no waiting and is not an error."""
+        try:
+            result = None if self.at_once is None else self.at_once(call)
+        except InvalidRequest:
+            return None
+        return result if result is None or isinstance(result, bytes) else encode(result)
 
     async def respond(self, system: System, scope: HTTPScope | WebsocketScope) -> Response:
         """Validate, handle, encode.
@@ -195,8 +203,10 @@ class UnsupportedMediaType(IbactorsError):
 
 
 def answer_of(result: object) -> Answer:
-    """What a handler returned, as a response other than a problem."""
-    return result if isinstance(result, Answer) else Answer(body=encode(result))
+    """What a handler returned, as a response other than a problem; bytes are JSON."""
+    if isinstance(result, Answer):
+        return result
+    return Answer(body=result if isinstance(result, bytes) else encode(result))
 
 
 async def _in_form(result: object, form: Form) -> object:

@@ -52,7 +52,7 @@ async def begun(service: Service) -> None:
 
     async def served() -> bool:
         tasks = (await service.http.get("/debug/tasks", headers=bearer("admin"))).text
-        return len(re.findall(r"web/departure|_run_handler  at Connection\.receive", tasks)) > 1
+        return len(re.findall(r"web/departure|_run_handler  at Connection\._read", tasks)) > 1
 
     await eventually(served)
 

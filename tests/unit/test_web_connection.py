@@ -5,6 +5,7 @@ import trio
 import trio.testing
 
 from ibactors.web.edge.connection import Connection
+from ibactors.web.edge.short_way import Places
 
 
 class _Nothing:
@@ -17,7 +18,7 @@ class _Nothing:
 async def test_frame_that_is_half_written_is_completed_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "_websocket_is_open", lambda _self: True)
     ours, theirs = trio.socket.socketpair()
-    connection = Connection(_Nothing(), trio.SocketStream(ours))
+    connection = Connection(_Nothing(), trio.SocketStream(ours), Places())
     frames = [bytes([number % 256]) * 1000 for number in range(2000)]
     taken = 0
     while not connection.blocked:

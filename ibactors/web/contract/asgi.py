@@ -4,9 +4,9 @@ Hypercorn's `hypercorn.typing` writes ASGI's types down; every room but the edge
 Hypercorn. import-linter sees whole libraries and cannot tell its types from its privates.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import trio
 from hypercorn.typing import (
@@ -32,6 +32,8 @@ __all__ = [
     "App",
     "HTTPScope",
     "Handover",
+    "Memory",
+    "Recall",
     "Scope",
     "WebsocketScope",
     "Wire",
@@ -47,6 +49,19 @@ class App(Protocol):
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
+
+
+Recall: TypeAlias = Callable[[], tuple[bytes, bytes] | None]
+"""Answers one request, each time that it comes again, without waiting: the lines of the head and the body of a 200; None where this time it
+must go the long way. It counts only what it answers. An exception means None, too."""
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """An application that need not be told a request anew that it has had before."""
+
+    def recall(self, scope: HTTPScope) -> Recall | None:
+        """What answers the request of *scope* and all that are the same; None where nothing can. It answers and counts none itself."""
 
 
 class Wire(Protocol):

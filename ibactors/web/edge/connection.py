@@ -23,7 +23,9 @@ import trio
 
 from ibactors.web.contract.asgi import App
 from ibactors.web.edge.exchange import Exchange
-from ibactors.web.edge.protocol import Ends, Http1
+from ibactors.web.edge.heads import Ends
+from ibactors.web.edge.protocol import Http1
+from ibactors.web.edge.short_way import Places, ShortWay
 from ibactors.web.edge.timeouts import TIMEOUTS, Timeouts
 from ibactors.web.edge.websocket import WebSocket, wants_websocket
 
@@ -35,12 +37,15 @@ _MAX_RECEIVE = 64 * 1024
 class Connection:
     """One connection, from accept to close."""
 
-    def __init__(self, app: App, stream: trio.SocketStream, tls: ssl.SSLContext | None = None, timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(
+        self, app: App, stream: trio.SocketStream, places: Places, tls: ssl.SSLContext | None = None, timeouts: Timeouts = TIMEOUTS
+    ) -> None:
         self.heard_at = trio.current_time()
         """When the client last sent anything."""
         self.stopping = False
         """Whether no further request is to be taken."""
         self._app = app
+        self._places = places
         self._timeouts = timeouts
         self._socket = stream.socket
         self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
@@ -51,17 +56,19 @@ class Connection:
         self._write_scope = trio.CancelScope()
         self._last_write = float("inf")
         self._idle = False
+        self._idle_since = 0.0
         self._websocket: WebSocket | None = None
 
     async def serve(self) -> None:
         """Serve until either side closes."""
         try:
             ends = Ends(secure=await self._handshake(), client=_end(self._socket.getpeername()), server=_end(self._socket.getsockname()))
-            async with trio.open_nursery() as nursery:
-                with self._reading:
-                    await self._serve(Http1(self, ends), nursery)
-                    await self._linger()
-                nursery.cancel_scope.cancel(reason="the connection ends")
+            with ShortWay.of(self._app, ends, self._places) as short_way:
+                async with trio.open_nursery() as nursery:
+                    with self._reading:
+                        await self._serve(Http1(self, ends, short_way), nursery)
+                        await self._linger()
+                    nursery.cancel_scope.cancel(reason="the connection ends")
         except (OSError, trio.BrokenResourceError):
             return  # it broke
         finally:
@@ -127,18 +134,34 @@ class Connection:
 
     async def receive(self, most: int) -> bytes:
         """What has come, up to *most* octets; nothing once the client has left."""
+        most = min(most, _MAX_RECEIVE)
         try:
-            data = await self._stream.receive_some(min(most, _MAX_RECEIVE))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            if isinstance(self._stream, trio.SocketStream):
+                data = await self._read(most)
+            else:
+                data = bytes(await self._stream.receive_some(most))
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
         self.heard_at = trio.current_time()
-        return bytes(data)
+        return data
 
-    def set_idle(self, *, idle: bool) -> None:
-        """Whether it is the client who is waited for; that it sends a part of what it is to send gives it no further time."""
-        if idle is not self._idle:
-            self._idle = idle
-            self._reading.deadline = trio.current_time() + self._timeouts.head if idle else float("inf")
+    async def _read(self, most: int) -> bytes:
+        """What has come, without a look before it has: a client that waits for its answer has sent nothing. Raises OSError."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket.fileno())
+            with suppress(BlockingIOError):
+                return os.read(self._socket.fileno(), most)
+
+    def set_idle(self, *, idle: bool, anew: bool = False) -> None:
+        """Whether it is the client who is waited for; that it sends a part of what it is to send gives it no further time.
+
+        When it has sent a whole request it has its time *anew*. Its deadline is moved seldom, so that it may have a tenth of it more.
+        """
+        present, head = trio.current_time(), self._timeouts.head
+        if idle is self._idle and not (anew and present - self._idle_since > head / 10):
+            return
+        self._idle, self._idle_since = idle, present
+        self._reading.deadline = present + head * 1.1 if idle else float("inf")
 
     async def send(self, data: bytes) -> None:
         """Write what the socket takes at once, without a turn of the event loop, and wait for the rest."""

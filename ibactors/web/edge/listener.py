@@ -15,6 +15,7 @@ from ibactors.inside.tracebacks import summary
 from ibactors.web.contract.asgi import App
 from ibactors.web.edge.connection import Connection
 from ibactors.web.edge.seats import Seats
+from ibactors.web.edge.short_way import Places
 from ibactors.web.edge.timeouts import TIMEOUTS, Timeouts
 from ibactors.web.edge.tls import Certificate
 
@@ -42,12 +43,13 @@ async def serve(
 ) -> None:
     """Serve on *listener*, which is closed in the end, until *stop*; then requests in flight have *grace* seconds."""
     connections: set[Connection] = set()
+    places = Places()
 
     async def handle(stream: trio.SocketStream) -> None:
         with seats.taken(_address(stream)) as seated:
             if seated:
                 tls = certificate.context if certificate else None
-                await _serve_connection(Connection(app, stream, tls, timeouts), connections)
+                await _serve_connection(Connection(app, stream, places, tls, timeouts), connections)
             else:
                 await _turn_away(stream, plain=certificate is None)
 

@@ -6,8 +6,6 @@ wanted fills the kernel's buffers and nothing else.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
@@ -16,6 +14,8 @@ import trio
 
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import headers_of, make_problem
+from ibactors.web.edge.heads import Ends, http_date
+from ibactors.web.edge.short_way import ShortWay
 
 MOST_REQUESTS = 1000
 """Requests on one connection; then it closes, so that a proxy in front spreads its connections anew."""
@@ -25,6 +25,8 @@ MOST_LINES = 128
 """Lines of a head; h11 takes some microseconds for each, all in one step."""
 MOST_REFUSED, PAUSE = 10, 0.02
 """Answers of 400 and above in a row, after which the next request is read after so many seconds: a flood of them is not worth the turns."""
+AT_ONCE, OCTETS_AT_ONCE = 32, 64 * 1024
+"""Answers of the short way, and octets of them, that leave before others have their turn."""
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CODES = {431: "head_too_large", 501: "not_implemented"}
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -42,25 +44,17 @@ class Transport(Protocol):
     async def send(self, data: bytes) -> None:
         """Write all of it."""
 
-    def set_idle(self, *, idle: bool) -> None:
-        """Whether it is the client who is waited for, which has a deadline."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """The two ends of a connection, as ASGI tells them."""
-
-    secure: bool
-    client: tuple[str, int] | None
-    server: tuple[str, int] | None
+    def set_idle(self, *, idle: bool, anew: bool = False) -> None:
+        """Whether it is the client who is waited for, which has a deadline: *anew*, when it has sent a whole request meanwhile."""
 
 
 class Http1:
     """The requests of one connection."""
 
-    def __init__(self, wire: Transport, ends: Ends) -> None:
+    def __init__(self, wire: Transport, ends: Ends, short_way: ShortWay | None) -> None:
         self.wire = wire
         self.ends = ends
+        self._short_way = short_way
         self.h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
         self._requests = 0
         self._refused = 0
@@ -80,7 +74,7 @@ class Http1:
             if event is not h11.NEED_DATA:
                 return None
             self.wire.set_idle(idle=True)
-            self.h11.receive_data(await self.wire.receive(LONGEST_HEAD))
+            self.h11.receive_data(await self._receive())
         self.wire.set_idle(idle=False)
         self._requests += 1
         if {name for name, _ in event.headers} >= _FRAMING:
@@ -88,12 +82,45 @@ class Http1:
             raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding exclude each other")
         return event
 
+    async def _receive(self) -> bytes:
+        """What h11 is to read: what comes, without the requests at its beginning that the short way answers."""
+        data = await self.wire.receive(LONGEST_HEAD)
+        if self._short_way is None or self.h11.trailing_data[0]:
+            return data
+        while data:
+            answers, data = self._take(self._short_way, data)
+            if not answers:
+                return data
+            self._refused = 0
+            await self.wire.send(answers)
+            self.wire.set_idle(idle=True, anew=True)
+            if data:
+                await trio.lowlevel.checkpoint()  # one that sends many requests at once must not have all turns
+            else:
+                data = await self.wire.receive(LONGEST_HEAD)
+        return data
+
+    def _take(self, short_way: ShortWay, data: bytes) -> tuple[bytes, bytes]:
+        """Answers to the requests at the beginning of *data*, but for the connection's last one; and what is left of it."""
+        answers: list[bytes] = []
+        octets = 0
+        while not self.wire.stopping and self._requests + 1 < MOST_REQUESTS and len(answers) < AT_ONCE and octets < OCTETS_AT_ONCE:
+            end = data.find(b"\r\n\r\n") + 4
+            answer = short_way.answer(data[:end]) if end >= 4 else None  # noqa: PLR2004
+            if answer is None:
+                break
+            self._requests += 1
+            answers.append(answer)
+            octets += len(answer)
+            data = data[end:]
+        return b"".join(answers), data
+
     def head(self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False) -> bytes:
         """The head of a response, to be written; it tells the client whether the connection closes afterwards."""
         self._refused = self._refused + 1 if status >= HTTPStatus.BAD_REQUEST else 0
         # Before a request has come whole nobody knows where the next one begins.
         whole = self.h11.their_state not in {h11.IDLE, h11.SEND_BODY, h11.ERROR}
-        added = [(b"date", formatdate(usegmt=True).encode())]
+        added = [(b"date", http_date())]
         if last or not whole or self._requests >= MOST_REQUESTS or self.wire.stopping:
             added.append((b"connection", b"close"))
         return self.h11.send(h11.Response(status_code=status, headers=[*headers, *added]))

@@ -7,7 +7,7 @@ import h11
 from hypercorn.typing import ConnectionState
 
 from ibactors.web.contract.asgi import HTTPScope, WebsocketScope
-from ibactors.web.edge.protocol import Ends
+from ibactors.web.edge.heads import Ends, Head
 
 
 class _Common(TypedDict):
@@ -24,7 +24,7 @@ class _Common(TypedDict):
     state: ConnectionState
 
 
-def http_scope(request: h11.Request, ends: Ends) -> HTTPScope:
+def http_scope(request: h11.Request | Head, ends: Ends) -> HTTPScope:
     """The scope of a request."""
     return {
         "type": "http",
@@ -48,7 +48,7 @@ def websocket_scope(request: h11.Request, ends: Ends) -> WebsocketScope:
     }
 
 
-def _common(request: h11.Request, ends: Ends) -> _Common:
+def _common(request: h11.Request | Head, ends: Ends) -> _Common:
     path, _, query = request.target.partition(b"?")
     return {
         "http_version": request.http_version.decode(),

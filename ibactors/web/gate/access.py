@@ -18,6 +18,8 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         self._keyring = Keyring(settings.api_keys)
+        self.generation = 0
+        """Another number whenever the keys are others: what was found by them before is to be found anew."""
         self._secured = bool(settings.api_keys)
         self._most_subscriptions = settings.max_subscriptions_per_key
         self._callers = {key: self._caller(key) for key in settings.api_keys}
@@ -64,6 +66,7 @@ class Access:
 
         With the first keys that is what is under way for everybody without one.
         """
+        self.generation += 1
         gone = [self._callers.pop(key) for key in self._keyring.replace(keys)]
         self._callers |= {key: self._caller(key) for key in keys if key not in self._callers}
         if keys and not self._secured:

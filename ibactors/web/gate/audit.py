@@ -42,6 +42,11 @@ class Audit:
         if times:
             log.info("key_used", caller=caller, address=address, times=times)
 
+    def tells_use(self, caller: str, address: str) -> bool:
+        """Whether the next `key_used` of it is told."""
+        told = self._told.get(("key_used", caller, address))
+        return told is None or trio.current_time() >= told.next
+
     def refused(self, refusal: IbactorsError, caller: str, address: str, method: str, path: str) -> None:
         """A request that was turned away."""
         times = self._due(("refused", caller, address, refusal.code), REFUSAL_INTERVAL)

@@ -6,10 +6,15 @@ import trio
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import headers_of, problem_of
+from ibactors.web.contract.routes import Place
 from ibactors.web.gate.refusals import Refused, RequestTimeout, RequestTooLarge
 from ibactors.web.gate.visit import Headers, Visit
 
 MAX_BODY = 64 * 1024
+_PREFLIGHT = (
+    (b"access-control-allow-headers", b"Authorization, X-API-Key, Content-Type, X-Request-Id"),
+    (b"access-control-max-age", b"600"),
+)
 
 
 async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float) -> ASGIReceiveCallable:
@@ -47,6 +52,15 @@ def _replaying(first: ASGIReceiveEvent, receive: ASGIReceiveCallable) -> ASGIRec
         return events.pop() if events else await receive()
 
     return replaying
+
+
+async def answer_options(visit: Visit, place: Place, send: ASGISendCallable, *, shared: bool) -> None:
+    """What may be done at *place*; needs no key, as a browser that asks for a page's sake, which may be *shared* with, sends none."""
+    headers = [(b"allow", place.allowed.encode())]
+    if shared:
+        headers += [(b"access-control-allow-methods", place.allowed.encode()), *_PREFLIGHT]
+    await send({"type": "http.response.start", "status": 204, "headers": visit.response_headers(headers), "trailers": False})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def refuse(visit: Visit, refusal: Refused, send: ASGISendCallable) -> None:

@@ -15,31 +15,37 @@ from ibactors.web.contract.asgi import (
     ASGIReceiveCallable,
     ASGISendCallable,
     ASGISendEvent,
+    Handover,
     HTTPScope,
+    Memory,
+    Recall,
     Scope,
     WebsocketScope,
     handover,
 )
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.routes import NOWHERE, WEBSOCKET, Place, Route, RouteTable
+from ibactors.web.contract.routes import NOWHERE, WEBSOCKET, Route, RouteTable
 from ibactors.web.gate import websocket
 from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
-from ibactors.web.gate.bodies import adding_headers, read_body, refuse, refuse_upgrade
+from ibactors.web.gate.bodies import adding_headers, answer_options, read_body, refuse, refuse_upgrade
 from ibactors.web.gate.origins import Origins, addressed
 from ibactors.web.gate.rates import Rates
+from ibactors.web.gate.recall import Recalled
 from ibactors.web.gate.refusals import (
     HostNotAllowed,
     KeyInUrl,
     KeyInvalid,
-    KeyRequired,
     MethodNotAllowed,
     NotFound,
     OriginNotAllowed,
     Refused,
-    ScopeMissing,
     TicketInvalid,
     UpgradeRequired,
+    check_grant,
+    invalid_key,
+    no_key,
+    wrong_method,
 )
 from ibactors.web.gate.terms import TERMS, GateTerms
 from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
@@ -47,13 +53,6 @@ from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
 AUDITED = frozenset({KeyScope.LOGIN, KeyScope.TRADE, KeyScope.ADMIN})
 
 _EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, Location"
-_PREFLIGHT = (
-    (b"access-control-allow-headers", b"Authorization, X-API-Key, Content-Type, X-Request-Id"),
-    (b"access-control-max-age", b"600"),
-)
-
-_NO_KEY = 'Bearer realm="ibactors"'
-_WRONG_KEY = f'{_NO_KEY}, error="invalid_token"'
 
 
 class Gate:
@@ -90,6 +89,23 @@ class Gate:
         elif scope["type"] == "websocket":
             await self._serve_socket(scope, receive, send)
 
+    def recall(self, scope: HTTPScope) -> Recall | None:
+        """What answers a request that was admitted, whenever the same one comes again; see `Memory`."""
+        if not isinstance(self._app, Memory):
+            return None
+        visit, found = self._visit(scope, scope["method"]), handover(scope)
+        try:
+            self._judge(visit, scope, found)
+            route = self._decide(visit, found)
+        except Refused:
+            return None
+        if route is None or route.scope in AUDITED:
+            return None
+        limit = self._rates.bill(visit, found)
+        _hand_over(visit, scope)
+        again = self._app.recall(scope)
+        return again and Recalled(visit, found, limit, again, access=self._access, audit=self._audit, ids=self._ids)
+
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         visit = self._visit(scope, scope["method"])
         try:
@@ -98,7 +114,7 @@ class Gate:
             await self._refuse(visit, refusal, send)
             return
         if route is None:
-            await self._answer_options(visit, handover(scope).place, send)
+            await answer_options(visit, handover(scope).place, send, shared=self._origins.shares_with(visit.origin))
             return
         # The key was valid a moment ago; from here on all ends with it: the wait for the body, the answer, the stream.
         with visit.caller.until_revoked() if visit.caller else trio.CancelScope() as ending:
@@ -112,7 +128,7 @@ class Gate:
             _hand_over(visit, scope)
             await self._app(scope, receive, self._watch(visit, route, adding_headers(visit, ending, send)))
         if ending.cancelled_caught and not visit.answered:
-            await self._refuse(visit, _invalid("The API key was revoked meanwhile."), send)
+            await self._refuse(visit, invalid_key("The API key was revoked meanwhile."), send)
 
     async def _refuse(self, visit: Visit, refusal: Refused, send: ASGISendCallable) -> None:
         self._turn_away(visit, refusal)
@@ -151,7 +167,7 @@ class Gate:
     def _visit(self, scope: HTTPScope | WebsocketScope, method: str) -> Visit:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope["client"] else ""
-        visit = Visit(
+        return Visit(
             request_id=chosen_id(headers, self._ids),
             method=method,
             path=scope["path"],
@@ -159,41 +175,49 @@ class Gate:
             headers=headers,
             sender=addressed(peer, scope["scheme"], headers, self._settings.trusted_proxies),
         )
-        structlog.contextvars.bind_contextvars(request_id=visit.request_id)
-        return visit
 
     def _admit(self, visit: Visit, scope: HTTPScope | WebsocketScope) -> Route | None:
         """Decide on everything that can be decided by the head of the request; the route, or None for OPTIONS. Raises Refused.
 
         The order matters: who may not be here learns nothing of what there is, and whoever is refused pays for each request.
         """
+        structlog.contextvars.bind_contextvars(request_id=visit.request_id)
         found = handover(scope)
         wrong = None
         try:
-            # 1. Host and Origin, before anything is read that a strange page could have made a browser send.
-            self._check_origin(visit)
-            # 2. The route, of the path as everybody behind will take it.
-            straighten(scope)
-            visit.path = scope["path"]
-            found.place, found.path = self._routes.find(visit.path)
-            found.route = found.place.routes.get(visit.method)
-            # 3. The caller, where there are data; a link to a page may come from anywhere.
-            if found.route is None or found.route.scope is not KeyScope.OPEN:
-                self._check_site(visit)
-                self._identify(visit)
+            self._judge(visit, scope, found)
         except Refused as refusal:
             wrong = refusal
+        if visit.used_key:
+            self._audit.key_used(visit.caller_name, visit.sender.address)
         # 4. The rate of the key, or of the address where there is no valid one. It counts also what was refused in 1 to 3.
         self._rates.count(visit, found)
         if wrong is not None:
             raise wrong
+        return self._decide(visit, found)
+
+    def _judge(self, visit: Visit, scope: HTTPScope | WebsocketScope, found: Handover) -> None:
+        """Find out what is asked for and who asks. Raises Refused."""
+        # 1. Host and Origin, before anything is read that a strange page could have made a browser send.
+        self._check_origin(visit)
+        # 2. The route, of the path as everybody behind will take it.
+        straighten(scope)
+        visit.path = scope["path"]
+        found.place, found.path = self._routes.find(visit.path)
+        found.route = found.place.routes.get(visit.method)
+        # 3. The caller, where there are data; a link to a page may come from anywhere.
+        if found.route is None or found.route.scope is not KeyScope.OPEN:
+            self._check_site(visit)
+            self._identify(visit)
+
+    def _decide(self, visit: Visit, found: Handover) -> Route | None:
         # 5. Path, then method, then scope: 404, 405, OPTIONS and 426 are decided here and nowhere else.
         if found.place is NOWHERE:
             raise NotFound("There is nothing at this path.")
         if visit.method == "OPTIONS":
             return None
         if found.route is None:
-            raise _wrong_method(visit, found.place)
+            raise wrong_method(visit.method, visit.path, found.place)
         self._check_scope(visit, found.route)
         return found.route
 
@@ -226,8 +250,7 @@ class Gate:
         if visit.key:
             visit.caller = self._access.find(visit.key)
             if visit.caller is None:
-                raise _invalid("The API key is not valid.")
-            self._audit.key_used(visit.caller.name, visit.sender.address)
+                raise invalid_key("The API key is not valid.")
         elif visit.method == WEBSOCKET and (ticket := visit.parameter("ticket")):
             visit.caller = self._access.redeem(ticket)
             if visit.caller is None:
@@ -237,9 +260,9 @@ class Gate:
         if route.scope is KeyScope.OPEN:
             return
         if visit.caller is not None:
-            _check_grant(visit.caller, route.scope)
+            check_grant(visit.caller, route.scope)
         elif visit.method != WEBSOCKET:  # which may bring its key in its first message
-            raise KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
+            raise no_key()
 
     def _watch(self, visit: Visit, route: Route, send: ASGISendCallable) -> ASGISendCallable:
         """Write down what is audited when its answer is known."""
@@ -254,14 +277,6 @@ class Gate:
 
         return watched
 
-    async def _answer_options(self, visit: Visit, place: Place, send: ASGISendCallable) -> None:
-        """What may be done here; needs no key, as a browser that asks for a page's sake sends none."""
-        headers = [(b"allow", place.allowed.encode())]
-        if self._origins.shares_with(visit.origin):
-            headers += [(b"access-control-allow-methods", place.allowed.encode()), *_PREFLIGHT]
-        await send({"type": "http.response.start", "status": 204, "headers": visit.response_headers(headers), "trailers": False})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
     async def _introduce(self, visit: Visit, socket: websocket.Socket) -> websocket.Introduction | None:
         """Let a client that has sent no key with its request send it in its first message; None when it has left. Raises Refused."""
         introduction = await socket.introduction()
@@ -270,27 +285,12 @@ class Gate:
         visit.caller = self._access.find(introduction.api_key)
         if visit.caller is None:
             raise KeyInvalid("The API key is not valid.")
-        _check_grant(visit.caller, KeyScope.STREAM)
+        check_grant(visit.caller, KeyScope.STREAM)
         return introduction
 
     def _turn_away(self, visit: Visit, refusal: Refused) -> None:
         if not isinstance(refusal, NotFound | MethodNotAllowed | UpgradeRequired):
             self._audit.refused(refusal, visit.caller_name, visit.sender.address, visit.method, visit.path)
-
-
-def _check_grant(caller: Caller, wanted: KeyScope) -> None:
-    if wanted not in caller.scopes:
-        raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
-
-
-def _invalid(why: str) -> KeyInvalid:
-    return KeyInvalid(why, headers={"WWW-Authenticate": _WRONG_KEY})
-
-
-def _wrong_method(visit: Visit, place: Place) -> Refused:
-    if visit.method == "GET" and WEBSOCKET in place.routes:
-        return UpgradeRequired(f"{visit.path} is a WebSocket.", headers={"Upgrade": "websocket"})
-    return MethodNotAllowed(f"{visit.path} does not take {visit.method[:20]!a}.", headers={"Allow": place.allowed})
 
 
 def _hand_over(visit: Visit, scope: HTTPScope | WebsocketScope) -> None:

@@ -4,11 +4,11 @@ import trio
 
 from ibactors.config.access import AccessSettings
 from ibactors.keys import Scope
-from ibactors.limits import Rate, RateLimit
+from ibactors.limits import Rate, RateLimit, Verdict
 from ibactors.web.contract.addresses import is_loopback, network_of
 from ibactors.web.contract.asgi import Handover
 from ibactors.web.gate.refusals import RateLimited
-from ibactors.web.gate.visit import Visit
+from ibactors.web.gate.visit import Headers, Visit
 
 
 class Rates:
@@ -38,10 +38,15 @@ class Rates:
         if limit is None:
             return
         verdict = limit.take(found.payer, trio.current_time())
-        shown = (("ratelimit-limit", verdict.limit), ("ratelimit-remaining", verdict.remaining), ("ratelimit-reset", verdict.reset))
-        visit.extra += [(name.encode(), str(value).encode()) for name, value in shown]
+        visit.extra += headers_of(verdict)
         if not verdict.allowed:
             raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
+
+
+def headers_of(verdict: Verdict) -> Headers:
+    """What a response tells of the rate."""
+    shown = (b"ratelimit-limit", verdict.limit), (b"ratelimit-remaining", verdict.remaining), (b"ratelimit-reset", verdict.reset)
+    return [(name, b"%d" % value) for name, value in shown]
 
 
 def _limit(rate: Rate | None) -> RateLimit | None:

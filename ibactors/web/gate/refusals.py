@@ -1,6 +1,12 @@
 """Why the gate turns a request away: each reason is one exception with its code, and with the headers that belong to it."""
 
 from ibactors.errors import IbactorsError
+from ibactors.keys import Scope
+from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.routes import WEBSOCKET, Place
+
+_NO_KEY = 'Bearer realm="ibactors"'
+_WRONG_KEY = f'{_NO_KEY}, error="invalid_token"'
 
 
 class Refused(IbactorsError):
@@ -104,3 +110,24 @@ class RequestTimeout(Refused):
 
     code = "request_timeout"
     hint = "Send the whole body at once."
+
+
+def no_key() -> KeyRequired:
+    return KeyRequired("This needs an API key.", headers={"WWW-Authenticate": _NO_KEY})
+
+
+def invalid_key(why: str) -> KeyInvalid:
+    return KeyInvalid(why, headers={"WWW-Authenticate": _WRONG_KEY})
+
+
+def check_grant(caller: Caller, wanted: Scope) -> None:
+    """Raises ScopeMissing."""
+    if wanted not in caller.scopes:
+        raise ScopeMissing(f"This needs the scope {wanted.value!r}, which the key of {caller.name!r} does not have.")
+
+
+def wrong_method(method: str, path: str, place: Place) -> Refused:
+    """Why a path that there is does not take *method*."""
+    if method == "GET" and WEBSOCKET in place.routes:
+        return UpgradeRequired(f"{path} is a WebSocket.", headers={"Upgrade": "websocket"})
+    return MethodNotAllowed(f"{path} does not take {method[:20]!a}.", headers={"Allow": place.allowed})

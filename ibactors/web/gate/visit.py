@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from ibactors.web.contract.asgi import HTTPScope, WebsocketScope
@@ -37,6 +38,7 @@ _PAGE_POLICY = (
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 Headers = list[tuple[bytes, bytes]]
+RequestIds: TypeAlias = Iterator[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +74,11 @@ class Visit:
         scheme, _, text = self.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         return text.strip() if scheme.lower() == "bearer" else self.headers.get(b"x-api-key", b"").decode("latin-1").strip()
 
+    @property
+    def used_key(self) -> bool:
+        """Whether the caller was found by the key in the headers."""
+        return self.caller is not None and self.caller.key is not None and bool(self.key)
+
     def parameter(self, name: str) -> str:
         """A parameter of the query, or nothing."""
         return dict(parse_qsl(self.query.decode("latin-1"))).get(name, "")
@@ -94,16 +101,21 @@ class Visit:
         return headers
 
 
-def request_ids() -> Iterator[str]:
+def request_ids() -> RequestIds:
     """Ids that no other process and no other request of this one has."""
     process = secrets.token_hex(4)
     return (f"{process}-{number:x}" for number in itertools.count(1))
 
 
-def chosen_id(headers: dict[bytes, bytes], ids: Iterator[str]) -> str:
+def chosen_id(headers: dict[bytes, bytes], ids: RequestIds) -> str:
     """The client's own id for a request, if it has one that is fit to be logged."""
-    given = headers.get(b"x-request-id")
-    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else next(ids)
+    return own_id(headers) or next(ids)
+
+
+def own_id(headers: dict[bytes, bytes]) -> str:
+    """The client's own id for a request, or nothing."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID.fullmatch(given) else ""
 
 
 def straighten(scope: HTTPScope | WebsocketScope) -> None:

@@ -1,9 +1,11 @@
 """Accounts: summary, positions and balances, from the account actor's memory."""
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from ibactors.bridge.accounts import AccountHalf
 from ibactors.errors import (
     AccountAmbiguous,
     ActorDown,
@@ -14,7 +16,8 @@ from ibactors.errors import (
     UnknownAccount,
 )
 from ibactors.keys import Scope
-from ibactors.model.accounts import Figure, Position
+from ibactors.model.accounts import AccountBook, Figure, Position
+from ibactors.web.contract.codec import encode
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
@@ -61,17 +64,49 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
-    book = await call.system.site.account.book(call.query.account, needs="summary")
-    return Summary(book.summary, book.summary_timestamp)
+    return _summary(await call.system.site.account.book(call.query.account, needs="summary"))
+
+
+def newest_summary(call: Call[AccountQuery, Nothing]) -> bytes | None:
+    return _from_memory(call, _summary, needs="summary")
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
-    book = await call.system.site.account.book(call.query.account, needs="positions")
-    return Positions(book.positions, book.positions_timestamp)
+    return _positions(await call.system.site.account.book(call.query.account, needs="positions"))
+
+
+def newest_positions(call: Call[AccountQuery, Nothing]) -> bytes | None:
+    return _from_memory(call, _positions, needs="positions")
 
 
 async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
-    book = await call.system.site.account.book(call.query.account, needs="summary")
+    return _balance(await call.system.site.account.book(call.query.account, needs="summary"))
+
+
+def newest_balance(call: Call[AccountQuery, Nothing]) -> bytes | None:
+    return _from_memory(call, _balance, needs="summary")
+
+
+def _from_memory(call: Call[AccountQuery, Nothing], make: Callable[[AccountBook], object], *, needs: AccountHalf) -> bytes | None:
+    """What *make* makes of the account's figures, where they need not be waited for; made and encoded once between two changes."""
+    told = call.system.site.account.newest(call.query.account, needs=needs)
+    if told is None:
+        return None
+    text = told.made.get(make)
+    if text is None:
+        text = told.made[make] = encode(make(told.book))
+    return text
+
+
+def _summary(book: AccountBook) -> Summary:
+    return Summary(book.summary, book.summary_timestamp)
+
+
+def _positions(book: AccountBook) -> Positions:
+    return Positions(book.positions, book.positions_timestamp)
+
+
+def _balance(book: AccountBook) -> Balance:
     balance: dict[str, dict[str, Decimal]] = {}
     for (tag, currency), figure in sorted(book.figures.items()):
         amount = amount_of(figure.value)
@@ -105,6 +140,7 @@ OPERATIONS = (
         method="GET",
         path="/account/summary",
         handle=get_summary,
+        at_once=newest_summary,
         summary="Account summary",
         tag="Account",
         scope=Scope.READ,
@@ -118,6 +154,7 @@ OPERATIONS = (
         method="GET",
         path="/account/positions",
         handle=get_positions,
+        at_once=newest_positions,
         summary="Positions, with market values where the gateway streams them",
         tag="Account",
         scope=Scope.READ,
@@ -131,6 +168,7 @@ OPERATIONS = (
         method="GET",
         path="/account/balance",
         handle=get_balance,
+        at_once=newest_balance,
         summary="Money figures as numbers, by currency",
         tag="Account",
         scope=Scope.READ,

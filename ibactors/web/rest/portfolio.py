@@ -68,10 +68,26 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
 async def get_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit:
     account, model = account_of(call.system, call.query.account), call.query.model
     profit = await call.system.site.profits.profit(ProfitKey(account=account, model=model or ""))
+    return _of_account(account, model, await _base_currency(call.system, account), profit)
+
+
+def newest_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit | None:
+    """The same where nothing has to be waited for."""
+    session, account, model = call.system.site.connection.sessions.value, call.query.account, call.query.model
+    if account is None and len(session.accounts) == 1:
+        account = session.accounts[0]
+    if account is None or account not in session.accounts:
+        return None
+    profit = call.system.site.profits.newest(ProfitKey(account=account, model=model or ""))
+    summary = call.system.site.account.newest(account, needs="summary")
+    return None if profit is None or summary is None else _of_account(account, model, summary.book.base_currency, profit)
+
+
+def _of_account(account: str, model: str | None, currency: str | None, profit: Profit) -> AccountProfit:
     return AccountProfit(
         account=account,
         model=model,
-        currency=await _base_currency(call.system, account),
+        currency=currency,
         daily=profit.daily,
         unrealized=profit.unrealized,
         realized=profit.realized,
@@ -127,6 +143,7 @@ OPERATIONS = (
         method="GET",
         path="/account/pnl",
         handle=get_profit,
+        at_once=newest_profit,
         summary="Profit and loss of an account: of the day, unrealized, realized",
         tag="Account",
         scope=Scope.READ,

@@ -99,10 +99,10 @@ async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) 
     raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
-def newest_quote(call: Call[QuoteQuery, Nothing]) -> Answer | None:
+def newest_quote(call: Call[QuoteQuery, Nothing]) -> bytes | None:
     """The same where nothing has to be waited for."""
     encoded = call.system.site.market.newest(instrument_of(call.query.symbol, call.query))
-    return None if encoded is None or _waits(call.query, encoded) else Answer(body=_served(call.system, encoded))
+    return None if encoded is None or _waits(call.query, encoded) else _served(call.system, encoded)
 
 
 def _waits(query: QuoteQuery, encoded: Encoded[Quote]) -> bool:
