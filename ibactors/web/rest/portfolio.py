@@ -18,7 +18,7 @@ from ibactors.errors import (
     UnknownAccount,
 )
 from ibactors.keys import Scope
-from ibactors.model.accounts import Position, PositionProfit, ProfitKey
+from ibactors.model.accounts import Position, PositionProfit, Profit, ProfitKey
 from ibactors.model.times import now
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.queries import AccountName, ModelName
