@@ -75,7 +75,11 @@ def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     for name, module, help_text in (
         ("control", controlling, "make a running simulator misbehave: `ibactors control refuse 5`"),
         ("health", healthcheck, "exit 0 when the service is healthy, 1 when it is degraded or does not answer"),
-        ("journal", journalling, "the journal of orders: `check` whether it is sound, `export` it as JSON lines"),
+        (
+            "journal",
+            journalling,
+            "the journal of orders: `check` and `export` it; `adopt`, `restore`, `cancel-all`",
+        ),
         ("tasks", taskview, "the task tree of a running service: which task waits where, and for how long"),
     ):
         asking = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")

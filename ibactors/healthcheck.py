@@ -11,6 +11,7 @@ from ibactors.errors import StartupError
 from ibactors.terminal import say
 
 TIMEOUT = 5.0
+ACTION_TIMEOUT = 60.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,6 +38,20 @@ def run(settings: Settings, arguments: Namespace) -> int:
     if response.status != http.HTTPStatus.OK:
         return 1
     return 0 if arguments.live or _is_healthy(body) else 1
+
+
+def post(url: str, path: str, key: str, settings: Settings) -> tuple[int, str]:
+    """Ask a running service to do something; its status and its answer. Raises OSError, HTTPException, StartupError."""
+    url = url if "://" in url else f"http://{url}"
+    connection = _connection(url, settings)
+    try:
+        connection.timeout = ACTION_TIMEOUT
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        connection.request("POST", f"{urlsplit(url).path.rstrip('/')}{path}", headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
+    finally:
+        connection.close()
 
 
 def local_url(settings: Settings) -> str:

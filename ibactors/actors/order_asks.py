@@ -95,3 +95,27 @@ class Adopt(Ask[tuple[Order, ...]]):
     """Take over the orders of ours that IB shows and the journal does not have."""
 
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HaltTrading(Ask[None]):
+    """Stop trading."""
+
+    by: str
+    reason: str
+    cancel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResumeTrading(Ask[None]):
+    """Go on."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SetDeadman(Ask[None]):
+    """Register, renew or, with 0 seconds, remove a key's switch."""
+
+    key: str
+    seconds: float

@@ -11,9 +11,10 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
+from ibactors.actors.order_asks import SetDeadman
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.orders import SetDeadman, boot_now
+from ibactors.actors.orders import boot_now
 from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Deadman, deadmen, fire, unwatch, watch
 

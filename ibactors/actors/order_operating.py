@@ -4,8 +4,13 @@ import time
 
 import structlog
 
-from ibactors.actors.order_asks import Resolve
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Adopt, Resolve
 from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_placing import book_of
+from ibactors.actors.order_reconciling import Reconciler
+from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.orders.adopting import adopt, adopted
 from ibactors.orders.errors import OrderNotFound, OrderNotResolvable
 from ibactors.orders.evidence import Judged
 from ibactors.orders.order import Order
@@ -17,8 +22,34 @@ log = structlog.get_logger(__name__)
 class Operator:
     """Carries out what an admin says of orders."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, reconciler: Reconciler) -> None:
         self._keeper = keeper
+        self._connection = connection
+        self._reconciler = reconciler
+
+    async def adopt(self, msg: Adopt) -> None:
+        """Take over the orders of ours that IB shows and the journal does not have. Trading stays halted until an admin resumes it."""
+        try:
+            msg.reply.send(await self._adopt(msg.by))
+        except IbactorsError as error:
+            msg.reply.fail(error)
+
+    async def _adopt(self, by: str) -> tuple[Order, ...]:
+        keeper, desk = self._keeper, self._keeper.desk
+        if desk is None or await self._reconciler.reconcile() is None:
+            raise GatewayDisconnected("IB's lists could not be read.")
+        behind, now = self._reconciler.behind, time.time()
+        found = [adopted(token, rows, keeper.ref.mode, desk.client_id, now) for token, rows in behind.items()]
+        book = book_of(self._connection, keeper, desk)
+        orders = await keeper.writer.write(lambda tx: [adopt(tx, order, book) for order in found])
+        for order in orders:
+            keeper.book.put(order)
+            keeper.show(order)
+            log.warning("order_adopted", order_id=order.order_id, ib_order_id=order.ib_order_id, by=by)
+        await keeper.give_all({order.order_id: behind[order.token] for order in orders})
+        keeper.ref.changed()
+        self._reconciler.behind = {}
+        return tuple(keeper.ref.shown.get(order.order_id, order) for order in orders)
 
     async def resolve(self, msg: Resolve) -> None:
         """Apply an admin's word to all orders that it names, in one transaction; nothing is sent by it."""

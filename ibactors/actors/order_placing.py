@@ -20,6 +20,7 @@ from ibactors.bridge.order_frames import place_frame
 from ibactors.bridge.order_lists import Listed
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.kernel.ref import Reply
+from ibactors.orders.adopting import unlike
 from ibactors.orders.canonical import Canonical
 from ibactors.orders.claims import Claims
 from ibactors.orders.errors import (
@@ -99,6 +100,10 @@ class Placer:
         return await self._commit(order, desk, msg, mark)
 
     def _replay(self, known: Existing, body: PlaceBody, key: str, mark: str) -> Placed:
+        if known.order.adopted:
+            if fields := unlike(known.order.terms, body):
+                raise ClientOrderIdReused(f"IB's order differs in {', '.join(fields)}.", extra={"fields": list(fields)})
+            return Placed(order=self._keeper.ref.shown.get(known.order.order_id, known.order), replayed=True)
         if known.key != key:
             raise ClientOrderIdTaken("Another key has used this client_order_id.")
         if known.fingerprint != mark:

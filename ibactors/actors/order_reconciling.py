@@ -45,6 +45,8 @@ class Reconciler:
         self._broken = False
         """IB was not reachable at some time during the present pass."""
         self._turn = trio.Lock()
+        self.behind: dict[str, tuple[Row, ...]] = {}
+        """What the last pass showed of orders of ours that the journal does not have, by token."""
         self.due = trio.Event()
 
     def session_changed(self, session: SessionStatus) -> None:
@@ -119,6 +121,7 @@ class Reconciler:
             automatic=keeper.ref.mode is Mode.PAPER,
         )
         found = judge(orders, present, self._earlier, ground)
+        self.behind = {token: tuple(row for row in present.rows if row.token == token) for token in found.behind}
         if found.behind:
             keeper.halt(f"journal_behind: IB shows orders of ours that the journal does not have: {', '.join(sorted(found.behind)[:5])}")
         if found.duplicates:

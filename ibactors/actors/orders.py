@@ -11,7 +11,20 @@ from typing import Never
 import trio
 from msgspec.structs import replace
 
-from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange, ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
+from ibactors.actors.order_asks import (
+    Adopt,
+    Changed,
+    ChangeOrder,
+    FindChange,
+    HaltTrading,
+    ListEvents,
+    ListExecutions,
+    ListOrders,
+    Resolve,
+    ResumeTrading,
+    SetDeadman,
+    TakeSnapshot,
+)
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.topic import Topic
 from ibactors.model.sessions import SessionStatus
@@ -111,36 +124,13 @@ class Find(Ask[Order | None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HaltTrading(Ask[None]):
-    """Stop trading."""
-
-    by: str
-    reason: str
-    cancel: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ResumeTrading(Ask[None]):
-    """Go on."""
-
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reconcile(Ask[Reconciled]):
     """Compare with IB's lists, now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SetDeadman(Ask[None]):
-    """Register, renew or, with 0 seconds, remove a key's switch."""
-
-    key: str
-    seconds: float
-
-
 OrdersMessage = (
-    Resolve
+    Adopt
+    | Resolve
     | SetDeadman
     | Place
     | Preview
@@ -312,6 +302,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         """Go on. Raises TradingHalted while the reason stands."""
         msg = ResumeTrading(by=by)
         await self.ask(msg, msg.reply)
+
+    async def adopt(self, by: str) -> tuple[Order, ...]:
+        """Take over the orders of ours that IB shows and the journal does not have."""
+        msg = Adopt(by=by)
+        return await self.ask(msg, msg.reply)
 
     async def resolve(self, order_ids: tuple[str, ...], verdict: Word, reason: str, by: str) -> tuple[Order, ...]:
         """Say what became of orders. Raises OrderNotFound, OrderNotResolvable."""

@@ -14,7 +14,19 @@ import trio
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
-from ibactors.actors.order_asks import ChangeOrder, FindChange, ListEvents, ListExecutions, ListOrders, Resolve, TakeSnapshot
+from ibactors.actors.order_asks import (
+    Adopt,
+    ChangeOrder,
+    FindChange,
+    HaltTrading,
+    ListEvents,
+    ListExecutions,
+    ListOrders,
+    Resolve,
+    ResumeTrading,
+    SetDeadman,
+    TakeSnapshot,
+)
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_changing import Changer
@@ -32,14 +44,11 @@ from ibactors.actors.orders import (
     Bury,
     Cancel,
     Find,
-    HaltTrading,
     OrdersMessage,
     OrdersRef,
     Place,
     Preview,
     Reconcile,
-    ResumeTrading,
-    SetDeadman,
 )
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
@@ -116,9 +125,9 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         )
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
-        self._operator = Operator(keeper)
         self._changer = Changer(keeper, self._connection, self._surveyor, judge, self._live)
         self._reconciler = Reconciler(keeper, self._connection)
+        self._operator = Operator(keeper, self._connection, self._reconciler)
         self._looker = Looker(keeper, self.nursery)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
@@ -233,14 +242,17 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 self._looker.answer(msg)
             case SetDeadman():
                 await self._deadmen.put(msg)
-            case Resolve() | HaltTrading() | ResumeTrading() | Reconcile():
+            case Adopt() | Resolve() | HaltTrading() | ResumeTrading() | Reconcile():
                 await self._govern(msg)
             case _:
                 assert_never(msg)
 
-    async def _govern(self, msg: Resolve | HaltTrading | ResumeTrading | Reconcile) -> None:
+    async def _govern(self, msg: Adopt | Resolve | HaltTrading | ResumeTrading | Reconcile) -> None:
         """What is about trading as a whole, or by an admin's hand."""
         match msg:
+            case Adopt():
+                msg.reply.defer()
+                self.nursery.start_soon(self._operator.adopt, msg, name="actor:orders/adopt")
             case Resolve():
                 await self._operator.resolve(msg)
             case HaltTrading():

@@ -162,6 +162,11 @@ def _echo(contract: Contract, order: IbOrder) -> e.Echo:
         limit_offset=_number(order.lmtPriceOffset),
         time_in_force=shown(order.tif) or None,
         good_till=_moment(shown(order.goodTillDate)),
+        symbol=shown(contract.symbol),
+        sec_type=shown(contract.secType),
+        exchange=shown(contract.exchange),
+        currency=shown(contract.currency),
+        type=shown(order.orderType),
     )
 
 

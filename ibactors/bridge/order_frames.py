@@ -41,6 +41,11 @@ def cancel_frame(client: GatewayClient, order: Order) -> str:
     return client.encode(lambda: client.cancelOrder(order.ib_order_id))
 
 
+def send_cancel(client: GatewayClient, number: int) -> None:
+    """Cancel by a number alone, which this session has shown to be ours. Raises GatewayDisconnected."""
+    client.cancelOrder(number)
+
+
 def contract_of(terms: Terms) -> Contract:
     """The contract by its id; of a combination, its legs."""
     contract = Contract(conId=terms.con_id, symbol=terms.symbol, secType=terms.sec_type, exchange=terms.exchange, currency=terms.currency)

@@ -44,6 +44,12 @@ class Echo(Value, frozen=True, kw_only=True):
     """In IB's words; some that it sends are in no document."""
     good_till: float | None = None
     """Unix seconds; None also where the text cannot be read."""
+    symbol: str = ""
+    sec_type: str = ""
+    exchange: str = ""
+    currency: str = ""
+    type: str = ""
+    """IB's word."""
 
 
 class OpenOrderSeen(FromIb, frozen=True, kw_only=True):

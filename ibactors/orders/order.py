@@ -103,6 +103,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     role: str = ""
     """Empty, or what a member is to its bracket: `tp`, `sl`."""
     parent: str | None = None
+    adopted: bool = False
+    """It was taken over from IB's lists: neither its client_order_id nor its full terms are known."""
     terms: Terms
     ib_order_id: int
     client_id: int

@@ -66,6 +66,7 @@ def why_not_change(order: Order, epoch: int) -> str | None:
         "a cancel is pending": order.cancel is not None or "PendingCancel" in words,
         "a change is pending": order.change is not None and order.change.written_at is not None,
         "its present terms are unknown": order.unknown_terms,
+        "it was adopted from IB's lists, which do not tell all of its terms": order.adopted,
         "this session has not shown it yet": order.seen_epoch != epoch,
         "IB does not show one living order of it": len(order.incarnations) != 1 or not order.is_live,
     }

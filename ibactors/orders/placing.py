@@ -12,6 +12,7 @@ from ibactors.orders.errors import ClientIdChanged, ClientOrderIdVoid, OrderIdsE
 from ibactors.orders.evidence import Sent
 from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
+from ibactors.orders.tokens import token_of
 from ibactors.orders.transaction import Entry, EventBody, Transaction, encoded
 
 FIRST_REQUEST_ID = 2**30
@@ -124,7 +125,8 @@ def settle_send(tx: Transaction, order_id: str, kind: Sent, outcome: str, *, cha
 def find_client_order(tx: Transaction, account: str, client_order_id: str) -> Existing | None:
     """The order that has this client_order_id, or None."""
     row = tx.row(
-        "SELECT order_id, key, fingerprint, request FROM orders WHERE account = ? AND client_order_id = ?", (account, client_order_id)
+        "SELECT order_id, key, fingerprint, request FROM orders WHERE (account = ? AND client_order_id = ?) OR token = ?",
+        (account, client_order_id, token_of(account, client_order_id)),  # by its token an adopted one is found
     )
     if row is None:
         return None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from ibactors.errors import ActorDown, AskTimeout, MailboxFull
+from ibactors.errors import ActorDown, AskTimeout, GatewayDisconnected, MailboxFull
 from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.orders import errors as e
@@ -55,6 +55,10 @@ async def resolve_orders(call: Call[Nothing, ResolveManyBody]) -> Resolved:
     return Resolved(orders=tuple(map(shown, found)))
 
 
+async def adopt_orders(call: Call[Nothing, Nothing]) -> Resolved:
+    return Resolved(orders=tuple(map(shown, await orders_of(call).adopt(f"key:{call.caller.name}"))))
+
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -80,5 +84,18 @@ OPERATIONS = (
         body=ResolveManyBody,
         returns=Resolved,
         problems=_RESOLVING,
+    ),
+    Operation(
+        method="POST",
+        path="/orders/adopt",
+        handle=adopt_orders,
+        summary="Take over orders of ours that IB shows and the journal does not have",
+        description="After the journal was lost, or an old copy was put back (`journal_behind`). Trading stays halted until it is resumed.",
+        tag="Trading",
+        scope=Scope.ADMIN,
+        query=Nothing,
+        body=Nothing,
+        returns=Resolved,
+        problems=(*_RESOLVING, GatewayDisconnected),
     ),
 )
