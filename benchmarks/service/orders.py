@@ -139,6 +139,7 @@ def _beside_quotes(servers: list[Server], cores: tuple[int, int], options: argpa
     for server in servers:
         with running(server, rate=0.01, cores=cores) as rig:
             rig.loop.run(2.0)
+            rig.control("limit lines 200")
             placings = [Placing(rig) for _ in range(CONNECTIONS)]
             (stream,) = connected(rig, 1, SYMBOLS[:100])
             rig.control("rate 10")
