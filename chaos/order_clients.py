@@ -101,8 +101,10 @@ async def _change_and_cancel(run: Run, http: httpx.AsyncClient, name: str, chanc
     with suppress(httpx.HTTPError):
         if order["type"] == "limit" and chance.random() < 0.3:  # noqa: PLR2004
             run.changes[name] += 1
-            answer = await http.patch(path, json={"limit_price": 99.4, "change_id": f"{name}-1"})
-            run.counts[f"changes: {answer.status_code}"] += 1
+            for _ in range(2):  # the same change: one message, whatever becomes of the answers
+                with trio.move_on_after(chance.choice(_PATIENCES)):
+                    answer = await http.patch(path, json={"limit_price": 99.4, "change_id": f"{name}-1"})
+                    run.counts[f"changes: {answer.status_code} {answer.json().get('code', '')}".strip()] += 1
         answer = await http.delete(path, params={"wait": chance.choice((0, 1))})
         run.counts[f"cancels: {answer.status_code}"] += 1
         if answer.status_code in FINAL:
