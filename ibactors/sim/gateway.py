@@ -44,6 +44,10 @@ class Faults:
     outages: dict[int, int] = field(default_factory=dict)
     account_refusal: int = 0
     late_s: float = 0.0
+    depth_s: float = 0.0
+    """How long a book of all exchanges takes to begin; a cancel before that is ignored."""
+    tick_gap_s: float = 0.0
+    """Seconds in which one instrument may be asked for tick by tick once; 15 at IB."""
 
     def silence(self, instrument: Instrument) -> bool:
         """Whether a fault keeps the ticks of an instrument from the clients."""
@@ -55,6 +59,8 @@ class Limits:
     """What one client may have; more is answered with an error."""
 
     lines: int = 100
+    books: int = 3
+    tick_streams: int = 5
     messages_per_s: int = 50
     details_per_s: int = 1000
 
@@ -109,6 +115,10 @@ class Gateway:
         self.limits = Limits()
         self.pacing = Pacing()
         self.known_rules: set[int] = set()
+        self.ticks_asked: dict[int, float] = {}
+        """When each instrument was asked for tick by tick last, by contract id."""
+        self.tapes: dict[int, object] = {}
+        """Of ticks, by contract id; see `history/tape.py`."""
         self.delivery = Delivery(seed)
         self.nightly: trio.CancelScope | None = None
         self.counters = Counters()

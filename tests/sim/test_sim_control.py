@@ -104,7 +104,7 @@ async def test_set_without_a_quote_sends_minus_one(bench: Bench) -> None:
         ("half-open", "usage: half-open on|off"),
         ("drip maybe", "usage: drip on|off"),
         ("garbage soup", "usage: garbage [number|truncated|utf8|empty]"),
-        ("limit depth 5", "usage: limit lines|rate N"),
+        ("limit depth 5", "usage: limit lines|rate|books|ticks N"),
         ("limit lines many", "'many' is not a number"),
         ("error 2104", "usage: error CODE TEXT..."),
         ("line-error NOPE 354 x", "there is no instrument"),

@@ -25,6 +25,7 @@ def market(*, seed: int = 1, rate: float = 4, silent: bool = False) -> Market:
 
 class Collector:
     is_line = True
+    hears_all = False
 
     def __init__(self) -> None:
         self.times: list[float] = []

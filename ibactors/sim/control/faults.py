@@ -4,6 +4,7 @@ Each has its undo: the same command with `off`, a number that means none, or a c
 """
 
 from ibactors.sim.control.commands import instruments_named, number, table
+from ibactors.sim.live.depth import Book
 from ibactors.sim.orders.interventions import forget
 from ibactors.sim.server import Server
 from ibactors.sim.wire.datetimes import Dialect
@@ -97,10 +98,24 @@ def _line_error(server: Server, arguments: list[str]) -> None:
 
 def _limit(server: Server, arguments: list[str]) -> None:
     value = int(number(arguments[1], 1, 1_000_000))
-    if arguments[0] == "lines":
-        server.gateway.limits.lines = value
-    else:
-        server.gateway.limits.messages_per_s = value
+    names = {"lines": "lines", "rate": "messages_per_s", "books": "books", "ticks": "tick_streams"}
+    setattr(server.gateway.limits, names[arguments[0]], value)
+
+
+def _reset_depth(server: Server, arguments: list[str]) -> None:
+    named = {i.con_id for i in instruments_named(server, arguments[0])}
+    books = [stream for session in server.sessions() for stream in session.streams.values() if isinstance(stream, Book)]
+    for book in books:
+        if book.begun and book.instrument.con_id in named:
+            book.reset()
+
+
+def _slow_depth(server: Server, arguments: list[str]) -> None:
+    server.gateway.faults.depth_s = number(arguments[0], 0, _DAY_S)
+
+
+def _tick_gap(server: Server, arguments: list[str]) -> None:
+    server.gateway.faults.tick_gap_s = number(arguments[0], 0, _DAY_S)
 
 
 def _occupy(server: Server, arguments: list[str]) -> None:
@@ -157,7 +172,10 @@ COMMANDS = table(
     ("error", "CODE TEXT...", _error),
     ("line-error", "SYMBOL CODE TEXT...", _line_error),
     ("bulletin", "TEXT...", _bulletin),
-    ("limit", "lines|rate N", _limit),
+    ("limit", "lines|rate|books|ticks N", _limit),
+    ("reset-depth", "SYMBOL", _reset_depth),
+    ("slow-depth", "SECONDS", _slow_depth),
+    ("tick-gap", "SECONDS", _tick_gap),
     ("occupy", "ID", _occupy),
     ("release", "ID", _release),
     ("late-cancel", "on|off", _late_cancel),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -111,6 +112,7 @@ def stats(server: Server) -> dict[str, object]:
     return {
         "clients": clients,
         "lines": gateway.market.lines(),
+        "streams": dict(Counter(kind for session in server.sessions() for kind, _ in session.streams)),
         "updates": gateway.market.updates,
         "messages_in": gateway.counters.received,
         "messages_out": gateway.counters.sent,

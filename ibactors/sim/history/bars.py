@@ -74,6 +74,7 @@ class KeptBars:
     """Historical bars that keep up to date; the last bar is sent again whenever it has grown."""
 
     is_line = False
+    hears_all = False
 
     def __init__(self, session: Session, request_id: int, instrument: Instrument, query: BarQuery, what: str, *, epoch: bool) -> None:
         self._session = session
@@ -124,6 +125,7 @@ class RealTimeBars:
     """One client's five-second bars of one instrument."""
 
     is_line = False
+    hears_all = False
 
     def __init__(self, session: Session, request_id: int, instrument: Instrument, what: str) -> None:
         self._session = session

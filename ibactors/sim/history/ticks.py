@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from ibactors.sim.history.farm import first_moment, known_past
 from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Past, PastTick
+from ibactors.sim.history.tape import Moment, Tape
 from ibactors.sim.market import hours
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
+from ibactors.sim.market.walk import PriceWalk
 from ibactors.sim.messages import history as encode
 from ibactors.sim.request import Request, cancel_of, invalid
 from ibactors.sim.session import Session
@@ -62,6 +64,12 @@ def _historical_ticks(session: Session, fields: FieldReader) -> None:
     cause = _objection(instrument, what, count, start, end)
     if cause is not None:
         session.error(request_id, 10187, f"Failed to request historical ticks:{cause}")
+        return
+    tape = session.gateway.tapes.get(instrument.con_id)
+    if isinstance(tape, Tape) and start is not None and int(start.timestamp()) > tape.began:
+        until = int(end.timestamp()) if end is not None else 1 << 62
+        moments = tape.ticks(what, int(start.timestamp()), until, count)
+        session.send(_recorded(request_id, session.gateway.market.walk(instrument), what, moments))
         return
     past = Past(session.gateway.market, instrument)
     end = min(end or session.gateway.now(), session.gateway.now())
@@ -125,6 +133,20 @@ def _tick_frame(request_id: int, past: Past, what: str, ticks: list[PastTick]) -
         return encode.ticks_bid_ask(request_id, quotes)
     trades = [(t.epoch_s, _UNREPORTED if t.odd else 0, past.text(t.price), t.size, t.exchange, _ODD_LOT if t.odd else "") for t in ticks]
     return encode.ticks_last(request_id, trades)
+
+
+def _recorded(request_id: int, walk: PriceWalk, what: str, moments: list[Moment]) -> bytes:
+    """What a tape has noted, with the texts that live ticks have."""
+    if what == "MIDPOINT":
+        tick = float(walk.instrument.min_tick)
+        rows = [(m.epoch_s, f"{(m.bid + m.ask) / 2 * tick:.{walk.decimals + 1}f}") for m in moments]
+        return encode.ticks_midpoint(request_id, rows)
+    if what == "BID_ASK":
+        return encode.ticks_bid_ask(
+            request_id, [(m.epoch_s, 0, walk.text(m.bid), walk.text(m.ask), m.bid_size, m.ask_size) for m in moments]
+        )
+    venue = walk.instrument.primary_exchange or walk.instrument.exchanges[0]
+    return encode.ticks_last(request_id, [(m.epoch_s, 0, walk.text(m.last), m.last_size, venue, "") for m in moments])
 
 
 def _histogram(session: Session, fields: FieldReader) -> None:

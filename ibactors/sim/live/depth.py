@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.market.ticks import Change, size_for
 from ibactors.sim.messages import market as messages
-from ibactors.sim.request import Request, cancel_of, invalid, unprocessable
+from ibactors.sim.request import Request, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
-MAX_BOOKS = 3
 _MAX_ROWS = 20
 _KIND = "depth"
 _INSERT, _UPDATE, _DELETE = 0, 1, 2
@@ -28,27 +27,43 @@ class Book:
     """One client's view of one book; `by_venue` for the message that names the venue of a row."""
 
     is_line = False
+    hears_all = False
 
-    def __init__(self, session: Session, request_id: int, instrument: Instrument, *, rows: int, by_venue: bool) -> None:
+    def __init__(self, session: Session, request_id: int, instrument: Instrument, *, rows: int, by_venue: bool, smart: bool) -> None:
         self._session = session
         self._request_id = request_id
         self.instrument = instrument
         self._rows = rows
         self._by_venue = by_venue
+        self._smart = smart
         self._walk = session.gateway.market.walk(instrument)
         self._dice = random.Random(f"{session.gateway.market.seed}:{instrument.con_id}:depth")
         # Price in ticks and size of each row, best first.
         self._sides: dict[int, list[tuple[int, int]]] = {_BID: [], _ASK: []}
+        self.begun = self.is_lost = self._over = False
 
     def begin(self) -> None:
         """Send the whole book and every change from now on."""
+        if self._over:
+            return
+        self.begun = True
+        if self._smart:
+            self._session.error(self._request_id, 2152, f"Exchanges - Depth: {'; '.join(self.instrument.exchanges[1:])}; Top: ; ")
         self._session.gateway.market.watch(self.instrument, self)
         if not self._session.gateway.faults.silence(self.instrument):
             self._follow()
 
     def end(self) -> None:
         """Stop."""
+        self._over = True
         self._session.gateway.market.unwatch(self.instrument, self)
+
+    def reset(self) -> None:
+        """Throw the book away, say so, and send it anew."""
+        text = "Market depth data has been RESET. Please empty deep book contents before applying any new entries."
+        self._session.error(self._request_id, 317, text)
+        self._sides = {_BID: [], _ASK: []}
+        self._follow()
 
     def moved(self, _: Change) -> None:
         """Send what the change did to the rows."""
@@ -110,15 +125,28 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
     elif instrument.fate in (Fate.NOT_SUBSCRIBED, Fate.DELAYED_ONLY):
         text = "Requested market data is not subscribed. Delayed market data is not enabled."
         session.error(request_id, 10186, text)
-    elif sum(kind == _KIND for kind, _ in session.streams) >= MAX_BOOKS:
-        session.error(request_id, 309, f"Max number ({MAX_BOOKS}) of market depth requests has been reached")
+    elif sum(kind == _KIND for kind, _ in session.streams) >= session.gateway.limits.books:
+        session.error(request_id, 309, f"Max number ({session.gateway.limits.books}) of market depth requests has been reached")
     else:
-        book = Book(session, request_id, instrument, rows=min(rows, _MAX_ROWS), by_venue=instrument.sec_type == "STK")
+        book = Book(session, request_id, instrument, rows=min(rows, _MAX_ROWS), by_venue=instrument.sec_type == "STK", smart=smart)
         session.streams[_KIND, request_id] = book
-        book.begin()
+        if smart and session.gateway.faults.depth_s:
+            session.later(session.gateway.faults.depth_s, book.begin)
+        else:
+            book.begin()
+
+
+def _cancel(session: Session, fields: FieldReader) -> None:
+    fields.version()
+    request_id = fields.identifier()
+    book = session.streams.get((_KIND, request_id))
+    if isinstance(book, Book) and not book.begun:
+        book.is_lost = True  # the cancel is ignored, and the book is one of the login's until the session ends
+    elif (isinstance(book, Book) and book.is_lost) or not session.end_stream(_KIND, request_id):
+        session.error(request_id, 310, f"Can't find the subscribed market depth with tickerId:{request_id}")
 
 
 REQUESTS: Mapping[int, Request] = {
     10: Request(name="reqMktDepth", handle=_subscribe),
-    11: cancel_of(_KIND, "cancelMktDepth", code=310, text="Can't find the subscribed market depth with tickerId:{id}"),
+    11: Request(name="cancelMktDepth", handle=_cancel),
 }

@@ -21,6 +21,7 @@ class Line:
     """Turns changes of an instrument into frames of one request. `begin` starts it, `end` is final."""
 
     is_line = True
+    hears_all = False
 
     def __init__(
         self, session: Session, request_id: int, instrument: Instrument, *, delayed: bool, generic: frozenset[str] = frozenset()

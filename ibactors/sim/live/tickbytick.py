@@ -1,8 +1,12 @@
 """Every trade or quote as it happens: tick-by-tick subscriptions (97, 98)."""
 
 import enum
+import math
 from collections.abc import Mapping
 
+import trio
+
+from ibactors.sim.history.tape import tape_of
 from ibactors.sim.history.ticks import recent_ticks
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.market.ticks import Change, size_for
@@ -13,8 +17,6 @@ from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
 
-# A user has one such subscription for every twenty market data lines.
-MAX_STREAMS = 5
 _FAILED = "Failed to request tick-by-tick data:"
 _KIND = "tick by tick"
 
@@ -32,6 +34,7 @@ class TickStream:
     """One subscription."""
 
     is_line = False
+    hears_all = False
 
     def __init__(self, session: Session, request_id: int, instrument: Instrument, of: Of, *, ignore_size: bool) -> None:
         self._session = session
@@ -45,6 +48,7 @@ class TickStream:
 
     def begin(self) -> None:
         """Send every tick from now on."""
+        tape_of(self._session.gateway, self.instrument)  # before this one watches: it is told first
         self._session.gateway.market.watch(self.instrument, self)
 
     def end(self) -> None:
@@ -54,7 +58,7 @@ class TickStream:
     def moved(self, change: Change) -> None:
         """Send a change if it is one of the wanted kind."""
         if not self._wanted.isdisjoint(change.fields):
-            self._session.send_if_room(self._frame())
+            self._session.send(self._frame())  # none is left out, however slow the client
 
     def _frame(self) -> bytes:
         walk, request_id = self._walk, self._request_id
@@ -91,7 +95,7 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         session.error(request_id, 10189, f"{_FAILED}{name} ticks are not available for {instrument.sec_type}")
     elif instrument.fate in (Fate.NOT_SUBSCRIBED, Fate.DELAYED_ONLY):
         session.error(request_id, 10189, f"{_FAILED}No market data permissions for {instrument.exchanges[0]} {instrument.sec_type}")
-    elif sum(kind == _KIND for kind, _ in session.streams) >= MAX_STREAMS:
+    elif sum(kind == _KIND for kind, _ in session.streams) >= session.gateway.limits.tick_streams or _too_soon(session, instrument):
         session.error(request_id, 10190, "Max number of tick-by-tick requests has been reached")
     else:
         _begin(session, request_id, TickStream(session, request_id, instrument, of, ignore_size=ignore_size), instrument, of, before)
@@ -104,7 +108,18 @@ def _begin(session: Session, request_id: int, stream: TickStream, instrument: In
     stream.begin()
 
 
+def _too_soon(session: Session, instrument: Instrument) -> bool:
+    """Whether the instrument was asked for a moment ago; the gateway has no other code for that."""
+    asked, now = session.gateway.ticks_asked, trio.current_time()
+    too_soon = now < asked.get(instrument.con_id, -math.inf) + session.gateway.faults.tick_gap_s
+    if not too_soon:
+        asked[instrument.con_id] = now
+    return too_soon
+
+
 def _has(instrument: Instrument, of: Of) -> bool:
+    if instrument.is_option or instrument.sec_type == "BAG":
+        return False
     return instrument.has_volume if of in (Of.LAST, Of.ALL_LAST) else instrument.has_book
 
 

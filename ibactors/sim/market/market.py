@@ -30,6 +30,8 @@ class Watcher(Protocol):
     """A line, or the orders on an instrument, as the market sees it."""
 
     is_line: bool
+    hears_all: bool
+    """Whether it is told also what no client can be sent."""
 
     def moved(self, change: Change) -> None:
         """Take note of a change; called in the market's task, so it must not block."""
@@ -168,7 +170,8 @@ class Market:
         return PriceWalk(instrument, self.seed, epoch, anchor)
 
     def _step(self, instrument: Instrument) -> None:
-        if self._silent(instrument) or not self.is_open(instrument):
+        unheard = self._silent(instrument) and not any(watcher.hears_all for watcher in self._watchers[instrument.con_id])
+        if unheard or not self.is_open(instrument):
             return
         walk = self.walk(instrument)
         walk.stepped_at = trio.current_time()
@@ -176,12 +179,14 @@ class Market:
 
     def _publish(self, instrument: Instrument, fields: set[Field]) -> None:
         watchers = self._watchers.get(instrument.con_id)
-        if not fields or not watchers or self._silent(instrument):
+        if not fields or not watchers:
             return
+        silent = self._silent(instrument)
         change = Change(self.walk(instrument), fields)
         self.updates += 1
         for watcher in tuple(watchers):
-            watcher.moved(change)
+            if watcher.hears_all or not silent:
+                watcher.moved(change)
 
     def _schedule(self, con_id: int, last_due: float) -> None:
         # After a pause of the loop the missed steps are skipped, not made up for in a burst.

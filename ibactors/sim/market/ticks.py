@@ -39,7 +39,7 @@ class Change:
     """What one step changed, encoded on demand for each kind of line that watches the instrument."""
 
     def __init__(self, walk: PriceWalk, fields: AbstractSet[Field]) -> None:
-        self._walk = walk
+        self.walk = self._walk = walk
         self.fields = [f for f in Field if f in fields]
         self.size = len(self.fields)
         self._encoded: dict[tuple[bool, bool, int], list[bytes]] = {}

@@ -133,6 +133,7 @@ class _Pit:
     """The working orders of one instrument; the market tells it of every change."""
 
     is_line = False
+    hears_all = False
 
     def __init__(self, floor: Floor, instrument: Instrument) -> None:
         self.instrument = instrument
