@@ -210,6 +210,29 @@ class NoFreeLine(IbactorsError):
     hint = "Unsubscribe from symbols that are not needed, or raise IBACTORS_MAX_LINES if the account has more lines."
 
 
+class DepthLimit(IbactorsError):
+    """As many books are open as the login may have, and none of them is idle (or IB's error 309)."""
+
+    code = "depth_limit"
+    hint = "Unsubscribe from books that are not needed, or raise IBACTORS_MAX_BOOKS if the account has more."
+
+
+class DepthNotSupported(IbactorsError):
+    """There is no such book (IB's error 10092)."""
+
+    code = "depth_not_supported"
+    hint = (
+        "Only stocks have a book of all exchanges (smart=true); name an exchange, such as exchange=ISLAND, or subscribe to its depth at IB."
+    )
+
+
+class TicksLimit(IbactorsError):
+    """As many instruments are followed tick by tick as the login may, and none of them is idle (or IB's error 10190)."""
+
+    code = "ticks_limit"
+    hint = "Unsubscribe from ticks that are not needed, or raise IBACTORS_MAX_TICK_STREAMS if the account has more."
+
+
 class HistoryPacing(IbactorsError):
     """IB, or we on its behalf, take no more requests for the past at the moment; `retry_after` in seconds."""
 

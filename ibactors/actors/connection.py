@@ -108,6 +108,11 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         return 0 if self.session is None else self.session.lines
 
     @property
+    def closing_books(self) -> int:
+        """Books that nobody wants any more and IB does not let go yet."""
+        return 0 if self.session is None else self.session.closing_books
+
+    @property
     def unsent(self) -> int:
         """Messages that wait for their turn at the gateway's message rate."""
         return 0 if self.session is None else self.session.waiting

@@ -3,8 +3,9 @@
 Profits, portfolios, bars, news and scans have one each. After a crash its next incarnation finds the running ones in the supervisor's list.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from ibactors.errors import ActorDown, IbactorsError
 from ibactors.kernel.actor import Actor, Build
 from ibactors.kernel.mailbox import Mailbox
-from ibactors.kernel.pool import MemberRef, Pool
+from ibactors.kernel.pool import MemberRef, Pool, Usage
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.supervisor import Supervisor
 
@@ -44,6 +45,8 @@ class DirectoryRef(Ref[Open[R], Retire[R]], Generic[R]):
         super().__init__(name)
         self.running: dict[Hashable, R] = {}
         """Kept by the actor."""
+        self.usage: Callable[[], Usage] = lambda: Usage(name=name, limit=0, share=0, used=0, holders={})
+        """How many there are, and whose; set by the actor."""
 
     async def open(self, key: Hashable, make: Callable[[], R], *, caller: str = "") -> R:
         """The running one, or what *make* makes. It counts among those of *caller*. Raises what the directory refuses with."""
@@ -71,6 +74,8 @@ class Room:
     """How many of them one caller may hold; None for all."""
     idle_seconds: float = 60.0
     """For how long one is kept after somebody has wanted it."""
+    lent: Callable[[], Mapping[str, int]] = dict
+    """How many are used by something else at the moment, by whom."""
 
 
 class DirectoryActor(Actor[Open[R], Retire[R]], Generic[R]):
@@ -101,7 +106,10 @@ class DirectoryActor(Actor[Open[R], Retire[R]], Generic[R]):
             share=room.share,
             idle_seconds=room.idle_seconds,
             stopped=self._note_stop,
+            lent=room.lent,
         )
+        ref.usage = partial(self._pool.usage, ref.name)
+        self._usage = ref.usage
 
     async def run(self, mailbox: Mailbox[Open[R], Retire[R]]) -> None:
         self._pool.adopt(self._kind)
@@ -113,9 +121,14 @@ class DirectoryActor(Actor[Open[R], Retire[R]], Generic[R]):
         if ref is not None:
             msg.reply.send(ref)
         elif share is not None and len(self._pool.held_by(msg.caller)) >= share:
-            msg.reply.fail(self._refusal(f"{msg.caller!r} uses {share} at this moment, which is as many as one caller may."))
+            msg.reply.fail(self._refused(msg.caller, f"{msg.caller!r} uses {share} at this moment, which is as many as one caller may."))
         else:
-            msg.reply.fail(self._refusal(f"{self._room.most} are in use at this moment, which is as many as there may be."))
+            msg.reply.fail(self._refused(msg.caller, f"{self._room.most} are in use at this moment, which is as many as there may be."))
+
+    def _refused(self, caller: str, why: str) -> IbactorsError:
+        error = self._refusal(why)
+        error.extra |= self._usage().members(caller)
+        return error
 
     def handle_newest(self, msg: Retire[R]) -> None:
         self._pool.retire(msg.ref)

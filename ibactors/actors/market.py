@@ -21,7 +21,7 @@ from ibactors.actors.symbol_actor import SymbolActor
 from ibactors.errors import ActorDown, NoFreeLine
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
-from ibactors.kernel.pool import Pool
+from ibactors.kernel.pool import Pool, Usage
 from ibactors.kernel.ref import Ask, Ref
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.encoded import Encoded
@@ -75,6 +75,8 @@ class MarketRef(Ref[Open | Borrow, Retire]):
         super().__init__("market")
         self.loans: set[Loan] = set()
         """Lines that are lent; here, so that they count when the actor begins anew."""
+        self.usage: Callable[[], Usage] = lambda: Usage(name="lines", limit=0, share=0, used=0, holders={})
+        """How many lines are used, and by whom; set by the actor."""
         self.symbols: dict[Instrument, SymbolRef] = {}
         """The running symbols; kept by the actor, may be read at any time without asking."""
         self._names: dict[Instrument, SymbolRef] = {}
@@ -187,6 +189,7 @@ class MarketActor(Actor[Open | Borrow, Retire]):
             stopped=_note_stop,
             lent=ref.lent,
         )
+        ref.usage = partial(self._symbols.usage, "lines")
 
     async def run(self, mailbox: Mailbox[Open | Borrow, Retire]) -> None:
         self._symbols.adopt(SymbolRef)
@@ -207,7 +210,7 @@ class MarketActor(Actor[Open | Borrow, Retire]):
             self._me.loans.add(msg.loan)
             msg.reply.send(None)
         else:
-            msg.reply.fail(self._no_free_line(privileged=False))
+            msg.reply.fail(self._no_free_line(msg.loan.caller, privileged=False))
 
     async def _open(self, msg: Open) -> None:
         known = self._me.find(msg.instrument)
@@ -216,17 +219,19 @@ class MarketActor(Actor[Open | Borrow, Retire]):
         ref = await self._symbols.get(make, instrument, holder=msg.caller, privileged=msg.stream)
         most = self._settings.caller_lines
         if ref is None and len(self._symbols.held_by(msg.caller)) >= most:
-            msg.reply.fail(NoFreeLine(f"{msg.caller!r} uses {most} market-data lines, which is as many as one caller may."))
+            why = f"{msg.caller!r} uses {most} market-data lines, which is as many as one caller may."
+            msg.reply.fail(NoFreeLine(why, extra=self._me.usage().members(msg.caller)))
         elif ref is None:
-            msg.reply.fail(self._no_free_line(privileged=msg.stream))
+            msg.reply.fail(self._no_free_line(msg.caller, privileged=msg.stream))
         else:
             msg.reply.send(ref)
 
     def handle_newest(self, msg: Retire) -> None:
         self._symbols.retire(msg.ref)
 
-    def _no_free_line(self, *, privileged: bool) -> NoFreeLine:
-        return NoFreeLine(f"All {self._symbols.room(privileged=privileged)} market-data lines are in use and none of them is idle.")
+    def _no_free_line(self, caller: str, *, privileged: bool) -> NoFreeLine:
+        why = f"All {self._symbols.room(privileged=privileged)} market-data lines are in use and none of them is idle."
+        return NoFreeLine(why, extra=self._me.usage().members(caller))
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
         return lambda: SymbolActor(

@@ -13,6 +13,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.connection_actor import RunSession, connection_builder
 from ibactors.actors.contracts import ContractsRef
 from ibactors.actors.contracts_actor import contracts_builder
+from ibactors.actors.directory import DirectoryRef
 from ibactors.actors.gateway import GatewayMessage, GatewayRef
 from ibactors.actors.gateway_external import ExternalGatewayActor
 from ibactors.actors.gateway_managed import gateway_builder
@@ -21,6 +22,7 @@ from ibactors.actors.history_actor import history_builder
 from ibactors.actors.holdings import HoldingsRefs
 from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
+from ibactors.actors.market_feeds import BooksActor, BooksRef, TickersActor, TickersRef
 from ibactors.actors.order_keeper import open_journal
 from ibactors.actors.order_settings import state_folder
 from ibactors.actors.orders import OrdersRef
@@ -31,6 +33,7 @@ from ibactors.config import Settings
 from ibactors.errors import StartupError
 from ibactors.gateway.classify import load_rules
 from ibactors.kernel.actor import Build
+from ibactors.kernel.pool import Usage
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.quotes import MarketDataType
 from ibactors.orders.errors import JournalFailed
@@ -60,16 +63,27 @@ class Site:
     chains: ChainsRef
     """Quotes and greeks of many options at once."""
     history: HistoryRef
+    books: BooksRef
+    """Books in depth."""
+    tickers: TickersRef
+    """Ticks one by one."""
+
+    @property
+    def budgets(self) -> tuple[Usage, ...]:
+        """What of the login's budgets is used, and by whom."""
+        refs = [getattr(self, name) for name in self.__dataclass_fields__]
+        return (self.market.usage(), *(ref.usage() for ref in refs if isinstance(ref, DirectoryRef)))
 
 
 async def start_site(
     name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession, terms: AccountTerms
 ) -> Site:
     """Start the actors of one gateway; they work from here on, whether or not it is there. Raises StartupError for wrong settings."""
+    connection = ConnectionRef(name)
     site = Site(
         name=name,
         gateway=GatewayRef(settings.account_type),
-        connection=ConnectionRef(name),
+        connection=connection,
         account=AccountRef(name, terms),
         profits=ProfitsRef(),
         holdings=HoldingsRefs(),
@@ -78,6 +92,8 @@ async def start_site(
         contracts=ContractsRef(),
         chains=ChainsRef(),
         history=HistoryRef(),
+        books=BooksRef(connection),
+        tickers=TickersRef(connection),
     )
     check_trading(settings)
     limits = MarketSettings(
@@ -100,6 +116,10 @@ async def start_site(
     await supervisor.start(site.chains, chains_builder(site.chains, site.connection, site.market))
     kept = settings.history_cache_mib * 1024 * 1024
     await supervisor.start(site.history, history_builder(site.history, site.connection, cache_octets=kept))
+    books = {"most": settings.max_books, "share": min(settings.max_books, settings.books_per_caller)}
+    await supervisor.start(site.books, lambda: BooksActor(site.books, connection, supervisor, **books))
+    ticks = {"most": settings.max_tick_streams, "share": min(settings.max_tick_streams, settings.tick_streams_per_caller)}
+    await supervisor.start(site.tickers, lambda: TickersActor(site.tickers, connection, site.history, supervisor, **ticks))
     return site
 
 

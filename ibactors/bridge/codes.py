@@ -55,7 +55,7 @@ CLIENT_ID_IN_USE = 326
 TOO_FAST = 100
 """More than 50 messages a second; the third time the gateway closes the socket."""
 
-CANCEL_OF_UNKNOWN = frozenset({300})
+CANCEL_OF_UNKNOWN = frozenset({300, 310})
 """A cancel crossed the end of its request; nothing is wrong."""
 
 

@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 _HEARD = (4, 7, 54, 61, 62, 63, 64)
 """Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary."""
 
-FEEDS = {"17": 1, "20": 2, "50": 2, "84": 1, "90": 1, "94": 1, "95": 1}
-"""Messages that feed subscriptions, and where each has the id of its request: bars and their updates, scans, five-second bars, headlines,
-profits. Some of them answer requests as well."""
+FEEDS = {"12": 2, "13": 2, "17": 1, "20": 2, "50": 2, "84": 1, "90": 1, "94": 1, "95": 1, "99": 1}
+"""Messages that feed subscriptions, and where each has the id of its request: rows of books, bars and their updates, scans, five-second
+bars, headlines, profits, ticks one by one. Some of them answer requests as well."""
 _LONG_TEXTS = frozenset({"16", "19", "83"})
 """Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
 ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})

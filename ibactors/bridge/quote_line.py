@@ -73,7 +73,7 @@ class QuoteLine(Subscription[QuoteListener]):
         self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False, caller: str = ""
     ) -> None:
         exchange = instrument.exchange or contract.exchange
-        self.instrument = _described(instrument, contract, exchange)
+        self.instrument = described(instrument, contract, exchange)
         super().__init__(self.instrument, listener, proven=proven, caller=caller)
         listing = contract.primary_exchange or instrument.primary_exchange
         self.origin = msgspec.structs.replace(self.instrument, primary_exchange=listing)
@@ -220,8 +220,8 @@ class QuoteLine(Subscription[QuoteListener]):
         return delayed or not self._delayed
 
 
-def _described(instrument: Instrument, contract: ContractInfo, exchange: str) -> Instrument:
-    """What the line is requested with, in IB's own words, so that nothing contradicts the contract id."""
+def described(instrument: Instrument, contract: ContractInfo, exchange: str) -> Instrument:
+    """What a line is requested with, in IB's own words, so that nothing contradicts the contract id."""
     kinds = {kind.value: kind for kind in SecType}
     return Instrument(
         con_id=contract.con_id,

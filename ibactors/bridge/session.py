@@ -97,6 +97,11 @@ class Session:
         """Open market-data lines."""
         return len(self._inbox.quotes.open)
 
+    @property
+    def closing_books(self) -> int:
+        """Books that nobody wants any more and IB does not let go yet."""
+        return sum(line.closing is not None for line in self._inbox.feeds.open.values())
+
     async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
         """All rows of the answer to *spec*.
 

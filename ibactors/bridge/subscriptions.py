@@ -53,6 +53,8 @@ class Subscription(Generic[L]):
         self._served = False
         """True once anything has come: the gateway has taken the request."""
         self._interrupted = False
+        self.closing: GatewayClient | None = None
+        """Where to cancel it, once that is heeded; nobody listens to it any more."""
 
     def request(self, client: GatewayClient, request_id: int) -> None:
         """Ask the gateway for it."""
@@ -62,6 +64,15 @@ class Subscription(Generic[L]):
         """Ask the gateway to end it."""
         raise NotImplementedError
 
+    @property
+    def cancellable(self) -> bool:
+        """Whether a cancel is heeded by now; if not, it is sent as soon as it is."""
+        return True
+
+    def judge(self, code: int, text: str) -> IbactorsError | Verdict:
+        """What an error of IB's means to it: its failure, or that it goes on."""
+        return codes.judge(code, text)
+
     def forget(self) -> None:
         """Show nothing again that has not come anew."""
         raise NotImplementedError
@@ -69,10 +80,6 @@ class Subscription(Generic[L]):
     def packet_done(self, arrived: float) -> None:
         """Tell the listener what the packet that arrived at Unix time *arrived* has brought."""
         raise NotImplementedError
-
-    def judge(self, code: int, text: str) -> IbactorsError | Verdict:
-        """What an error of IB's means to it."""
-        return codes.judge(code, text)
 
     @property
     def inherited(self) -> bool:
@@ -156,15 +163,24 @@ class Subscriptions(Generic[S]):
 
     def close(self, client: GatewayClient, request_id: int) -> None:
         """End it; unknown ids are ignored, because it may have been given up after a break."""
-        subscription = self.open.pop(request_id, None)
-        if subscription is not None:
+        subscription = self.open.get(request_id)
+        if subscription is None:
+            return
+        if client.outbox.withdraw(request_id):
+            del self.open[request_id]
+        elif subscription.cancellable:
+            del self.open[request_id]
             release(client, request_id, subscription)
+        else:
+            subscription.closing = client
 
     def packet_done(self, arrived: float) -> None:
         """Have each that was touched tell its listener."""
         touched, self.touched = self.touched, {}
-        for subscription in touched.values():
+        for request_id, subscription in touched.items():
             subscription.packet_done(arrived)
+            if subscription.closing is not None:
+                self.close(subscription.closing, request_id)
 
     def failed(self, request_id: int, code: int, text: str, trouble: Callable[[S, IbactorsError], str | None]) -> bool:
         """IB sent an error; tells whether it belongs to one of these. It is not believed of one for which there is trouble."""
@@ -173,6 +189,8 @@ class Subscriptions(Generic[S]):
             return False
         verdict = subscription.judge(code, text)
         if not isinstance(verdict, Verdict):
+            if subscription.closing is not None:
+                del self.open[request_id]  # that is its end
             reason = None if code in codes.PASSING else trouble(subscription, verdict)
             subscription.fail(codes.doubted(verdict, reason) if reason else verdict)
         return True

@@ -45,6 +45,14 @@ class SessionSettings:
         10000,
         "Lines reserved for WebSocket subscriptions, at most a tenth of all; REST requests may use only the others.",
     )
+    max_books: int = integer(3, "IBACTORS_MAX_BOOKS", 1, 60, "Books in depth that the login may have open at once.")
+    books_per_caller: int = integer(60, "IBACTORS_BOOKS_PER_CALLER", 1, 60, "Books that one key, or one address without a key, may hold.")
+    max_tick_streams: int = integer(
+        5, "IBACTORS_MAX_TICK_STREAMS", 1, 60, "Instruments that the login may follow tick by tick at once, each kind of tick by itself."
+    )
+    tick_streams_per_caller: int = integer(
+        60, "IBACTORS_TICK_STREAMS_PER_CALLER", 1, 60, "Of those, how many one key, or one address without a key, may hold."
+    )
     line_idle_seconds: float = seconds(
         60.0, "IBACTORS_LINE_IDLE_SECONDS", 1, 86400, "A symbol's line is released after this time without a request or subscription."
     )

@@ -30,6 +30,25 @@ MEMBER_POLICY = RestartPolicy(max_restarts=None)
 """A member that crashes again and again is retried ever more slowly; it must not take the process down."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much of a budget is used, and by whom."""
+
+    name: str
+    limit: int
+    share: int
+    """Of one holder."""
+    used: int
+    holders: Mapping[str, int]
+    """What counts as each one's; what several hold counts for each of them."""
+
+    def members(self, holder: str) -> dict[str, object]:
+        """What *holder* is told where it gets no more: members of a problem document."""
+        mine, others = self.holders.get(holder, 0), sum(number > 0 for name, number in self.holders.items() if name != holder)
+        budget = {"name": self.name, "limit": self.limit, "used": self.used, "share": self.share, "yours": mine, "others": others}
+        return {"budget": budget}
+
+
 @dataclass(slots=True, eq=False)
 class Claim:
     """What one holder has of one member."""
@@ -187,6 +206,13 @@ class Pool(Generic[R]):
         """Stop it, unless somebody wants it again by now."""
         if ref.over or ref.idle_for() >= self._idle_seconds:
             self._stop(ref, "over" if ref.over else "idle")
+
+    def usage(self, name: str) -> Usage:
+        """How much is used at this moment."""
+        live = [ref for ref in self._members.values() if not ref.over]
+        lent = Counter(self._lent())
+        holders = Counter(holder for ref in live for holder in ref.claims) + lent
+        return Usage(name=name, limit=self._budget, share=self._share, used=len(live) + lent.total(), holders=holders)
 
     def held_by(self, holder: str) -> list[R]:
         """What counts as the holder's."""

@@ -22,6 +22,11 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def seconds_of(text: str) -> float:
+    """Unix time of what `rfc3339` has made."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def now() -> str:
     """The present time as text."""
     return rfc3339(time.time())

@@ -27,7 +27,7 @@ from ibactors.web.system import System
 
 
 class DepthParameters(msgspec.Struct, frozen=True, kw_only=True):
-    rows: int = 5
+    levels: int = 5
     account: str | None = None
 
 
@@ -41,7 +41,7 @@ def no_sources(_system: System, _parameters: DepthParameters) -> list[Source]:
 
 def row(parameters: type[DepthParameters] = DepthParameters, *, conflated: bool = True) -> Channel[Any]:
     return Channel(
-        name="depth",
+        name="tower",
         summary="the book",
         scope=Scope.READ,
         parameters=parameters,
@@ -110,10 +110,10 @@ def book(bids: int) -> Encoded[Book]:
 
 
 def test_a_row_makes_the_commands_know_its_channel_and_its_parameters() -> None:
-    kind = command_type((*CHANNELS.values(), row(msgspec.defstruct("Rows", [("rows", int, 5)]))))  # type: ignore[arg-type]
-    command = msgspec.json.decode('{"action":"subscribe","channel":"depth","rows":9}', type=kind)
-    assert msgspec.to_builtins(command)["rows"] == 9
-    for wrong in ('"channel":"quotes"', '"channel":"depths"', '"rows":"many"', '"columns":1'):
+    kind = command_type((*CHANNELS.values(), row(msgspec.defstruct("Rows", [("levels", int, 5)]))))  # type: ignore[arg-type]
+    command = msgspec.json.decode('{"action":"subscribe","channel":"tower","levels":9}', type=kind)
+    assert msgspec.to_builtins(command)["levels"] == 9
+    for wrong in ('"channel":"quotes"', '"channel":"towers"', '"levels":"many"', '"columns":1'):
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(f'{{"action":"subscribe",{wrong}}}', type=kind)
 
@@ -196,7 +196,7 @@ async def test_a_source_that_does_not_open_costs_no_place(caller: Caller, tray: 
 def test_a_channel_asks_for_its_scope(caller: Caller, tray: Tray) -> None:
     Subscriptions(caller, tray).check(row())
     stranger = Subscriptions(Caller(name="page", scopes=frozenset({Scope.STREAM})), tray)
-    with pytest.raises(ScopeMissing, match="The depth channel needs the scope 'read'"):
+    with pytest.raises(ScopeMissing, match="The tower channel needs the scope 'read'"):
         stranger.check(row())
 
 

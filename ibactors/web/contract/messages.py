@@ -85,6 +85,8 @@ class StreamError(Named, frozen=True, kw_only=True, tag_field="type", tag="error
     field: str | None = None
     hint: str | None = None
     candidates: list[dict[str, Any]] | None = None
+    budget: dict[str, Any] | None = None
+    """Which budget of the login is used up."""
 
 
 Message = Subscribed | Unsubscribed | Listing | Pong | Authenticated | StatusChange | StreamError
@@ -114,4 +116,5 @@ def error_message(error: IbactorsError, *, names: Mapping[str, Any] | None = Non
         field=problem.field,
         hint=problem.hint,
         candidates=problem.candidates,
+        budget=problem.budget,
     )

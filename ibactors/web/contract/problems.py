@@ -40,6 +40,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """True where it is certain that the order did and will do nothing: that alone permits another client_order_id."""
     cursor: str | None = None
     """The present end of the journal, in place of a cursor that is gone."""
+    budget: dict[str, Any] | None = None
+    """Which budget of the login is used up: its name, limit and use, the share of one caller, what is yours, how many others hold some."""
     head: str | None = None
     """Since when there are data."""
     request_id: str | None = None
@@ -74,6 +76,9 @@ KINDS: dict[str, Kind] = {
     "contract_ambiguous": Kind(409, "Several contracts fit"),
     "contract_not_found": Kind(404, "Contract not found"),
     "cursor_gone": Kind(410, "No place in this journal"),
+    "depth_limit": Kind(429, "No free book", 5),
+    "depth_not_supported": Kind(422, "No such book"),
+    "ticks_limit": Kind(429, "No free tick-by-tick line", 5),
     "display_failed": Kind(503, "The gateway's display did not start"),
     "gateway_command_failed": Kind(502, "The gateway's command server refused"),
     "existing_session": Kind(409, "The user is logged in elsewhere"),
@@ -172,6 +177,7 @@ _MEMBERS = (
     "order",
     "new_client_order_id_allowed",
     "cursor",
+    "budget",
     "head",
 )
 

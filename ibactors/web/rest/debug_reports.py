@@ -61,6 +61,17 @@ class ActorDetail(ActorReport, frozen=True, kw_only=True):
     messages: list[KindReport]
 
 
+class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one budget is used, and by whom; what several hold counts for each of them."""
+
+    name: str
+    limit: int
+    share: int
+    """Of one caller."""
+    used: int
+    holders: dict[str, int]
+
+
 class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     """All actors, the session, and how much of the gateway is in use."""
 
@@ -69,6 +80,8 @@ class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     max_lines: int
     unsent: int
+    budgets: list[BudgetReport]
+    """What a login has few of."""
     notices: list[Notice]
     """The last errors and notices of IB, oldest first."""
 
@@ -145,6 +158,10 @@ def reports(system: System) -> ActorsReport:
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
         lines=system.site.connection.lines,
         max_lines=system.settings.max_lines,
+        budgets=[
+            BudgetReport(name=usage.name, limit=usage.limit, share=usage.share, used=usage.used, holders=dict(usage.holders))
+            for usage in system.site.budgets
+        ],
         unsent=system.site.connection.unsent,
         notices=list(system.site.connection.tally.notices),
     )

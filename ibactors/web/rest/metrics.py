@@ -117,6 +117,18 @@ _METRICS: tuple[_Value | _Durations, ...] = (
         lambda system: _one(max(system.settings.max_lines - system.site.connection.lines, 0)),
     ),
     _Value(
+        "ibactors_budget_used",
+        "How much is used of what a login has few of: lines, books, ticks and so on.",
+        ("budget",),
+        lambda system: [((usage.name,), usage.used) for usage in system.site.budgets],
+    ),
+    _Value(
+        "ibactors_budget_limit",
+        "How much of it there may be.",
+        ("budget",),
+        lambda system: [((usage.name,), usage.limit) for usage in system.site.budgets],
+    ),
+    _Value(
         "ibactors_gateway_messages_total",
         "Messages exchanged with the gateway.",
         ("direction",),

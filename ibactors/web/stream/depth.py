@@ -1,0 +1,57 @@
+"""The channel of books: the whole book of an instrument whenever it changes, the newest only."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from ibactors.actors.depth import DepthRef
+from ibactors.kernel.topic import Topic
+from ibactors.keys import Scope
+from ibactors.model.depth import Depth, DepthReset, DepthStale
+from ibactors.model.instruments import Instrument
+from ibactors.web.contract.books import RowCount, Smart
+from ibactors.web.contract.queries import named_instruments
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.system import System
+
+
+class DepthParameters(QuotesParameters, frozen=True, kw_only=True):
+    """Which books, and how much of them."""
+
+    rows: RowCount = 5
+    smart: Smart | None = None
+
+
+def _sources(system: System, parameters: DepthParameters) -> list[Source]:
+    symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
+    instruments = named_instruments(symbols, parameters.con_ids or (), parameters)
+    return [_source(system, symbol, instrument, parameters.rows, smart=parameters.smart) for symbol, instrument in instruments.items()]
+
+
+def _source(system: System, symbol: str, instrument: Instrument, rows: int, *, smart: bool | None) -> Source:
+    found: list[DepthRef] = []
+
+    async def open_book(holder: str, until_stopped: ExitStack) -> Topic[Any]:
+        ref = await system.site.books.book(instrument, smart=smart, caller=holder)
+        until_stopped.enter_context(ref.held(holder))
+        found.append(ref)
+        return ref.view(rows)
+
+    return Source(key=(instrument, smart), symbol=symbol, names=lambda: found[0].names if found else {}, open=open_book)
+
+
+DEPTH = Channel(
+    name="depth",
+    summary="the newest book of each symbol, rows of both sides",
+    scope=Scope.STREAM,
+    parameters=DepthParameters,
+    sources=_sources,
+    messages={
+        "depth": (
+            Depth,
+            "A whole book of the channel `depth`: at once if it is known, then when it has changed, 20 times per second at most.",
+        ),
+        "depth_reset": (DepthReset, "IB has thrown a book away (317); it comes anew."),
+        "depth_stale": (DepthStale, "A book stopped."),
+    },
+)

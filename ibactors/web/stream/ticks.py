@@ -1,0 +1,72 @@
+"""The channel of ticks: each trade, quote or midpoint of an instrument, none left out."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+
+from ibactors.actors.ticks import TicksRef
+from ibactors.kernel.topic import Topic
+from ibactors.keys import Scope
+from ibactors.model.encoded import Encoded
+from ibactors.model.instruments import Instrument
+from ibactors.model.ticks import LiveKind, LiveTick
+from ibactors.web.contract.queries import named_instruments
+from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.system import System
+
+
+class TicksParameters(QuotesParameters, frozen=True, kw_only=True):
+    """Which instruments, and what of them."""
+
+    kind: Annotated[LiveKind, msgspec.Meta(description=f"Which ticks, in the channel `ticks`: {', '.join(LiveKind)}.")] = LiveKind.LAST
+    after_sequence: (
+        Annotated[
+            int, msgspec.Meta(ge=0, le=2**53, description="The number of the last tick that the client has got; what came since is sent.")
+        ]
+        | None
+    ) = None
+
+
+def _sources(system: System, parameters: TicksParameters) -> list[Source]:
+    symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
+    instruments = named_instruments(symbols, parameters.con_ids or (), parameters)
+    return [_source(system, symbol, instrument, parameters.kind, parameters.after_sequence) for symbol, instrument in instruments.items()]
+
+
+def _source(system: System, symbol: str, instrument: Instrument, of: LiveKind, after: int | None) -> Source:
+    found: list[TicksRef] = []
+
+    async def open_ticks(holder: str, until_stopped: ExitStack) -> Topic[Any]:
+        ref = await system.site.tickers.ticks(instrument, of, caller=holder)
+        until_stopped.enter_context(ref.held(holder))
+        found.append(ref)
+        return ref.updates
+
+    def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
+        return found[0].since(after) if after is not None else ()
+
+    return Source(
+        key=(instrument, of),
+        symbol=symbol,
+        names=lambda: found[0].names if found else {},
+        open=open_ticks,
+        kind=of,
+        first=first,
+        position=f"ticks/{symbol}/{of}",
+        resumed=partial(_source, system, symbol, instrument, of),
+    )
+
+
+TICKS = Channel(
+    name="ticks",
+    summary="each trade, quote or midpoint by itself, none left out",
+    scope=Scope.STREAM,
+    parameters=TicksParameters,
+    sources=_sources,
+    messages={"tick": (LiveTick, "One tick of the channel `ticks`, or one that was missed in a break (`backfill`).")},
+    conflated=False,
+)
