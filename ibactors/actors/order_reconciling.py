@@ -17,8 +17,7 @@ from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order, Status
-from ibactors.orders.safety import Mode
-from ibactors.orders.verdicts import BETWEEN, Ground, Pass, judge
+from ibactors.orders.verdicts import BETWEEN, Ground, Pass, absence_decides, judge
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +35,9 @@ _WHOLE = frozenset({SessionPhase.UP, SessionPhase.FARM_DEGRADED})
 class Reconciler:
     """Asks for the lists, and says what they prove."""
 
-    def __init__(self, keeper: Keeper, connection: ConnectionRef) -> None:
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, gateway: str) -> None:
         self._keeper = keeper
+        self._gateway = gateway
         self._connection = connection
         self._earlier: Pass | None = None
         self._synced: tuple[int, float] | None = None
@@ -118,7 +118,7 @@ class Reconciler:
             mode=keeper.ref.mode,
             accounts=frozenset(session.accounts),
             gateway_zone=desk.gateway_zone,
-            automatic=keeper.ref.mode is Mode.PAPER,
+            automatic=absence_decides(keeper.ref.mode, self._gateway),
         )
         found = judge(orders, present, self._earlier, ground)
         self.behind = {token: tuple(row for row in present.rows if row.token == token) for token in found.behind}

@@ -126,7 +126,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._changer = Changer(keeper, self._connection, self._surveyor, judge, self._live)
-        self._reconciler = Reconciler(keeper, self._connection)
+        self._reconciler = Reconciler(keeper, self._connection, self._settings.gateway)
         self._operator = Operator(keeper, self._connection, self._reconciler)
         self._looker = Looker(keeper, self.nursery)
         self._me.reconciled = type(self._me.reconciled)()

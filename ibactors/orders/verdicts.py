@@ -9,6 +9,7 @@ from ibactors.orders.evidence import CompletedSeen, Evidence, ExecutionSeen, Jud
 from ibactors.orders.fences import one_stretch
 from ibactors.orders.matching import Index, Row
 from ibactors.orders.order import Order
+from ibactors.orders.safety import Mode
 
 SETTLING = 20.0
 """Seconds after the accounts are synced in which lists may still be empty because the gateway is loading."""
@@ -80,7 +81,12 @@ class Ground(Value, frozen=True, kw_only=True):
     gateway_started: float | None = None
     """When the gateway's program was started last, where that is known."""
     automatic: bool = True
-    """Absence may decide by itself; else an admin does (IBACTORS_NOT_RECEIVED=admin)."""
+    """Absence may decide by itself; else an admin does."""
+
+
+def absence_decides(mode: str, gateway: str) -> bool:
+    """On paper, and where a person looks after the gateway. One that we run may show a window behind which an order waits, unseen."""
+    return mode == Mode.PAPER and gateway == "external"
 
 
 class Finding(Value, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ from ibactors.orders.storage import check_file_system
 from ibactors.orders.terms import OrderType, Side
 from ibactors.orders.tokens import group_name, order_ref, token_of, tokens_in_frame
 from ibactors.orders.transaction import Operation, T
-from ibactors.orders.verdicts import judge
+from ibactors.orders.verdicts import absence_decides, judge
 from tests.orders.orderkit import ACCOUNT, NOON, D, Life, order, terms
 from tests.orders.passes import clean, execution, ground, reconcile, row, twice
 
@@ -582,3 +582,5 @@ def test_hole_40_an_order_may_wait_behind_a_window() -> None:
     first = clean(NOON + 40)
     reconcile(external, clean(NOON + 72), first, ground(NOON + 72, automatic=False))
     assert (external.status, external.order.reason) == ("unknown", "IB has shown nothing of it, twice; an admin decides.")
+    who = {(mode, gateway): absence_decides(mode, gateway) for mode in Mode for gateway in ("external", "managed")}
+    assert [each for each, decides in who.items() if decides] == [(Mode.PAPER, "external")], "nobody sees the windows of one that we run"
