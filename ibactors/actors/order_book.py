@@ -15,6 +15,7 @@ class Book:
         self._numbers: dict[tuple[int, int], str] = {}
         self._perm_ids: dict[int, str] = {}
         self._executions: dict[str, str] = {}
+        self._children: dict[str, set[str]] = {}
         for order in orders:
             self.put(order)
 
@@ -39,12 +40,20 @@ class Book:
         """Those that are not over."""
         return tuple(order for order in self._orders.values() if not order.status.is_terminal)
 
+    def bracket(self, order: Order) -> tuple[Order, ...]:
+        """The members of an order's bracket that are here, parent first; none of one that stands alone."""
+        head = order.parent or order.order_id
+        children = self._children.get(head)
+        return tuple(self._orders[name] for name in (head, *sorted(children)) if name in self._orders) if children else ()
+
     def put(self, order: Order) -> None:
         """Take a new state."""
         name = order.order_id
         self._orders[name] = order
         self._tokens[order.token] = name
         self._numbers[order.client_id, order.ib_order_id] = name
+        if order.parent is not None:
+            self._children.setdefault(order.parent, set()).add(name)
         for each in order.incarnations:
             if each.perm_id:
                 self._perm_ids[each.perm_id] = name

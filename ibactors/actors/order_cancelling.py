@@ -3,6 +3,8 @@
 IB applies a cancel to whichever order has the number. So it waits for the proof; it is repeated while the order is seen alive.
 """
 
+import time
+
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
@@ -12,10 +14,12 @@ from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_frames import cancel_frame
 from ibactors.errors import GatewayDisconnected
+from ibactors.orders.draft import Kind
 from ibactors.orders.evidence import CancelAsked, Sent
-from ibactors.orders.order import Order
-from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven
+from ibactors.orders.order import Order, Status
+from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven, why_not_cancel_blind
 from ibactors.orders.placing import send
+from ibactors.orders.verdicts import Pass
 
 
 class Canceller:
@@ -27,6 +31,8 @@ class Canceller:
         self._live_accounts = live_accounts
         self._writing: set[str] = set()
         """Orders whose cancel is being written down."""
+        self._blind: set[tuple[str, int]] = set()
+        """Orders, and the session in which their number is cancelled without a proof."""
 
     async def want(self, order: Order, at: float, by: str, reason: str = "") -> Order:
         """Note that an order is to be cancelled. A frame of its own that still waits is taken back, and nothing is sent."""
@@ -34,9 +40,25 @@ class Canceller:
         desk = self._keeper.desk
         if desk is not None and desk.withdraw(order.order_id, "cancelled_before_it_was_sent"):
             await self._keeper.drain()
-        elif not order.status.is_terminal:
+            order = self._keeper.book.get(order.order_id) or order
+        if not order.status.is_terminal:
             await self.send(order)
         return self._keeper.book.get(order.order_id) or order
+
+    async def cancel_remains(self, present: Pass, desk: OrderDesk) -> None:
+        """Cancel, by their numbers, the parts of a bracket that a break may have left at the gateway, where nobody sees them.
+
+        One click in TWS would transmit them. 10147 is the good answer.
+        """
+        rows = None if present.open_orders is None or present.all_open_orders is None else (*present.open_orders, *present.all_open_orders)
+        for order in self._keeper.book.open:
+            members = self._keeper.book.bracket(order)
+            here = order.status is not Status.UNKNOWN or order.written_epoch == present.epoch or any(each.seen for each in members)
+            if not members or here or (order.order_id, present.epoch) in self._blind:
+                continue
+            if why_not_cancel_blind(order, desk.next_valid_id, rows) is None:
+                self._blind.add((order.order_id, present.epoch))
+                await self.want(order, time.time(), "ibactors", Kind.GROUP_BROKEN)
 
     async def repeat(self, order: Order) -> None:
         """Send the cancel of an order again that is seen alive."""
@@ -52,7 +74,9 @@ class Canceller:
     async def send(self, order: Order) -> None:
         """Send one, if its number is proven and IB is there; else it stays an intent."""
         desk = self._keeper.desk
-        if desk is None or not desk.connected or not is_proven(order, desk.log.epoch) or order.cancel is None:
+        if desk is None or not desk.connected or order.cancel is None:
+            return
+        if not is_proven(order, desk.log.epoch) and (order.order_id, desk.log.epoch) not in self._blind:
             return
         if order.order_id in self._writing or not desk.is_free_of(order.order_id):
             return

@@ -14,7 +14,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.order_placing import queue_frame
+from ibactors.actors.order_placing import queue_frames
 from ibactors.actors.order_terms import Surveyor, expires_at
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
@@ -141,7 +141,7 @@ class Changer:
     async def _commit(self, order: Order, candidate: Candidate, listed: Listed, desk: OrderDesk, msg: ChangeOrder, mark: str) -> Changed:
         """Durable first, then on its way."""
         keeper, terms, epoch, incarnation = self._keeper, candidate.terms, desk.log.epoch, self._keeper.ref.incarnation
-        message = place_frame(desk.client, order, terms)  # what cannot be encoded is not journaled
+        message = place_frame(desk.client, order, terms, parent=self._parent(order))  # what cannot be encoded is not journaled
         passed = self._judge.take(candidate, msg.key)
         asked = ChangeAsked(
             at=time.time(), change_id=msg.change_id, terms=terms, notional=passed.notional, expires_at=expires_at(terms, listed)
@@ -172,4 +172,9 @@ class Changer:
                 return "the change was given up"
             return why_not_change(newest, desk.log.epoch)
 
-        queue_frame(self._keeper, self._connection, desk, order, fence, self._live_accounts, message, why_not)
+        queue_frames(self._keeper, self._connection, desk, (order.order_id,), fence, self._live_accounts, (message,), why_not)
+
+    def _parent(self, order: Order) -> int:
+        """IB's number of its parent while that lives; IB does not find one that is filled (135), and takes 0 instead."""
+        parent = self._keeper.book.get(order.parent or "")
+        return parent.ib_order_id if parent is not None and not parent.status.is_terminal else 0

@@ -17,14 +17,16 @@ from ibactors.bridge.order_lists import Listed
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, canonical
+from ibactors.orders.collar import Reference, ReferenceKind
 from ibactors.orders.consistency import check_request
 from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, PreviewRequired, Reconciling, TradingHalted, TradingOff
-from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, not_allowed, verdict
+from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, check_child, not_allowed, verdict
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Refusal, Rules, account_refusal
+from ibactors.orders.terms import Terms
 
-_UNBUILT = ("bracket", "oca", "legs", "conditions", "extra", "algo", "cash_quantity")
+_UNBUILT = ("legs", "conditions", "extra", "algo", "cash_quantity")
 
 
 class Assessed(Value, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class Assessed(Value, frozen=True, kw_only=True):
     listed: Listed
     orders: Canonical
     candidate: Candidate
+    children: tuple[Candidate, ...] = ()
 
 
 class Judge:
@@ -107,8 +110,12 @@ class Judge:
         listed, tradable = await self._surveyor.contract(body.instrument)
         orders = canonical(body, account, tradable)
         reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(account, listed.currency)
-        candidate = Candidate(terms=orders.members[0].terms, reference=reference, rate=rate, skip_collar=body.collar == "skip")
-        return Assessed(listed=listed, orders=orders, candidate=candidate)
+        parent, *others = (member.terms for member in orders.members)
+        skips = body.collar == "skip"
+        candidate = Candidate(terms=parent, reference=reference, rate=rate, skip_collar=skips, members=len(orders.members))
+        entry = entry_of(parent, reference)
+        children = tuple(Candidate(terms=terms, reference=entry, rate=rate, skip_collar=skips) for terms in others)
+        return Assessed(listed=listed, orders=orders, candidate=candidate, children=children)
 
     def state(self, key: str) -> State:
         """What is there, now."""
@@ -141,14 +148,23 @@ class Judge:
         """What would become of it if it were placed now."""
         return verdict(candidate, self.state(key), self._rules)
 
-    def take(self, candidate: Candidate, key: str) -> Passed:
+    def take(self, candidate: Candidate, key: str, children: tuple[Candidate, ...] = ()) -> Passed:
         """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""
         state = self.state(key)
         passed = check(candidate, state, self._rules)
         if isinstance(passed, Refusal):
             raise refused(passed)
-        self._placed_at.setdefault(key, deque(maxlen=5_000)).append(state.at)
+        for child in children:
+            if (refusal := check_child(child, self._rules)) is not None:
+                raise refused(refusal)
+        self._placed_at.setdefault(key, deque(maxlen=5_000)).extend([state.at] * candidate.members)
         return passed
+
+
+def entry_of(parent: Terms, reference: Reference | None) -> Reference | None:
+    """What a bracket's children are measured against: the price at which their parent begins, if it says one."""
+    price = parent.limit_price or parent.stop_price
+    return reference if price is None else Reference(kind=ReferenceKind.LAST, bid=price, ask=price, at=time.time())
 
 
 def refused(refusal: Refusal) -> IbactorsError:

@@ -26,7 +26,8 @@ from ibactors.orders.evidence import ChangeAsked, CommissionSeen, Evidence, Exec
 from ibactors.orders.halts import Halt, halt
 from ibactors.orders.journal import Journal
 from ibactors.orders.keeping import Known, begin_change, keep_frame, save
-from ibactors.orders.order import Order
+from ibactors.orders.order import Order, Status
+from ibactors.orders.permits import broken_group
 from ibactors.orders.placing import settle_send
 from ibactors.orders.previews import Previews
 from ibactors.orders.reader import Reader
@@ -164,10 +165,19 @@ class Keeper:
         self.book.put(step.order)
         for want in step.wants:
             self._want(order.order_id, want)
+        if step.order.status is not order.status:
+            self.look_at_bracket(step.order)
         if isinstance(evidence, ExecutionSeen) and (early := self._early.take(evidence.execution_id)) is not None:
             later = self._advance(step.order, early)
             return Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
         return step
+
+    def look_at_bracket(self, order: Order) -> None:
+        """Want the others cancelled that must not go on without a refused member, in the step in which that is known."""
+        if order.kin and order.status is Status.REJECTED and order.withdrawn is None:
+            for name in broken_group(order, self.book.bracket(order)):
+                log.warning("group_broken", order_id=name, refused=order.order_id, role=order.role)
+                self._want(name, Want.GROUP)
 
     def _want(self, order_id: str, want: Want) -> None:
         if want in _HALTING:

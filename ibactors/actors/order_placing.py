@@ -7,21 +7,22 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import structlog
+from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_judging import Judge
+from ibactors.actors.order_groups import Groups
+from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_terms import expires_at
 from ibactors.actors.orders import Place, Placed, boot_now
 from ibactors.bridge.order_desk import OrderDesk, OrderFrame
-from ibactors.bridge.order_frames import place_frame
-from ibactors.bridge.order_lists import Listed
+from ibactors.bridge.order_frames import place_frames
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.kernel.ref import Reply
 from ibactors.orders.adopting import unlike
-from ibactors.orders.canonical import Canonical
 from ibactors.orders.claims import Claims
 from ibactors.orders.errors import (
     ClientOrderIdReused,
@@ -31,9 +32,9 @@ from ibactors.orders.errors import (
 )
 from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
-from ibactors.orders.order import Order
+from ibactors.orders.order import Kin, Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
-from ibactors.orders.placing import Book, Existing, Intent, place
+from ibactors.orders.placing import Book, Existing, Group, Intent, place
 from ibactors.orders.placing import Placed as Written
 from ibactors.orders.request import PlaceBody, as_text, deadline_of, differing, fingerprint
 from ibactors.orders.safety import Mode, account_refusal
@@ -58,6 +59,7 @@ class Placer:
         self._judge = judge
         self._live_accounts = live_accounts
         self._claims: Claims[Claim] = Claims()
+        self._groups = Groups(keeper, judge)
 
     async def take(self, msg: Place) -> None:
         """Carry out one request, and settle its reply and that of all that joined it. Raises only what is a bug."""
@@ -91,13 +93,15 @@ class Placer:
         self._judge.check_token(body, account, msg.key, mark)
         until = deadline_of(body, msg.received)
         assessed = await self._judge.assess(body, account)
+        generation = await self._groups.generation(body.oca, account, msg.key)
         # From here to the queued write nothing waits: what the limits count is what is taken.
         desk = self._judge.check_open(account)
         if datetime.now(UTC) >= until:
             raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
-        passed = self._judge.take(assessed.candidate, msg.key)
-        order = self._order(msg, account, assessed.orders, assessed.listed, passed)
-        return await self._commit(order, desk, msg, mark)
+        group = self._groups.name(body.oca, account, msg.key, generation) if body.oca is not None else None
+        passed = self._judge.take(assessed.candidate, msg.key, assessed.children)
+        orders = self._orders(msg, account, assessed, passed, group)
+        return await self._commit(orders, desk, msg, mark, group)
 
     def _replay(self, known: Existing, body: PlaceBody, key: str, mark: str) -> Placed:
         if known.order.adopted:
@@ -112,30 +116,45 @@ class Placer:
         order = self._keeper.ref.shown.get(known.order.order_id, known.order)
         return Placed(order=order, replayed=True)
 
-    def _order(self, msg: Place, account: str, orders: Canonical, listed: Listed, passed: Passed) -> Order:
-        now, terms = time.time(), orders.members[0].terms
-        return Order(
-            order_id=new_order_id(int(now * 1000)),
-            client_order_id=msg.client_order_id,
-            account=account,
-            mode=self._keeper.ref.mode,
-            key=msg.key,
-            token=token_of(account, msg.client_order_id),
-            label=msg.body.label or "",
-            terms=terms,
-            ib_order_id=0,
-            client_id=0,
-            notional=passed.notional,
-            created=now,
-            updated=now,
-            expires_at=expires_at(terms, listed),
+    def _orders(self, msg: Place, account: str, assessed: Assessed, passed: Passed, group: Group | None) -> tuple[Order, ...]:
+        """All members, parent first: a bracket's children are named after it."""
+        now, members = time.time(), assessed.orders.members
+        ids = [new_order_id(int(now * 1000)) for _ in members]
+        names = [f"{msg.client_order_id}/{member.role}" if member.role else msg.client_order_id for member in members]
+        kin = tuple(
+            Kin(order_id=order_id, client_order_id=name, role=member.role)
+            for order_id, name, member in zip(ids, names, members, strict=True)
+        )
+        return tuple(
+            Order(
+                order_id=own.order_id,
+                client_order_id=own.client_order_id,
+                account=account,
+                mode=self._keeper.ref.mode,
+                key=msg.key,
+                token=token_of(account, msg.client_order_id, own.role),
+                label=msg.body.label or "",
+                role=own.role,
+                parent=ids[0] if own.role else None,
+                kin=kin if len(kin) > 1 else (),
+                oca_name=group.name if group is not None else "",
+                terms=member.terms if group is None else replace(member.terms, oca=group.sent),
+                ib_order_id=0,
+                client_id=0,
+                notional=Decimal(0) if own.role else passed.notional,
+                created=now,
+                updated=now,
+                expires_at=expires_at(member.terms, assessed.listed),
+            )
+            for own, member in zip(kin, members, strict=True)
         )
 
-    async def _commit(self, order: Order, desk: OrderDesk, msg: Place, mark: str) -> Placed:
+    async def _commit(self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place, mark: str, group: Group | None) -> Placed:
         """Durable first, then on its way: the frame is made from what is on disk."""
         keeper, epoch, incarnation = self._keeper, desk.log.epoch, self._keeper.ref.incarnation
         intent = Intent(
-            orders=(order,),
+            orders=orders,
+            group=group,
             request=as_text(msg.body),
             fingerprint=mark,
             book=book_of(self._connection, keeper, desk),
@@ -143,9 +162,9 @@ class Placer:
             next_valid_id=desk.next_valid_id,
             highest_seen=keeper.highest_number(desk.client_id),
         )
-        self._judge.reserved[order.order_id] = order
+        self._judge.reserved |= {order.order_id: order for order in orders}
         try:
-            place_frame(desk.client, order, order.terms)  # what cannot be encoded is not journaled
+            place_frames(desk.client, orders)  # what cannot be encoded is not journaled
             placed = await keeper.writer.write(lambda tx: place(tx, intent), opens=True)
         except OrderIdsExhausted as error:
             keeper.halt(f"order_ids_exhausted: {error}")
@@ -154,17 +173,18 @@ class Placer:
             keeper.halt(f"journal_failed: {error}")
             raise
         finally:
-            del self._judge.reserved[order.order_id]
+            for order in orders:
+                del self._judge.reserved[order.order_id]
         if isinstance(placed, Existing):
             return self._replay(placed, msg.body, msg.key, mark)
         return self._send(placed, desk, epoch, incarnation)
 
     def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int) -> Placed:
-        """Queue the one frame, in the step in which its commit is known."""
-        (order,) = placed.orders
-        keeper = self._keeper
-        keeper.book.put(order)
-        keeper.show(order)
+        """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write."""
+        orders, order, keeper = placed.orders, placed.orders[0], self._keeper
+        for each in orders:
+            keeper.book.put(each)
+            keeper.show(each)
         keeper.ref.changed()
         log.info("order_accepted", order_id=order.order_id, key=order.key, ib_order_id=order.ib_order_id)
         fence = Fence(
@@ -176,7 +196,11 @@ class Placer:
             account=order.account,
             send_before=boot_now() + SEND_WITHIN,
         )
-        queue_frame(self._keeper, self._connection, desk, order, fence, self._live_accounts)
+        try:
+            messages = place_frames(desk.client, orders)
+        except GatewayDisconnected:
+            messages = ()
+        queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
         return Placed(order=order, replayed=False)
 
 
@@ -190,25 +214,31 @@ def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:
 
 
 def queue_frame(
+    keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, order: Order, fence: Fence, live_accounts: frozenset[str], message: str
+) -> None:
+    """Give a frame about one order to the desk."""
+    queue_frames(keeper, connection, desk, (order.order_id,), fence, live_accounts, (message,))
+
+
+def queue_frames(
     keeper: Keeper,
     connection: ConnectionRef,
     desk: OrderDesk,
-    order: Order,
+    order_ids: tuple[str, ...],
     fence: Fence,
     live_accounts: frozenset[str],
-    message: str = "",
+    messages: tuple[str, ...],
     also: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Give a frame to the desk; a socket that is gone takes it back at once. `also` says what else stands against it, in the last step."""
+    """Give frames to the desk, to be written at once; a socket that is gone takes them back.
+
+    `also` says what else stands against them, in the last step.
+    """
 
     def why_not(fence: Fence) -> str | None:
         return why_not_send(fence, present_of(fence.kind, keeper, connection, desk, live_accounts)) or also()
 
-    try:
-        message = message or place_frame(desk.client, order, order.terms)
-    except GatewayDisconnected:
-        message = ""
-    desk.put(OrderFrame(order_id=order.order_id, fence=fence, message=message, why_not=why_not, desk=desk))
+    desk.put(OrderFrame(order_ids=order_ids, fence=fence, messages=messages, why_not=why_not, desk=desk))
 
 
 def present_of(kind: Sent, keeper: Keeper, connection: ConnectionRef, desk: OrderDesk, live_accounts: frozenset[str]) -> Present:

@@ -7,6 +7,7 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.orders import Reconciled
 from ibactors.bridge.order_desk import OrderDesk
@@ -35,9 +36,10 @@ _WHOLE = frozenset({SessionPhase.UP, SessionPhase.FARM_DEGRADED})
 class Reconciler:
     """Asks for the lists, and says what they prove."""
 
-    def __init__(self, keeper: Keeper, connection: ConnectionRef, gateway: str) -> None:
+    def __init__(self, keeper: Keeper, connection: ConnectionRef, canceller: Canceller, gateway: str) -> None:
         self._keeper = keeper
         self._gateway = gateway
+        self._canceller = canceller
         self._connection = connection
         self._earlier: Pass | None = None
         self._synced: tuple[int, float] | None = None
@@ -133,6 +135,7 @@ class Reconciler:
             if each.order_id in keeper.book and (judged := tuple(one for one in each.evidence if isinstance(one, Judged | UndecodedSeen)))
         }
         await keeper.give_all(verdicts)
+        await self._canceller.cancel_remains(present, desk)
         if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
             self._earlier = present
         return self._report(present, len(found.foreign), desk)

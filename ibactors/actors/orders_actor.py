@@ -56,7 +56,7 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.sessions import SessionStatus
 from ibactors.orders.derive import next_deadline
-from ibactors.orders.draft import Want
+from ibactors.orders.draft import Kind, Want
 from ibactors.orders.errors import ClientIdChanged, OrderNotFound, TradingHalted, TradingOff
 from ibactors.orders.evidence import SessionLost, TimePassed
 from ibactors.orders.exposure import to_cancel
@@ -126,7 +126,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._changer = Changer(keeper, self._connection, self._surveyor, judge, self._live)
-        self._reconciler = Reconciler(keeper, self._connection, self._settings.gateway)
+        self._reconciler = Reconciler(keeper, self._connection, self._canceller, self._settings.gateway)
         self._operator = Operator(keeper, self._connection, self._reconciler)
         self._looker = Looker(keeper, self.nursery)
         self._me.reconciled = type(self._me.reconciled)()
@@ -156,6 +156,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             keeper.noted, self._me.halt_noted = self._me.halted, halts[0]
         lost = SessionLost(at=time.time(), reason="The service was restarted.")
         await keeper.give_all({order.order_id: (lost,) for order in keeper.book.open})
+        for order in keeper.book.all:
+            keeper.look_at_bracket(order)
 
     def _session_changed(self, session: SessionStatus) -> None:
         if session.up:
@@ -213,6 +215,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 self._reconciler.due.set()
             if Want.READ_ONLY in each:
                 self._me.read_only = "its API is read-only (321)."
+            if Want.GROUP in each:
+                await self._canceller.want(order, time.time(), "ibactors", Kind.GROUP_BROKEN)
             if Want.REPEAT_CANCEL in each:
                 await self._canceller.repeat(order)
             if Want.DUPLICATE in each or (Want.CANCEL_LATE in each and self._settings.late_orders == "cancel"):

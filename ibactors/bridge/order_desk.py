@@ -23,17 +23,18 @@ _SOCKETS = itertools.count(1)
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class OrderFrame:
-    """One message about an order, on its way to the socket."""
+    """What is to be written of one order, or at once of all members of a bracket, on its way to the socket."""
 
-    order_id: str
+    order_ids: tuple[str, ...]
     fence: Fence
-    message: str
+    messages: tuple[str, ...]
+    """One for each; none where the socket is gone already."""
     why_not: Callable[[Fence], str | None]
     """Why it must not leave, now. Asked in the step of the write."""
     desk: "OrderDesk"
 
-    def leave(self) -> str | None:
-        """The message, if it may be sent now; None when it was taken back instead. Either is noted in the same step."""
+    def leave(self) -> tuple[str, ...]:
+        """The messages, if they may be sent now; none when they were taken back instead. Either is noted in the same step."""
         return self.desk.leaving(self)
 
 
@@ -101,12 +102,12 @@ class OrderDesk:
 
     def is_free_of(self, order_id: str) -> bool:
         """Whether nothing of one order waits here, nor is told and not yet taken in."""
-        waits = any(isinstance(frame, OrderFrame) and frame.order_id == order_id for frame in self.client.outbox.orders)
+        waits = any(isinstance(frame, OrderFrame) and order_id in frame.order_ids for frame in self.client.outbox.orders)
         return not waits and not self.log.tells_of(order_id)
 
     def withdraw(self, order_id: str, reason: str) -> bool:
-        """Take back what waits of one order; False when nothing did."""
-        return self._withdraw(reason, lambda frame: frame.order_id == order_id)
+        """Take back what waits of one order, with the other members of its bracket; False when nothing did."""
+        return self._withdraw(reason, lambda frame: order_id in frame.order_ids)
 
     def withdraw_openings(self, reason: str) -> bool:
         """Take back every waiting place and change; cancels go on."""
@@ -123,17 +124,19 @@ class OrderDesk:
                 self._take_back(frame, reason)
         return bool(taken)
 
-    def leaving(self, frame: OrderFrame) -> str | None:
+    def leaving(self, frame: OrderFrame) -> tuple[str, ...]:
         """See `OrderFrame.leave`."""
-        why = frame.why_not(frame.fence) if frame.message else "session_changed"
+        why = frame.why_not(frame.fence) if frame.messages else "session_changed"
         if why is not None:
             self._take_back(frame, why)
-            return None
-        self.log.append(Written(at=time.time(), kind=frame.fence.kind, epoch=frame.fence.epoch), order_id=frame.order_id)
-        return frame.message
+            return ()
+        for order_id in frame.order_ids:
+            self.log.append(Written(at=time.time(), kind=frame.fence.kind, epoch=frame.fence.epoch), order_id=order_id)
+        return frame.messages
 
     def _take_back(self, frame: OrderFrame, reason: str) -> None:
-        self.log.append(Withdrawn(at=time.time(), kind=frame.fence.kind, reason=reason), order_id=frame.order_id)
+        for order_id in frame.order_ids:
+            self.log.append(Withdrawn(at=time.time(), kind=frame.fence.kind, reason=reason), order_id=order_id)
 
     def lost(self, reason: str) -> None:
         """The session is over, or its data was lost (1101): what waits is taken back, and no answer comes any more."""

@@ -44,6 +44,8 @@ def open_order(at: float, _order_id: int, contract: Contract, order: IbOrder, st
         echo=_echo(contract, order),
         warning=shown(state.warningText or ""),
         parent_id=int(order.parentId),
+        oca_group=shown(order.ocaGroup),
+        oca_type=int(order.ocaType),
     )
 
 

@@ -36,6 +36,18 @@ def preview_frame(client: GatewayClient, order: Order, terms: Terms) -> str:
     return asks
 
 
+def place_frames(client: GatewayClient, orders: tuple[Order, ...]) -> tuple[str, ...]:
+    """The messages that place an order, or a bracket, parent first. Only the last one transmits: nothing works before all are there.
+
+    Raises InvalidRequest, GatewayDisconnected.
+    """
+    parent, last = orders[0].ib_order_id, orders[-1]
+    return tuple(
+        place_frame(client, order, order.terms, parent=parent if order.parent is not None else 0, transmit=order is last)
+        for order in orders
+    )
+
+
 def cancel_frame(client: GatewayClient, order: Order) -> str:
     """The message that cancels *order* (cancelOrder, 4)."""
     return client.encode(lambda: client.cancelOrder(order.ib_order_id))
@@ -80,6 +92,8 @@ def _order(order: Order, terms: Terms) -> IbOrder:
     }
     if terms.cash_quantity is not None:
         fields["cashQty"] = _text(terms.cash_quantity)
+    if order.ib_group:
+        fields |= {"ocaGroup": order.ib_group, "ocaType": order.ib_group_type}
     if terms.oca is not None:
         fields |= {"ocaGroup": terms.oca.group, "ocaType": list(OcaType).index(terms.oca.type) + 1}
     if terms.algo is not None:

@@ -28,8 +28,8 @@ _Waiting = tuple[str, int | None]
 class Leaving(Protocol):
     """A message that decides in the step of the write whether it is sent."""
 
-    def leave(self) -> str | None:
-        """The message, to be written in this step; None when it must not be sent any more."""
+    def leave(self) -> tuple[str, ...]:
+        """The messages, to be written in this step and as one; none when it must not be sent any more."""
 
 
 class Outbox:
@@ -92,8 +92,8 @@ class Outbox:
         """Send nothing for a while, because the gateway complained about the pace (error 100)."""
         self._not_before = trio.current_time() + PAUSE
 
-    async def run(self, write: Callable[[str], None]) -> NoReturn:
-        """Hand each message to *write* when its turn has come."""
+    async def run(self, write: Callable[..., None]) -> NoReturn:
+        """Hand each message to *write* when its turn has come; several at once where they belong together."""
         while True:
             while not len(self):
                 self._filled = trio.Event()
@@ -101,30 +101,30 @@ class Outbox:
             full = len(self._sent) == self._sent.maxlen
             await trio.sleep_until(max(self._not_before, self._sent[0] + WINDOW if full else 0.0))
             # Chosen after the wait: a cancel that came meanwhile goes first, and a withdrawn request is gone.
-            message = self._next()
-            if message is not None:
-                self._sent.append(trio.current_time())
-                write(message)
+            messages = self._next()
+            if messages:
+                self._sent.extend([trio.current_time()] * len(messages))
+                write(*messages)
 
-    def _next(self) -> str | None:
-        if not self._order_was_last and (message := self._next_order()) is not None:
+    def _next(self) -> tuple[str, ...]:
+        if not self._order_was_last and (messages := self._next_order()):
             self._order_was_last = True
-            return message
+            return messages
         self._order_was_last = False
         return self._next_other() or self._next_order()
 
-    def _next_order(self) -> str | None:
+    def _next_order(self) -> tuple[str, ...]:
         while self._orders:
-            message = self._orders.popleft().leave()
-            if message is not None:
-                return message
-        return None
+            messages = self._orders.popleft().leave()
+            if messages:
+                return messages
+        return ()
 
-    def _next_other(self) -> str | None:
+    def _next_other(self) -> tuple[str, ...]:
         if self._urgent:
-            return self._urgent.popleft()
+            return (self._urgent.popleft(),)
         if not self._kinds:
-            return None
+            return ()
         kind, callers = next(iter(self._kinds.items()))
         caller, waiting = next(iter(callers.items()))
         message, _ = waiting.popleft()
@@ -132,7 +132,7 @@ class Outbox:
         self._kinds[kind] = self._kinds.pop(kind)
         callers[caller] = callers.pop(caller)
         self._drop_empty(kind, caller)
-        return message
+        return (message,)
 
     def _drop_empty(self, kind: str, caller: str) -> None:
         if not self._kinds[kind][caller]:

@@ -106,11 +106,11 @@ class GatewayClient(Client):
             return
         self.outbox.put(msg, **self._lane._asdict())
 
-    def write(self, msg: str) -> None:
-        """Send an encoded message now; for the outbox."""
-        self.tally.sent += 1
-        data = msg.encode()
-        self.conn.sendMsg(_LENGTH.pack(len(data)) + data)
+    def write(self, *messages: str) -> None:
+        """Send encoded messages now, in one write; for the outbox."""
+        self.tally.sent += len(messages)
+        frames = [_LENGTH.pack(len(data)) + data for data in (message.encode() for message in messages)]
+        self.conn.sendMsg(b"".join(frames))
 
     async def read(self) -> None:
         """Read what the gateway sends until the connection ends; from here on by trio.

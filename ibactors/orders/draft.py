@@ -71,6 +71,8 @@ class Want(enum.StrEnum):
     """Our number carries another's token: alarm; the frame was not applied."""
     ORDER_REF_UNRELIABLE = "order_ref_unreliable"
     READ_ONLY = "gateway_read_only"
+    GROUP = "group"
+    """Cancel it: another member of its bracket was refused, without which it must not go on."""
     QUARANTINE = "quarantine"
     """The frame cannot be applied: keep it, halt."""
 

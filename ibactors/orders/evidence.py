@@ -61,6 +61,8 @@ class OpenOrderSeen(FromIb, frozen=True, kw_only=True):
     echo: Echo
     warning: str = ""
     parent_id: int = 0
+    oca_group: str = ""
+    oca_type: int = 0
 
 
 class Figures(Value, frozen=True, kw_only=True):

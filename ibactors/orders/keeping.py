@@ -102,13 +102,3 @@ def keep_positions(tx: Transaction, account: str, positions: dict[int, str], at:
     tx.run("DELETE FROM positions WHERE account = ?", (account,))
     for con_id, quantity in positions.items():
         tx.run("INSERT INTO positions VALUES (?, ?, ?, ?)", (account, con_id, quantity, at))
-
-
-def group_generation(tx: Transaction, account: str, key: str, name: str, *, in_use: bool) -> int:
-    """The generation of a caller's OCA group. IB's names are for ever: one whose members are all done is not joined again."""
-    row = tx.row("SELECT generation FROM groups WHERE account = ? AND key = ? AND name = ?", (account, key, name))
-    generation = int(row[0] or 0) if row else 0
-    if generation == 0 or not in_use:
-        generation += 1
-        tx.run("INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?)", (account, key, name, generation))
-    return generation

@@ -28,6 +28,8 @@ class Candidate(Value, frozen=True, kw_only=True):
     rate: Decimal | None = None
     """Base currency for one unit of the order's currency; 1 where they are the same, None where nobody knows."""
     skip_collar: bool = False
+    members: int = 1
+    """Orders that come together: a bracket's children return what their parent takes, and count as open orders alone."""
 
 
 class State(Value, frozen=True, kw_only=True):
@@ -99,6 +101,14 @@ def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
     notional = _notional(candidate, unit)
     over = next((each for each in _measures(candidate, state, rules, unit, notional) if not each.ok), None)
     return _over(over) if over is not None else Passed(notional=notional, reference=candidate.reference)
+
+
+def check_child(child: Candidate, rules: Rules) -> Refusal | None:
+    """What stands against a child of a bracket whose parent may be taken; it is measured against its parent's price."""
+    refusal = not_allowed(child.terms, rules)
+    if refusal is None and not (child.skip_collar and rules.limits.may_skip_collar):
+        refusal = collar_refusal(child.terms, child.reference, rules.limits)
+    return refusal
 
 
 def _notional(candidate: Candidate, unit: Decimal) -> Decimal:
@@ -185,7 +195,7 @@ def _measures(candidate: Candidate, state: State, rules: Rules, unit: Decimal, n
     others = [order for order in state.orders if order.order_id != candidate.order_id]
     changed = next((order for order in state.orders if order.order_id == candidate.order_id), None)
     counted = max(notional, notional_of(changed)) if changed is not None else notional
-    opened = sum(1 for order in others if counts_as_open(order, state.at)) + 1
+    opened = sum(1 for order in others if counts_as_open(order, state.at)) + candidate.members
     values: list[tuple[str, Decimal, Decimal | int | None]] = [
         ("order_quantity", terms.quantity or NOTHING, limits.order_quantity),
         ("order_notional", notional, limits.order_notional),

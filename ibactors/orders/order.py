@@ -80,6 +80,14 @@ class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):
     tries: int = 0
 
 
+class Kin(Value, frozen=True, kw_only=True):
+    """A member of a bracket."""
+
+    order_id: str
+    client_order_id: str
+    role: str
+
+
 class Remark(Value, frozen=True, kw_only=True):
     """Something that IB said of the order, with its number."""
 
@@ -105,6 +113,13 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     parent: str | None = None
     adopted: bool = False
     """It was taken over from IB's lists: neither its client_order_id nor its full terms are known."""
+    kin: tuple[Kin, ...] = ()
+    """All members of its bracket, itself included, parent first."""
+    oca_name: str = ""
+    """What its caller calls its one-cancels-all group; `terms.oca` has what IB calls it."""
+    ib_group: str = ""
+    """The group that IB has put a bracket's child into; a change sends it back (10326 else)."""
+    ib_group_type: int = 0
     terms: Terms
     ib_order_id: int
     client_id: int

@@ -63,6 +63,7 @@ def why_not_change(order: Order, epoch: int) -> str | None:
     unfit = order.status in {Status.PENDING_NEW, Status.UNKNOWN, Status.INACTIVE} or order.status.is_terminal
     reasons = {
         f"it is {order.status}": unfit,
+        "it was taken over from IB's lists, which do not have all its terms": order.adopted,
         "a cancel is pending": order.cancel is not None or "PendingCancel" in words,
         "a change is pending": order.change is not None and order.change.written_at is not None,
         "its present terms are unknown": order.unknown_terms,

@@ -12,6 +12,7 @@ from ibactors.orders.errors import ClientIdChanged, ClientOrderIdVoid, OrderIdsE
 from ibactors.orders.evidence import Sent
 from ibactors.orders.fills import Fill
 from ibactors.orders.order import Order
+from ibactors.orders.terms import Oca
 from ibactors.orders.tokens import token_of
 from ibactors.orders.transaction import Entry, EventBody, Transaction, encoded
 
@@ -31,10 +32,21 @@ class Book(Value, frozen=True, kw_only=True):
     client_id: int
 
 
+class Group(Value, frozen=True, kw_only=True):
+    """A caller's one-cancels-all group, and what it is called at IB."""
+
+    account: str
+    key: str
+    name: str
+    generation: int
+    sent: Oca
+
+
 class Intent(Value, frozen=True, kw_only=True):
     """One request to place: an order, or all members of a bracket, parent first. Their `ib_order_id` is given here."""
 
     orders: tuple[Order, ...]
+    group: Group | None = None
     request: str
     """The request as parsed, as JSON text; kept so that a repetition can be compared."""
     fingerprint: str
@@ -73,6 +85,9 @@ def place(tx: Transaction, intent: Intent) -> Placed | Existing:
     orders = tuple(
         replace(order, ib_order_id=number, client_id=intent.book.client_id) for order, number in zip(intent.orders, numbers, strict=True)
     )
+    if (group := intent.group) is not None:
+        values = (group.account, group.key, group.name, group.generation)
+        tx.run("INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?)", values)
     return Placed(orders=orders, entries=tuple(_insert(tx, intent, order) for order in orders))
 
 

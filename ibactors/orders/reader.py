@@ -100,6 +100,11 @@ class Reader:
         row = self._tx.row("SELECT order_id FROM orders WHERE token = ?", (token,))
         return load(self._tx, str(row[0])) if row else None
 
+    def generation(self, account: str, key: str, name: str) -> int:
+        """The last generation of a caller's one-cancels-all group; 0 where there was none."""
+        row = self._tx.row("SELECT generation FROM groups WHERE account = ? AND key = ? AND name = ?", (account, key, name))
+        return int(row[0] or 0) if row else 0
+
     def change(self, order_id: str, change_id: str) -> ChangeKept | None:
         """One change of an order, or None."""
         row = self._tx.row(

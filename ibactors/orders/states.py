@@ -72,12 +72,18 @@ def _apply(draft: Draft, evidence: Evidence) -> None:
         case ChangeAsked():
             change_asked(draft, evidence)
         case CancelAsked():
-            if draft.order.cancel is None and not draft.order.status.is_terminal:
-                draft.set(cancel=Cancel(by=evidence.by, asked_at=evidence.at, reason=evidence.reason))
+            _cancel_asked(draft, evidence)
         case Judged():
             _judged(draft, evidence)
         case _:
             assert_never(evidence)
+
+
+def _cancel_asked(draft: Draft, asked: CancelAsked) -> None:
+    if draft.order.cancel is None and not draft.order.status.is_terminal:
+        draft.set(cancel=Cancel(by=asked.by, asked_at=asked.at, reason=asked.reason))
+        if asked.reason == Kind.GROUP_BROKEN:
+            draft.tell(Kind.GROUP_BROKEN, "Another member of the bracket was refused.")
 
 
 def _from_ib(draft: Draft, seen: FromIb) -> None:
@@ -118,6 +124,8 @@ def _open_order(draft: Draft, seen: OpenOrderSeen) -> None:
     if seen.token is not None:
         draft.set(seen_epoch=seen.epoch)
     draft.set(seen=True)
+    if order.parent is not None and seen.oca_group:
+        draft.set(ib_group=seen.oca_group, ib_group_type=seen.oca_type)
     if not order.status.is_terminal:
         changes_on_echo(draft, seen)
     on_word(draft, seen, seen.status)

@@ -195,7 +195,10 @@ class Connection:
         self._count(request.name)
         # Before anything can go wrong with it: a placeOrder that is lost below did come.
         record = self._orders.chronicle.witness(session.client_id, session.version, body) if request.name == "placeOrder" else None
-        arrived = self._gateway.script.incoming(session, request.name, body, lambda: _carry_out(session, request, body))
+        # What came in the same packet behind a request that cut the connection is lost with it.
+        arrived = not session.is_severed and self._gateway.script.incoming(
+            session, request.name, body, lambda: _carry_out(session, request, body)
+        )
         if record is not None and not arrived:
             record.lost += 1
 

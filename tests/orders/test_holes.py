@@ -26,17 +26,17 @@ from ibactors.orders.errors import BadText, ClientIdChanged, ClientOrderIdVoid, 
 from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Deadman, Halt, deadmen, halt, halts_in_force, watch
 from ibactors.orders.journal import Job, Journal
-from ibactors.orders.keeping import Known, begin_change, executions_were_complete, group_generation, save
+from ibactors.orders.keeping import Known, begin_change, executions_were_complete, save
 from ibactors.orders.limits import Candidate, Passed, State
 from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import Fence, Present, broken_group, is_proven, why_not_cancel_blind, why_not_change, why_not_send
-from ibactors.orders.placing import Book, Existing, Intent, bind_client_id, bury, is_order_id, place, take_ids
+from ibactors.orders.placing import Book, Existing, Group, Intent, bind_client_id, bury, is_order_id, place, take_ids
 from ibactors.orders.reader import Reader
 from ibactors.orders.request import PlaceBody, deadline_of, fingerprint, read_body
 from ibactors.orders.safety import Limits, Mode, Rules, account_refusal
 from ibactors.orders.states import advance
 from ibactors.orders.storage import check_file_system
-from ibactors.orders.terms import OrderType, Side
+from ibactors.orders.terms import Oca, OrderType, Side
 from ibactors.orders.tokens import group_name, order_ref, token_of, tokens_in_frame
 from ibactors.orders.transaction import Operation, T
 from ibactors.orders.verdicts import absence_decides, judge
@@ -525,10 +525,11 @@ def test_hole_34_executions_that_add_up_to_too_much_are_disputed() -> None:
 def test_hole_35_a_group_is_a_keys_own_and_of_its_day(journal: Journal) -> None:
     names = {group_name(ACCOUNT, key, "g1", n) for key in ("bot", "other") for n in (1, 2)}
     assert len(names) == 4
-    generations = [
-        do(journal, partial(group_generation, account=ACCOUNT, key="bot", name="g1", in_use=used)) for used in (False, True, False)
-    ]
-    assert generations == [1, 1, 2]
+    sent = Oca(group=group_name(ACCOUNT, "bot", "g1", 2))
+    put(journal, order(1), group=Group(account=ACCOUNT, key="bot", name="g1", generation=2, sent=sent))
+    reader = Reader(journal.path)
+    assert [reader.generation(ACCOUNT, key, "g1") for key in ("bot", "other")] == [2, 0]
+    reader.close()
 
 
 def test_hole_36_doubt_counts_in_full() -> None:

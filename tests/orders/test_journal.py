@@ -23,7 +23,7 @@ from ibactors.orders.errors import ClientOrderIdVoid, CursorGone, JournalBusy, J
 from ibactors.orders.evidence import Evidence, Sent, Withdrawn, Written
 from ibactors.orders.halts import Deadman, Halt, Resume, deadmen, fire, halt, halts_in_force, resume, watch
 from ibactors.orders.journal import Job, Journal, connect
-from ibactors.orders.keeping import Known, begin_change, executions_were_complete, group_generation, keep_frame, keep_positions, prune, save
+from ibactors.orders.keeping import Known, begin_change, executions_were_complete, keep_frame, keep_positions, prune, save
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Book, Existing, Intent, bind_client_id, bury, place, send, settle_send
 from ibactors.orders.reader import Reader
@@ -459,13 +459,6 @@ def test_positions_are_a_snapshot(journal: Journal) -> None:
     reader = Reader(journal.path)
     assert reader.positions(ACCOUNT) == ({2: "-4"}, NOON + 1)
     reader.close()
-
-
-def test_a_finished_oca_group_is_not_joined_again(journal: Journal) -> None:
-    def generation(*, in_use: bool) -> int:
-        return do(journal, lambda tx: group_generation(tx, ACCOUNT, "bot", "g1", in_use=in_use))
-
-    assert [generation(in_use=False), generation(in_use=True), generation(in_use=True), generation(in_use=False)] == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

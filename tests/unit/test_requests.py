@@ -41,8 +41,8 @@ class Wire(GatewayClient):
     def isConnected(self) -> bool:  # noqa: N802  # ib_async's name
         return True
 
-    def write(self, msg: str) -> None:
-        self.sent.append(msg.split("\0")[:-1])
+    def write(self, *messages: str) -> None:
+        self.sent.extend(message.split("\0")[:-1] for message in messages)
 
 
 class Line:

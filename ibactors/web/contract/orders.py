@@ -35,6 +35,29 @@ class WarningShown(Value, frozen=True, kw_only=True):
     text: str
 
 
+class MemberShown(Value, frozen=True, kw_only=True):
+    """A member of a bracket; its state is that of `GET /orders/{order_id}`."""
+
+    order_id: str
+    client_order_id: str
+    role: str
+
+
+class GroupShown(Value, frozen=True, kw_only=True):
+    """A bracket: an order and its children, of which one cancels the other."""
+
+    kind: str
+    parent: str
+    members: tuple[MemberShown, ...]
+
+
+class OcaShown(Value, frozen=True, kw_only=True):
+    """A one-cancels-all group."""
+
+    group: str
+    type: str
+
+
 class OrderShown(Value, frozen=True, kw_only=True):
     """An order, as it is on disk."""
 
@@ -72,6 +95,10 @@ class OrderShown(Value, frozen=True, kw_only=True):
     change_id: str | None
     """Of the change that is pending."""
     candidates: tuple[str, ...]
+    group: GroupShown | None
+    role: str | None
+    """What it is to its bracket: `parent`, `take_profit`, `stop_loss`."""
+    oca: OcaShown | None
     ib: AtIb
     warnings: tuple[WarningShown, ...]
     source: str
@@ -121,6 +148,9 @@ def shown(order: Order) -> OrderShown:
         unknown_terms=order.unknown_terms,
         change_id=order.change.change_id if order.change is not None else None,
         candidates=order.candidates,
+        group=_group(order),
+        role=ROLES[order.role] if order.kin else None,
+        oca=OcaShown(group=order.oca_name, type=terms.oca.type) if terms.oca is not None else None,
         ib=AtIb(
             status=(last.word or None) if last else None,
             perm_id=order.perm_id,
@@ -136,3 +166,13 @@ def shown(order: Order) -> OrderShown:
         created=rfc3339(order.created),
         updated=rfc3339(order.updated),
     )
+
+
+ROLES = {"": "parent", "tp": "take_profit", "sl": "stop_loss"}
+
+
+def _group(order: Order) -> GroupShown | None:
+    if not order.kin:
+        return None
+    members = tuple(MemberShown(order_id=each.order_id, client_order_id=each.client_order_id, role=ROLES[each.role]) for each in order.kin)
+    return GroupShown(kind="bracket", parent=order.parent or order.order_id, members=members)
