@@ -139,7 +139,7 @@ image *args:
 siege *args:
     python -m tests.siege "$@"
 
-# [--minutes 5] [--seed N] [--report]
+# [--orders] [--minutes 5] [--seed N] [--report]
 # load, and a gateway that misbehaves at random
 [group('stress')]
 chaos *args:
@@ -187,6 +187,12 @@ bench-profile *args:
 [group('measure')]
 bench-watching *args:
     python benchmarks/service/watching.py "$@"
+
+# Beside the afternoon's service: [--turns 8] [--orders 50] [--seconds 60] [--report]
+# from POST /orders to the frame, and quotes meanwhile
+[group('measure')]
+bench-orders *args:
+    python benchmarks/service/orders.py "$@"
 
 # On one core: [--clients 32] [--lines 100] [--rate 10] [--seconds 60] [--highest]
 # how much the simulator delivers

@@ -32,7 +32,8 @@ def main() -> None:
     if arguments.mode == "soak":
         options = soak_options(options)
     if arguments.orders:
-        sys.exit(main_of_orders(arguments.minutes, options.seed, options.logs))
+        report = f"chaos --orders --minutes {arguments.minutes:g} --seed {options.seed}" if arguments.report else None
+        sys.exit(main_of_orders(arguments.minutes, options.seed, options.logs, report))
     print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
     # Whoever ends a run by SIGTERM wants its two programs ended, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

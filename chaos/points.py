@@ -11,6 +11,7 @@ from typing import Any
 
 from ibactors.actors import order_placing
 from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_changing import Changer
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import Placer
 from ibactors.actors.order_reconciling import Reconciler
@@ -45,6 +46,8 @@ POINTS = {
     "applied in memory": Point(owner=Keeper, step="_save"),
     "applied on disk": Point(owner=Keeper, step="show"),
     "told": Point(owner=web, step="placed_answer", after=True),
+    "change taken": Point(owner=Changer, step="_commit"),
+    "change durable": Point(owner=Changer, step="_queue"),
     "cancel wanted": Point(owner=Canceller, step="want"),
     "cancel durable": Point(owner=Canceller, step="_queue"),
     "cancel on the wire": Point(owner=GatewayClient, step="write", after=True, message=_CANCEL),

@@ -108,12 +108,6 @@ def totals(found: dict[str, Any]) -> str:
 
 def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> None:
     """Put the figures between the markers of the documentation page."""
-    text = path.read_text()
-    begin, end = f"<!-- {mode}: begin -->", f"<!-- {mode}: end -->"
-    head, _, rest = text.partition(begin)
-    _, marker, tail = rest.partition(end)
-    if not marker:
-        raise ValueError(f"{path} has no {begin} and {end}")
     load = f"{found['streams']} streams, {found['callers']} REST clients, {found['symbols']} symbols"
     lines = [
         f"`./dev {command}` of {found['date']}, commit {found['commit']}: {found['minutes']:g} minutes, {load}; {found['machine']}.",
@@ -127,6 +121,40 @@ def write_page(path: Path, found: dict[str, Any], mode: str, command: str) -> No
         f"Violations: {found['violations']}.",
         *(f"- {kind['count']} times: {kind['rule']} ({kind['faults'] or 'calm'})" for kind in found["kinds_of_violation"]),
     ]
+    _put(path, mode, lines)
+
+
+def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
+    """The same for a run about orders."""
+    counts, kills = found["counts"], found["kills"]
+    faults = sum(count for name, count in counts.items() if name.startswith("fault "))
+    points = {name: count for name, count in kills.items() if name != "random instant"}
+    lines = [
+        f"`./dev {command}` of {found['date']}, commit {_commit()}; {platform.machine()}, Python {platform.python_version()}.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| orders asked for | {found['asked']}, in {counts.get('posts', 0)} requests |",
+        f"| orders that reached the gateway | {counts.get('orders at the gateway', 0)} |",
+        f"| kill -9 | {sum(kills.values())}: {kills.get('random instant', 0)} at a random instant, {sum(points.values())} at a point |",
+        f"| per point | {', '.join(f'{name} {count}' for name, count in sorted(points.items()))} |",
+        f"| faults of the gateway | {faults} |",
+        f"| events read, each with its number | {counts.get('events', 0)} |",
+        f"| everything alive is shown after a session | {found['visible'][0]:.2f} s (median), {found['visible'][1]:.2f} s (longest) |",
+        f"| orders whose fills are told as not verified | {counts.get('told as not verified', 0)} |",
+        f"| violations | {len(found['violations'])} |",
+        *(f"| | {each} |" for each in found["violations"]),
+    ]
+    _put(path, "orders", lines)
+
+
+def _put(path: Path, mode: str, lines: list[str]) -> None:
+    text = path.read_text()
+    begin, end = f"<!-- {mode}: begin -->", f"<!-- {mode}: end -->"
+    head, _, rest = text.partition(begin)
+    _, marker, tail = rest.partition(end)
+    if not marker:
+        raise ValueError(f"{path} has no {begin} and {end}")
     path.write_text(f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{tail}")
 
 

@@ -1,28 +1,30 @@
-"""`ibactors serve` that kills itself with SIGKILL at a point of the orders' protocol: `python -m chaos.victim POINT HIT`."""
+"""`ibactors serve` that kills itself with SIGKILL at a point of the orders' protocol: `python -m chaos.victim POINT SECONDS`.
+
+It dies when the point is passed for the first time, or the first time that is so many seconds later.
+"""
 
 import os
 import signal
 import sys
-from itertools import count
+import time
 
 from chaos.points import POINTS, arm
 from ibactors.cli import main
 
-KILLED_AT = "killed at"
 
-
-def _kill_at(point: str, hit: int) -> None:
-    passed = count(1)
+def _kill_at(point: str, seconds: float) -> None:
+    due: list[float] = []
 
     def act() -> None:
-        if next(passed) == hit:
-            os.write(2, f"{KILLED_AT} {point}\n".encode())
+        if not due:
+            due.append(time.monotonic() + seconds)
+        if time.monotonic() >= due[0]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     arm(POINTS[point], act)
 
 
 if __name__ == "__main__":
-    _kill_at(sys.argv[1], int(sys.argv[2]))
+    _kill_at(sys.argv[1], float(sys.argv[2]))
     sys.argv[1:] = ["serve"]
     main()

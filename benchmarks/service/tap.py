@@ -42,6 +42,8 @@ class Tap:
         """`time.perf_counter()` by bid."""
         self.complete_at: dict[str, float] = {}
         """The same by symbol: when the first bid, ask, last, close and volume had all left."""
+        self.placed_at: list[float] = []
+        """The same for each placeOrder that came from the server."""
         self._order: deque[float] = deque()
         self._symbols: dict[bytes, str] = {}
         self._missing: dict[bytes, set[str]] = {}
@@ -107,6 +109,8 @@ class Tap:
 
     def _note_frame(self, fields: list[bytes], now: float) -> None:
         match fields:
+            case [b"3", _, b"265598", *_]:
+                self.placed_at.append(now)
             case [b"1", b"11", line, _, symbol, *_]:
                 self._symbols[line], self._missing[line] = symbol.decode(), set(_FIRST_SET)
             case [b"1", _, line, kind, price, *_]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
-from ib_async import IB, Stock, Ticker
+from ib_async import IB, LimitOrder, Stock, Ticker
 
 log = logging.getLogger("afternoon")
 
@@ -128,6 +128,13 @@ async def quote(symbol: str):
         except TimeoutError:
             raise HTTPException(504, "no market data") from None
     return quote_of(ticker)
+
+
+@app.post("/orders")
+async def place(order: dict):
+    contract = (await subscribe(order["instrument"]["symbol"])).contract
+    trade = ib.placeOrder(contract, LimitOrder(order["side"].upper(), order["quantity"], order["limit_price"], tif="DAY"))
+    return {"order_id": trade.order.orderId, "status": trade.orderStatus.status}
 
 
 @app.websocket("/ws/stream")

@@ -1,0 +1,140 @@
+"""The clients of a run about orders: some place, give up early, repeat, change and cancel; one reads all events and never looks back."""
+
+import random
+from contextlib import suppress
+from typing import Any
+
+import httpx2 as httpx
+import trio
+
+from chaos.order_run import Run
+
+HANGS = 25.0
+"""Seconds after which a request that the client did not give up hangs."""
+FINAL = frozenset({200, 201, 403, 409, 410, 422})
+PATIENCE = 12.0
+"""Seconds that a client repeats before it goes on; what is open then is asked again in the calm."""
+_PATIENCES = (0.02, 0.1, 1.0, 60.0)
+"""Seconds until a client gives an attempt up."""
+_NEVER = frozenset({500, 502, 504})
+
+
+async def trade(run: Run, number: int, chance: random.Random) -> None:
+    """Place orders one after the other, each until there is a verdict on it."""
+    serial = 0
+    async with httpx.AsyncClient(base_url=run.url, timeout=HANGS) as http:
+        while not run.calm:
+            serial += 1
+            name = f"c{number}-{serial}"
+            run.asked[name] = _body(name, chance)
+            await until_told(run, http, name, chance, PATIENCE)
+            if chance.random() < 0.8 and name in run.told:  # noqa: PLR2004
+                await _change_and_cancel(run, http, name, chance)
+            await trio.sleep(chance.uniform(0, 0.2))
+
+
+def _body(name: str, chance: random.Random) -> dict[str, Any]:
+    body = {
+        "client_order_id": name,
+        "instrument": {"symbol": "AAPL"},
+        "side": chance.choice(("buy", "sell")),
+        "quantity": chance.randint(1, 30),
+        "type": chance.choice(("limit", "limit", "limit", "market")),
+        "time_in_force": chance.choice(("day", "gtc")),
+        "wait": 1,
+    }
+    if body["type"] == "limit":
+        body["limit_price"] = chance.choice((99.5, 100.0, 100.02, 100.5))
+    return body
+
+
+async def until_told(run: Run, http: httpx.AsyncClient, name: str, chance: random.Random, patience: float) -> None:
+    """Repeat one request until there is a verdict; each attempt may be given up early, as a client does whose answer is lost."""
+    with trio.move_on_after(patience):
+        while True:
+            with trio.move_on_after(60.0 if run.calm else chance.choice(_PATIENCES)):
+                if await _attempt(run, http, name):
+                    return
+            await trio.sleep(chance.uniform(0.01, 0.5))
+
+
+async def _attempt(run: Run, http: httpx.AsyncClient, name: str) -> bool:
+    life, began = run.lives, trio.current_time()
+    run.counts["posts"] += 1
+    try:
+        answer = await http.post("/orders", json=run.asked[name])
+    except httpx.TimeoutException:
+        if life == run.lives:
+            run.violated(f"{name}: a POST had no answer within {HANGS:g} s.")
+        return False
+    except httpx.HTTPError:
+        run.counts["broken connections"] += 1
+        await trio.sleep(0.3)
+        return False
+    told = answer.json()
+    run.counts[f"answers: {answer.status_code} {told.get('code', '')}".strip()] += 1
+    run.counts["slowest answer, ms"] = max(run.counts["slowest answer, ms"], round((trio.current_time() - began) * 1000))
+    _note(run, name, answer.status_code, told)
+    return answer.status_code in FINAL
+
+
+def _note(run: Run, name: str, status: int, told: dict[str, Any]) -> None:
+    order = told.get("order", told) if "order_id" in told.get("order", told) else None
+    if order is None:
+        if status in FINAL:
+            run.told[name] = status, told
+        return
+    if status in _NEVER:
+        run.violated(f"{name}: a verdict was told with {status}.")
+    run.hear(order)
+    before = run.told.get(name)
+    if before is not None and before[1].get("order_id", order["order_id"]) != order["order_id"]:
+        run.violated(f"{name}: was {before[1]['order_id']}, and is {order['order_id']}.")
+    run.told[name] = status, order
+
+
+async def _change_and_cancel(run: Run, http: httpx.AsyncClient, name: str, chance: random.Random) -> None:
+    order = run.told[name][1]
+    if "order_id" not in order:
+        return
+    path = f"/orders/{order['order_id']}"
+    with suppress(httpx.HTTPError):
+        if order["type"] == "limit" and chance.random() < 0.3:  # noqa: PLR2004
+            run.changes[name] += 1
+            for _ in range(2):  # the same change: one message, whatever becomes of the answers
+                with trio.move_on_after(chance.choice(_PATIENCES)):
+                    answer = await http.patch(path, json={"limit_price": 99.4, "change_id": f"{name}-1"})
+                    run.counts[f"changes: {answer.status_code} {answer.json().get('code', '')}".strip()] += 1
+        answer = await http.delete(path, params={"wait": chance.choice((0, 1))})
+        run.counts[f"cancels: {answer.status_code}"] += 1
+        if answer.status_code in FINAL:
+            run.hear(answer.json())
+
+
+async def read_events(run: Run) -> None:
+    """Follow the journal's events over every death of the service, by nothing but the last cursor."""
+    cursor = ""
+    async with httpx.AsyncClient(base_url=run.url, timeout=HANGS) as http:
+        while True:
+            page = None
+            with suppress(httpx.HTTPError):
+                page = await http.get("/orders/events", params={"after": cursor, "wait": 5, "limit": 500})
+            if page is None or page.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                await trio.sleep(0.1)
+            elif page.status_code != httpx.codes.OK:
+                run.violated(f"The events behind {cursor!r}: {page.status_code} {page.text}")
+                return
+            else:
+                cursor = page.json()["cursor"]
+                for event in page.json()["events"]:
+                    _follow(run, event)
+                run.news.set()
+                run.news = trio.Event()
+
+
+def _follow(run: Run, event: dict[str, Any]) -> None:
+    if event["sequence"] != run.sequence + 1:
+        run.violated(f"Behind event {run.sequence} came {event['sequence']}.")
+    run.sequence = event["sequence"]
+    run.counts["events"] += 1
+    run.hear(event)

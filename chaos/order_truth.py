@@ -1,0 +1,177 @@
+"""The judgement over a run about orders: what the service says against the gateway's own ledger, from outside."""
+
+import random
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2 as httpx
+import trio
+
+from chaos.order_clients import until_told
+from chaos.order_run import OVER, Run
+from ibactors.orders.audit import check
+
+SETTLE = 120.0
+"""Seconds of calm within which all doubt must end: two looks at IB's lists half a minute apart, the first 20 s after the session."""
+VISIBLE = 5.0
+"""Seconds from a session until all that lives at the gateway is shown alive."""
+_TOGETHER = 16
+_REMEDIES = ("1102", "behave", "answer-order 201 0", "hang PendingSubmit 0")
+
+
+async def remedy(run: Run) -> None:
+    """End all faults."""
+    for command in _REMEDIES:
+        await run.control(command)
+
+
+async def wait_until_visible(run: Run) -> None:
+    """From the session's begin, how long until everything is seen that lives at the gateway and was written before."""
+    async with httpx.AsyncClient(base_url=run.url, timeout=10) as http:
+        await _until_connected(http)
+        alive = {row["orderRef"] for row in await run.ledger("orders") if row["alive"] and row["status"] != "PendingSubmit"}
+        began = trio.current_time()
+        while True:
+            shown = await everything(http, "open")
+            missing = {ref for ref in alive if shown.get(ref, {"status": "unknown"})["status"] in {"unknown", "pending_new"}}
+            if missing:
+                done = {row["orderRef"] for row in await run.ledger("orders") if not row["alive"]}
+                missing -= done
+            took = trio.current_time() - began
+            if not missing or took > VISIBLE:
+                break
+            await trio.sleep(0.1)
+    if missing:
+        states = {ref: shown.get(ref, {}).get("status") for ref in list(missing)[:5]}
+        run.violated(f"{VISIBLE:g} s after a session {len(missing)} of {len(alive)} living orders were not shown alive: {states}")
+    run.visible.append(took)
+
+
+async def _until_connected(http: httpx.AsyncClient) -> None:
+    while True:
+        if (await http.get("/health")).json()["ib_connected"]:
+            return
+        await trio.sleep(0.02)
+
+
+async def judge(run: Run) -> None:
+    """After the faults: let everything settle, then compare."""
+    async with httpx.AsyncClient(base_url=run.url, timeout=30) as http:
+        for row in await run.ledger("orders"):
+            if row["alive"] and row["status"] == "PendingSubmit":
+                await run.control(f"let-go {row['orderId']}")
+        await _settle(run, http)
+        await _ask_again(run, http)
+        rows = await run.ledger("orders")
+        shown = await everything(http, "all")
+        await _hear_all(run)
+    _judge_tokens(run, rows)
+    for row in rows:
+        _judge_row(run, row, shown)
+    await _judge_positions(run, rows)
+    run.counts["orders at the gateway"] = len({row["orderRef"] for row in rows})
+    run.counts.update(f"shown {order['status']}" for order in shown.values())
+    for each in check(run.folder / "state" / "orders.sqlite"):
+        run.violated(each)
+
+
+async def _settle(run: Run, http: httpx.AsyncClient) -> None:
+    with trio.move_on_after(SETTLE):
+        while True:
+            trading = (await http.get("/trading")).json()
+            if trading["reconciled"] is not None and not trading["unknown_orders"]:
+                return
+            await trio.sleep(1)
+    run.violated(f"After {SETTLE:g} s of calm {trading['unknown_orders']} orders are unknown; reconciled: {trading['reconciled']}")
+
+
+async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
+    """Every request that had no verdict gets one now."""
+    waiting = [name for name in run.asked if run.told.get(name, (202,))[0] in {202, 423}]
+    limiter = trio.CapacityLimiter(_TOGETHER)
+
+    async def ask(name: str) -> None:
+        async with limiter:
+            await until_told(run, http, name, random.Random(name), 60.0)
+        if run.told.get(name, (202,))[0] == httpx.codes.ACCEPTED:
+            run.violated(f"{name} had no verdict within a minute of calm: {run.told.get(name)}")
+
+    async with trio.open_nursery() as nursery:
+        for name in waiting:
+            nursery.start_soon(ask, name)
+    run.counts["asked again in the calm"] = len(waiting)
+
+
+async def everything(http: httpx.AsyncClient, status: str) -> dict[str, dict[str, Any]]:
+    """All orders that the service shows, by their reference at IB."""
+    shown: dict[str, dict[str, Any]] = {}
+    token = ""
+    while True:
+        answer = await http.get("/orders", params={"status": status, "limit": 500, "page_token": token})
+        if answer.status_code != httpx.codes.OK:
+            await trio.sleep(0.1)
+            continue
+        page = answer.json()
+        shown |= {order["ib"]["order_ref"]: order for order in page["orders"]}
+        token = page["next_page_token"]
+        if not token:
+            return shown
+
+
+async def _hear_all(run: Run) -> None:
+    """The reader of events must have come to the last one in the journal."""
+    with sqlite3.connect(run.folder / "state" / "orders.sqlite") as journal:
+        (last,) = journal.execute("SELECT max(sequence) FROM events").fetchone()
+    with trio.move_on_after(20):
+        await run.has_read(last or 0)
+    if run.sequence < (last or 0):
+        run.violated(f"The reader of events is at {run.sequence}, the journal at {last}.")
+
+
+def _judge_tokens(run: Run, rows: list[dict[str, Any]]) -> None:
+    """Per token one order, and no more messages than one placement and the changes that were asked for."""
+    names = {order["ib"]["order_ref"]: name for name, (_, order) in run.told.items() if "ib" in order}
+    living: defaultdict[str, int] = defaultdict(int)
+    received: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        living[row["orderRef"]] += row["incarnations"]
+        received[row["orderRef"]] += row["received"]
+    for ref, count in living.items():
+        if count > 1:
+            run.violated(f"{ref} is {count} orders at the gateway.")
+        if received[ref] > 1 + run.changes[names.get(ref, "")]:
+            run.violated(f"{ref} was sent {received[ref]} times, with {run.changes[names.get(ref, '')]} changes.")
+
+
+def _judge_row(run: Run, row: dict[str, Any], shown: Mapping[str, dict[str, Any]]) -> None:
+    ref, order = row["orderRef"], shown.get(row["orderRef"])
+    if order is None:
+        run.violated(f"{ref} is at the gateway and not shown.")
+        return
+    claims = run.claims[order["order_id"]] | ({order["status"]} & OVER)
+    if ref in run.rolled and "not_received" in claims:
+        run.counts["called not received after a midnight that no clock showed"] += 1
+        return
+    if row["alive"] and claims:
+        run.violated(f"{ref} lives, and was called {claims}.")
+    if "filled" in claims and not row["filled"]:
+        run.violated(f"{ref} was called filled, and is not.")
+    if claims & {"not_received", "rejected"} and (row["alive"] or row["filled"]):
+        run.violated(f"{ref} was called {claims}, and did something: {row}")
+    doubtful = order["fills_pending"] or order["fills_unverified"] or order["status"] == "unknown"
+    run.counts["told as not verified"] += int(doubtful)
+    if not doubtful and float(row["filled"]) != float(order["filled_quantity"]):
+        run.violated(f"{ref}: {row['filled']} filled at the gateway, {order['filled_quantity']} shown ({order['status']}).")
+    if order["new_client_order_id_allowed"] and (row["alive"] or float(row["filled"])):
+        run.violated(f"{ref}: another attempt is allowed, and it did something.")
+
+
+async def _judge_positions(run: Run, rows: list[dict[str, Any]]) -> None:
+    """The sum of the executions of all our orders is the change of the position."""
+    ours = sum(row["filled"] if row["action"] == "BUY" else -row["filled"] for row in rows)
+    for row in await run.ledger("positions"):
+        moved = row["now"] - row["before"]
+        if moved != (ours if row["symbol"] == "AAPL" else 0):
+            run.violated(f"The position in {row['symbol']} has moved by {moved}, the executions say {ours}.")
