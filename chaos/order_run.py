@@ -81,3 +81,8 @@ class Run:
             rows += page[what]
             at = None if page["next"] is None else str(page["next"])
         return rows
+
+
+def day_ended(order: dict[str, Any]) -> bool:
+    """An order that stays unknown as a day ended, by UTC, the gateway or New York: absence proves nothing then, and an admin decides."""
+    return order.get("status") == "unknown" and str(order.get("status_reason")).startswith("A day ended")

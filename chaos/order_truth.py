@@ -10,7 +10,7 @@ import httpx2 as httpx
 import trio
 
 from chaos.order_clients import until_told
-from chaos.order_run import OVER, Run
+from chaos.order_run import OVER, Run, day_ended
 from ibactors.orders.audit import check
 
 SETTLE = 120.0
@@ -78,13 +78,17 @@ async def judge(run: Run) -> None:
 
 
 async def _settle(run: Run, http: httpx.AsyncClient) -> None:
+    unknown: list[dict[str, Any]] = []
     with trio.move_on_after(SETTLE):
         while True:
             trading = (await http.get("/trading")).json()
-            if trading["reconciled"] is not None and not trading["unknown_orders"]:
-                return
+            if trading["reconciled"] is not None:
+                unknown = [order for order in (await everything(http, "open")).values() if order["status"] == "unknown"]
+                run.counts["unknown, as a day has ended"] = len([order for order in unknown if day_ended(order)])
+                if all(map(day_ended, unknown)):
+                    return
             await trio.sleep(1)
-    run.violated(f"After {SETTLE:g} s of calm {trading['unknown_orders']} orders are unknown; reconciled: {trading['reconciled']}")
+    run.violated(f"After {SETTLE:g} s of calm orders are unknown: {[(each['order_id'], each['status_reason']) for each in unknown][:5]}")
 
 
 async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
@@ -94,9 +98,10 @@ async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
 
     async def ask(name: str) -> None:
         async with limiter:
-            await until_told(run, http, name, random.Random(name), 60.0)
-        if run.told.get(name, (202,))[0] == httpx.codes.ACCEPTED:
-            run.violated(f"{name} had no verdict within a minute of calm: {run.told.get(name)}")
+            await until_told(run, http, name, random.Random(name), 30.0)
+        status, order = run.told.get(name, (202, {"status": "unknown"}))
+        if status == httpx.codes.ACCEPTED and not day_ended(order):
+            run.violated(f"{name} had no verdict within half a minute of calm: {order}")
 
     async with trio.open_nursery() as nursery:
         for name in waiting:
