@@ -81,12 +81,16 @@ class Player:
 
     def _place(self, request: Frame) -> list[Frame]:
         self.requests.append(request)
-        order = self.orders[request[1]] = Placed(request, self.client_id, str(self.perm_id + len(self.orders)))
-        return self._say(order)
+        known = self.orders.get(request[1])
+        perm_id = str(self.perm_id + len(self.orders)) if known is None else known.perm_id
+        order = self.orders[request[1]] = Placed(request, self.client_id, perm_id)
+        # What is not transmitted is answered by nothing at all, until the last of its family is.
+        return self._say(order) if request[27] == "1" else []
 
     def _say(self, order: Placed) -> list[Frame]:
         said, self.said = self.said, []
-        return [_frame(order, *each) for each in said]
+        members = list(self.orders.values())
+        return [_frame(members[each[0]], *each[1:]) if isinstance(each[0], int) else _frame(order, *each) for each in said]
 
     def _open_orders(self) -> list[Frame]:
         living = (order for order in self.orders.values() if order.status and order.status not in _OVER and not order.completed)

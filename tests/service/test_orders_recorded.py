@@ -27,12 +27,18 @@ class Play:
         self._player = player
         self._scripted = scripted
         self._order_ids: list[str] = []
+        self._members: list[str] = []
+        """The children of the last order."""
 
     async def act(self, act: dict[str, Any]) -> None:
         """Have one act played, and see what the service makes of it."""
         if "place" in act:
             self._player.said = act["said"]
             await self._place(act["place"], act["shows"]["status"])
+        elif "change" in act:
+            self._player.said = act["said"]
+            changed = await self._service.http.patch(f"/orders/{self._order_ids[-1]}", json={"change_id": "c-1", **act["change"]})
+            assert changed.status_code == 200, changed.text
         elif "cancel" in act:
             self._player.said = act["said"]
             await self._service.http.delete(f"/orders/{self._order_ids[act['cancel']]}")
@@ -40,7 +46,9 @@ class Play:
             await self._reconnect(act)
         else:
             await self._player.speak(self._scripted, act["said"])
-        await self._until(act["shows"])
+        await self._until(self._order_ids[-1], act["shows"])
+        for order_id, wanted in zip(self._members, act.get("members", []), strict=True):
+            await self._until(order_id, wanted)
 
     async def _place(self, order: dict[str, Any], status: str) -> None:
         body = {"client_order_id": f"{self._name}-{len(self._order_ids)}", "instrument": {"symbol": "AAPL"}, **order}
@@ -48,7 +56,9 @@ class Play:
         assert answer.status_code == (422 if status == "rejected" else 201), answer.text
         shown = answer.json().get("order", answer.json())
         self._order_ids.append(shown["order_id"])
-        sent = self._player.requests[-1]
+        group = shown.get("group") or {"members": []}
+        self._members = [member["order_id"] for member in group["members"] if member["order_id"] != shown["order_id"]]
+        sent = self._player.requests[-1 - len(self._members)]
         wanted = [order["side"].upper(), str(order["quantity"]), _TYPES[order["type"]], order["time_in_force"].upper()]
         assert [sent[16], sent[17], sent[18], sent[21]] == wanted
         assert (float(sent[19]) if sent[19] else None) == order.get("limit_price")
@@ -62,7 +72,7 @@ class Play:
         await self._scripted.close()
         await self._service.until("/trading", lambda answer: (answer.json()["reconciled"] or {"epoch": 0})["epoch"] > before)
 
-    async def _until(self, shows: dict[str, Any]) -> None:
+    async def _until(self, order_id: str, shows: dict[str, Any]) -> None:
         wanted = {name: float(value) if name in _NUMBERS and value is not None else value for name, value in shows.items()}
 
         def fits(answer: Any) -> bool:
@@ -70,8 +80,7 @@ class Play:
             shown = {name: order[name] for name in wanted} | {"warnings": [each["ib_code"] for each in order["warnings"]]}
             return all(shown[name] == value for name, value in wanted.items())
 
-        path = f"/orders/{self._order_ids[-1]}"
-        await self._service.until(path, fits)
+        await self._service.until(f"/orders/{order_id}", fits)
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda each: each["name"])
@@ -94,5 +103,10 @@ async def test_recorded_conversation_gives_the_states_fills_and_commissions_that
         play = Play(conversation, service, player, scripted)
         for act in conversation["acts"]:
             await play.act(act)
-        assert len(player.requests) == sum("place" in act for act in conversation["acts"]), "each was sent once"
+        assert len(player.requests) == sum(map(_messages, conversation["acts"])), "each was sent once"
         assert (await service.get("/trading"))["halted"] is None
+
+
+def _messages(act: dict[str, Any]) -> int:
+    """How many placeOrder messages an act is: a change is one, a bracket one for each member."""
+    return int("change" in act) + (1 + len(act["place"].get("bracket", ())) if "place" in act else 0)
