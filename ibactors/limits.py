@@ -25,7 +25,7 @@ def read_rate(text: str) -> Rate | None:
     """Read `50` (per second; twice as many at once), `50:200` (200 at once) or `off`. Raises ValueError."""
     if text.lower() == "off":
         return None
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?", text)
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(?::(\d{1,6}))?", text, re.ASCII)
     if found is None:
         raise ValueError(text)
     per_second = float(found[1])
@@ -125,3 +125,8 @@ class Attempts:
         self._made.move_to_end(caller)
         if len(self._made) > MOST_CALLERS:
             self._made.popitem(last=False)
+
+    def take_back(self, caller: Hashable, made: float) -> None:
+        """Count one no more that was made at *made*; nothing happens if that has been forgotten."""
+        if made in self._made.get(caller, ()):
+            self._made[caller].remove(made)

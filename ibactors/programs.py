@@ -72,7 +72,7 @@ def _prepare_simulate(simulate: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:  # noqa: PLR2004  # the highest port there is
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:  # noqa: PLR2004  # the highest port there is
         raise argparse.ArgumentTypeError(f"{text!r} is no port; use a whole number from 0 to 65535")
     return int(text)
 

@@ -47,6 +47,8 @@ class LogIn(Ask[int]):
     request: LoginRequest
     begun: Callable[[], None]
     """Called when a login begins for it; it must neither wait nor raise."""
+    good: Callable[[], None]
+    """Called when the session of that login is up for the first time, however late; the same holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,15 +89,18 @@ class GatewayRef(Ref[GatewayMessage, Never]):
         self.logins: Topic[LoginStatus] = Topic(status)
         """Where the login is; its value may be read at any time without asking."""
 
-    async def login(self, request: LoginRequest, *, wait: float, begun: Callable[[], None] = lambda: None) -> LoginStatus:
+    async def login(
+        self, request: LoginRequest, *, wait: float, begun: Callable[[], None] = lambda: None, good: Callable[[], None] = lambda: None
+    ) -> LoginStatus:
         """Log in, and wait up to *wait* seconds for the API; the status tells whether it is ready or the login still runs.
 
-        *begun* is called when a login was begun for this, before anything is sent to IB.
+        *begun* is called when a login was begun for this, before anything is sent to IB, and *good* when it has succeeded, even if nobody
+        waits for it any more.
 
         The login goes on when the caller stops waiting. Raises what ended the login (BadCredentials, TwoFactorExpired, …), or why none was
         begun: LoginInProgress, TooManyAttempts, InvalidRequest, GatewayNotManaged, or an ActorError.
         """
-        msg = LogIn(request=request, begun=begun)
+        msg = LogIn(request=request, begun=begun, good=good)
         attempt = await self.ask(msg, msg.reply)
         with trio.move_on_after(wait) as waiting:
             status = await self.logins.until(lambda status: status.attempt != attempt or status.phase.failed or status.phase in _OVER)

@@ -3,6 +3,7 @@
 If there is no session at that port in the time that an API may take to start, the port of the session before is taken again.
 """
 
+from collections.abc import Callable
 from typing import Never, assert_never
 
 import trio
@@ -31,6 +32,7 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
         self._settings = settings
         self._failure: LoginFailure | None = None
         self._restoring = False
+        self._told_good: Callable[[], None] = _ignore
 
     async def run(self, mailbox: Mailbox[GatewayMessage, Never]) -> None:
         with self._connection.sessions.listening(self._session_changed) as session:
@@ -67,6 +69,7 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
             if old.phase is not LoginPhase.API_READY or old.account_type != request.account_type:
                 self._failure, self._restoring = None, False
                 msg.begun()
+                self._told_good = msg.good
                 self._connect(LoginPhase.DISCONNECTED, request.account_type, "Connecting to the gateway.")
                 if old.phase is LoginPhase.API_READY:
                     self.nursery.start_soon(self._return_to, old.account_type, old.attempt + 1, name="actor:gateway/return")
@@ -88,6 +91,10 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
         self._connect(LoginPhase.RESTORING, account_type, f"{detail} The {account_type} session is brought back.")
 
     def _session_changed(self, session: SessionStatus) -> None:
+        if session.up and not self._restoring:
+            self._told_good()
+        if session.up or self._restoring:
+            self._told_good = _ignore
         self._restoring = self._restoring and not session.up
         phase = LoginPhase.API_READY if session.up else LoginPhase.RESTORING if self._restoring else LoginPhase.DISCONNECTED
         old = self._me.logins.value
@@ -97,3 +104,7 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
         self._me.show(
             LoginStatus(phase=phase, account_type=account_type, since=now(), detail=detail, attempt=attempt, failure=self._failure)
         )
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""

@@ -48,6 +48,8 @@ class _Login:
     """Nothing of its program runs any more."""
     good: bool = False
     """The API was ready once: the session is kept, with restarts, until somebody ends it or its credentials fail."""
+    told_good: Callable[[], None] = lambda: None
+    """Called when that is so."""
     restores: bool = False
     """It brings a good login back."""
 
@@ -79,7 +81,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         match msg:
             case LogIn():
                 try:
-                    msg.reply.send(self._log_in(msg.request, msg.begun))
+                    msg.reply.send(self._log_in(msg))
                 except (AlreadyLoggedIn, InvalidRequest, LoginInProgress, TooManyAttempts) as exc:
                     msg.reply.fail(exc)
             case LogOut():
@@ -88,7 +90,8 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             case _:
                 assert_never(msg)
 
-    def _log_in(self, request: LoginRequest, begun: Callable[[], None]) -> int:
+    def _log_in(self, msg: LogIn) -> int:
+        request = msg.request
         credentials = self._credentials(request)
         present, status = self._login, self._me.logins.value
         if present is not None and not present.done:
@@ -101,9 +104,9 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         self._lockouts.check(credentials.username)
         if present is not None:
             present.scope.cancel(reason="another login takes its place")
-        self._login = login = _Login(credentials=credentials, attempt=status.attempt + 1)
+        self._login = login = _Login(credentials=credentials, attempt=status.attempt + 1, told_good=msg.good)
         self._failure = None
-        begun()
+        msg.begun()
         if request.username is not None:
             forget_restart(settings_folder(self._settings, credentials))
         self._show(
@@ -206,6 +209,8 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             if not login.scope.cancel_called:
                 progress.session_changed(session.up and session.epoch > epoch, session.reason)
                 if progress.phase is LoginPhase.API_READY:
+                    if not login.good:
+                        login.told_good()
                     login.done = login.good = True
                     self._kept = login.credentials
                 changed()

@@ -5,6 +5,8 @@ Whatever is wrong with one is a StartupError of one sentence: at the start it is
 
 import io
 import os
+import select
+import time
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -14,13 +16,17 @@ from ibactors.errors import StartupError
 
 LARGEST = 4 * 1024 * 1024
 """Bytes; a device would never end."""
+_PIPE_WAIT = 2.0
+_PIPE_PAUSE = 0.02
+"""Seconds, as the one before."""
 
 
 def read_text(path: Path, what: str) -> str:
     """The text of a file, without a byte order mark. Raises StartupError, which begins with *what*."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        # Without O_NONBLOCK the opening of a pipe would wait for somebody to write into it.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123  # Path has no opener
+            data = _from_pipe(file.fileno(), what) if path.is_fifo() else file.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise StartupError(f"{what} cannot be read: it is larger than {LARGEST // 1024**2} MiB.")
         text = data.decode("utf-8-sig")
@@ -36,6 +42,22 @@ def read_text(path: Path, what: str) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise StartupError(f"{what} cannot be read: line {line} has a NUL character.")
     return text
+
+
+def _from_pipe(descriptor: int, what: str) -> bytes:
+    """What is written into a pipe. Raises StartupError where nothing is, or not to its end, within a moment."""
+    data, deadline = b"", time.monotonic() + _PIPE_WAIT
+    while len(data) <= LARGEST:
+        if time.monotonic() > deadline:
+            raise StartupError(f"{what} cannot be read: it is a pipe, and nobody wrote it to its end within {_PIPE_WAIT:g} s.")
+        if select.select([descriptor], [], [], _PIPE_PAUSE)[0]:
+            piece = os.read(descriptor, LARGEST)
+            if data and not piece:
+                return data
+            if not piece:  # nobody has opened it for writing yet
+                time.sleep(_PIPE_PAUSE)
+            data += piece
+    return data
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

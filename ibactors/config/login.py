@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from string import Formatter
 from zoneinfo import available_timezones
 
-from ibactors.config.setting import choice, integer, password, seconds, setting, text
+from ibactors.config.setting import choice, host_name, integer, password, seconds, setting, text
 from ibactors.errors import InvalidRequest
 
 LAUNCHER_PLACES = frozenset({"ibc", "gateway", "version", "settings", "ini"})
@@ -127,4 +127,4 @@ class LoginSettings:
     display: str = text("", "IBACTORS_DISPLAY", "a display such as :1, or none", "The X display of the gateway; its own Xvfb when not set.")
     vnc_password: str = password("IBACTORS_VNC_PASSWORD", "Show the gateway's own Xvfb by VNC; VNC passwords have at most 8 characters.")
     vnc_port: int = integer(5900, "IBACTORS_VNC_PORT", 1, 65535, "Port of the VNC server.")
-    vnc_host: str = text("127.0.0.1", "IBACTORS_VNC_HOST", "an address", "Address of the VNC server.")
+    vnc_host: str = host_name("127.0.0.1", "IBACTORS_VNC_HOST", "Address of the VNC server.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ibactors.config.setting import choice, integer, number, optional_port, seconds, setting, text
+from ibactors.config.setting import choice, host_name, integer, number, optional_port, seconds, setting
 from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
@@ -14,7 +14,7 @@ CLIENT_ID = 4817
 class SessionSettings:
     """The gateway's API and the session with it."""
 
-    gateway_host: str = text("127.0.0.1", "IBACTORS_GATEWAY_HOST", "a host name or address", "Where IB Gateway or TWS runs.")
+    gateway_host: str = host_name("127.0.0.1", "IBACTORS_GATEWAY_HOST", "Where IB Gateway or TWS runs.")
     gateway_port: int | None = optional_port("IBACTORS_GATEWAY_PORT", 1, "Its API port; 4002 for paper and 4001 for live when not set.")
     account_type: AccountType = choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway logs in to.")
     client_id: int = integer(

@@ -1,7 +1,9 @@
 """Declares one setting: a dataclass field with its variable, the form it accepts, its reader and its meaning."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from ibactors.limits import Rate, read_rate
@@ -9,6 +11,8 @@ from ibactors.model.logins import check_credential
 
 T = TypeVar("T")
 S = TypeVar("S", bound=str)
+_HOST_NAME = re.compile(r"[\w.-]+")
+"""Also one in another script, which is looked up as it is; whether there is such a host, the first attempt to connect tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +41,16 @@ def declarations(settings: type) -> dict[str, Declaration]:
     return {one.name: one.metadata[Declaration] for one in fields(settings)}
 
 
+def plain(text: str) -> str:
+    """The text of a number, unless it has what only Python takes for one: `1_000`, and the digits of other scripts. Raises ValueError."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return text
+
+
 def number(text: str, kind: type[int] | type[float], low: float, high: float) -> float:
     """Read a number within its bounds; NaN is in none. Raises ValueError."""
-    value = kind(text)
+    value = kind(plain(text))
     if not low <= value <= high:
         raise ValueError(text)
     return value
@@ -75,6 +86,17 @@ def choice(default: S, variable: str, choices: tuple[S, ...], meaning: str) -> S
 def text(default: str, variable: str, form: str, meaning: str) -> str:
     """Declare a text, taken as written."""
     return setting(default, variable, form, str, meaning)
+
+
+def host_name(default: str, variable: str, meaning: str) -> str:
+    """Declare a host; a URL, or a port behind it, is none."""
+    return setting(default, variable, "a host name or an address alone, without http:// and without a port", _host, meaning)
+
+
+def _host(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        ip_address(text.partition("%")[0])  # IPv6, perhaps with a zone
+    return text
 
 
 def rate(default: Rate | None, variable: str, meaning: str) -> Rate | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from ibactors.config.setting import choice, integer, number, setting, words
+from ibactors.config.setting import choice, integer, number, plain, setting, words
 
 NOTHING: tuple[str, ...] = ()
 
@@ -12,7 +12,7 @@ def _amount(text: str) -> Decimal | None:
     if text.lower() == "off":
         return None
     try:
-        value = Decimal(text)
+        value = Decimal(plain(text))
     except InvalidOperation:
         raise ValueError(text) from None
     if not (value.is_finite() and value > 0):

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from ibactors.config.setting import choice, integer, optional_port, seconds, text
+from ibactors.config.setting import choice, host_name, integer, optional_port, seconds, text
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
     """The HTTP server."""
 
-    host: str = text("127.0.0.1", "IBACTORS_HOST", "an address", "Address on which HTTP is served.")
+    host: str = host_name("127.0.0.1", "IBACTORS_HOST", "Address on which HTTP is served.")
     port: int = integer(8000, "PORT", 0, 65535, "Port on which HTTP is served; 0 for any free one.")
     admin_port: int | None = optional_port("IBACTORS_ADMIN_PORT", 0, "Port on 127.0.0.1 where /debug and /metrics need no key.")
     tls_certificate: str = text("", "IBACTORS_TLS_CERTIFICATE", "a path", "File with the certificate chain (PEM); read again on SIGHUP.")

@@ -14,7 +14,7 @@ from quart import Response, request
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.web.contract.asgi import Handover, HTTPScope, WebsocketScope, handover
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.codec import B, Q, encode, validated
+from ibactors.web.contract.codec import B, Q, encode, read_json, validated
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
 from ibactors.web.contract.tables import JSON, Form, Rows, form_of, member
@@ -192,7 +192,7 @@ class Operation(Route, Generic[Q, B]):
         data = await request.get_data()
         if self.read is not None:
             return self.read(data if isinstance(data, bytes) else data.encode())
-        return validated(self.body, lambda: msgspec.json.decode(data, type=self.body))
+        return validated(self.body, lambda: read_json(data, self.body))
 
 
 class UnsupportedMediaType(IbactorsError):

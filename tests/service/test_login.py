@@ -155,11 +155,23 @@ async def test_only_logins_that_were_begun_count_for_the_limit() -> None:
         for _ in range(3):
             await service.login("demo", "demo")
             await service.login("demo", " ", status=422)
-        await service.login("wrong", status=401)
+        for _ in range(2):
+            await service.login("wrong", status=401)
+            await service.until_phase("api_ready")
         refused = await service.try_login("wrong")
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_logins")
         assert int(refused.headers["Retry-After"]) > 800
-        assert sorted(service.attempts) == ["demo", "wrong"]
+        assert service.attempts.count("wrong") == 2
+
+
+async def test_login_that_succeeds_does_not_count_and_excuses_no_other() -> None:
+    async with managed_service(login_attempts=1) as service:
+        await service.login("demo", "demo")
+        assert (await service.try_login("takeover", wait=0)).status_code == 202
+        await service.until_phase("api_ready")  # it has succeeded when nobody waited any more
+        await service.login("wrong", status=401)
+        await service.until_phase("api_ready")
+        assert (await service.login("demo", "demo", status=429))["code"] == "too_many_logins"
 
 
 async def test_cancelled_and_refused_logins_count_if_they_were_begun() -> None:

@@ -1,3 +1,5 @@
+import os
+import threading
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
@@ -128,6 +130,20 @@ REFUSED = [
     ("IBACTORS_LAUNCHER", "start 'unfinished"),
     ("IBACTORS_AUTO_RESTART", "23:45"),
     ("IBACTORS_TWO_FACTOR_TIMEOUT_SECONDS", "0"),
+    # what Python alone takes for numbers
+    ("IBACTORS_CLIENT_ID", "1_0"),
+    ("IBACTORS_GATEWAY_PORT", "\u0664\u0660\u0660\u0662"),
+    ("IBACTORS_QUOTE_TIMEOUT_SECONDS", "1_0.5"),
+    ("IBACTORS_RATE_PER_KEY", "\u0665"),
+    ("IBACTORS_MAX_ORDER_NOTIONAL", "10_000"),
+    ("IBACTORS_PRICE_COLLAR_PERCENT", "\uff15"),
+    # what is more than a host
+    ("IBACTORS_GATEWAY_HOST", "http://gateway"),
+    ("IBACTORS_GATEWAY_HOST", "gateway:4002"),
+    ("IBACTORS_GATEWAY_HOST", "gateway/"),
+    ("IBACTORS_GATEWAY_HOST", "[::1]:4002"),
+    ("IBACTORS_HOST", "https://0.0.0.0"),
+    ("IBACTORS_VNC_HOST", "127.0.0.1:5900"),
 ]
 
 
@@ -200,6 +216,44 @@ def test_bad_value_names_variable_value_and_accepted_form(variable: str, text: s
 
 def test_rate_may_be_switched_off() -> None:
     assert read_settings({"IBACTORS_RATE_PER_KEY": "OFF"}, dotenv=NOWHERE).rate_per_key is None
+
+
+@pytest.mark.parametrize("host", ["gateway", "ib_gateway.local", "10.0.0.9", "::1", "fe80::1%eth0", "pasarel\u0103.example"])
+def test_hosts_of_every_form_are_taken(host: str) -> None:
+    assert read_settings({"IBACTORS_GATEWAY_HOST": host}, dotenv=NOWHERE).gateway_host == host
+
+
+def test_pipe_that_nobody_writes_into_does_not_block_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibactors.config.files._PIPE_WAIT", 0.05)
+    pipe = tmp_path / ".env"
+    os.mkfifo(pipe)
+    with pytest.raises(StartupError, match=r"\.env' cannot be read: it is a pipe, and nobody"):
+        read_settings({}, dotenv=pipe)
+    with pytest.raises(StartupError, match="IBACTORS_CLIENT_ID_FILE names .* it is a pipe"):
+        read_settings({"IBACTORS_CLIENT_ID_FILE": str(pipe)}, dotenv=NOWHERE)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_pipe_is_read_to_its_end(tmp_path: Path, *, late: bool) -> None:
+    pipe = tmp_path / ".env"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("w") as file:  # waits for a reader
+            file.write("IBACTORS_CLIENT_ID=17\n")
+            file.flush()
+            if late:
+                reader.join(0.1)
+            file.write("PORT=8001\n")
+
+    reader = threading.Thread(target=lambda: found.append(read_settings({}, dotenv=pipe)))
+    found: list[Settings] = []
+    writer = threading.Thread(target=write)
+    writer.start()
+    reader.start()
+    writer.join(10)
+    reader.join(10)
+    assert [(settings.client_id, settings.port) for settings in found] == [(17, 8001)]
 
 
 def test_key_in_place_of_its_hash_is_refused_and_not_repeated() -> None:

@@ -56,6 +56,18 @@ def test_attempts_are_counted_within_the_window(present: float, seconds: int) ->
     assert attempts.wait("other", present) == 0
 
 
+def test_attempt_that_is_taken_back_counts_no_more_and_those_before_it_do() -> None:
+    attempts = Attempts(most=2, window=10.0)
+    attempts.add("key", 0.0)
+    attempts.add("key", 1.0)
+    attempts.take_back("key", 1.0)
+    attempts.take_back("key", 1.0)
+    attempts.take_back("other", 0.0)
+    assert attempts.wait("key", 2.0) == 0
+    attempts.add("key", 2.0)
+    assert attempts.wait("key", 2.0) == 8
+
+
 def test_many_things_in_one_request_count_as_many_and_what_comes_next_waits_the_longer() -> None:
     limit = RateLimit(Rate(10.0, 20))
     assert limit.take("key", 0.0).remaining == 19

@@ -2,13 +2,16 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibactors.errors import InvalidRequest
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.symbols import COINS, CURRENCIES, MONTHS, is_cusip, is_figi, is_isin, readings
-from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, instrument_of, instruments_of
+from ibactors.web.contract.codec import validated
+from ibactors.web.contract.queries import CombinableQuery, InstrumentQuery, QuotesQuery, instrument_of, instruments_of
 
 YEAR = 2026
 ALPHABET = st.text(st.sampled_from("ABCEFZUSD0169./ ="), min_size=1, max_size=12)
@@ -166,7 +169,7 @@ def test_list_mixes_symbols_of_any_kind_and_contract_ids() -> None:
 
 
 def test_combination_is_named_by_its_legs() -> None:
-    spread = instrument_of("SPY", InstrumentQuery(legs="1:1:buy,2:3:SELL:CBOE"))
+    spread = instrument_of("SPY", CombinableQuery(legs="1:1:buy,2:3:SELL:CBOE"))
     assert spread.sec_type is SecType.BAG
     assert [(leg.con_id, leg.ratio, leg.side, leg.exchange) for leg in spread.legs] == [(1, 1, "BUY", "SMART"), (2, 3, "SELL", "CBOE")]
     assert readings(spread, YEAR) == (spread,)
@@ -183,3 +186,16 @@ def test_two_digits_of_a_year_are_taken_at_their_word(year: int, letter: str) ->
 def test_digits_are_a_symbol_where_something_else_is_said(said: dict[str, str]) -> None:
     assert instrument_of("7203", InstrumentQuery()) == Instrument.of_id(7203)
     assert {reading.symbol for reading in read("7203", **said)} == {"7203"}
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0661\u0662", "0x10", " 5", "+5", "1.5"])
+def test_number_in_a_query_is_one_in_ascii_digits(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validated(QuotesQuery, lambda: msgspec.convert({"con_id": text}, QuotesQuery, strict=False))
+    assert caught.value.field == "con_id"
+
+
+def test_combination_is_refused_where_there_is_nothing_of_it() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        instrument_of("SPY", InstrumentQuery(sec_type=SecType.BAG))
+    assert caught.value.field == "sec_type"

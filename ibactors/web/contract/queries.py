@@ -79,6 +79,12 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     local_symbol: (
         Annotated[str, msgspec.Meta(pattern=whole(f"({_SYMBOL})?"), description="The exchange's symbol, such as ESZ6.")] | None
     ) = None
+    con_id: ContractId = 0
+
+
+class CombinableQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same of what is to be had of combinations, too."""
+
     legs: (
         Annotated[
             str,
@@ -90,10 +96,9 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ]
         | None
     ) = None
-    con_id: ContractId = 0
 
 
-class QuotesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QuotesQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Several instruments at once, by symbols, contract ids or both."""
 
     # Not `whole`: this is only shown, `$` is the end in JSON Schema, and generators of examples choke on it with a lookahead.
@@ -169,14 +174,19 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
 
 
 def _legs_of(query: InstrumentQuery) -> tuple[Leg, ...]:
-    if query.legs is None:
+    if not isinstance(query, CombinableQuery):
+        if query.sec_type is SecType.BAG:
+            raise InvalidRequest("This is not to be had of a combination (BAG).", field="sec_type", remedy="Ask for its legs, each by con_id.")
+        return ()
+    legs = query.legs
+    if legs is None:
         if query.sec_type is SecType.BAG:
             remedy = "legs: con_id:ratio:side, separated by commas, such as 265598:1:buy,272093:1:sell."
             raise InvalidRequest("A combination (BAG) needs its legs.", field="legs", remedy=remedy)
         return ()
     if query.sec_type not in {None, SecType.BAG}:
         raise InvalidRequest("Only a combination (BAG) has legs.", field="legs", remedy="Leave legs or sec_type out.")
-    parts = [leg.upper().split(":") for leg in query.legs.split(",")]
+    parts = [leg.upper().split(":") for leg in legs.split(",")]
     sides: dict[str, Literal["BUY", "SELL"]] = {"BUY": "BUY", "SELL": "SELL"}
     return tuple(
         Leg(con_id=int(con_id), ratio=int(ratio), side=sides[side], exchange=(*exchange, "SMART")[0])

@@ -142,8 +142,6 @@ async def get_contracts(call: Call[ContractsQuery, Nothing]) -> Contracts:
 
 def _check_narrow(instrument: Instrument) -> None:
     """A class of options has up to ten thousand contracts, and a gateway that is asked for all of them hangs."""
-    if instrument.legs:
-        raise InvalidRequest("IB describes no combinations.", field="legs", remedy="Ask for each of its legs by con_id.")
     if instrument.sec_type in _OPTIONS and not (instrument.expiry or instrument.strike or instrument.local_symbol):
         raise InvalidRequest(
             f"{instrument.sec_type} without expiry and strike would be thousands of contracts.",

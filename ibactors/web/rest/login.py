@@ -1,6 +1,6 @@
 """Logging the gateway in and out, and where its login is."""
 
-from collections.abc import Callable
+import math
 from http import HTTPStatus
 from typing import Annotated
 
@@ -32,7 +32,7 @@ from ibactors.keys import Scope
 from ibactors.model.logins import LoginPhase, LoginReport, LoginRequest, LoginResult, LoginStatus
 from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
-from ibactors.web.operation import Answer, Call, Nothing, Operation, UnsupportedMediaType
+from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.system import System
 
 STATUS_PATH = "/auth/status"
@@ -50,8 +50,8 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
-    gateway, count = call.system.site.gateway, _counter(call)
-    status = await gateway.login(call.body, wait=call.query.wait, begun=count)
+    gateway, attempt = call.system.site.gateway, _Attempt(call)
+    status = await gateway.login(call.body, wait=call.query.wait, begun=attempt.begun, good=attempt.good)
     if status.phase is LoginPhase.API_READY:
         message = f"Successfully connected to {status.account_type} account"
         return LoginResult(message=message, account_type=status.account_type, connected=True)
@@ -60,21 +60,31 @@ async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answe
     return _accepted(_report(call.system, status))
 
 
-def _counter(call: Call[WaitQuery, LoginRequest]) -> Callable[[], None]:
-    """Counts a login of this caller. Raises TooManyLogins.
+class _Attempt:
+    """A login of this caller, as it counts. The constructor raises TooManyLogins.
 
-    A login counts as soon as it is begun, whatever becomes of it: a cancelled one has sent its password, too. What was not begun, because
-    another login runs or the gateway is not ours, does not count. As one login runs at a time, no two can be begun on the last one left.
+    A login counts as soon as it is begun, whatever becomes of it but a session: a cancelled one has sent its password, too. One that succeeds
+    is taken back, alone: it was no guess, and those before it may have been. What was not begun, because another login runs or the gateway is
+    not ours, does not count. As one login runs at a time, no two can be begun on the last one left.
     """
-    logins, address = call.system.logins, call.along.address
-    # Those of a key are counted together, else those of a network.
-    who = call.caller.name if call.caller.key else network_of(address)
-    wait = logins.wait(who, trio.current_time())
-    if wait:
-        refusal = TooManyLogins(f"More than {call.system.settings.login_attempts} logins in 15 minutes.", retry_after=wait)
-        call.system.audit.refused(refusal, call.caller.name, address, "POST", LOGIN_PATH)
-        raise refusal
-    return lambda: logins.add(who, trio.current_time())
+
+    def __init__(self, call: Call[WaitQuery, LoginRequest]) -> None:
+        self._logins, address = call.system.logins, call.along.address
+        # Those of a key are counted together, else those of a network.
+        self._who = call.caller.name if call.caller.key else network_of(address)
+        self._made = math.inf
+        wait = self._logins.wait(self._who, trio.current_time())
+        if wait:
+            refusal = TooManyLogins(f"More than {call.system.settings.login_attempts} logins in 15 minutes.", retry_after=wait)
+            call.system.audit.refused(refusal, call.caller.name, address, "POST", LOGIN_PATH)
+            raise refusal
+
+    def begun(self) -> None:
+        self._made = trio.current_time()
+        self._logins.add(self._who, self._made)
+
+    def good(self) -> None:
+        self._logins.take_back(self._who, self._made)
 
 
 async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginReport | Answer:
@@ -127,7 +137,6 @@ OPERATIONS = (
             GatewayNotManaged,
             LoginCancelled,
             LoginInProgress,
-            UnsupportedMediaType,
             TooManyAttempts,
             LauncherFailed,
             LoginFailed,

@@ -19,7 +19,7 @@ Components = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")
 _KEYED = ("api_key_required", "api_key_invalid", "api_key_in_url", "scope_missing")
-_WITH_BODY = ("invalid_request", "request_too_large", "request_timeout")
+_WITH_BODY = ("invalid_request", "unsupported_media_type", "request_too_large", "request_timeout")
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer ibk_…`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header of its own."},

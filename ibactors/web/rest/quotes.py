@@ -31,7 +31,7 @@ from ibactors.model.quotes import Quote
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
-from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
+from ibactors.web.contract.queries import CombinableQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.system import System
@@ -56,7 +56,7 @@ _PROBLEMS = (
 RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?(?:[Zz]|[+ -][0-9]{2}:[0-9]{2})"
 
 
-class QuoteQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QuoteQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One quote, now or when there is another."""
 
     symbol: SymbolInPath

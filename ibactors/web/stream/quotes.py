@@ -12,12 +12,12 @@ from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.instruments import Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
-from ibactors.web.contract.queries import MAX_SYMBOLS, ContractId, InstrumentQuery, SymbolText, named_instruments
+from ibactors.web.contract.queries import MAX_SYMBOLS, ContractId, CombinableQuery, SymbolText, named_instruments
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.system import System
 
 
-class QuotesParameters(InstrumentQuery, frozen=True, kw_only=True):
+class QuotesParameters(CombinableQuery, frozen=True, kw_only=True):
     """Which instruments."""
 
     symbol: SymbolText | None = None
