@@ -31,6 +31,8 @@ from ibactors.model.symbols import default_exchange
 
 log = structlog.get_logger(__name__)
 
+_OF_THE_REST = 0.8
+"""The part of what other callers leave that one caller may have."""
 MOST_NAMES = 10_000
 """How many names of instruments are remembered; what is asked for by one beyond that finds its line a little later."""
 
@@ -185,6 +187,8 @@ class MarketActor(Actor[Open | Borrow, Retire]):
             budget=settings.max_lines,
             reserve=settings.stream_lines,
             share=settings.caller_lines,
+            # So that no two callers together have all of them, unless one may.
+            fraction=_OF_THE_REST if settings.caller_lines < settings.max_lines else 1.0,
             idle_seconds=settings.idle_seconds,
             stopped=_note_stop,
             lent=ref.lent,
@@ -230,7 +234,8 @@ class MarketActor(Actor[Open | Borrow, Retire]):
         self._symbols.retire(msg.ref)
 
     def _no_free_line(self, caller: str, *, privileged: bool) -> NoFreeLine:
-        why = f"All {self._symbols.room(privileged=privileged)} market-data lines are in use and none of them is idle."
+        room = self._symbols.room(privileged=privileged)
+        why = f"All {room} market-data lines are in use, but for those that are kept for other callers, and none is idle."
         return NoFreeLine(why, extra=self._me.usage().members(caller))
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:

@@ -13,16 +13,15 @@ from ibactors.model.instruments import Instrument
 class ProfitRef(FedRef):
     """One profit and loss. Listeners of `updates` are told each `Profit`, or the error that stands in its place."""
 
-    def __init__(self, key: ProfitKey, instrument: Instrument | None, *, timeout: float) -> None:
+    def __init__(self, key: ProfitKey, instrument: Instrument | None) -> None:
         super().__init__(f"pnl:{key}", key)
         self.of = key
         self.instrument = instrument
         """Of a position; None for an account, whose figures depend on the data of all it holds."""
-        self._timeout = timeout
 
-    async def profit(self) -> Profit:
-        """The newest figures; waits for the first ones. Raises what `newest` raises."""
-        profit: Profit = await self.newest("send profit and loss", within=self._timeout)
+    async def profit(self, within: float) -> Profit:
+        """The newest figures; waits up to *within* seconds for the first ones. Raises what `newest` raises."""
+        profit: Profit = await self.newest("send profit and loss", within=within)
         return profit
 
 

@@ -15,8 +15,10 @@ MOST_PROFITS = 500
 """Subscriptions at once. IB states no limit; each costs it a message a second."""
 IDLE_WAIT = 60.0
 """Seconds for which the figures are kept current after somebody has wanted them."""
-TIMEOUT = 8.0
-"""Seconds to wait for the first figures: those of many positions leave at the gateway's pace, 45 in 1.2 s."""
+TIMEOUT, FOR_EACH = 3.0, 0.05
+"""Seconds to wait for first figures, which IB sends at once, and more for each that is asked for at the same time: they leave at the
+gateway's pace, 45 in 1.2 s, beside other requests."""
+LONGEST = 10.0
 
 
 class ProfitsRef(DirectoryRef[ProfitRef]):
@@ -30,20 +32,23 @@ class ProfitsRef(DirectoryRef[ProfitRef]):
         ref = self.running.get(key)
         return None if ref is None else ref.present
 
-    async def profit(self, key: ProfitKey, instrument: Instrument | None = None) -> Profit:
+    async def profit(self, key: ProfitKey, instrument: Instrument | None = None, *, among: int = 1) -> Profit:
         """The newest figures. *instrument* is that of a position: breaks of its data concern its figures.
+
+        *among* is how many are asked for at the same time, and says how long first ones may take.
 
         Raises TooManyProfits and what `ProfitRef.profit` raises.
         """
+        within = min(TIMEOUT + FOR_EACH * among, LONGEST)
         try:
-            return await (await self.of(key, instrument)).profit()
+            return await (await self.of(key, instrument)).profit(within)
         except ActorDown:
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
-            return await (await self.of(key, instrument)).profit()
+            return await (await self.of(key, instrument)).profit(within)
 
     async def of(self, key: ProfitKey, instrument: Instrument | None = None) -> ProfitRef:
         """Who keeps the figures; see `profit`."""
-        return await self.open(key, partial(ProfitRef, key, instrument, timeout=TIMEOUT))
+        return await self.open(key, partial(ProfitRef, key, instrument))
 
 
 class ProfitsActor(DirectoryActor[ProfitRef]):

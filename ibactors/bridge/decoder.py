@@ -7,15 +7,16 @@ answers, if it does.
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import structlog
 from ib_async.decoder import Decoder
 
 from ibactors.bridge.answers import ANSWERS, Answer
+from ibactors.bridge.listener import Calls, PacketListener
 from ibactors.bridge.texts import LONGEST_NAME, clean, shown, unescaped
 
 log = structlog.get_logger(__name__)
@@ -48,66 +49,11 @@ _CLEAR_SIZES = 163
 """The server version from which on sizes of stocks are no longer in lots."""
 _NO_VERSIONS = 164
 """The server version from which on messages 10 and 18 have no version, and no size of lots."""
+_KINDS_OF_DATA = frozenset({1.0, 2.0, 3.0, 4.0})
+NO_KIND = 0
+"""What stands for a kind of data that is none."""
 _CALCULATED = "53"
 """The tick type of an answer to calculateOptionPrice or calculateImpliedVolatility."""
-
-Calls = Sequence[tuple[str, tuple[Any, ...]]]
-"""What one message says: methods of IB's EWrapper with their arguments."""
-
-
-class PacketListener(Protocol):
-    """What the client reports to, besides the EWrapper methods that ib_async's decoder calls."""
-
-    reason: str
-    """Why the session is over, once it is."""
-
-    def packet_arrived(self) -> None:
-        """Bytes arrived."""
-
-    def heard(self) -> None:
-        """A whole frame was among them: the gateway lives, and what it says is understood."""
-
-    def time_asked(self) -> None:
-        """The gateway is being asked for its time (message 49)."""
-
-    def packet_done(self) -> None:
-        """All complete frames among them have been handled."""
-
-    def connection_lost(self, reason: str | None) -> None:
-        """The socket is closed, or must not be used any more."""
-
-    def answered(self, answer: Answer, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
-        """A message that answers a request; it is decoded only if somebody waits for it."""
-
-    def order_frame(self, fields: list[str], decode: Callable[[list[str]], Calls]) -> None:
-        """A message about an order, an execution or a commission; raises nothing."""
-
-    def unreadable(self, message_id: str) -> None:
-        """A message that answers no request could not be read."""
-
-    def price_tick(self, line_id: int, tick_type: int, price: float, size: float | None) -> None:
-        """Message 1, with NaN for an empty price and None for an empty size."""
-
-    def tickSize(self, line_id: int, tick_type: int, size: float) -> None:  # noqa: N802  # EWrapper's name
-        """Message 2."""
-
-    def tickString(self, line_id: int, tick_type: int, text: str) -> None:  # noqa: N802
-        """Message 46."""
-
-    def tickGeneric(self, line_id: int, tick_type: int, value: float) -> None:  # noqa: N802
-        """Message 45."""
-
-    def feed(self, request_id: int, fields: list[str]) -> bool:
-        """A message of what the gateway goes on sending, as it came; tells whether it is for a subscription."""
-
-    def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
-        """Message 58."""
-
-    def computation(self, line_id: int, tick_type: int, values: list[float]) -> None:
-        """Message 21, but for the answers to calculations."""
-
-    def tickSnapshotEnd(self, line_id: int) -> None:  # noqa: N802
-        """Message 57."""
 
 
 class _NoZone:
@@ -271,13 +217,14 @@ class FrameDecoder(Decoder):
         self._inbox.tickSize(int(fields[2]), int(fields[3]), _tick(fields, 4))
 
     def _generic(self, fields: list[str]) -> None:
-        self._inbox.tickGeneric(int(fields[2]), int(fields[3]), float(fields[4] or 0))
+        self._inbox.tickGeneric(int(fields[2]), int(fields[3]), _tick(fields, 4))
 
     def _text(self, fields: list[str]) -> None:
         self._inbox.tickString(int(fields[2]), int(fields[3]), fields[4])
 
     def _data_type(self, fields: list[str]) -> None:
-        self._inbox.marketDataType(int(fields[2]), int(fields[3]))
+        kind = _tick(fields, 3)
+        self._inbox.marketDataType(int(fields[2]), int(kind) if kind in _KINDS_OF_DATA else NO_KIND)
 
     def _computation(self, fields: list[str]) -> None:
         """Of the options that are looked at, by the thousand; only a calculation's answer is one."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 from msgspec.structs import replace
 
-from ibactors.bridge.decoder import Calls
+from ibactors.bridge.listener import Calls
 from ibactors.bridge.order_evidence import COMMISSION, OPEN_ORDER, ORDER_STATUS, READERS
 from ibactors.bridge.texts import shown
 from ibactors.orders.evidence import ErrorSeen, Evidence, FromIb, UndecodedSeen

@@ -16,8 +16,9 @@ from ibactors.bridge import codes
 from ibactors.bridge.accounts import AccountInbox
 from ibactors.bridge.answers import ANSWERS, OPEN_ORDERS, Answer
 from ibactors.bridge.connectivity import SOCKET_RESET, Connectivity, Effect
-from ibactors.bridge.decoder import Calls
+from ibactors.bridge.decoder import NO_KIND
 from ibactors.bridge.evidence_log import EvidenceLog
+from ibactors.bridge.listener import Calls
 from ibactors.bridge.option_line import OptionLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
@@ -34,6 +35,7 @@ CLOSED = "The gateway closed the connection."
 SETTLING = 5.0
 """Seconds from the beginning of a session, or from a notice in bad times, in which a gateway may refuse what it will have again."""
 _CURRENT_TIME = 49
+_DATA_TYPE = "58"
 
 
 class PacketObserver(Protocol):
@@ -198,6 +200,9 @@ class Inbox:
 
     def unreadable(self, message_id: str) -> None:
         self.accounts.unreadable(message_id)
+        if message_id == _DATA_TYPE:
+            for line_id in tuple(self.quotes.open):  # of whichever it was said
+                self.marketDataType(line_id, NO_KIND)
 
     # errors and notices
 

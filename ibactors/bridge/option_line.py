@@ -48,7 +48,8 @@ class _Newest:
         """The line outside hears of it."""
 
     def interrupted(self, _error: IbactorsError) -> None:
-        """The line outside hears of it."""
+        """It is not known any more of what kind the data are."""
+        self.quote = None
 
     def resumed(self) -> None:
         """The line outside hears of it."""

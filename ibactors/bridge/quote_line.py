@@ -13,6 +13,7 @@ import msgspec
 from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
+from ibactors.errors import GatewayRefused
 from ibactors.model.instruments import ContractInfo, Instrument, SecType, names_of
 from ibactors.model.markets import Market, known_until, market_hours
 from ibactors.model.quotes import MarketDataType, Quote
@@ -89,6 +90,8 @@ class QuoteLine(Subscription[QuoteListener]):
         """When the values came that the listener knows."""
         self._told: Market | None = None
         self._data_type = MarketDataType.LIVE
+        self._is_known = True
+        """Whether the gateway has said of what kind the data are in a way that is understood, or nothing yet."""
         self._delayed = False
         self._values: dict[str, object] = dict(_BLANK)
         """By field of `Quote`."""
@@ -121,21 +124,34 @@ class QuoteLine(Subscription[QuoteListener]):
             self._set(known[0], rfc3339(int(text)))
 
     def generic(self, tick_type: int, value: float) -> None:
-        """A generic tick (message 45): 0 not halted, 1 or 2 halted, -1 unknown."""
+        """A generic tick (message 45): 0 not halted, 1 or 2 halted, -1 or NaN unknown."""
         known = _GENERICS.get(tick_type)
         if known is not None and self._takes(delayed=known[1]):
-            self._set(known[0], None if value < 0 else value > 0)
+            self._set(known[0], value > 0 if value >= 0 else None)
 
     def data_type(self, number: int) -> None:
-        """The kind of data changed (message 58). Live and delayed values are never mixed in one quote."""
+        """The kind of data changed (message 58). Live and delayed values are never mixed in one quote.
+
+        A number that stands for no kind, as an unreadable one does, leaves nothing that may be shown until the kind is known.
+        """
         kinds = list(MarketDataType)
-        if not 1 <= number <= len(kinds) or kinds[number - 1] is self._data_type:
+        if not 1 <= number <= len(kinds):
+            self._lose_kind()
             return
+        if self._is_known and kinds[number - 1] is self._data_type:
+            return
+        self._is_known = True
         if kinds[number - 1].is_delayed != self._delayed:
             self._values = {**_BLANK, "halted": self._values["halted"]}
         self._data_type = kinds[number - 1]
         self._delayed = self._data_type.is_delayed
         self._changed |= len(self._values) > len(_BLANK)
+
+    def _lose_kind(self) -> None:
+        self._is_known = False
+        self.forget()
+        self.listener.interrupted(GatewayRefused("The gateway has said of what kind the data are, in a way that is not understood."))
+        self.listener.resumed()  # after a moment its owner opens it anew, and the gateway says it again
 
     def computation(self, tick_type: int, values: list[float]) -> None:
         """An option computation (message 21), which no quote shows."""
@@ -214,10 +230,10 @@ class QuoteLine(Subscription[QuoteListener]):
 
     def _takes(self, *, delayed: bool) -> bool:
         """Whether a tick counts: a live one does not on a line that delivers delayed data."""
-        if delayed and not self._delayed:
+        if delayed and not (self._delayed and self._is_known):
             # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
             self.data_type(MarketDataType.DELAYED.ib_number)
-        return delayed or not self._delayed
+        return self._is_known and (delayed or not self._delayed)
 
 
 def described(instrument: Instrument, contract: ContractInfo, exchange: str) -> Instrument:

@@ -17,7 +17,7 @@ import trio
 from ibactors.bridge import codes
 from ibactors.bridge.answers import Answer, Key
 from ibactors.bridge.codes import Verdict
-from ibactors.bridge.decoder import Calls
+from ibactors.bridge.listener import Calls
 from ibactors.bridge.texts import shown
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayRefused, IbactorsError

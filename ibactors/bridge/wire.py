@@ -19,7 +19,8 @@ from ib_async.client import Client
 from ib_async.connection import Connection
 from ib_async.contract import Contract
 
-from ibactors.bridge.decoder import FrameDecoder, PacketListener
+from ibactors.bridge.decoder import FrameDecoder
+from ibactors.bridge.listener import PacketListener
 from ibactors.bridge.pacing import RATE, Outbox
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.texts import LONGEST_NAME, shown

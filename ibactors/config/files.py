@@ -25,7 +25,7 @@ def read_text(path: Path, what: str) -> str:
     """The text of a file, without a byte order mark. Raises StartupError, which begins with *what*."""
     try:
         # Without O_NONBLOCK the opening of a pipe would wait for somebody to write into it.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123  # Path has no opener
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # Path has no opener
             data = _from_pipe(file.fileno(), what) if path.is_fifo() else file.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise StartupError(f"{what} cannot be read: it is larger than {LARGEST // 1024**2} MiB.")

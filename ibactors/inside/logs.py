@@ -6,6 +6,9 @@ An event is a name and fields. Account numbers are masked on the way out, so tha
 import logging
 import re
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import msgspec
@@ -13,12 +16,17 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from ibactors.inside.tracebacks import render, trace_of
+from ibactors.limits import Rate, RateLimit
 
 _ACCOUNT = re.compile(r"(?<![A-Z0-9])(D?[UFI][A-Z]{0,2}|d?u[a-z]?)(\d{3,})(\d{2})([A-Z]{0,2})(?![A-Za-z0-9])")
 """U1234567, DU1234567, DUH123456, FA1234567, I1234567, U1234567C, …
 
 A small letter before it may be the end of an escape sequence, as in a line of JSON.
 """
+LINES = Rate(5.0, 200)
+"""Lines of one event."""
+_FLOODING = frozenset({"debug", "info", "warning"})
+_CAUSED_BY_OTHERS = ("ibactors.bridge", "ibactors.actors", "ibactors.web")
 _CHANGES = ("ibactors.actors.connection_actor", "ibactors.actors.gateway")
 
 
@@ -33,7 +41,7 @@ def configure(log_format: str = "", *, level: str = "info") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, Floods(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -58,6 +66,28 @@ def configure(log_format: str = "", *, level: str = "info") -> None:
     logging.getLogger("asyncio").setLevel(logging.INFO)
     # trio-asyncio logs what fails in a callback and raises it as well: whoever supervises the loop tells of it, once.
     logging.getLogger("asyncio").filters = [lambda record: not record.getMessage().startswith("Exception in callback")]
+
+
+class Floods:
+    """Lets each event of what others may cause pass so often only, so that no gateway and no client can fill a disk.
+
+    What was left out is counted in the next line of that event, as `left_out`. Errors pass, and the audit log, which bounds itself.
+    """
+
+    def __init__(self, rate: Rate = LINES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = RateLimit(rate)
+        self._clock = clock
+        self._left_out: Counter[str] = Counter()
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        name = str(event.get("event"))
+        if method not in _FLOODING or not str(event.get("logger", "")).startswith(_CAUSED_BY_OTHERS):
+            return event
+        if not self._limit.take(name, self._clock()).allowed:
+            self._left_out[name] += 1
+            raise structlog.DropEvent
+        left_out = self._left_out.pop(name, 0)
+        return {**event, "left_out": left_out} if left_out else event
 
 
 def show_errors() -> None:

@@ -140,8 +140,9 @@ R = TypeVar("R", bound=MemberRef[Any, Any])
 class Pool(Generic[R]):
     """The running actors of one kind, by key.
 
-    At most *budget* of them, the last *reserve* of which only the privileged may start, and at most *share* for one holder. Those that are
-    over have no place in it; as many more are kept, so that what they are over with is known for a while.
+    At most *budget* of them, the last *reserve* of which only the privileged may start, and at most *share* for one holder; as shares may
+    add up to more than there is, at most *fraction* of what the other holders leave it. Those that are over have no place in it; as many
+    more are kept, so that what they are over with is known for a while.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Pool(Generic[R]):
         budget: int,
         reserve: int,
         share: int | None = None,
+        fraction: float = 1.0,
         idle_seconds: float,
         stopped: Callable[[R, str], None],
         lent: Callable[[], Mapping[str, int]] = dict,
@@ -163,6 +165,7 @@ class Pool(Generic[R]):
         self._budget = budget
         self._reserve = reserve
         self._share = budget if share is None else share
+        self._fraction = fraction
         self._idle_seconds = idle_seconds
         self._stopped = stopped
         """Called with each that is stopped, and why: `idle`, `over` or `evicted`."""
@@ -180,10 +183,10 @@ class Pool(Generic[R]):
 
     def spare(self, most: int, *, holder: str) -> int:
         """How much of the budget *holder* may use for something else, up to *most*: what is free, or what gives way."""
-        most = min(most, self._share - len(self.held_by(holder)) - self._lent().get(holder, 0))
-        while self._free() < most and self._give_way(holder):
+        most = min(most, self._share - self._mine(holder))
+        while self._free(holder) < most and self._give_way(holder):
             pass
-        return max(0, min(most, self._free()))
+        return max(0, min(most, self._free(holder)))
 
     async def get(self, make: Callable[[], R], key: Hashable, *, holder: str = "", privileged: bool) -> R | None:
         """The running one, claimed for *holder*, or one that *make* has made; None if there is no room and none that may give way."""
@@ -233,7 +236,7 @@ class Pool(Generic[R]):
         return self._evict([ref for ref in resting if ref.idle_for() > JUST_TOUCHED])
 
     def _make_room(self, holder: str, *, privileged: bool) -> bool:
-        room = self.room(privileged=privileged) - sum(self._lent().values())
+        room = self._room_for(holder, privileged=privileged) - sum(self._lent().values())
         if len(self._members) < room:
             return True
         over = [ref for ref in self._members.values() if ref.over]
@@ -241,9 +244,19 @@ class Pool(Generic[R]):
             self._stop(over.pop(0), "over")
         return len(self._members) - len(over) < room or self._give_way(holder)
 
-    def _free(self) -> int:
-        live = sum(not ref.over for ref in self._members.values())
-        return self.room(privileged=False) - live - sum(self._lent().values())
+    def _room_for(self, holder: str, *, privileged: bool) -> int:
+        """How much may be in use for one more of *holder*'s."""
+        room, others = self.room(privileged=privileged), self._live() + sum(self._lent().values()) - self._mine(holder)
+        return room if others == 0 else min(room, others + max(1, round(self._fraction * (room - others))))
+
+    def _mine(self, holder: str) -> int:
+        return len(self.held_by(holder)) + self._lent().get(holder, 0)
+
+    def _live(self) -> int:
+        return sum(not ref.over for ref in self._members.values())
+
+    def _free(self, holder: str) -> int:
+        return self._room_for(holder, privileged=False) - self._live() - sum(self._lent().values())
 
     def _give_way(self, holder: str) -> bool:
         """Stop one in favour of *holder*; False where none gives way."""

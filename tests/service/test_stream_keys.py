@@ -87,6 +87,14 @@ async def test_client_that_shows_no_key_in_time_is_closed_with_1008() -> None:
         assert await close_code(stream) == 1008
 
 
+async def test_first_message_that_is_binary_is_told_that_it_is() -> None:
+    async with keyed_service() as service, service.stream() as stream:
+        await stream.connection.send_message(b'{"action":"auth","api_key":"x"}')
+        refusal = await stream.receive()
+        assert (refusal["code"], "binary" in refusal["message"]) == ("api_key_required", True)
+        assert await close_code(stream) == 1008
+
+
 async def test_ticket_opens_one_stream() -> None:
     async with keyed_service() as service:
         ticket = await ticket_of(service)

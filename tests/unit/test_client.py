@@ -1,9 +1,11 @@
 """The protocol client without a gateway."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from ibactors.bridge.decoder import FrameDecoder
 from ibactors.bridge.incoming import Inbox
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.tally import GatewayTally
@@ -49,3 +51,38 @@ async def test_packet_ends_for_its_observer_though_a_listener_fails() -> None:
     with pytest.raises(RuntimeError):
         inbox.packet_done()
     assert (observer.begun, observer.ended) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "message", [["58", "1", "1", "x"], ["58", "1", "1", ""], ["58", "1", "1"], ["58", "1", "1", "5"], ["58", "1", "?", "2"], ["58"]]
+)
+async def test_kind_of_data_that_cannot_be_read_interrupts_its_line(message: list[str]) -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: self.heard.append(name)
+
+    listener: Any = Listener()
+    inbox = Inbox(GatewayTally(), Unobserved())
+    inbox.quotes.open[1] = QuoteLine(Instrument(symbol="AAPL"), CONTRACT, listener)
+    decoder = FrameDecoder(inbox)
+    decoder.interpret(["1", "6", "1", "4", "10.0", "1", "0"])
+    inbox.packet_done()
+    decoder.interpret(message)
+    decoder.interpret(["1", "6", "1", "4", "11.0", "1", "0"])
+    inbox.packet_done()
+    assert listener.heard == ["ticked", "interrupted", "resumed"]
+
+
+async def test_halt_that_cannot_be_read_is_not_known() -> None:
+    quotes: list[Any] = []
+    listener: Any = SimpleNamespace(ticked=quotes.append)
+    inbox = Inbox(GatewayTally(), Unobserved())
+    inbox.quotes.open[1] = QuoteLine(Instrument(symbol="AAPL"), CONTRACT, listener)
+    decoder = FrameDecoder(inbox)
+    for text in ("0", "?", "", "1"):
+        decoder.interpret(["45", "6", "1", "49", text])
+        inbox.packet_done()
+    assert [quote.halted for quote in quotes] == [False, None, True]

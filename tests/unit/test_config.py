@@ -229,7 +229,7 @@ def test_pipe_that_nobody_writes_into_does_not_block_the_start(tmp_path: Path, m
     os.mkfifo(pipe)
     with pytest.raises(StartupError, match=r"\.env' cannot be read: it is a pipe, and nobody"):
         read_settings({}, dotenv=pipe)
-    with pytest.raises(StartupError, match="IBACTORS_CLIENT_ID_FILE names .* it is a pipe"):
+    with pytest.raises(StartupError, match=r"IBACTORS_CLIENT_ID_FILE names .* it is a pipe"):
         read_settings({"IBACTORS_CLIENT_ID_FILE": str(pipe)}, dotenv=NOWHERE)
 
 

@@ -39,6 +39,7 @@ CONTRACT = ContractInfo(
 class Heard:
     def __init__(self) -> None:
         self.quotes: list[Quote] = []
+        self.interruptions: list[IbactorsError] = []
 
     def ticked(self, quote: Quote) -> None:
         self.quotes.append(quote)
@@ -47,10 +48,10 @@ class Heard:
         raise error
 
     def interrupted(self, error: IbactorsError) -> None:
-        raise error
+        self.interruptions.append(error)
 
     def resumed(self) -> None:
-        raise AssertionError("nothing was interrupted")
+        assert self.interruptions
 
 
 def make_line() -> tuple[QuoteLine, list[Quote]]:
@@ -192,9 +193,29 @@ def test_frozen_data_keeps_the_values_and_says_so() -> None:
     line.price(4, 10.0, 1.0)
     line.packet_done(NOON)
     line.data_type(2)
-    line.data_type(7)
     line.packet_done(NOON)
     assert [(quote.last, quote.market_data_type) for quote in quotes] == [(10.0, MarketDataType.LIVE), (10.0, MarketDataType.FROZEN)]
+
+
+@pytest.mark.parametrize("number", [0, 5, -1])
+def test_kind_of_data_that_is_not_known_leaves_nothing_to_be_shown(number: int) -> None:
+    heard = Heard()
+    line, quotes = QuoteLine(Instrument(symbol="AAPL"), CONTRACT, heard), heard.quotes
+    line.price(4, 10.0, 1.0)
+    line.packet_done(NOON)
+    line.data_type(number)
+    line.price(4, 11.0, 1.0)
+    line.packet_done(NOON)
+    line.turn(NOON)
+    assert (len(quotes), len(heard.interruptions)) == (1, 1)
+    line.data_type(1)
+    line.price(1, 12.0, 1.0)
+    line.packet_done(NOON)
+    assert [(quote.last, quote.bid) for quote in quotes[1:]] == [(None, 12.0)]
+    line.data_type(number)
+    line.price(68, 13.0, 1.0)  # a delayed tick says itself what it is
+    line.packet_done(NOON)
+    assert quotes[-1].market_data_type is MarketDataType.DELAYED
 
 
 def test_halt_in_the_packet_of_a_change_of_kind_is_told() -> None:

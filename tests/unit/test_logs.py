@@ -1,6 +1,7 @@
 import json
 import logging
-from typing import Never
+from collections import Counter
+from typing import Any, Never
 
 import pytest
 import structlog
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from ibactors.inside import logs
+from ibactors.inside.logs import Floods
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.ref import Ref
 from ibactors.kernel.supervisor import open_supervisor
+from ibactors.limits import Rate
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
@@ -144,3 +147,35 @@ def test_exception_in_json_is_an_object_with_frames(capsys: pytest.CaptureFixtur
     assert (exception["type"], exception["message"]) == ("ValueError", "no luck with 7 letters in DU*****67")
     assert [frame["function"] for frame in exception["frames"]] == ["log_a_crash", "fail_with_secrets"]
     assert exception["notes"] == ["while actor 'account' handled GetBook(account='DU*****67')"]
+
+
+def test_flood_of_what_others_cause_costs_a_bounded_log_and_says_what_was_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json")
+    log = structlog.get_logger("ibactors.bridge.incoming")
+    for code in range(1000):
+        log.info("ib_notice", ib_code=code)
+        log.warning("frame_undecodable", message_id=code)
+        log.error("kept")
+    structlog.get_logger("ibactors.audit").info("kept")
+    events = Counter(json.loads(line)["event"] for line in capsys.readouterr().err.splitlines())
+    assert events["kept"] == 1001
+    assert 200 <= events["ib_notice"] < 300
+    assert 200 <= events["frame_undecodable"] < 300
+
+
+def test_what_was_left_out_is_counted_in_the_next_line() -> None:
+    present = [0.0]
+    floods = Floods(Rate(1.0, 2), lambda: present[0])
+
+    def passes(name: str) -> Any:
+        try:
+            return floods(None, "info", {"event": name, "logger": "ibactors.actors.symbol_actor"})
+        except structlog.DropEvent:
+            return None
+
+    assert [passes("a") is not None for _ in range(5)] == [True, True, False, False, False]
+    assert passes("b")
+    present[0] = 1.5
+    assert passes("a")["left_out"] == 3
+    present[0] = 9.0
+    assert "left_out" not in passes("a")

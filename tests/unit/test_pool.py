@@ -44,14 +44,14 @@ class Swimming(Actor[str, Never]):
 
 
 class Pond:
-    def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int, share: int) -> None:
+    def __init__(self, supervisor: Supervisor, *, budget: int, reserve: int, share: int, fraction: float) -> None:
         self.members: dict[str, Fish] = {}
         self.stopped: list[tuple[str, str]] = []
         self.lent: dict[str, int] = {}
         self.supervisor = supervisor
-        self.pool = self.another(budget=budget, reserve=reserve, share=share)
+        self.pool = self.another(budget=budget, reserve=reserve, share=share, fraction=fraction)
 
-    def another(self, *, budget: int, reserve: int, share: int = 99) -> Pool[Fish]:
+    def another(self, *, budget: int, reserve: int, share: int = 99, fraction: float = 1.0) -> Pool[Fish]:
         return Pool(
             self.supervisor,
             self.members,
@@ -59,6 +59,7 @@ class Pond:
             budget=budget,
             reserve=reserve,
             share=share,
+            fraction=fraction,
             idle_seconds=IDLE,
             stopped=lambda ref, why: self.stopped.append((ref.name, why)),
             lent=lambda: self.lent,
@@ -73,9 +74,9 @@ class Pond:
 
 
 @asynccontextmanager
-async def pond(*, budget: int = 2, reserve: int = 0, share: int = 99) -> AsyncIterator[Pond]:
+async def pond(*, budget: int = 2, reserve: int = 0, share: int = 99, fraction: float = 1.0) -> AsyncIterator[Pond]:
     async with open_supervisor() as supervisor:
-        yield Pond(supervisor, budget=budget, reserve=reserve, share=share)
+        yield Pond(supervisor, budget=budget, reserve=reserve, share=share, fraction=fraction)
 
 
 async def test_member_is_started_when_wanted_and_found_again(autojump_clock: MockClock) -> None:
@@ -187,6 +188,40 @@ async def test_holder_has_a_share_and_the_rest_is_for_others(autojump_clock: Moc
         assert await there.get("d", "modest") is not None
         assert await there.get("d", "greedy") is None, "what another has started counts as well"
         assert await there.get("a", "modest") is there.members["a"]
+
+
+async def test_no_two_holders_have_all_as_each_leaves_a_part_of_what_the_others_leave(autojump_clock: MockClock) -> None:
+    async with pond(budget=100, share=80, fraction=0.8) as there:
+
+        async def most(holder: str) -> int:
+            got = 0
+            while await there.get(f"{holder}{got}", holder) is not None:
+                got += 1
+            return got
+
+        assert there.pool.spare(99, holder="one") == 80, "alone it has its share"
+        assert [await most(holder) for holder in ("one", "two", "three", "four", "five")] == [80, 16, 3, 1, 0]
+        assert there.pool.spare(1, holder="five") == 0
+
+
+async def test_what_is_lent_counts_as_what_is_held(autojump_clock: MockClock) -> None:
+    async with pond(budget=20, share=16, fraction=0.8) as there:
+        there.lent = {"one": 10}
+        assert there.pool.spare(20, holder="two") == 8
+        there.lent = {"one": 10, "two": 8}
+        assert there.pool.spare(20, holder="two") == 0
+        assert await there.get("a", "two") is None
+        assert await there.get("a", "three") is not None
+
+
+async def test_own_idle_one_gives_way_where_no_more_is_left(autojump_clock: MockClock) -> None:
+    async with pond(budget=4, share=3, fraction=0.5) as there:
+        for key in "abc":
+            assert await there.get(key, "one") is not None
+        assert await there.get("d", "two") is not None
+        await trio.sleep(IDLE / 2)
+        assert await there.get("e", "two") is not None
+        assert len(there.members) == 4
 
 
 async def test_share_holds_while_members_are_being_started(autojump_clock: MockClock) -> None:

@@ -236,6 +236,15 @@ async def test_refusal_is_remembered_for_a_moment_and_silence_ends_with_the_time
         assert there.answers[2:] == [GatewayTimeout]
 
 
+async def test_timeout_grows_with_what_is_asked_for_at_once(autojump_clock: MockClock) -> None:
+    async with directory() as there:
+        for among, least, most in ((1, 3, 3.2), (60, 5.9, 6.1), (1000, 9.9, 10.1)):
+            begun = trio.current_time()
+            with pytest.raises(GatewayTimeout):
+                await there.ref.profit(ACCOUNT, among=among)
+            assert least <= trio.current_time() - begun <= most
+
+
 async def test_refusal_in_bad_times_is_none_and_what_a_silent_gateway_has_said_is_not_shown(autojump_clock: MockClock) -> None:
     async with directory() as there:
         await there.ask()

@@ -176,7 +176,9 @@ def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
 def _legs_of(query: InstrumentQuery) -> tuple[Leg, ...]:
     if not isinstance(query, CombinableQuery):
         if query.sec_type is SecType.BAG:
-            raise InvalidRequest("This is not to be had of a combination (BAG).", field="sec_type", remedy="Ask for its legs, each by con_id.")
+            raise InvalidRequest(
+                "This is not to be had of a combination (BAG).", field="sec_type", remedy="Ask for its legs, each by con_id."
+            )
         return ()
     legs = query.legs
     if legs is None:

@@ -49,7 +49,9 @@ class Socket:
                 if event["code"] == TOO_BIG:
                     await self._say(error_message(KeyRequired(f"The first message brings the API key, in {LONGEST_INTRODUCTION} octets.")))
                 return None
-            text = event["text"] if event["type"] == "websocket.receive" else None
+            text = event.get("text") if event["type"] == "websocket.receive" else None
+            if text is None:
+                raise KeyRequired("The first message must bring the API key as JSON, in text; it was binary.")
         self._handed.longest_message = usual
         if text is None:
             raise KeyRequired(f"No API key came within {self._terms.introduction_timeout:g} s.")

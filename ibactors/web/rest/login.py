@@ -63,9 +63,9 @@ async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answe
 class _Attempt:
     """A login of this caller, as it counts. The constructor raises TooManyLogins.
 
-    A login counts as soon as it is begun, whatever becomes of it but a session: a cancelled one has sent its password, too. One that succeeds
-    is taken back, alone: it was no guess, and those before it may have been. What was not begun, because another login runs or the gateway is
-    not ours, does not count. As one login runs at a time, no two can be begun on the last one left.
+    A login counts as soon as it is begun: a cancelled one has sent its password, too. One that succeeds is taken back, and no other: it was
+    no guess, but those before it may have been. What was not begun, because another login runs or the gateway is not ours, does not count.
+    As one login runs at a time, no two can be begun on the last one left.
     """
 
     def __init__(self, call: Call[WaitQuery, LoginRequest]) -> None:

@@ -100,7 +100,7 @@ async def get_portfolio(call: Call[AccountQuery, Nothing]) -> Portfolio:
     found: dict[int, Holding] = {}
     async with trio.open_nursery() as nursery:
         for number, position in enumerate(book.positions):
-            nursery.start_soon(_hold, call.system, position, number, found)
+            nursery.start_soon(_hold, call.system, position, number, len(book.positions), found)
     session = call.system.site.connection.sessions.value
     if not session.current:
         # What came before the break is not current, and the rest has its problem: neither makes a portfolio.
@@ -108,11 +108,11 @@ async def get_portfolio(call: Call[AccountQuery, Nothing]) -> Portfolio:
     return Portfolio(positions=tuple(found[number] for number in range(len(book.positions))), timestamp=now())
 
 
-async def _hold(system: System, position: Position, number: int, found: dict[int, Holding]) -> None:
+async def _hold(system: System, position: Position, number: int, among: int, found: dict[int, Holding]) -> None:
     key = ProfitKey(account=position.account, con_id=position.con_id)
     pnl, problem = None, None
     try:
-        pnl = profit_of(position, await system.site.profits.profit(key, instrument_of(position)))
+        pnl = profit_of(position, await system.site.profits.profit(key, instrument_of(position), among=among))
     except IbactorsError as exc:
         problem = problem_of(exc)
     members = {field: getattr(position, field) for field in position.__struct_fields__}

@@ -12,7 +12,7 @@ from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.instruments import Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
-from ibactors.web.contract.queries import MAX_SYMBOLS, ContractId, CombinableQuery, SymbolText, named_instruments
+from ibactors.web.contract.queries import MAX_SYMBOLS, CombinableQuery, ContractId, SymbolText, named_instruments
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.system import System
 
