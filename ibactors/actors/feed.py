@@ -14,7 +14,7 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import ActorError, CompetingSession, Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError
+from ibactors.errors import ActorDown, ActorError, CompetingSession, Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
@@ -207,7 +207,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             finally:
                 self._fed.look = None
                 self._connection.unsubscribe(self._fed.name)
-                self.void(ActorStopped("Its actor stopped."))
+                self.void(ActorDown(self._fed.name, started=False))
 
     async def handle(self, msg: FedMessage) -> None:
         match msg:
@@ -335,9 +335,3 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         waiting, self._waiting = self._waiting, []
         for reply in waiting:
             self._answer_or_wait(reply)
-
-
-class ActorStopped(IbactorsError):
-    """What kept a subscription has stopped; the next incarnation begins anew."""
-
-    code = "actor_down"
