@@ -26,7 +26,7 @@ from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Refusal, Rules, account_refusal
 from ibactors.orders.terms import Terms
 
-_UNBUILT = ("legs", "conditions", "extra", "algo", "cash_quantity")
+_UNBUILT = ("legs",)
 
 
 class Assessed(Value, frozen=True, kw_only=True):

@@ -5,12 +5,22 @@ from decimal import Decimal
 from typing import Any
 
 from ib_async.contract import ComboLeg, Contract, TagValue
+from ib_async.order import (
+    ExecutionCondition,
+    MarginCondition,
+    OrderCondition,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    VolumeCondition,
+)
 from ib_async.order import Order as IbOrder
 
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import InvalidRequest
+from ibactors.orders.extra import as_sent
 from ibactors.orders.order import Order
-from ibactors.orders.terms import IB_TYPES, Leg, OcaType, OrderType, Session, Terms
+from ibactors.orders.terms import IB_TYPES, Condition, Leg, OcaType, OrderType, Session, Terms
 
 _OPEN_CLOSE = {"same": 0, "open": 1, "close": 2}
 _MOVING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
@@ -74,8 +84,6 @@ def _leg(leg: Leg) -> ComboLeg:
 
 
 def _order(order: Order, terms: Terms) -> IbOrder:
-    if terms.conditions:
-        raise InvalidRequest("Conditions are not sent by this version.", field="conditions")
     fields: dict[str, Any] = {
         "action": terms.side.upper(),
         "totalQuantity": _text(terms.quantity) or 0,
@@ -88,10 +96,16 @@ def _order(order: Order, terms: Terms) -> IbOrder:
         "goodTillDate": _moment(terms.good_till),
         "goodAfterTime": _moment(terms.good_after),
         **_prices(terms),
-        **terms.extra,
+        **{name: as_sent(name, value) for name, value in terms.extra.items()},
     }
     if terms.cash_quantity is not None:
         fields["cashQty"] = _text(terms.cash_quantity)
+    if terms.conditions:
+        fields |= {
+            "conditions": [_condition(each) for each in terms.conditions],
+            "conditionsCancelOrder": terms.conditions_cancel_order,
+            "conditionsIgnoreRth": terms.conditions_ignore_rth,
+        }
     if order.ib_group:
         fields |= {"ocaGroup": order.ib_group, "ocaType": order.ib_group_type}
     if terms.oca is not None:
@@ -102,6 +116,29 @@ def _order(order: Order, terms: Terms) -> IbOrder:
     if terms.is_combination and not terms.guaranteed:
         fields["smartComboRoutingParams"] = [TagValue("NonGuaranteed", "1")]
     return IbOrder(**fields)
+
+
+def _condition(condition: Condition) -> OrderCondition:
+    """A condition in IB's form; a time is never before (IB takes "after" alone)."""
+    place: dict[str, Any] = {"conId": condition.con_id, "exch": condition.exchange}
+    above: dict[str, Any] = {"conjunction": condition.join[0], "isMore": condition.above is not False}
+    percent: Any = _text(condition.percent)
+    match condition.kind:
+        case "price":
+            price: Any = _text(condition.price)
+            return PriceCondition(**above, **place, price=price, triggerMethod=condition.trigger_method or 0)
+        case "time":
+            return TimeCondition(conjunction=condition.join[0], time=_moment(condition.time))
+        case "margin":
+            return MarginCondition(**above, percent=percent)
+        case "execution":
+            sec_type, exchange, symbol = condition.sec_type or "", condition.exchange or "", condition.symbol or ""
+            return ExecutionCondition(conjunction=condition.join[0], secType=sec_type, exch=exchange, symbol=symbol)
+        case "volume":
+            return VolumeCondition(**above, **place, volume=condition.volume or 0)
+        case "percent_change":
+            return PercentChangeCondition(**above, **place, changePercent=percent)
+    raise InvalidRequest(f"{condition.kind} is not a kind of condition.", field="conditions")
 
 
 def _prices(terms: Terms) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Whether the members of a request fit together, as far as that needs no contract: what IB would refuse, named before it is sent."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -52,6 +53,27 @@ ALGOS: dict[str, str] = {
     "Vwap": "maxPctVol startTime endTime allowPastEndTime noTakeLiq speedUp",
 }
 """IB's strategies and their parameters (its page on algos). Others pass, with a warning that they are not checked."""
+_FLAG, _WHOLE, _SHARE = "[01]", "[0-9]{1,9}", r"0?\.[0-9]{1,4}|1(\.0+)?"
+_TIME, _PRIORITY, _RISK = r"([0-9]{8}[ -])?[0-9]{2}:[0-9]{2}:[0-9]{2}( .+)?", "Urgent|Normal|Patient", "Get Done|Aggressive|Neutral|Passive"
+_ALGO_VALUES = {
+    name: pattern
+    for pattern, names in (
+        (_PRIORITY, "adaptivePriority"),
+        (_RISK, "riskAversion"),
+        (_SHARE, "maxPctVol pctVol"),
+        (_TIME, "startTime endTime activeTimeStart activeTimeEnd"),
+        (_WHOLE, "componentSize timeBetweenOrders giveUp displaySize"),
+        (_FLAG, "allowPastEndTime forceCompletion randomizeTime20 randomizeSize55 catchUp waitForFill noTakeLiq speedUp"),
+    )
+    for name in names.split()
+}
+_ALGO_EXAMPLES = {
+    **{pattern: pattern.replace("|", ", ") for pattern in (_PRIORITY, _RISK)},
+    _SHARE: "0.1",
+    _TIME: "09:45:00 US/Eastern",
+    _WHOLE: "100",
+    _FLAG: "0 or 1",
+}
 _LONG_ALGOS = frozenset({"Adaptive", "AD"})
 
 
@@ -64,6 +86,8 @@ def check_request(body: PlaceBody, at: datetime, *, allow_non_guaranteed: bool =
     _algo(body)
     for position, condition in enumerate(body.conditions or ()):
         _condition(condition, f"conditions.{position}")
+    if not body.conditions and (body.conditions_cancel_order or body.conditions_ignore_rth):
+        _refuse("conditions", "There are no conditions.")
     if body.conditions and body.type not in _CONDITIONAL:
         _refuse("conditions", f"IB takes no conditions on orders of the type {body.type}.")
     if body.conditions_cancel_order and body.type not in {OrderType.LIMIT, OrderType.MIDPRICE}:
@@ -149,9 +173,13 @@ def _algo(body: PlaceBody) -> None:
     if body.session not in {None, Session.REGULAR} or body.good_after is not None:
         _refuse("algo", "Algos work in regular hours only, without good_after.")
     known = ALGOS.get(body.algo.strategy)
-    for name in body.algo.params or {}:
+    for name, value in (body.algo.params or {}).items():
         if known is not None and name not in known.split():
             _refuse(f"algo.params.{name}", f"{body.algo.strategy} has no parameter {name}.", f"It has {', '.join(known.split())}.")
+        if known is not None and not re.fullmatch(_ALGO_VALUES[name], value):
+            _refuse(f"algo.params.{name}", f"{name} does not fit.", f"It is as in {_ALGO_EXAMPLES[_ALGO_VALUES[name]]}.")
+    if body.algo.strategy == "Adaptive" and body.type not in {OrderType.LIMIT, OrderType.MARKET}:
+        _refuse("type", "The algo Adaptive is for limit and market orders.")
 
 
 def _condition(condition: Condition, field: str) -> None:
@@ -163,6 +191,12 @@ def _condition(condition: Condition, field: str) -> None:
             _refuse(f"{field}.{name}", f"A condition of the kind {condition.kind} needs {name}.")
     if condition.time is not None and condition.time.tzinfo is None:
         _refuse(f"{field}.time", "The time has no zone.", "Write it as in 2026-12-04T21:00:00Z.")
+    if condition.volume is not None and not 0 < condition.volume < 2**31:
+        _refuse(f"{field}.volume", "A volume is above zero and below 2147483648.")
+    if condition.kind == "margin" and condition.percent is not None and condition.percent % 1:
+        _refuse(f"{field}.percent", "A margin cushion is a whole percentage.")
+    if condition.trigger_method not in {None, 0, 1, 2, 3, 4, 7, 8}:
+        _refuse(f"{field}.trigger_method", "IB's trigger methods are 0 to 4, 7 and 8.")
     if condition.join not in {"and", "or"}:
         _refuse(f"{field}.join", "join is and or or.")
 

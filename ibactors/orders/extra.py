@@ -22,30 +22,35 @@ def _kind(kind: Kind, names: str) -> dict[str, Kind]:
 KNOWN: dict[str, Kind] = {
     **_kind(
         Kind.FLAG,
-        "allOrNone blockOrder continuousUpdate discretionaryUpToLimitPrice dontUseAutoPriceForHedge hidden imbalanceOnly notHeld"
-        " optOutSmartRouting randomizePrice randomizeSize routeMarketableToBbo scaleAutoReset scaleRandomPercent solicited sweepToFill"
-        " usePriceMgmtAlgo deltaNeutralShortSale isPeggedChangeAmountDecrease",
+        "allOrNone blockOrder continuousUpdate discretionaryUpToLimitPrice hidden imbalanceOnly notHeld"
+        " optOutSmartRouting randomizePrice randomizeSize routeMarketableToBbo scaleRandomPercent solicited sweepToFill"
+        " usePriceMgmtAlgo isPeggedChangeAmountDecrease",
     ),
     **_kind(
         Kind.WHOLE,
-        "adjustableTrailingUnit auctionStrategy basisPointsType deltaNeutralConId deltaNeutralShortSaleSlot displaySize duration exemptCode"
+        "adjustableTrailingUnit auctionStrategy basisPointsType displaySize duration exemptCode"
         " minCompeteSize minQty minTradeQty origin referenceContractId referencePriceType refFuturesConId scaleInitFillQty"
         " scaleInitLevelSize scaleInitPosition scalePriceAdjustInterval scaleSubsLevelSize shortSaleSlot volatilityType",
     ),
     **_kind(
         Kind.NUMBER,
-        "adjustedStopLimitPrice adjustedStopPrice adjustedTrailingAmount basisPoints competeAgainstBestOffset delta deltaNeutralAuxPrice"
+        "adjustedStopLimitPrice adjustedStopPrice adjustedTrailingAmount basisPoints competeAgainstBestOffset delta"
         " discretionaryAmt midOffsetAtHalf midOffsetAtWhole peggedChangeAmount percentOffset referenceChangeAmount scalePriceAdjustValue"
-        " scalePriceIncrement scaleProfitOffset startingPrice stockRangeLower stockRangeUpper stockRefPrice triggerPrice volatility",
+        " scalePriceIncrement startingPrice stockRangeLower stockRangeUpper stockRefPrice triggerPrice volatility",
     ),
     **_kind(
         Kind.TEXT,
-        "activeStartTime activeStopTime adjustedOrderType autoCancelDate deltaNeutralOrderType deltaNeutralOpenClose designatedLocation"
-        " extOperator hedgeParam hedgeType manualOrderTime mifid2DecisionAlgo mifid2DecisionMaker mifid2ExecutionAlgo mifid2ExecutionTrader"
-        " openClose referenceExchangeId rule80A scaleTable",
+        "activeStartTime activeStopTime adjustedOrderType autoCancelDate designatedLocation"
+        " extOperator manualOrderTime mifid2DecisionAlgo mifid2DecisionMaker mifid2ExecutionAlgo mifid2ExecutionTrader"
+        " openClose referenceExchangeId rule80A",
     ),
 }
 
+UNCOUNTED = frozenset(
+    "deltaNeutralAuxPrice deltaNeutralConId deltaNeutralOpenClose deltaNeutralOrderType deltaNeutralShortSale deltaNeutralShortSaleSlot"
+    " dontUseAutoPriceForHedge hedgeParam hedgeType scaleAutoReset scaleProfitOffset scaleTable".split()
+)
+"""Fields that have IB send further orders by itself, which no limit counts and no token marks."""
 OURS = frozenset(
     "orderId clientId permId parentId parentPermId orderRef transmit whatIf account advancedErrorOverride autoCancelParent isOmsContainer"
     " filledQuantity overridePercentageConstraints faGroup faProfile faMethod faPercentage modelCode clearingAccount clearingIntent"
@@ -89,6 +94,8 @@ def _value(name: str, value: object) -> bool | int | str:
     field = f"extra.{name}"
     if name in OURS:
         raise InvalidRequest(f"{name} is set by ibactors alone.", field=field, remedy="Leave it out.")
+    if name in UNCOUNTED:
+        raise InvalidRequest(f"{name} has IB send further orders, which no limit counts.", field=field, remedy="Place them as orders.")
     if name in DEPRECATED:
         raise InvalidRequest(f"IB does not take {name} any more (its error {DEPRECATED[name]}).", field=field, remedy="Leave it out.")
     if name in HAVE_NAMES:
@@ -110,3 +117,8 @@ def _value(name: str, value: object) -> bool | int | str:
         case Kind.NUMBER, Decimal():
             return f"{value:f}"
     raise InvalidRequest(f"{name} takes {kind.value}.", field=field)
+
+
+def as_sent(name: str, value: bool | int | str) -> bool | int | str | Decimal:  # noqa: FBT001  # one value of a field
+    """A kept value as the encoder takes it: it compares some numbers."""
+    return Decimal(value) if KNOWN[name] is Kind.NUMBER and isinstance(value, str) else value

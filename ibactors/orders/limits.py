@@ -6,6 +6,8 @@ The caller asks with the service's rules and the state of all orders, and again 
 from collections.abc import Iterator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from ibactors.model.times import Value
 from ibactors.orders.collar import Reference, collar_refusal
 from ibactors.orders.exposure import NOTHING, counts_as_open, day_notional, notional_of, quantity_open, reduces
@@ -79,6 +81,7 @@ class Verdict(Value, frozen=True, kw_only=True):
 def verdict(candidate: Candidate, state: State, rules: Rules) -> Verdict:
     """The same as `check`, with everything that was counted, for a preview."""
     checked = check(candidate, state, rules)
+    candidate = _worst(candidate)
     unit = unit_notional(candidate)
     refusal = checked if isinstance(checked, Refusal) else None
     if isinstance(unit, Refusal):
@@ -89,6 +92,7 @@ def verdict(candidate: Candidate, state: State, rules: Rules) -> Verdict:
 
 def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
     """Whether *candidate* may be taken."""
+    candidate = _worst(candidate)
     gate = _stopped(state) or not_allowed(candidate.terms, rules) or _too_often(state, rules)
     if gate is not None:
         return gate
@@ -101,6 +105,16 @@ def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
     notional = _notional(candidate, unit)
     over = next((each for each in _measures(candidate, state, rules, unit, notional) if not each.ok), None)
     return _over(over) if over is not None else Passed(notional=notional, reference=candidate.reference)
+
+
+def _worst(candidate: Candidate) -> Candidate:
+    """The candidate at the worst price that it allows: a discretionary amount widens a limit."""
+    terms = candidate.terms
+    amount = Decimal(terms.extra.get("discretionaryAmt", 0))
+    if not amount or terms.limit_price is None:
+        return candidate
+    limit = terms.limit_price + (abs(amount) if terms.side is Side.BUY else -abs(amount))
+    return replace(candidate, terms=replace(terms, limit_price=limit))
 
 
 def check_child(child: Candidate, rules: Rules) -> Refusal | None:

@@ -38,6 +38,9 @@ class Desk:
         """Take a new order, change the one that has the id, or answer a what-if."""
         known = self.book.register.find(client.client_id, ticket.order_id)
         instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
+        if instrument.sec_type == "CASH" and not ticket.quantity and ticket.echo["cashQty"]:
+            # The broker computes what an amount of money buys.
+            ticket = dataclasses.replace(ticket, quantity=float(int(float(ticket.echo["cashQty"]) / self._gateway.market.mark(instrument))))
         notice = self._told(ticket)
         if notice is not None and notice.code in precautions.REFUSALS:
             if known is not None and not known.done:

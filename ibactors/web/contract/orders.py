@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders.order import Order
+from ibactors.orders.terms import Algo, Condition
 
 
 class InstrumentShown(Value, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ class OrderShown(Value, frozen=True, kw_only=True):
     instrument: InstrumentShown
     side: str
     quantity: Decimal | None
+    cash_quantity: Decimal | None
     type: str
     limit_price: Decimal | None
     stop_price: Decimal | None
@@ -81,7 +83,13 @@ class OrderShown(Value, frozen=True, kw_only=True):
     limit_offset: Decimal | None
     time_in_force: str
     good_till: str | None
+    good_after: str | None
     session: str
+    algo: Algo | None
+    conditions: tuple[Condition, ...]
+    conditions_cancel_order: bool
+    conditions_ignore_rth: bool
+    extra: dict[str, bool | int | str]
     filled_quantity: Decimal
     remaining_quantity: Decimal | None
     average_price: Decimal | None
@@ -127,6 +135,7 @@ def shown(order: Order) -> OrderShown:
         ),
         side=terms.side,
         quantity=terms.quantity,
+        cash_quantity=terms.cash_quantity,
         type=terms.type,
         limit_price=terms.limit_price,
         stop_price=terms.stop_price,
@@ -135,7 +144,13 @@ def shown(order: Order) -> OrderShown:
         limit_offset=terms.limit_offset,
         time_in_force=terms.time_in_force,
         good_till=None if terms.good_till is None else rfc3339(terms.good_till.timestamp()),
+        good_after=None if terms.good_after is None else rfc3339(terms.good_after.timestamp()),
         session=terms.session,
+        algo=terms.algo,
+        conditions=terms.conditions,
+        conditions_cancel_order=terms.conditions_cancel_order,
+        conditions_ignore_rth=terms.conditions_ignore_rth,
+        extra=terms.extra,
         filled_quantity=traded.quantity,
         remaining_quantity=rest,
         average_price=traded.average_price,
