@@ -115,10 +115,16 @@ contract *args:
     sh tests/environment.sh .contract tests/contract/requirements.txt
     python tests/contract/run.py "$@"
 
-# Coverage-guided, in an environment of its own, .fuzz: [--seconds 60]
-# fuzzing of the simulator's API port
+# [--heads 200000] [--seed N]
+# what the edge's own reader takes of heads, against h11
 [group('outside')]
-fuzz *args:
+fuzz-heads *args:
+    python -m tests.fuzz.heads "$@"
+
+# Coverage-guided, in an environment of its own, .fuzz: [--seconds 60]
+# fuzzing of the simulator's API port, and of heads
+[group('outside')]
+fuzz *args: fuzz-heads
     sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
     PYTHONPATH=. .fuzz/bin/python tests/fuzz/server.py "$@"
 
