@@ -175,6 +175,12 @@ incidents *args:
 bench *args:
     python benchmarks/service/run.py "$@"
 
+# In turns, with processor time: [--turns 5] [--starts 2] [--generator wrk|own] [--report]
+# what is in memory, asked over REST beside the rivals
+[group('measure')]
+bench-requests *args:
+    python benchmarks/service/asked.py "$@"
+
 # In turns, for a machine that is not quiet:
 # [--checkout FOLDER] [--turns 7] [--starts 4] [--query ?batch=1]
 # versions and rivals loaded in turns

@@ -24,7 +24,6 @@ YARDSTICK = "afternoon"
 """The server that ratios refer to."""
 BUSY = 90
 """Percent of its core from which on generator and simulator, and not the server, may be what limits."""
-_BEGIN, _END = "<!-- table: written by ./dev bench -->", "<!-- end of table -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +130,8 @@ def table(servers: Sequence[Server], results: Results) -> str:
 def write(servers: Sequence[Server], results: Results, remarks: Sequence[str], plot_python: Path) -> None:
     """Put table and plot into docs/."""
     found = _Found(servers, results)
-    head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(_BEGIN)
-    tail = rest.partition(_END)[2]
-    parts = (_BEGIN, _conditions(results), table(servers, results), "\n".join(f"- {remark}" for remark in remarks), _picture(), _END)
-    DOCUMENT.write_text(head + "\n\n".join(parts) + tail, encoding="utf-8")
+    parts = (_conditions(results), table(servers, results), "\n".join(f"- {remark}" for remark in remarks), _picture())
+    put("table", "bench", "\n\n".join(parts))
     PLOT.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as data:
         json.dump({"servers": [server.title for server in servers], "panels": found.panels()}, data)
@@ -142,10 +139,24 @@ def write(servers: Sequence[Server], results: Results, remarks: Sequence[str], p
         subprocess.run([plot_python, Path(__file__).parent / "plot.py", data.name, PLOT], check=True)  # noqa: S603
 
 
+def put(name: str, recipe: str, text: str) -> None:
+    """Put *text* in its place in the document."""
+    begin, end = f"<!-- {name}: written by ./dev {recipe} -->", f"<!-- end of {name} -->"
+    head, found, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
+    if not found:
+        raise RuntimeError(f"{DOCUMENT} has no place for {name}")
+    DOCUMENT.write_text(f"{head}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def moment() -> str:
+    """When and on what it was measured."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores"
+
+
 def _conditions(results: Results) -> str:
     repeats = max((len(values) for figures in results.values() for values in figures.values()), default=0)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores, repeats: {repeats}"
+    when = f"{moment()}, repeats: {repeats}"
     return (
         f"Measured {when}; load averages of the machine at the end: {load}. Medians; in brackets the ratio to (a), below them the lowest "
         f"and the highest of the repeats. †: generator and simulator kept their core more than {BUSY} % busy, so that the server may have "

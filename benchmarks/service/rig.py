@@ -22,7 +22,6 @@ Processes = tuple[int, int]
 """Server and simulator."""
 
 START_S = 30.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PORTS = re.compile(rb"127\.0\.0\.1:(\d+)")
 
@@ -65,8 +64,11 @@ class Rig:
 
 
 @contextmanager
-def running(server: Server, *, rate: float, cores: tuple[int, int]) -> Iterator[Rig]:
-    """A server that is connected to a fresh simulator with *rate* updates a second and symbol."""
+def running(server: Server, *, rate: float, cores: tuple[int, int], tapped: bool = True) -> Iterator[Rig]:
+    """A server that is connected to a fresh simulator with *rate* updates a second and symbol.
+
+    Untapped it lives on while nobody turns the loop, and nobody knows when a price has left.
+    """
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
         simulate = [sys.executable, "-m", "ibactors", "simulate", "--port", "0", "--control-port", "0"]
@@ -78,7 +80,7 @@ def running(server: Server, *, rate: float, cores: tuple[int, int]) -> Iterator[
         loop = Loop()
         tap = Tap(loop, int(ports[0]))
         port = _free_port()
-        command, environment = server.start(port, tap.port)
+        command, environment = server.start(port, tap.port if tapped else int(ports[0]))
         process = stack.enter_context(_process(command, environment, cores[0], log))
         dialect = server.dialect(port)
         try:
@@ -106,8 +108,9 @@ def _process(command: list[str], environment: dict[str, str], core: int, output:
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    """The scheduler's own count, of the threads that there are; `stat` counts in ticks of 10 ms."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
 def _wait_until_ready(loop: Loop, port: int, process: subprocess.Popen[bytes], dialect: Dialect) -> None:

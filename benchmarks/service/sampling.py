@@ -24,7 +24,7 @@ from rows import SYMBOLS, connected
 
 LAYERS = (
     ("bridge and ib_async", r"/(ib_async|eventkit)/|/ibactors/bridge/"),
-    ("encoding", r"/ibactors/(encoded|model)\.py|/msgspec/|/json/"),
+    ("encoding", r"/ibactors/(model|web/contract)/|/msgspec/|/json/"),
     ("web layer of ibactors", r"/ibactors/web/"),
     ("actors, watch and meters", r"/ibactors/"),
     ("Quart and Werkzeug", r"/(quart|quart_trio|werkzeug|flask|blinker)/"),
@@ -35,6 +35,7 @@ LAYERS = (
 )
 """A sample belongs to the layer of its innermost frame that is of any; the standard library counts for its caller."""
 RATE_HZ = 400
+_LIBRARY = re.compile(r".*/(?:site-packages|lib/python3\.\d+)(/.*)")
 _FRAME = re.compile(r"(.*) \((.*?)(?::\d+)?\)$")
 
 Stack = tuple[tuple[str, str], ...]
@@ -146,7 +147,9 @@ def _waits(innermost: tuple[str, str]) -> bool:
 
 
 def _layer(file: str) -> str | None:
-    return next((layer for layer, pattern in LAYERS if re.search(pattern, file)), None)
+    # Whatever the folders are called in which the checkout and its environment lie.
+    library = _LIBRARY.match(file)
+    return next((layer for layer, pattern in LAYERS if re.search(pattern, library[1] if library else file)), None)
 
 
 def _short(file: str) -> str:

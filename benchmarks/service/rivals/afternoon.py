@@ -137,6 +137,54 @@ async def place(order: dict):
     return {"order_id": trade.order.orderId, "status": trade.orderStatus.status}
 
 
+async def summary_now():
+    figures = {}
+    for value in await ib.accountSummaryAsync():
+        figures[value.tag] = {"value": value.value, "currency": value.currency, "account": value.account}
+    return {"account_summary": figures, "timestamp": datetime.now(UTC).isoformat()}
+
+
+@app.get("/account/summary")
+async def summary():
+    if not ib.isConnected():
+        raise HTTPException(503, "not connected")
+    return await summary_now()
+
+
+def positions_now():
+    worth = {(item.account, item.contract.conId): item for item in ib.portfolio()}
+    found = []
+    for held in ib.positions():
+        contract = held.contract
+        item = worth.get((held.account, contract.conId))
+        found.append(
+            {
+                "account": held.account,
+                "symbol": contract.symbol,
+                "secType": contract.secType,
+                "currency": contract.currency,
+                "position": held.position,
+                "avgCost": held.avgCost,
+                "conId": contract.conId,
+                "exchange": contract.exchange,
+                "localSymbol": contract.localSymbol,
+                "tradingClass": contract.tradingClass,
+                "marketPrice": item and item.marketPrice,
+                "marketValue": item and item.marketValue,
+                "unrealizedPNL": item and item.unrealizedPNL,
+                "realizedPNL": item and item.realizedPNL,
+            }
+        )
+    return {"positions": found, "timestamp": datetime.now(UTC).isoformat()}
+
+
+@app.get("/account/positions")
+async def positions():
+    if not ib.isConnected():
+        raise HTTPException(503, "not connected")
+    return positions_now()
+
+
 @app.websocket("/ws/stream")
 async def stream(websocket: WebSocket):
     await websocket.accept()

@@ -40,7 +40,8 @@ def on_tickers(changed):
 
 
 afternoon.on_tickers = on_tickers
-app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") not in ("/ws/stream", "/market/quote/{symbol}")]
+REPLACED = ("/ws/stream", "/market/quote/{symbol}", "/health", "/account/summary", "/account/positions")
+app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") not in REPLACED]
 
 
 @app.get("/market/quote/{symbol}")
@@ -49,6 +50,25 @@ async def quote(symbol: str):
     if ticker is None or not afternoon.has_first_set(ticker) or not afternoon.ib.isConnected():
         return await afternoon.quote(symbol)
     return Response(orjson.dumps(quote_of(ticker)), media_type="application/json")
+
+
+def text(value):
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+@app.get("/health")
+async def health():
+    return text(await afternoon.health())
+
+
+@app.get("/account/summary")
+async def summary():
+    return text(await afternoon.summary())
+
+
+@app.get("/account/positions")
+async def positions():
+    return text(await afternoon.positions())
 
 
 @app.websocket("/ws/stream")
