@@ -25,8 +25,8 @@ from ibactors.model.times import Value, now
 
 log = structlog.get_logger(__name__)
 
-LAG_INTERVAL = 0.05
-"""Seconds between two measurements of how late a timer fires."""
+LAG_INTERVAL, IDLE_INTERVAL = 0.05, 1.0
+"""Seconds between two measurements of how late a timer fires; while nothing else happens they come to lie so far apart."""
 LAG_WINDOW = 60.0
 """Seconds that the percentiles of the lag cover."""
 BLOCKED = 1.0
@@ -34,6 +34,10 @@ BLOCKED = 1.0
 _LOGGED_CALLS = 8
 _SHORTEST_NAP = 0.004
 """Seconds that the watching thread sleeps at least between two looks, however low the limit is."""
+_LONG_DOZE = 0.1
+"""Seconds after which the loop counts as idle: its next step does not make it likely that another one follows."""
+_FEW = 10.0
+"""Times a second that an idle loop waits at most: the session's own beat is four of them."""
 _LOG_INTERVAL = 1.0
 """Seconds between two log lines about slow steps; those between are counted."""
 
@@ -62,7 +66,10 @@ class Watch(trio.abc.Instrument):
         self.slow_steps = 0
         self.slowest: deque[SlowStep] = deque(maxlen=20)
         """The last slow steps."""
-        self._recent_lag: deque[float] = deque(maxlen=int(LAG_WINDOW / LAG_INTERVAL))
+        self._recent_lag: deque[tuple[float, float]] = deque(maxlen=int(LAG_WINDOW / LAG_INTERVAL))
+        """When it was measured, and how late it was."""
+        self._waits = 0
+        """How often the loop has waited."""
         self._stepped: dict[trio.lowlevel.Task, float] = {}
         self._task: trio.lowlevel.Task | None = None
         self._since = float("inf")
@@ -70,6 +77,9 @@ class Watch(trio.abc.Instrument):
         self._begun = perf_counter()
         self._loop_thread = threading.get_ident()
         self._stop = threading.Event()
+        self._dozing = False
+        """Whether the watching thread is to be woken by the next step."""
+        self._wake = threading.Event()
         self._next_log = 0.0
         self._unlogged = 0
 
@@ -81,12 +91,16 @@ class Watch(trio.abc.Instrument):
             self._report(present)
         self._task = task
         self._since = self._stepped[task] = present
+        if self._dozing:  # after `_since` is set, as the thread looks at the two in the other order
+            self._dozing = False
+            self._wake.set()
 
     def before_io_wait(self, _timeout: float) -> None:
         present = perf_counter()
         if present - self._since > self.slow:
             self._report(present)
         self._since = float("inf")
+        self._waits += 1
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
         self._stepped.pop(task, None)
@@ -104,19 +118,28 @@ class Watch(trio.abc.Instrument):
 
     def lag_percentiles(self, *shares: float) -> list[float | None]:
         """Percentiles, as *shares* from 0 to 1, of how late the last minute's timers fired, in seconds; None before the first."""
-        recent = sorted(self._recent_lag)
+        begin = perf_counter() - LAG_WINDOW
+        recent = sorted(lag for at, lag in self._recent_lag if at >= begin)
         return [recent[min(int(share * len(recent)), len(recent) - 1)] if recent else None for share in shares]
 
     # the loop's side
 
     async def measure_lag(self) -> NoReturn:
-        """Measure every LAG_INTERVAL how late a timer fires."""
+        """Measure again and again how late a timer fires; seldom while there is nothing that could make it late.
+
+        A loop that has nothing to do is not to be woken twenty times a second. A block in between is noted by `_report`.
+        """
+        interval = LAG_INTERVAL
         while True:
-            due = trio.current_time() + LAG_INTERVAL
+            waits, due = self._waits, trio.current_time() + interval
             await trio.sleep_until(due)
-            lag = max(trio.current_time() - due, 0.0)
-            self.lag.add(lag)
-            self._recent_lag.append(lag)
+            self._was_late(max(trio.current_time() - due, 0.0))
+            idle = self._waits - waits <= 2 + _FEW * interval
+            interval = min(2 * interval, IDLE_INTERVAL) if idle else LAG_INTERVAL
+
+    def _was_late(self, lag: float) -> None:
+        self.lag.add(lag)
+        self._recent_lag.append((perf_counter(), lag))
 
     def _report(self, present: float) -> None:
         """Record and log the step that began at `_since`, which took long."""
@@ -129,6 +152,7 @@ class Watch(trio.abc.Instrument):
             cpu=round(min((time.thread_time() - look.cpu) / (seconds - look.first), 1.0), 2) if seen else None,
             stack=look.stack if seen else (),
         )
+        self._was_late(seconds)  # as whatever was due when it began
         self.slow_steps += 1
         self.slowest.append(step)
         if present < self._next_log:
@@ -148,12 +172,28 @@ class Watch(trio.abc.Instrument):
             yield
         finally:
             self._stop.set()
+            self._wake.set()
             thread.join()
+
+    def _doze(self) -> float:
+        """Sleep while the loop waits; for how many seconds."""
+        begun = perf_counter()
+        self._wake.clear()
+        self._dozing = True
+        if self._since == float("inf") and not self._stop.is_set():
+            self._wake.wait()
+        self._dozing = False
+        return perf_counter() - begun
 
     def _keep_looking(self) -> None:
         logged = 0.0
         clock = time.pthread_getcpuclockid(self._loop_thread)
-        while not self._stop.wait(max(self.slow * 0.4, _SHORTEST_NAP)):
+        nap = max(self.slow * 0.4, _SHORTEST_NAP)
+        while not self._stop.is_set():
+            if self._since == float("inf") and self._doze() > _LONG_DOZE and self._since == float("inf"):
+                continue  # a step woke it which is over: so it is in a loop that has nothing to do, where no nap is wanted either
+            if self._stop.wait(nap) or self._since == float("inf"):
+                continue
             since, task, before = self._since, self._task, self._look
             running = perf_counter() - since
             again = before.step == since

@@ -37,7 +37,8 @@ class Pace:
     most of the writes and reads under load."""
     rest: float = 2.0
     """How many times as long as the round the rest is."""
-    longest_rest: float = 0.02
+    longest_rest: float = 0.005
+    """Each client gets so much at most of what is newer than its newest: some 200 values of a symbol a second."""
     clock: Callable[[], float] = perf_counter
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import trio
@@ -81,6 +82,25 @@ async def test_block_shows_in_the_lag() -> None:
     assert median is not None
     assert median < highest
     assert watched.lag.highest == highest
+
+
+async def test_loop_that_has_nothing_to_do_is_left_alone() -> None:
+    async with open_watch(SLOW) as watched:
+        assert watched is not None
+        (thread,) = (thread for thread in threading.enumerate() if thread.name == "watch")
+        await trio.sleep(0.2)
+        wakes, measured = _wakes(thread), watched.lag.count
+        await trio.sleep(2.0)
+        assert watched.lag.count - measured < 10
+        assert _wakes(thread) - wakes < 20
+        hold_up(0.3)
+        await trio.sleep(0.0)
+    assert watched.slowest[-1].stack[-1].function == "hold_up"
+
+
+def _wakes(thread: threading.Thread) -> int:
+    """How often a thread was given the processor."""
+    return int(Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii").split()[2])
 
 
 @pytest.mark.usefixtures("restored_logging")
