@@ -8,6 +8,7 @@ import time
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_audit import acted
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import queue_frame
 from ibactors.actors.orders import boot_now
@@ -36,6 +37,8 @@ class Canceller:
 
     async def want(self, order: Order, at: float, by: str, reason: str = "") -> Order:
         """Note that an order is to be cancelled. A frame of its own that still waits is taken back, and nothing is sent."""
+        if order.cancel is None:
+            acted("order_cancelled", by, order, reason=reason)
         order = await self._keeper.give(order.order_id, CancelAsked(at=at, by=by, reason=reason))
         desk = self._keeper.desk
         if desk is not None and desk.withdraw(order.order_id, "cancelled_before_it_was_sent"):

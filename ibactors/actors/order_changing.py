@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange
+from ibactors.actors.order_audit import acted
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import queue_frames
@@ -150,7 +151,7 @@ class Changer:
         kept = await self._kept(order.order_id, msg.change_id) if known is not None else None
         if kept is not None:
             return self._replay(await self._order(order.order_id), kept, msg.change_id, mark)
-        log.info("change_accepted", order_id=order.order_id, key=msg.key, change_id=msg.change_id)
+        acted("order_changed", f"key:{msg.key}", replace(order, terms=terms), change_id=msg.change_id)
         self._queue(order, desk, self._fence(order, desk, epoch, incarnation), message, msg.change_id)
         return Changed(order=keeper.ref.shown[order.order_id], change_id=msg.change_id, kept=None, replayed=False)
 

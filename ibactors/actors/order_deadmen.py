@@ -12,6 +12,7 @@ import structlog
 from msgspec.structs import replace
 
 from ibactors.actors.order_asks import SetDeadman
+from ibactors.actors.order_audit import governed
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.orders import boot_now
@@ -51,6 +52,7 @@ class Deadmen:
             switch = Deadman(key=msg.key, seconds=msg.seconds, wall=time.time(), boot=boot_now())
             await self._keeper.writer.write(lambda tx: watch(tx, switch))
             self._switches[msg.key] = switch
+        governed("deadman_set", f"key:{msg.key}", seconds=msg.seconds)
         msg.reply.send(None)
 
     async def look(self) -> None:
@@ -60,7 +62,7 @@ class Deadmen:
                 continue
             now = time.time()
             self._switches[key] = replace(switch, fired_at=now)
-            log.warning("deadman_expired", key=key, seconds=switch.seconds)
+            governed("deadman_expired", f"key:{key}", seconds=switch.seconds)
             await self._keeper.write(partial(fire, key=key, at=now))
             book = self._keeper.book
             for order_id in to_cancel(book.all, self._positions(), "entries", now):

@@ -5,8 +5,10 @@ The last look at the limits and the queued write are one step without a wait, so
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_keeper import Keeper
@@ -17,6 +19,7 @@ from ibactors.bridge.order_lists import Listed
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, canonical
+from ibactors.orders.codes import READ_ONLY
 from ibactors.orders.collar import Reference, ReferenceKind
 from ibactors.orders.consistency import check_request
 from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, PreviewRequired, Reconciling, TradingHalted, TradingOff
@@ -47,6 +50,7 @@ class Judge:
         connection: ConnectionRef,
         surveyor: Surveyor,
         rules: Rules,
+        key_rules: Mapping[str, Rules],
         live_accounts: frozenset[str],
         is_dead: Callable[[str], bool],
         *,
@@ -57,6 +61,7 @@ class Judge:
         self._connection = connection
         self._surveyor = surveyor
         self._rules = rules
+        self._key_rules = key_rules
         self._live_accounts = live_accounts
         self._is_dead = is_dead
         self._placed_at: dict[str, deque[float]] = {}
@@ -87,11 +92,12 @@ class Judge:
             raise TradingOff(f"Trading is {ref.mode}; no order is sent.", extra={"limit": str(ref.mode), "setting": "IBACTORS_TRADING"})
         if (why := ref.why_halted) is not None:
             raise TradingHalted(f"Trading is halted: {why}.")
-        if ref.read_only is not None:
-            raise GatewayReadOnly(f"The gateway refuses orders: {ref.read_only}")
+        desk = self._keeper.desk
+        if desk is not None and desk.log.read_only is not None:
+            raise GatewayReadOnly(f"The gateway refuses orders: {desk.log.read_only}", ib_code=READ_ONLY)
         if (why := self._keeper.journal.may_open) is not None:
             raise JournalFailed(why)
-        session, desk = self._connection.sessions.value, self._keeper.desk
+        session = self._connection.sessions.value
         if desk is None or not desk.connected or not session.up:
             raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
         refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts, asks=asks)
@@ -117,8 +123,16 @@ class Judge:
         children = tuple(Candidate(terms=terms, reference=entry, rate=rate, skip_collar=skips) for terms in others)
         return Assessed(listed=listed, orders=orders, candidate=candidate, children=children)
 
-    def state(self, key: str) -> State:
-        """What is there, now."""
+    def _sets(self, key: str) -> Iterator[tuple[Rules, State]]:
+        """What must let it pass, in this step: the service's rules with all orders, then the key's own with the key's."""
+        state, own = self._state(key), self._key_rules.get(key)
+        if own is None:
+            yield self._rules, state
+            return
+        yield replace(self._rules, limits=replace(self._rules.limits, may_skip_collar=own.limits.may_skip_collar)), state
+        yield own, replace(state, orders=tuple(order for order in state.orders if order.key == key))
+
+    def _state(self, key: str) -> State:
         return State(
             at=time.time(),
             orders=(*self._keeper.book.all, *self.reserved.values()),
@@ -128,10 +142,11 @@ class Judge:
             deadman_expired=self._is_dead(key),
         )
 
-    def check_allowed(self, candidate: Candidate, _key: str) -> None:
-        """Raises OrderNotAllowed for what is on no allow-list: not even asked about."""
-        if (refusal := not_allowed(candidate.terms, self._rules)) is not None:
-            raise refused(refusal)
+    def check_allowed(self, candidate: Candidate, key: str) -> None:
+        """Raises OrderNotAllowed for what is not on an allow-list: not even asked about."""
+        for rules, _ in self._sets(key):
+            if (refusal := not_allowed(candidate.terms, rules)) is not None:
+                raise refused(refusal)
 
     def check_token(self, body: PlaceBody, account: str, key: str, mark: str) -> None:
         """Whether the request was previewed, where that is asked for. Raises PreviewRequired."""
@@ -144,20 +159,29 @@ class Judge:
             extra: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"} if self.needs_preview else {}
             raise PreviewRequired(f"{why}.", extra=extra)
 
-    def verdict(self, candidate: Candidate, key: str) -> Verdict:
+    def verdict(self, assessed: Assessed, key: str) -> Verdict:
         """What would become of it if it were placed now."""
-        return verdict(candidate, self.state(key), self._rules)
+        sets = tuple(self._sets(key))
+        found = [verdict(assessed.candidate, state, rules) for rules, state in sets]
+        refusals = [each.refusal for each in found] + [check_child(child, rules) for rules, _ in sets for child in assessed.children]
+        refusal = next((each for each in refusals if each is not None), None)
+        measures = tuple(measure for each in found for measure in each.measures)
+        return Verdict(refusal=refusal, notional=found[0].notional, measures=measures)
 
     def take(self, candidate: Candidate, key: str, children: tuple[Candidate, ...] = ()) -> Passed:
         """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""
-        state = self.state(key)
-        passed = check(candidate, state, self._rules)
-        if isinstance(passed, Refusal):
-            raise refused(passed)
-        for child in children:
-            if (refusal := check_child(child, self._rules)) is not None:
+        passed: Passed | None = None
+        for rules, state in self._sets(key):
+            checks: tuple[Passed | Refusal | None, ...] = (
+                check(candidate, state, rules),
+                *(check_child(child, rules) for child in children),
+            )
+            if (refusal := next((each for each in checks if isinstance(each, Refusal)), None)) is not None:
                 raise refused(refusal)
-        self._placed_at.setdefault(key, deque(maxlen=5_000)).extend([state.at] * candidate.members)
+            passed = passed or next(each for each in checks if isinstance(each, Passed))
+        if passed is None:
+            raise AssertionError("the service has rules")
+        self._placed_at.setdefault(key, deque(maxlen=5_000)).extend([time.time()] * candidate.members)
         return passed
 
 

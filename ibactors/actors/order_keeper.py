@@ -20,7 +20,7 @@ from ibactors.bridge.evidence_log import Entry
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.errors import IbactorsError
 from ibactors.orders.commissions import EarlyCommissions
-from ibactors.orders.draft import Step, Want
+from ibactors.orders.draft import Kind, Step, Want
 from ibactors.orders.errors import JournalFailed, JournalFull
 from ibactors.orders.evidence import ChangeAsked, CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
 from ibactors.orders.halts import Halt, halt
@@ -33,6 +33,7 @@ from ibactors.orders.previews import Previews
 from ibactors.orders.reader import Reader
 from ibactors.orders.states import advance
 from ibactors.orders.transaction import Transaction
+from ibactors.orders.tripwires import Tripwires
 from ibactors.orders.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,6 @@ R = TypeVar("R")
 TOGETHER = 256
 """Entries that are taken in one step."""
 _HALTING = {
-    Want.DUPLICATE: "duplicate_at_broker: IB has two orders of one",
     Want.NOT_OURS: "not_ours: a number of ours carries another order",
     Want.ORDER_REF_UNRELIABLE: "order_ref_unreliable: IB does not send back what identifies our orders",
     Want.QUARANTINE: "quarantine: a message about an order could not be applied",
@@ -52,8 +52,9 @@ _HALTING = {
 class Keeper:
     """The orders of one incarnation."""
 
-    def __init__(self, ref: OrdersRef, connection: ConnectionRef, journal: Journal, reader: Reader) -> None:
+    def __init__(self, ref: OrdersRef, connection: ConnectionRef, journal: Journal, reader: Reader, tripwires: Tripwires) -> None:
         self.ref = ref
+        self.tripwires = tripwires
         self._connection = connection
         self.journal = journal
         self.writer = Writer(journal, ref.durable)
@@ -163,6 +164,8 @@ class Keeper:
     def _advance(self, order: Order, evidence: Evidence) -> Step:
         step = advance(order, evidence)
         self.book.put(step.order)
+        if any(event.kind is Kind.REJECTED for event in step.events) and step.order.withdrawn is None:
+            self.halt_if(self.tripwires.rejected(evidence.at))
         for want in step.wants:
             self._want(order.order_id, want)
         if step.order.status is not order.status:
@@ -180,6 +183,8 @@ class Keeper:
                 self._want(name, Want.GROUP)
 
     def _want(self, order_id: str, want: Want) -> None:
+        if want is Want.DUPLICATE:
+            self.halt_if(self.tripwires.duplicate([order_id]))
         if want in _HALTING:
             self.halt(_HALTING[want])
         self.wants.setdefault(order_id, set()).add(want)
@@ -284,6 +289,11 @@ class Keeper:
         for desk in self._desks:
             desk.withdraw_openings("trading_halted")
         self.wanted.set()
+
+    def halt_if(self, reason: str | None) -> None:
+        """Stop trading where there is a reason."""
+        if reason is not None:
+            self.halt(reason)
 
     def _order_of_preview(self, preview: Order, what: str) -> None:
         self.alarmed.append(preview)

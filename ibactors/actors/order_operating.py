@@ -6,6 +6,7 @@ import structlog
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import Adopt, Resolve
+from ibactors.actors.order_audit import acted
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import book_of
 from ibactors.actors.order_reconciling import Reconciler
@@ -45,7 +46,7 @@ class Operator:
         for order in orders:
             keeper.book.put(order)
             keeper.show(order)
-            log.warning("order_adopted", order_id=order.order_id, ib_order_id=order.ib_order_id, by=by)
+            acted("order_adopted", by, order)
         await keeper.give_all({order.order_id: behind[order.token] for order in orders})
         keeper.ref.changed()
         self._reconciler.behind = {}
@@ -67,7 +68,7 @@ class Operator:
         await self._keeper.give_all({order.order_id: (judged,) for order in orders if order is not None})
         for order in orders:
             if order is not None:
-                log.warning("order_resolved", order_id=order.order_id, verdict=msg.verdict, by=msg.by)
+                acted("order_resolved", msg.by, order, became=str(msg.verdict), reason=msg.reason)
         msg.reply.send(tuple(self._keeper.ref.shown.get(order.order_id, order) for order in orders if order is not None))
 
     async def _find(self, order_id: str) -> Order | None:

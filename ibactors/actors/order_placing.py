@@ -13,6 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_audit import acted
 from ibactors.actors.order_groups import Groups
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
@@ -186,7 +187,7 @@ class Placer:
             keeper.book.put(each)
             keeper.show(each)
         keeper.ref.changed()
-        log.info("order_accepted", order_id=order.order_id, key=order.key, ib_order_id=order.ib_order_id)
+        acted("order_placed", f"key:{order.key}", order)
         fence = Fence(
             kind=Sent.PLACE,
             socket=desk.socket,

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_audit import acted
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import book_of, queue_frame
@@ -17,7 +18,7 @@ from ibactors.actors.orders import Preview, Previewed, boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_frames import cancel_frame, preview_frame
 from ibactors.errors import GatewayDisconnected, IbactorsError
-from ibactors.orders.codes import is_read_only
+from ibactors.orders.codes import GATEWAY_SETTINGS, is_read_only
 from ibactors.orders.errors import GatewayReadOnly, OrderIdsExhausted, OrderRate, PreviewRejected
 from ibactors.orders.evidence import Sent
 from ibactors.orders.order import Order
@@ -66,10 +67,10 @@ class Previewer:
         if waiting.cancelled_caught:
             raise OrderRate("Previews are asked for one at a time; the turn of this one did not come in time.")
         try:
-            answer = await self._answer(account, mark, assessed)
+            answer = await self._answer(account, mark, assessed, msg.key)
         finally:
             self._turn.release()
-        verdict = self._judge.verdict(assessed.candidate, msg.key)
+        verdict = self._judge.verdict(assessed, msg.key)
         token = until = None
         if verdict.refusal is None and self._keeper.ref.takes_orders:
             token = self._keeper.ref.tokens.token(msg.key, account, mark, boot_now() + TOKEN_LASTS)
@@ -85,19 +86,19 @@ class Previewer:
             valid_until=until,
         )
 
-    async def _answer(self, account: str, mark: str, assessed: Assessed) -> WhatIf:
+    async def _answer(self, account: str, mark: str, assessed: Assessed, key: str) -> WhatIf:
         """IB's answer, or that of an equal preview of a moment ago."""
         now = trio.current_time()
         self._answers = {key: each for key, each in self._answers.items() if each[0] > now - SHARED}
         known = self._answers.get((account, mark))
         if known is not None:
             return known[1]
-        answer = await self._ask(account, assessed)
+        answer = await self._ask(account, assessed, key)
         if answer.incomplete is None and len(self._answers) < MOST_SHARED:
             self._answers[account, mark] = trio.current_time(), answer
         return answer
 
-    async def _ask(self, account: str, assessed: Assessed) -> WhatIf:
+    async def _ask(self, account: str, assessed: Assessed, key: str) -> WhatIf:
         keeper, terms = self._keeper, assessed.candidate.terms
         desk = self._judge.check_open(account, asks=True)
         epoch, incarnation = desk.log.epoch, keeper.ref.incarnation
@@ -120,7 +121,7 @@ class Previewer:
         message = preview_frame(desk.client, order, terms)
         inquiry = keeper.previews.begin(order)
         queue_frame(keeper, self._connection, desk, order, fence, self._live_accounts, message)
-        log.info("order_previewed", preview_id=order.order_id, ib_order_id=number)
+        acted("order_previewed", f"key:{key}", order)
         await inquiry.answered()
         self._raise_refusal(inquiry)
         return merged(inquiry.parts, inquiry.remarks)
@@ -145,9 +146,9 @@ class Previewer:
         if refusal is None:
             return
         if is_read_only(refusal.code, refusal.text):
-            self._keeper.ref.read_only = "its API is read-only (321)."
             raise GatewayReadOnly(f"The gateway refuses orders: {refusal.text}", ib_code=refusal.code)
-        raise PreviewRejected(f"IB answered {refusal.code}: {refusal.text}", ib_code=refusal.code)
+        hint = GATEWAY_SETTINGS.get(refusal.code)
+        raise PreviewRejected(f"IB answered {refusal.code}: {refusal.text}", ib_code=refusal.code, extra={"hint": hint} if hint else {})
 
     def _fence(self, kind: Sent, order: Order, desk: OrderDesk, epoch: int, incarnation: int) -> Fence:
         return Fence(

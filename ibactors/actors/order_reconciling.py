@@ -126,8 +126,7 @@ class Reconciler:
         self.behind = {token: tuple(row for row in present.rows if row.token == token) for token in found.behind}
         if found.behind:
             keeper.halt(f"journal_behind: IB shows orders of ours that the journal does not have: {', '.join(sorted(found.behind)[:5])}")
-        if found.duplicates:
-            keeper.halt(f"duplicate_at_broker: IB has two orders of {', '.join(found.duplicates[:5])}")
+        keeper.halt_if(keeper.tripwires.duplicate(found.duplicates))
         # Rows are evidence already, each in its place; once more, now, they would be older than what came after them.
         verdicts = {
             each.order_id: judged
@@ -136,6 +135,8 @@ class Reconciler:
         }
         await keeper.give_all(verdicts)
         await self._canceller.cancel_remains(present, desk)
+        if present.unfit is None:
+            keeper.halt_if(keeper.tripwires.unknown([order.order_id for order in keeper.book.open if order.status is Status.UNKNOWN]))
         if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
             self._earlier = present
         return self._report(present, len(found.foreign), desk)
@@ -149,6 +150,8 @@ class Reconciler:
     def _report(self, present: Pass, foreign: int, desk: OrderDesk) -> Reconciled | None:
         numbers = [row.order_id or 0 for row in present.rows if row.client_id == desk.client_id]
         self._keeper.highest_seen = max([self._keeper.highest_seen, *numbers])
+        if present.open_orders is not None:
+            desk.log.read_only = None  # what is listed may be sent, too
         if present.all_open_orders is None or present.open_orders is None or present.executions is None:
             return None
         self._keeper.ref.reconciled = Reconciled(epoch=present.epoch, at=present.ended, unfit=present.unfit, foreign_orders=foreign)

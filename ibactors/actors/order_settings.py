@@ -3,12 +3,25 @@
 from pathlib import Path
 
 from ibactors.config import Settings
+from ibactors.errors import StartupError
+from ibactors.orders.limits_file import SETTING, read_limits
 from ibactors.orders.safety import Allowed, Limits, Rules
 
 
 def state_folder(settings: Settings) -> Path:
     """Where the journal lies."""
     return Path(settings.state_path).expanduser()
+
+
+def key_rules_of(settings: Settings) -> dict[str, Rules]:
+    """What each key may besides, by its name. Raises StartupError."""
+    if not settings.order_limits_file:
+        return {}
+    path = Path(settings.order_limits_file).expanduser()
+    try:
+        return read_limits(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{SETTING}: {path} cannot be read: {error}.") from None
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -27,6 +27,7 @@ from ibactors.actors.order_asks import (
     SetDeadman,
     TakeSnapshot,
 )
+from ibactors.actors.order_audit import governed
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_changing import Changer
@@ -38,7 +39,7 @@ from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
-from ibactors.actors.order_settings import rules_of, state_folder
+from ibactors.actors.order_settings import key_rules_of, rules_of, state_folder
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import (
     Bury,
@@ -64,6 +65,7 @@ from ibactors.orders.halts import Resume, halts_in_force, resume
 from ibactors.orders.order import Order
 from ibactors.orders.placing import bind_client_id, bury
 from ibactors.orders.tokens import new_order_id
+from ibactors.orders.tripwires import Tripwires
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +105,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         journal, reader = open_journal(state_folder(self._settings), allow_ephemeral=self._settings.journal_ephemeral)
         try:
             async with trio.open_nursery() as writing:
-                self._keeper = Keeper(self._me, self._connection, journal, reader)
+                self._keeper = Keeper(self._me, self._connection, journal, reader, Tripwires(self._settings.halt_after))
                 writing.start_soon(self._keeper.writer.run, name="actor:orders/journal")
                 await self._serve(mailbox)
         finally:
@@ -119,6 +121,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._connection,
             self._surveyor,
             rules_of(self._settings),
+            key_rules_of(self._settings),
             self._live,
             self._deadmen.has_gone_off,
             needs_preview=self._settings.require_preview,
@@ -172,6 +175,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._keeper.wanted = trio.Event()
             if (why := self._me.why_halted) is not None and why != self._keeper.noted:
                 await self._stop("ibactors", why, "entries")
+            self._me.read_only = None if self._keeper.desk is None else self._keeper.desk.log.read_only
             await self._bind()
             await self._pass_time()
             self._previewer.cancel_alarmed()
@@ -186,7 +190,6 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         if desk is None or desk.socket == self._bound:
             return
         self._bound = desk.socket
-        self._me.read_only = None
         book = book_of(self._connection, self._keeper, desk)
         try:
             await self._keeper.writer.write(lambda tx: bind_client_id(tx, book))
@@ -213,8 +216,6 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             log.info("order_wants", order_id=order_id, wants=sorted(each))
             if each & {Want.RECONCILE, Want.EXECUTIONS, Want.DUPLICATE}:
                 self._reconciler.due.set()
-            if Want.READ_ONLY in each:
-                self._me.read_only = "its API is read-only (321)."
             if Want.GROUP in each:
                 await self._canceller.want(order, time.time(), "ibactors", Kind.GROUP_BROKEN)
             if Want.REPEAT_CANCEL in each:
@@ -281,6 +282,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
     async def _bury(self, msg: Bury) -> None:
         found = await self._keeper.writer.write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
         if found is None:
+            governed("client_order_id_voided", f"key:{msg.key}", client_order_id=msg.client_order_id, account=msg.account)
             msg.reply.send(None)
             return
         order = self._keeper.book.get(found.order.order_id)
@@ -303,7 +305,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         desk = self._keeper.desk
         if desk is not None:
             desk.withdraw_openings("trading_halted")
-        log.warning("trading_halted", reason=reason, by=by, cancel=cancel)
+        governed("trading_halted", by, reason=reason, cancel=cancel)
         await self._keeper.write_halt(by, reason, cancel)
         for order_id in to_cancel(self._keeper.book.all, self._surveyor.positions(), cancel, time.time()):
             order = self._keeper.book.get(order_id)
@@ -319,7 +321,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             return
         self._keeper.noted = self._me.halt_noted = None
         await self._keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
-        log.warning("trading_resumed", by=msg.by)
+        governed("trading_resumed", msg.by)
         msg.reply.send(None)
 
     async def _reconcile(self, msg: Reconcile) -> None:

@@ -24,7 +24,7 @@ from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.market_feeds import BooksActor, BooksRef, TickersActor, TickersRef
 from ibactors.actors.order_keeper import open_journal
-from ibactors.actors.order_settings import state_folder
+from ibactors.actors.order_settings import key_rules_of, state_folder
 from ibactors.actors.orders import OrdersRef
 from ibactors.actors.orders_actor import OrdersActor
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
@@ -130,12 +130,13 @@ def check_trading(settings: Settings) -> None:
     wrong = {
         "IBACTORS_CLIENT_ID is 0, which TWS gives the orders of others to; set another one.": settings.client_id == 0,
         "IBACTORS_CLIENT_IDS is not 1: orders belong to one client id.": settings.client_ids != 1,
-        "IBACTORS_READ_ONLY_API is yes; set it to no.": settings.gateway == "managed" and settings.read_only_api == "yes",
+        "IBACTORS_READ_ONLY_API is yes; leave it out.": settings.gateway == "managed" and settings.gateway_is_read_only,
         "it is live, and IBACTORS_LIVE_ACCOUNTS names no account.": settings.trading == "live" and not settings.live_accounts,
     }
     for why, holds in wrong.items():
         if holds:
             raise StartupError(f"IBACTORS_TRADING is {settings.trading}, but {why}")
+    key_rules_of(settings)
     try:
         journal, reader = open_journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)
     except JournalFailed as error:

@@ -44,6 +44,8 @@ class EvidenceLog:
         self._listener: Callable[[], None] | None = None
         self.epoch = 0
         """Of what is appended from now on; the first is known a moment after the first frames."""
+        self.read_only: str | None = None
+        """IB's words when the gateway's API is read-only: no order is sent, listed or cancelled there."""
         self.undecoded = False
         """A frame about orders could not be read, in this session: nothing is absent any more."""
         self.undecoded_tokens: set[str] = set()

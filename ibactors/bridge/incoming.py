@@ -24,8 +24,10 @@ from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import FedSubscription, Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.texts import shown
 from ibactors.bridge.vigil import Vigil
 from ibactors.errors import ContractNotFound, GatewayDisconnected, GatewayTimeout, IbactorsError
+from ibactors.orders.codes import is_read_only
 from ibactors.orders.placing import is_order_id
 
 log = structlog.get_logger(__name__)
@@ -208,6 +210,8 @@ class Inbox:
 
     def error(self, request_id: int, code: int, text: str, _advanced: str = "") -> None:
         is_news = self._tally.noticed(code, text)
+        if is_read_only(code, text):
+            self.orders.read_only = shown(text)
         if is_order_id(request_id):
             self.orders.error(request_id, self.client_id or 0, code, text)
         if code == codes.TOO_FAST:

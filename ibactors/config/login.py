@@ -111,7 +111,12 @@ class LoginSettings:
         _time_zone,
         "The managed gateway's time zone: that of IBACTORS_AUTO_RESTART and of the gateway's own logs.",
     )
-    read_only_api: str = choice("yes", "IBACTORS_READ_ONLY_API", ("yes", "no"), "Whether the gateway refuses orders.")
+    read_only_api: str = choice(
+        "auto",
+        "IBACTORS_READ_ONLY_API",
+        ("auto", "yes", "no"),
+        "Whether the gateway refuses orders; auto: when IBACTORS_TRADING is off.",
+    )
     command_port: int = integer(7462, "IBACTORS_COMMAND_PORT", 1, 65535, "Port on 127.0.0.1 where IBC listens for the command to stop.")
     stop_timeout: float = seconds(20.0, "IBACTORS_STOP_TIMEOUT_SECONDS", 0.1, 300, "How long the gateway may take to log out and exit.")
     launcher_restart: float = seconds(

@@ -8,12 +8,14 @@ from ibactors.config.login import LoginSettings
 from ibactors.config.session import SessionSettings
 from ibactors.config.setting import declarations
 from ibactors.config.settings import Settings
+from ibactors.config.trading import TradingSettings
 from ibactors.config.web import WebSettings
 
 GROUPS = {
     "Where ibactors listens, and what it logs": WebSettings,
     "The gateway and the session with it": SessionSettings,
     "Who may use the service": AccessSettings,
+    "Orders": TradingSettings,
     "A gateway that ibactors runs and logs in": LoginSettings,
 }
 

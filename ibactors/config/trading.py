@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from ibactors.config.setting import choice, integer, number, plain, setting, words
+from ibactors.config.setting import choice, integer, number, plain, setting, text, words
+from ibactors.model.halting import HaltAfter, read_halt_after
 
 NOTHING: tuple[str, ...] = ()
 
@@ -70,6 +71,16 @@ class TradingSettings:
         "a number above 0, up to 100",
         _percent,
         "The same where nothing but a previous close or delayed data is there; for limit orders alone.",
+    )
+    order_limits_file: str = text(
+        "", "IBACTORS_ORDER_LIMITS_FILE", "a path", "Limits of each key besides these: a line per key, such as bot symbols=AAPL rate=10."
+    )
+    halt_after: HaltAfter = setting(
+        HaltAfter(),
+        "IBACTORS_HALT_AFTER",
+        "such as unknown=3,rejects=10/60s,duplicate=1; 0 turns a rule off",
+        read_halt_after,
+        "When trading halts by itself: orders unknown after IB's lists were read, refused within a time, or there twice at IB.",
     )
     late_orders: str = choice(
         "cancel", "IBACTORS_LATE_ORDERS", ("cancel", "keep"), "What becomes of an order that appears after it was taken for lost."

@@ -124,7 +124,7 @@ def _write_files(settings: Settings, credentials: Credentials, ini: Path) -> Non
         "IbLoginId": credentials.username,
         "IbPassword": credentials.password,
         "TradingMode": credentials.account_type,
-        "ReadOnlyApi": settings.read_only_api,
+        "ReadOnlyApi": "yes" if settings.gateway_is_read_only else "no",
         "ExistingSessionDetectedAction": settings.existing_session,
         "SecondFactorDevice": settings.two_factor_device,
         "SecondFactorAuthenticationTimeout": str(round(settings.two_factor_timeout)),

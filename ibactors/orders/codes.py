@@ -51,7 +51,7 @@ _R, _W, _U = Meaning.REFUSES, Meaning.WARNS, Meaning.UNKNOWN
 
 ROWS: dict[int, Row] = {
     # What stops a new order, or a change. Said after a cancel, they say nothing about the order.
-    **_rows("103 107 109 110 133 148 152 200 201 203 320 321 328 387 388 391 434 435 436 442 443 451 460 464", _R, _R, _U),
+    **_rows("103 107 109 110 133 148 152 200 201 203 320 321 328 382 383 387 388 391 434 435 436 442 443 451 460 464", _R, _R, _U),
     **_rows("10006 10052 10063 10224 10241 10243 10244 10255 10256 10257 10267 10268 10269 10270 10274", _R, _R, _U),
     **_rows("10311 10314 10315 10318 10329", _R, _R, _U),
     # What can only be said of a change.
@@ -67,6 +67,15 @@ ROWS: dict[int, Row] = {
     **_rows("2109 2137 2148 2161 2168 2169 10349 10167", _W, _W, _W),
 }
 
+_PRECAUTIONS = "A setting of the gateway stops it: Global Configuration, {}. Change it there, or keep within it."
+GATEWAY_SETTINGS = {
+    **dict.fromkeys((382, 383, 451), _PRECAUTIONS.format("Presets, Precautionary Settings")),
+    **dict.fromkeys((10311, 10329), _PRECAUTIONS.format("API, Precautions, which may bypass the warning for directly routed orders")),
+}
+"""What stands in the gateway's own settings, where a code is about them."""
+
+READ_ONLY = 321
+"""IB's number for this and other refusals; its text says which."""
 _READ_ONLY = "read-only"
 _WAITS = "will not be placed at the exchange until"
 
@@ -79,7 +88,7 @@ def meaning_of(code: int, action: Action) -> Meaning:
 
 def is_read_only(code: int, text: str) -> bool:
     """True for the 321 of a gateway whose API is read-only: no order can be sent, listed or cancelled there."""
-    return code == 321 and _READ_ONLY in text.lower()  # noqa: PLR2004  # IB's number
+    return code == READ_ONLY and _READ_ONLY in text.lower()
 
 
 def hold_reason(code: int, text: str) -> str | None:

@@ -90,7 +90,7 @@ class GatewayReadOnly(IbactorsError):
     """The gateway's API is read-only."""
 
     code = "gateway_read_only"
-    hint = "Turn off Read-Only API in the gateway's settings; for a managed gateway set IBACTORS_READ_ONLY_API=no."
+    hint = "Turn off Read-Only API in the gateway's settings; for a managed gateway IBACTORS_READ_ONLY_API must not be yes."
 
 
 class OrderNotAllowed(IbactorsError):

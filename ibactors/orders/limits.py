@@ -98,7 +98,7 @@ def check(candidate: Candidate, state: State, rules: Rules) -> Passed | Refusal:
         return gate
     skips = candidate.skip_collar and rules.limits.may_skip_collar
     if not skips and (refusal := collar_refusal(candidate.terms, candidate.reference, rules.limits)) is not None:
-        return refusal
+        return refusal if refusal.name is None else replace(refusal, setting=rules.setting(refusal.name))
     unit = unit_notional(candidate)
     if isinstance(unit, Refusal):
         return unit

@@ -10,6 +10,7 @@ from ibactors.config import Settings, read_settings, settings_table
 from ibactors.errors import StartupError
 from ibactors.keys import read_keys
 from ibactors.limits import Rate
+from ibactors.model.halting import HaltAfter
 from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
@@ -69,6 +70,8 @@ ACCEPTED = [
     ("IBACTORS_PRICE_COLLAR_PERCENT", "2.5", "collar_percent", Decimal("2.5")),
     ("IBACTORS_PRICE_COLLAR_WIDE_PERCENT", "10", "collar_wide_percent", Decimal(10)),
     ("IBACTORS_LATE_ORDERS", "keep", "late_orders", "keep"),
+    ("IBACTORS_ORDER_LIMITS_FILE", "limits", "order_limits_file", "limits"),
+    ("IBACTORS_HALT_AFTER", "unknown=0,rejects=5/10s", "halt_after", HaltAfter(unknown=0, rejects=5, seconds=10)),
     ("IBACTORS_REQUIRE_PREVIEW", "1", "require_preview", True),
     ("IBACTORS_JOURNAL_EPHEMERAL", "1", "journal_ephemeral", True),
     ("IBACTORS_MAX_CONNECTIONS_PER_ADDRESS", "3", "max_connections_per_address", 3),

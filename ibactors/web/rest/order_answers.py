@@ -5,6 +5,7 @@ from typing import Any
 from ibactors.actors.order_asks import Changed
 from ibactors.errors import IbactorsError
 from ibactors.orders.changes import NOT_SENT
+from ibactors.orders.codes import GATEWAY_SETTINGS
 from ibactors.orders.draft import Event, Kind
 from ibactors.orders.errors import ChangeNotSent, ChangeRejected, OrderNotReceived, OrderNotSent, OrderRejected
 from ibactors.orders.keeping import UNCHANGED
@@ -38,6 +39,8 @@ def _verdict(order: Order) -> IbactorsError | None:
     if order.withdrawn is not None:
         return OrderNotSent(f"The order was taken back before it was written: {order.withdrawn}.", extra=extra)
     code = order.refusal.code if order.refusal is not None else None
+    if (setting := GATEWAY_SETTINGS.get(code or 0)) is not None:
+        extra["hint"] = f"{setting} {OrderRejected.hint}"
     return OrderRejected(f"IB rejected the order: {order.reason}", ib_code=code or None, extra=extra)
 
 
