@@ -172,10 +172,8 @@ class Judge:
         """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""
         passed: Passed | None = None
         for rules, state in self._sets(key):
-            checks: tuple[Passed | Refusal | None, ...] = (
-                check(candidate, state, rules),
-                *(check_child(child, rules) for child in children),
-            )
+            own = [check_child(child, rules) for child in children]
+            checks: tuple[Passed | Refusal | None, ...] = (check(candidate, state, rules), *own)
             if (refusal := next((each for each in checks if isinstance(each, Refusal)), None)) is not None:
                 raise refused(refusal)
             passed = passed or next(each for each in checks if isinstance(each, Passed))

@@ -13,7 +13,7 @@ from ibactors.errors import StartupError
 from ibactors.keys import read_keys
 from ibactors.orders.journal import Journal
 from tests.conftest import ErrorLog, running_gateway, serving
-from tests.service.keyed import KEYS, bearer, keyed_service
+from tests.service.keyed import bearer
 from tests.service.trading import configured, ledger, order, place, received, trading_service
 
 
@@ -131,65 +131,3 @@ def test_hole_37_two_services_never_have_one_journal(tmp_path: Path) -> None:
         check_trading(settings)
     journal.close()
     check_trading(settings)
-
-
-ROUTES: tuple[tuple[str, str, str, Any], ...] = (
-    ("POST", "/orders", "trade", order()),
-    ("GET", "/orders", "read", None),
-    ("GET", "/orders/ord_1", "read", None),
-    ("PATCH", "/orders/ord_1", "trade", {"limit_price": 1}),
-    ("DELETE", "/orders/ord_1", "trade", None),
-    ("GET", "/orders/by-client-id/x", "read", None),
-    ("DELETE", "/orders/by-client-id/x", "trade", None),
-    ("GET", "/orders/events", "read", None),
-    ("GET", "/orders/stream", "read", None),
-    ("GET", "/executions", "read", None),
-    ("GET", "/trading", "read", None),
-    ("POST", "/trading/halt", "trade", {"cancel": "none"}),
-    ("PUT", "/trading/deadman", "trade", {"seconds": 0}),
-    ("POST", "/trading/resume", "admin", None),
-    ("POST", "/orders/reconcile", "admin", None),
-)
-ALLOWED: dict[tuple[str, str], int] = {
-    ("GET", "/orders/ord_1"): 404,
-    ("PATCH", "/orders/ord_1"): 404,
-    ("DELETE", "/orders/ord_1"): 404,
-    ("GET", "/orders/by-client-id/x"): 404,
-    ("DELETE", "/orders/by-client-id/x"): 204,
-}
-
-
-@pytest.mark.parametrize("mode", ["off", "paper"])
-@pytest.mark.parametrize("halted", [False, True])
-async def test_every_route_by_scope_mode_and_halt(tmp_path: Path, mode: str, halted: bool) -> None:
-    if halted:
-        (tmp_path / "HALT").touch()
-    async with keyed_service(trading=mode, state_path=str(tmp_path), journal_ephemeral=True) as service:
-        await service.gateway.do("set AAPL 100.00 100.02 100.01")
-        if mode == "paper":
-            while (await service.http.get("/trading", headers=bearer("read"))).json()["reconciled"] is None:
-                pass
-        for key in (None, *KEYS):
-            for method, path, scope, body in ROUTES:
-                allowed = _allowed(method, path, mode, halted=halted)
-                wanted = allowed if key == scope else 401 if key is None else 403
-                async with service.http.stream(method, path, json=body, headers=bearer(key) if key else {}) as answer:
-                    if path != "/orders/stream" or answer.status_code != wanted:  # the stream itself has no end
-                        await answer.aread()
-                    assert answer.status_code == wanted, (key, method, path, answer.text)
-            await service.http.post("/trading/resume", headers=bearer("admin"))
-        if mode == "off" or halted:
-            assert await ledger(service) == []
-
-
-def _allowed(method: str, path: str, mode: str, *, halted: bool) -> int:
-    """The status for who may."""
-    if path == "/trading":
-        return 200
-    if mode == "off":
-        return 403
-    if (method, path) == ("POST", "/orders"):
-        return 423 if halted else 201
-    if path == "/trading/resume":
-        return 423 if halted else 200
-    return ALLOWED.get((method, path), 200)

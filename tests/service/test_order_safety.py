@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from ibactors.keys import read_keys
 from ibactors.model.halting import HaltAfter
-from tests.conftest import ErrorLog, running_gateway, serving
+from tests.conftest import ErrorLog, eventually, running_gateway, serving
 from tests.service.keyed import bearer
 from tests.service.trading import configured, ledger, order, place, received, trading_service
 
@@ -33,8 +33,11 @@ async def test_limits_of_a_key_bind_it_and_no_other(tmp_path: Path) -> None:
         settings = configured(gateway, tmp_path, api_keys=read_keys(lines), order_limits_file=str(limits))
         async with serving(settings, gateway) as service:
             headers = bearer("ibk_one")
-            while (await service.http.get("/trading", headers=headers)).json()["reconciled"] is None:
-                pass
+
+            async def reconciled() -> bool:
+                return (await service.http.get("/trading", headers=headers)).json()["reconciled"] is not None
+
+            await eventually(reconciled)
             refused = await service.http.post("/orders", json=order(), headers=headers)
             told = refused.json()
             assert (refused.status_code, told["limit"], told["value"]) == (422, 5, 10), refused.text
