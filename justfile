@@ -38,10 +38,11 @@ test *args:
 golden:
     python -m tests.golden
 
+# Properties that are marked thorough, with many more examples, too.
 # the tests that take longer
 [group('test')]
 slow *args:
-    python -m pytest -m slow "$@"
+    THOROUGH=1 python -m pytest -m "slow or thorough" "$@"
 
 # the suite with branch coverage
 [group('test')]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from ibactors.orders.placing import Book, Existing, Intent, place, settle_send
 from ibactors.orders.reader import Reader
 from ibactors.orders.states import advance
 from ibactors.orders.verdicts import Pass, judge
+from tests.examples import examples
 from tests.orders.orderkit import NOON, D, order
 from tests.orders.passes import clean, execution, ground, row
 
@@ -249,4 +251,5 @@ class Orders(RuleBasedStateMachine):
 
 
 TestOrders = Orders.TestCase
-TestOrders.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestOrders.settings = settings(max_examples=examples(12, 40), stateful_step_count=30, deadline=None)
+TestOrders.pytestmark = [pytest.mark.thorough]

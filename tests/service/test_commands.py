@@ -86,6 +86,7 @@ async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
         assert "exc_type" not in demo.output
 
 
+@pytest.mark.slow
 async def test_documented_example_client_gets_quotes() -> None:
     program = """
 import asyncio, json, sys, websockets
@@ -110,6 +111,7 @@ asyncio.run(stream_quotes())
         assert quote["bid"] > 0
 
 
+@pytest.mark.slow
 async def test_ctrl_c_stops_a_service_that_has_no_gateway() -> None:
     async with command("serve", "--port", "0", IBACTORS_GATEWAY_PORT="1") as serve:
         await serve.until("serving")
@@ -123,6 +125,7 @@ async def test_ctrl_c_stops_a_service_that_has_no_gateway() -> None:
         assert "Traceback" not in serve.output
 
 
+@pytest.mark.slow
 async def test_sigusr1_writes_the_task_tree_to_the_log() -> None:
     async with command("demo", "--port", "0") as demo:
         await demo.until("Stop with Ctrl-C")
@@ -132,6 +135,7 @@ async def test_sigusr1_writes_the_task_tree_to_the_log() -> None:
         assert await demo.ended() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["serve", "demo"])
 async def test_taken_port_is_one_clear_line(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -143,6 +147,7 @@ async def test_taken_port_is_one_clear_line(name: str) -> None:
             assert "Traceback" not in process.output
 
 
+@pytest.mark.slow
 async def test_taken_simulator_port_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -151,6 +156,7 @@ async def test_taken_simulator_port_is_one_clear_line() -> None:
             assert process.output.strip().splitlines()[-1].startswith(f"ibactors: Cannot listen on 127.0.0.1:{port}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "form"),
     [
@@ -166,6 +172,7 @@ async def test_bad_setting_is_one_clear_line(variable: str, value: str, form: st
         assert process.output.strip() == f"ibactors: {variable} is {value!r}, but must be {form}."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["serve", "demo"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 async def test_service_that_others_could_reach_does_not_start_without_keys(name: str, host: str) -> None:
@@ -178,6 +185,7 @@ async def test_service_that_others_could_reach_does_not_start_without_keys(name:
         assert "Traceback" not in process.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{"IBACTORS_API_KEYS": LINES["read"]}, {"IBACTORS_ALLOW_ANONYMOUS": "1"}])
 async def test_service_that_others_can_reach_starts_with_keys_or_by_order(setting: dict[str, str]) -> None:
     async with command("serve", "--port", "0", IBACTORS_HOST="0.0.0.0", **setting) as process:
@@ -186,6 +194,7 @@ async def test_service_that_others_can_reach_starts_with_keys_or_by_order(settin
         assert await process.ended() == 0
 
 
+@pytest.mark.slow
 async def test_simulator_rate_is_checked() -> None:
     async with command("simulate", "--port", "0", "--rate", "-1") as process:
         assert await process.ended() == 2
@@ -193,6 +202,7 @@ async def test_simulator_rate_is_checked() -> None:
         assert "rate" in process.output
 
 
+@pytest.mark.slow
 async def test_simulate_names_its_ports_and_stops_on_sigterm() -> None:
     async with command("simulate", "--port", "0", "--control-port", "0") as process:
         await process.until(r"TWS API at 127\.0\.0\.1:\d+, control commands at 127\.0\.0\.1:\d+")
@@ -200,6 +210,7 @@ async def test_simulate_names_its_ports_and_stops_on_sigterm() -> None:
         assert await process.ended() == 0
 
 
+@pytest.mark.slow
 async def test_health_of_nothing_is_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = str(unused.getsockname()[1])
@@ -208,6 +219,7 @@ async def test_health_of_nothing_is_1() -> None:
         assert "unhealthy" in process.output
 
 
+@pytest.mark.slow
 async def test_help_fits_a_screen_and_points_to_the_settings() -> None:
     for arguments in ((), ("serve",), ("demo",)):
         async with command(*arguments, "--help", COLUMNS="80") as process:
@@ -217,6 +229,7 @@ async def test_help_fits_a_screen_and_points_to_the_settings() -> None:
             assert max(map(len, process.output.splitlines())) <= 80
 
 
+@pytest.mark.slow
 async def test_settings_are_listed_by_topic_in_lines_that_fit() -> None:
     async with command("settings", COLUMNS="60", IBACTORS_MAX_LINES="many") as process:
         assert await process.ended() == 0
@@ -226,6 +239,7 @@ async def test_settings_are_listed_by_topic_in_lines_that_fit() -> None:
             assert variable in process.output
 
 
+@pytest.mark.slow
 async def test_secret_file_that_is_missing_is_one_clear_line(tmp_path: Path) -> None:
     missing = str(tmp_path / "nothing")
     async with command("serve", IBACTORS_GATEWAY_HOST_FILE=missing) as process:
@@ -233,6 +247,7 @@ async def test_secret_file_that_is_missing_is_one_clear_line(tmp_path: Path) -> 
         assert "IBACTORS_GATEWAY_HOST_FILE" in process.output
 
 
+@pytest.mark.slow
 async def test_tasks_prints_the_tree_of_a_running_service() -> None:
     async with command("demo", "--port", "0") as demo:
         url = (await demo.until(r"ibactors demo: (http://[^/\s]+)"))[1]
@@ -252,6 +267,7 @@ async def test_tasks_prints_the_tree_of_a_running_service() -> None:
             assert "Traceback" not in tasks.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "message"),
     [("http://127.0.0.1:1", "Nothing answers at http://127.0.0.1:1"), ("ftp://x", "not the address"), ("127.0.0.1:x", "Nothing answers")],

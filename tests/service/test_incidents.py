@@ -47,6 +47,7 @@ def places(text: str) -> set[str]:
     return {f"{file} {function}" for file, function in frames} | {f"{file} {function}" for function, file in waits}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INCIDENTS)
 async def test_what_the_operator_sees_names_the_cause(name: str, tmp_path: Path) -> None:
     async with played(name, tmp_path) as scene:
@@ -70,6 +71,7 @@ def test_document_shows_an_output_that_names_the_cause(name: str) -> None:
         assert re.search(pattern, document(name)), pattern
 
 
+@pytest.mark.slow
 async def test_crash_is_in_the_log_once(tmp_path: Path) -> None:
     async with played("crash", tmp_path) as scene:
         assert scene.log.count("actor_crashed") == 1

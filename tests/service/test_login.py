@@ -34,7 +34,7 @@ FAILURES = [
     ("passkey", 403, "passkey_required"),
     ("disabled", 403, "account_locked"),
 ]
-GOOD = ["takeover", "slow", "twofactor", "talkative", "expired", "leaky", "stubborn"]
+GOOD = ["takeover", "slow", "twofactor", pytest.param("talkative", marks=pytest.mark.slow), "expired", "leaky", "stubborn"]
 
 
 async def test_good_login_makes_the_api_ready() -> None:

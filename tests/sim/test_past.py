@@ -12,6 +12,7 @@ from ibactors.sim.history.query import BarQuery, read_query
 from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.market.instruments import Instrument
 from ibactors.sim.market.market import Market
+from tests.examples import examples
 
 NOW = dt.datetime(2026, 11, 24, 17, 3, 20, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())
@@ -37,8 +38,9 @@ def question(size: str, duration: str, end: dt.datetime = NOW, *, regular: bool 
     return read_query(end=end, size=size, duration=duration, regular=regular)
 
 
+@pytest.mark.thorough
 @given(instruments, st.sampled_from(SIZES), st.integers(0, 20), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(10, 40))
 def test_bars_of_any_size_add_up_to_the_day(instrument: Instrument, size: str, days: int, regular: bool) -> None:
     end = dt.datetime(2026, 11, 24, 5, tzinfo=dt.UTC) - dt.timedelta(days=days)
     [day] = bars(instrument, question("1 day", "1 D", end, regular=regular))
@@ -51,8 +53,9 @@ def test_bars_of_any_size_add_up_to_the_day(instrument: Instrument, size: str, d
         assert sum(p.count for p in parts) == day.count
 
 
+@pytest.mark.thorough
 @given(instruments, st.sampled_from(SIZES), st.integers(1, 5), st.integers(0, 40 * 86400))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(10, 40))
 def test_any_cutting_of_a_request_gives_the_same_bars(instrument: Instrument, size: str, days: int, age: int) -> None:
     end = NOW - dt.timedelta(seconds=age)
     whole = bars(instrument, question(size, f"{days + 3} D", end, regular=False))

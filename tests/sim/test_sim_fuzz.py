@@ -3,6 +3,7 @@
 import gc
 import os
 
+import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from ibactors.sim import Simulator
 from ibactors.sim.connection import Connection
 from ibactors.sim.registry import REQUESTS
+from tests.examples import examples
 from tests.sim.rawclient import Bench, assault, hello, pack
 from tests.sim.seeds import OPENING, REAL
 
-USUAL_EXAMPLES = 500
+USUAL_EXAMPLES = examples(120, 500)
 EXAMPLES = int(os.environ.get("IBACTORS_FUZZ_EXAMPLES", USUAL_EXAMPLES))
 FIELDS = st.one_of(st.sampled_from(["", "0", "-1", "nan", "1e400", "9" * 12, "AAPL", "\u00e9"]), st.text(max_size=12))
 ANY_REQUEST = st.builds(lambda n, fields: pack(n, *fields), st.sampled_from(sorted(REQUESTS)), st.lists(FIELDS, max_size=30))
@@ -40,6 +42,7 @@ STREAMS = st.one_of(
 )
 
 
+@pytest.mark.thorough
 async def test_no_input_harms_others_or_leaves_anything_behind(bench: Bench, simulator: Simulator) -> None:
     good = await bench.client(1)
     await bench.control("limit rate 100000")

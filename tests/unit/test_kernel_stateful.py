@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 from ibactors.kernel.status import State
+from tests.examples import examples
 from tests.unit.aquarium import MAILBOX, Aquarium, Asked, Refused
 
 KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
@@ -173,4 +175,5 @@ def check_end(asked: Asked, *, limit: float) -> None:
 
 
 TestEveryAskEndsExactlyOnce = AskMachine.TestCase
-TestEveryAskEndsExactlyOnce.settings = settings(deadline=None, max_examples=150, stateful_step_count=30)
+TestEveryAskEndsExactlyOnce.settings = settings(deadline=None, max_examples=examples(40, 150), stateful_step_count=30)
+TestEveryAskEndsExactlyOnce.pytestmark = [pytest.mark.thorough]

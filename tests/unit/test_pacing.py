@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.bridge.pacing import WINDOW, Outbox
+from tests.examples import examples
 
 Sent = list[tuple[float, str]]
 
@@ -15,7 +16,8 @@ async def send(outbox: Outbox, sent: Sent, seconds: float) -> None:
         await outbox.run(lambda message: sent.append((trio.current_time(), message)))
 
 
-@settings(deadline=None)
+@pytest.mark.thorough
+@settings(deadline=None, max_examples=examples(25, 100))
 @given(st.integers(1, 60), st.lists(st.tuples(st.floats(0, 1.5), st.integers(0, 70), st.booleans()), max_size=8))
 def test_no_rolling_second_has_more_messages_than_the_limit(rate: int, bursts: list[tuple[float, int, bool]]) -> None:
     sent: Sent = []
