@@ -6,7 +6,7 @@ from datetime import datetime
 from ibactors.kernel.ref import Ask
 from ibactors.model.times import Value
 from ibactors.orders.evidence import Verdict
-from ibactors.orders.fills import Fill
+from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.order import Order
 from ibactors.orders.reader import ChangeKept, Page, Snapshot
 from ibactors.orders.request import ChangeBody
@@ -30,6 +30,9 @@ class ListEvents(Ask[Page]):
     account: str | None
     order_id: str | None
     limit: int
+    kinds: tuple[str, ...] = ()
+    """Of certain kinds, or of all."""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,13 +43,10 @@ class TakeSnapshot(Ask[Snapshot]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ListExecutions(Ask[tuple[Fill, ...]]):
-    """Executions by time."""
+class ListExecutions(Ask[Executions]):
+    """Executions by time, and where some may be missing."""
 
-    account: str | None
-    order_id: str | None
-    since: float
-    limit: int
+    wanted: Wanted
 
 
 class Changed(Value, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_book import Book
+from ibactors.actors.order_elsewhere import Elsewhere
 from ibactors.actors.orders import OrdersRef
 from ibactors.bridge.evidence_log import Entry
 from ibactors.bridge.order_desk import OrderDesk
@@ -49,6 +50,10 @@ _HALTING = {
 }
 
 
+_STRANGE = frozenset({Want.FOREIGN_COPY, Want.NOT_OURS})
+"""It names an order of ours, and is about another."""
+
+
 class Keeper:
     """The orders of one incarnation."""
 
@@ -66,6 +71,8 @@ class Keeper:
         """Previews of which IB tells as of orders; their numbers are to be cancelled."""
         self.highest_seen = 0
         """The highest number of our client id in any list of this session."""
+        self.listed_epoch = 0
+        """The last session in which a list of executions was whole."""
         self.wants: dict[str, set[Want]] = {}
         """What evidence called for, by order, until somebody does it."""
         self.wanted = trio.Event()
@@ -75,6 +82,7 @@ class Keeper:
         """The halt that is on disk."""
         self._desks: list[OrderDesk] = []
         self._early = EarlyCommissions()
+        self._elsewhere = Elsewhere(self._early)
         self._arrived = trio.Event()
         self._intake = trio.Lock()
 
@@ -83,6 +91,12 @@ class Keeper:
         """The desk of the session that is up, once this incarnation listens to it."""
         desk = self._connection.desk
         return desk if desk is not None and desk.alive and desk in self._desks else None
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether IB has listed all executions in the session that is up: what comes after that it tells by itself."""
+        session = self._connection.sessions.value
+        return session.up and self.listed_epoch == session.epoch
 
     def attend(self) -> None:
         """Listen to the session that is up now. What a predecessor has left there is withdrawn first."""
@@ -120,13 +134,17 @@ class Keeper:
         writes: list[Callable[[Transaction], object]] = []
         steps: list[Step] = []
         for entry in entries:
+            strange = True
             for order in self._owners(entry):
                 step = self._advance(order, entry.evidence)
+                strange = bool(step.wants & _STRANGE)
                 steps.append(step)
                 if entry.frame and step.wants & {Want.QUARANTINE}:
                     writes.append(_keeping(entry, order))
                 if isinstance(entry.evidence, Written | Withdrawn):
                     writes.append(_settling(order, entry.evidence))
+            if strange and (write := self._elsewhere.take(entry.evidence)) is not None:
+                writes.append(write)
         await self._save(steps, writes)
 
     def _owners(self, entry: Entry) -> tuple[Order, ...]:

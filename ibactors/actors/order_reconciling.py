@@ -1,6 +1,7 @@
 """Reconciliation: the orders as IB lists them, against the journal. "No answer" is never "empty"."""
 
 import time
+from collections.abc import Sequence
 from typing import TypeVar
 
 import structlog
@@ -15,9 +16,12 @@ from ibactors.bridge.order_lists import completed_orders, executions, open_order
 from ibactors.bridge.requests import RequestSpec
 from ibactors.errors import IbactorsError
 from ibactors.model.sessions import SessionPhase, SessionStatus
+from ibactors.orders.coverage import told_since
 from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
+from ibactors.orders.keeping import executions_were_complete
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order, Status
+from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import BETWEEN, Ground, Pass, absence_decides, judge
 
 log = structlog.get_logger(__name__)
@@ -44,8 +48,12 @@ class Reconciler:
         self._earlier: Pass | None = None
         self._synced: tuple[int, float] | None = None
         """Epoch and time at which all account data was there."""
+        self._was_loading = False
+        """The last pass came too early for what it lacked to prove anything."""
         self._broken = False
         """IB was not reachable at some time during the present pass."""
+        self._unbroken_since: tuple[int, float] | None = None
+        """Epoch and time of the first whole list of executions since which IB was reachable throughout."""
         self._turn = trio.Lock()
         self.behind: dict[str, tuple[Row, ...]] = {}
         """What the last pass showed of orders of ours that the journal does not have, by token."""
@@ -66,7 +74,8 @@ class Reconciler:
             self.due = trio.Event()
             done = await self.reconcile()
             unknown = any(order.status is Status.UNKNOWN or order.unknown_terms for order in self._keeper.book.open)
-            with trio.move_on_after(AFTER_FAILURE if done is None else WHILE_UNKNOWN if unknown else EVERY):
+            soon = unknown or self._was_loading
+            with trio.move_on_after(AFTER_FAILURE if done is None else WHILE_UNKNOWN if soon else EVERY):
                 await self.due.wait()
             if self._keeper.ref.reconciled.epoch == self._connection.sessions.value.epoch:
                 await trio.sleep(BREATH)
@@ -78,12 +87,15 @@ class Reconciler:
             if desk is None or not session.up or not desk.connected:
                 return None
             present = await self._ask(desk)
+            self._was_loading = present.loading
             await self._keeper.drain()
             if not desk.alive or desk.log.epoch != present.epoch:
                 return None
             return await self._judge(present, desk)
 
     async def _ask(self, desk: OrderDesk) -> Pass:
+        if self._broken:
+            self._unbroken_since = None
         self._broken = not desk.connected
         owed, epoch, began = desk.owes_an_end, desk.log.epoch, time.time()
         everybody = _without_what_ifs(await self._rows(open_orders(everybody=True)))
@@ -139,7 +151,25 @@ class Reconciler:
             keeper.halt_if(keeper.tripwires.unknown([order.order_id for order in keeper.book.open if order.status is Status.UNKNOWN]))
         if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
             self._earlier = present
+        await self._note_coverage(present, desk, session.accounts)
         return self._report(present, len(found.foreign), desk)
+
+    async def _note_coverage(self, present: Pass, desk: OrderDesk, accounts: Sequence[str]) -> None:
+        """Write down for which span the executions are known to be all that there are."""
+        held = self._unbroken_since
+        unbroken_since = held[1] if held is not None and held[0] == present.epoch else None
+        since = told_since(present, desk.gateway_zone, unbroken_since=unbroken_since)
+        if since is None:
+            return
+        if unbroken_since is None:
+            self._unbroken_since = present.epoch, present.began
+
+        def operation(tx: Transaction) -> None:
+            for account in accounts:
+                executions_were_complete(tx, account, since, present.began)
+
+        if await self._keeper.write(operation):
+            self._keeper.listed_epoch = present.epoch
 
     async def _old(self, rows: tuple[Row, ...]) -> tuple[Order, ...]:
         """Orders that are long over, and still in a list."""

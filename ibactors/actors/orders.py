@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -32,7 +33,7 @@ from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical
 from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Verdict as Word
-from ibactors.orders.fills import Fill
+from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.halts import Halt
 from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.limits import Verdict
@@ -266,9 +267,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         msg = ListOrders(is_open=is_open, account=account, after=after, limit=limit)
         return await self.ask(msg, msg.reply)
 
-    async def events(self, after: str, *, account: str | None, order_id: str | None, limit: int) -> Page:
-        """A page of what happened. Raises CursorGone."""
-        msg = ListEvents(after=after, account=account, order_id=order_id, limit=limit)
+    async def events(
+        self, after: str, *, account: str | None, order_id: str | None, limit: int, kinds: Collection[str] = (), since: float = 0.0
+    ) -> Page:
+        """A page of what happened, of certain *kinds* or of all. Raises CursorGone."""
+        msg = ListEvents(after=after, account=account, order_id=order_id, limit=limit, kinds=tuple(sorted(kinds)), since=since)
         return await self.ask(msg, msg.reply)
 
     async def snapshot(self, *, account: str | None) -> Snapshot:
@@ -282,9 +285,9 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         while self.sequence <= number:
             await self._changed.wait()
 
-    async def executions(self, *, account: str | None, order_id: str | None, since: float, limit: int) -> tuple[Fill, ...]:
-        """Executions by time."""
-        msg = ListExecutions(account=account, order_id=order_id, since=since, limit=limit)
+    async def executions(self, wanted: Wanted) -> Executions:
+        """Executions by time. Raises InvalidRequest for a token that is none."""
+        msg = ListExecutions(wanted=wanted)
         return await self.ask(msg, msg.reply)
 
     async def halt(self, by: str, reason: str, cancel: str) -> None:

@@ -13,8 +13,8 @@ def one_stretch(start: float, end: float, gateway_zone: str) -> bool:
 
     A zone that is not known proves nothing.
     """
-    zones = [UTC, _zone(gateway_zone)]
-    york = _zone(NEW_YORK)
+    zones = [UTC, zone_named(gateway_zone)]
+    york = zone_named(NEW_YORK)
     if end < start or york is None:
         return False
     if any(zone is None or _day(start, zone) != _day(end, zone) for zone in zones):
@@ -34,7 +34,8 @@ def _day(at: float, zone: tzinfo | None) -> date:
     return datetime.fromtimestamp(at, zone or UTC).date()
 
 
-def _zone(name: str) -> tzinfo | None:
+def zone_named(name: str) -> tzinfo | None:
+    """The zone of a name, or None."""
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

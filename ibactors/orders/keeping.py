@@ -30,10 +30,10 @@ def save(tx: Transaction, step: Step) -> tuple[Entry, ...]:
 
 
 def _keep_fill(tx: Transaction, order: Order, fill: Fill) -> None:
-    """Each revision of an execution has a row of its own; a commission is written into it."""
+    """Each revision of an execution has a row of its own; a commission is written into it. What was taken for a stranger's is ours now."""
     tx.run(
         "INSERT INTO executions (execution_id, base, revision, order_id, account, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (execution_id) DO UPDATE SET body = excluded.body",
+        " ON CONFLICT (execution_id) DO UPDATE SET body = excluded.body, order_id = excluded.order_id",
         (fill.execution_id, fill.base, fill.revision, order.order_id, order.account, fill.time, encoded(fill)),
     )
 

@@ -1,19 +1,29 @@
 """Reading the journal: on a connection of its own that cannot write, in pages, so that no reader ever stands before a commit."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from ibactors.model.times import Value
-from ibactors.orders.draft import Event
+from ibactors.orders.draft import Event, Kind
+from ibactors.orders.elsewhere import ELSEWHERE
 from ibactors.orders.errors import CursorGone
-from ibactors.orders.fills import Fill
+from ibactors.orders.executed import Executions, Wanted, account_gaps, executions, gaps
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Existing, find_client_order, load
-from ibactors.orders.transaction import Entry, EventBody, Transaction
+from ibactors.orders.transaction import Entry, EventBody, Transaction, encoded
 
+_FILLS = frozenset({Kind.FILL, Kind.CORRECTION, Kind.COMMISSION, ELSEWHERE})
+_HALTS = frozenset({"halt", "resume", Kind.DEADMAN})
+ACTIVITIES: Mapping[str, Collection[str]] = {
+    "fill": _FILLS,
+    "halt": _HALTS,
+    "order": frozenset(Kind) - _FILLS - _HALTS,
+}
+"""Kinds of entries, as people ask for them."""
 PAGE = 500
 """Rows that one read takes at most: a long reader would keep the log from being folded into the file."""
 
@@ -24,16 +34,12 @@ _ORDERS = (
 )
 _ENTRIES = (
     "SELECT sequence, at, kind, account, order_id, body FROM events"
-    " WHERE sequence > ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence LIMIT ?4"
+    " WHERE sequence > ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL"
+    " AND (?5 IS NULL OR kind IN (SELECT value FROM json_each(?5))) AND at >= ?6 ORDER BY sequence LIMIT ?4"
 )
 _ENTRIES_OF_ORDER = _ENTRIES.replace("?3 IS NULL", "order_id = ?3")
 _BEFORE = "SELECT sequence FROM events WHERE sequence < ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence DESC LIMIT 1"
 _BEFORE_OF_ORDER = _BEFORE.replace("?3 IS NULL", "order_id = ?3")
-_FILLS = (
-    "SELECT body FROM executions AS e WHERE at >= ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL"
-    " AND revision = (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY at, execution_id LIMIT ?4"
-)
-_FILLS_OF_ORDER = _FILLS.replace("?3 IS NULL", "order_id = ?3")
 
 
 class Page(Value, frozen=True, kw_only=True):
@@ -138,12 +144,22 @@ class Reader:
         rows = self._tx.rows("SELECT DISTINCT order_id FROM sends WHERE outcome IS NULL ORDER BY order_id")
         return tuple(str(order_id) for (order_id,) in rows)
 
-    def entries(self, after: int = 0, *, account: str | None = None, order_id: str | None = None, limit: int = PAGE) -> Page:
-        """The entries behind the number *after*."""
+    def entries(
+        self,
+        after: int = 0,
+        *,
+        account: str | None = None,
+        order_id: str | None = None,
+        kinds: Collection[str] = (),
+        since: float = 0.0,
+        limit: int = PAGE,
+    ) -> Page:
+        """The entries behind the number *after*, of certain *kinds* or of all."""
         limit = min(limit, PAGE)
+        values = (after, account, order_id, limit + 1, encoded(sorted(kinds)) if kinds else None, since)
         # The end first: each statement sees the journal as it is then, and what came after the rows must not be behind the cursor.
         journal_id, last = self.place()
-        rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, (after, account, order_id, limit + 1))
+        rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, values)
         entries = tuple(
             Entry(
                 sequence=int(n or 0),
@@ -187,23 +203,14 @@ class Reader:
             raise _gone(f"What came next behind {cursor!r} is older than events are kept.", journal_id, last)
         return int(number)
 
-    def fills(self, *, account: str | None = None, order_id: str | None = None, since: float = 0.0, limit: int = PAGE) -> tuple[Fill, ...]:
-        """Executions by time, each in its newest revision."""
-        query = _FILLS if order_id is None else _FILLS_OF_ORDER
-        rows = self._tx.rows(query, (since, account, order_id, min(limit, PAGE)))
-        return msgspec.json.decode(f"[{','.join(str(body) for (body,) in rows)}]", type=tuple[Fill, ...])
+    def executions(self, wanted: Wanted, *, covered_until: float | None) -> Executions:
+        """A page of executions, and the gaps up to *covered_until*; None: up to the last whole list. Raises InvalidRequest."""
+        found = executions(self._tx, wanted)
+        return replace(found, gaps=gaps(self._tx, wanted.account, wanted.since, covered_until))
 
     def gaps(self, account: str, since: float, until: float) -> tuple[tuple[float, float], ...]:
         """The spans within which executions may be missing: nobody asked IB for them while it still told."""
-        rows = self._tx.rows(
-            "SELECT since, until FROM complete WHERE account = ? AND until > ? AND since < ? ORDER BY since", (account, since, until)
-        )
-        gaps, at = [], since
-        for low, high in rows:
-            if isinstance(low, float) and low > at:
-                gaps.append((at, low))
-            at = max(at, float(high or 0))
-        return (*gaps, (at, until)) if at < until else tuple(gaps)
+        return tuple(account_gaps(self._tx, account, since, until))
 
     def positions(self, account: str) -> tuple[dict[int, str], float | None]:
         """The last snapshot of positions by con_id, and when it was taken."""

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from ibactors.errors import StartupError
 
-VERSION = 1
-"""Of the tables below; kept in SQLite's `user_version`."""
-
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
@@ -62,7 +59,11 @@ CREATE TABLE frames (frame_id INTEGER PRIMARY KEY, at REAL NOT NULL, order_id TE
 CREATE INDEX frames_of_a_time ON frames (at);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+CREATE INDEX executions_of_a_base ON executions (base, revision);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """The n-th turns a file of version n into one of version n + 1. A migration that was ever released is not edited."""
 
 

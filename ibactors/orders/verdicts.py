@@ -49,6 +49,16 @@ class Pass(Value, frozen=True, kw_only=True):
         return (*(self.all_open_orders or ()), *(self.open_orders or ()), *(self.completed or ()), *(self.executions or ()))
 
     @property
+    def loading(self) -> bool:
+        """Lists may still have been empty because the gateway was loading."""
+        return self.synced_at is None or self.began < self.synced_at + SETTLING
+
+    @property
+    def has_all_executions(self) -> bool:
+        """Whether its list of executions is whole."""
+        return self.executions is not None and self.connected and not (self.end_owed or self.undecoded or self.loading)
+
+    @property
     def unfit(self) -> str | None:
         """Why nothing follows from what this pass lacks, or None."""
         lists = {
@@ -58,14 +68,13 @@ class Pass(Value, frozen=True, kw_only=True):
             "executions": self.executions,
         }
         missing = " and ".join(name for name, rows in lists.items() if rows is None)
-        loading = self.synced_at is None or self.began < self.synced_at + SETTLING
         reasons = {
             f"The gateway has not ended its list of {missing}.": bool(missing),
             "A list's end may belong to an earlier question.": self.end_owed,
             "A message about an order could not be read in this session.": self.undecoded,
             "IB was not reachable throughout.": not self.connected,
             "A window is, or was, open in the gateway; the order may wait behind it.": self.dialog,
-            "The gateway may still have been loading.": loading,
+            "The gateway may still have been loading.": self.loading,
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
 

@@ -25,6 +25,7 @@ ADMITTED = {
     "/orders/stream": ("/orders/stream", None, 403),
     "/orders/{order_id}/events": ("/orders/ord_1/events", None, 403),
     "/executions": ("/executions", None, 403),
+    "/account/activities": ("/account/activities", None, 403),
     "/orders/reconcile": ("/orders/reconcile", None, 403),
     "/trading/deadman": ("/trading/deadman", {"seconds": 0}, 403),
     "/trading/halt": ("/trading/halt", {}, 403),

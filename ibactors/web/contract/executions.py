@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from ibactors.model.times import rfc3339
+from ibactors.orders.executed import Gap
 from ibactors.orders.fills import Fill
 
 
@@ -35,6 +36,19 @@ class ExecutionShown(msgspec.Struct, frozen=True, kw_only=True):
     """Null until IB has told it, which may be in the next session; below zero it is a rebate."""
     commission_currency: str | None
     realized_pnl: Decimal | None
+
+
+class GapShown(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from", "end": "to"}):
+    """A span within which executions may be missing."""
+
+    account: str
+    begin: str
+    end: str
+
+
+def gap_shown(gap: Gap) -> GapShown:
+    """A gap."""
+    return GapShown(account=gap.account, begin=rfc3339(gap.since), end=rfc3339(gap.until))
 
 
 def execution_shown(fill: Fill, account: str | None, order_id: str | None, client_order_id: str | None) -> ExecutionShown:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ibactors.model.times import rfc3339
+from ibactors.orders.elsewhere import ELSEWHERE
+from ibactors.orders.fills import Fill
 from ibactors.orders.reader import Page, Snapshot, cursor_of
 from ibactors.orders.transaction import Entry, EventBody
 from ibactors.web.contract.executions import ExecutionShown, execution_shown
@@ -79,17 +81,20 @@ def _event(entry: Entry, previous: int, cursor: str) -> EventShown:
         account=entry.account,
         order_id=entry.order_id,
     )
+    if entry.kind == ELSEWHERE:
+        fill = msgspec.json.decode(entry.body, type=Fill)
+        return msgspec.structs.replace(plain, execution=execution_shown(fill, entry.account, None, None))
     if entry.order_id is None:
         return plain
     body = msgspec.json.decode(entry.body, type=EventBody)
-    fill, name = body.event.fill, body.order.client_order_id
+    name = body.order.client_order_id
     return msgspec.structs.replace(
         plain,
         client_order_id=name,
         status=body.order.status,
         reason=body.event.reason,
         ib_code=body.event.code,
-        execution=None if fill is None else execution_shown(fill, entry.account, entry.order_id, name),
+        execution=None if body.event.fill is None else execution_shown(body.event.fill, entry.account, entry.order_id, name),
         change_id=body.event.change_id,
         order=shown(body.order),
     )

@@ -9,7 +9,6 @@ from ibactors.actors.order_following import Follower
 from ibactors.errors import ActorDown, AskTimeout, MailboxFull
 from ibactors.keys import Scope
 from ibactors.orders import errors as e
-from ibactors.orders.fills import Fill
 from ibactors.orders.reader import Page
 from ibactors.web.contract.order_events import EventShown, events_shown
 from ibactors.web.contract.queries import AccountName
@@ -38,27 +37,12 @@ class OrderEventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     limit: Limit = 100
 
 
-class ExecutionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which executions, oldest first."""
-
-    account: AccountName | None = None
-    order_id: OrderId | None = None
-    since: Annotated[float, msgspec.Meta(ge=0, description="Unix time of the first one.")] = 0.0
-    limit: Limit = 100
-
-
 class Events(msgspec.Struct, frozen=True, kw_only=True):
     """A page of events; `after=` its cursor goes on without a gap."""
 
     events: tuple[EventShown, ...]
     cursor: str
     more: bool
-
-
-class Executions(msgspec.Struct, frozen=True, kw_only=True):
-    """Executions in their newest revision."""
-
-    executions: tuple[Fill, ...]
 
 
 async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
@@ -74,12 +58,6 @@ async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
 async def get_order_events(call: Call[OrderEventsQuery, Nothing]) -> Events:
     query = call.query
     return _shown(await orders_of(call).events(query.after, account=None, order_id=query.order_id, limit=query.limit))
-
-
-async def get_executions(call: Call[ExecutionsQuery, Nothing]) -> Executions:
-    orders, query = orders_of(call), call.query
-    found = await orders.executions(account=query.account, order_id=query.order_id, since=query.since, limit=query.limit)
-    return Executions(executions=found)
 
 
 def _shown(page: Page) -> Events:
@@ -110,17 +88,5 @@ OPERATIONS = (
         body=Nothing,
         returns=Events,
         problems=(*_ASKED, e.CursorGone),
-    ),
-    Operation(
-        method="GET",
-        path="/executions",
-        handle=get_executions,
-        summary="Executions of our orders, of all days since the journal began",
-        tag="Orders",
-        scope=Scope.READ,
-        query=ExecutionsQuery,
-        body=Nothing,
-        returns=Executions,
-        problems=_ASKED,
     ),
 )
