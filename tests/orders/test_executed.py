@@ -81,7 +81,9 @@ def test_gaps_are_told_since_the_account_is_known_and_filled_by_lists(journal: J
 
 def test_what_was_traded_elsewhere_is_kept_once_paid_once_and_corrected(journal: Journal) -> None:
     seen = replace(execution(order(1), NOON, perm_id=77), token=None, order_id=0)
-    assert do(journal, lambda tx: keep_elsewhere(tx, seen, None)).kind == "elsewhere"
+    entry = do(journal, lambda tx: keep_elsewhere(tx, seen, None))
+    assert entry is not None
+    assert entry.kind == "elsewhere"
     assert do(journal, lambda tx: keep_elsewhere(tx, seen, None)) is None
     paid = CommissionSeen(at=NOON, execution_id="x.01", amount=D(1), currency="USD")
     assert do(journal, lambda tx: pay_elsewhere(tx, paid)) is not None
