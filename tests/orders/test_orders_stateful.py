@@ -29,6 +29,8 @@ from tests.examples import examples
 from tests.orders.orderkit import NOON, D, order
 from tests.orders.passes import clean, execution, ground, row
 
+pytestmark = pytest.mark.thorough
+
 BOOK = Book(login="paper", client_id=1)
 TOTAL = 10
 
@@ -252,4 +254,3 @@ class Orders(RuleBasedStateMachine):
 
 TestOrders = Orders.TestCase
 TestOrders.settings = settings(max_examples=examples(12, 40), stateful_step_count=30, deadline=None)
-TestOrders.pytestmark = [pytest.mark.thorough]

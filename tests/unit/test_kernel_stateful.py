@@ -15,6 +15,8 @@ from ibactors.kernel.status import State
 from tests.examples import examples
 from tests.unit.aquarium import MAILBOX, Aquarium, Asked, Refused
 
+pytestmark = pytest.mark.thorough
+
 KINDS = ("answer", "answer", "answer", "refuse", "crash", "forget", "slow answer", "slow crash", "defer", "child answer", "child crash")
 SECONDS = st.sampled_from([0.5, 2.0, 12.0])
 KEYS = st.sampled_from("ab")
@@ -176,4 +178,3 @@ def check_end(asked: Asked, *, limit: float) -> None:
 
 TestEveryAskEndsExactlyOnce = AskMachine.TestCase
 TestEveryAskEndsExactlyOnce.settings = settings(deadline=None, max_examples=examples(40, 150), stateful_step_count=30)
-TestEveryAskEndsExactlyOnce.pytestmark = [pytest.mark.thorough]
