@@ -10,6 +10,7 @@ from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.order import Order
 from ibactors.orders.reader import ChangeKept, Page, Snapshot
 from ibactors.orders.request import ChangeBody
+from ibactors.orders.terms import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +79,16 @@ class FindChange(Ask[Changed]):
 
     order_id: str
     change_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CancelMany(Ask[tuple[Order, ...]]):
+    """Have all open orders cancelled that fit; None fits everything."""
+
+    account: str | None
+    symbol: str | None
+    side: Side | None
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,12 +8,13 @@ import time
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_audit import acted
+from ibactors.actors.order_asks import CancelMany
+from ibactors.actors.order_audit import acted, governed
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.order_placing import queue_frame
+from ibactors.actors.order_placing import queue_frame, queue_frames
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
-from ibactors.bridge.order_frames import cancel_frame
+from ibactors.bridge.order_frames import cancel_frame, global_cancel_frame
 from ibactors.errors import GatewayDisconnected
 from ibactors.orders.draft import Kind
 from ibactors.orders.evidence import CancelAsked, Sent
@@ -32,6 +33,8 @@ class Canceller:
         self._live_accounts = live_accounts
         self._writing: set[str] = set()
         """Orders whose cancel is being written down."""
+        self._everything_due = False
+        self._everything_queued = 0.0
         self._blind: set[tuple[str, int]] = set()
         """Orders, and the session in which their number is cancelled without a proof."""
 
@@ -63,6 +66,56 @@ class Canceller:
                 self._blind.add((order.order_id, present.epoch))
                 await self.want(order, time.time(), "ibactors", Kind.GROUP_BROKEN)
 
+    async def take_many(self, msg: CancelMany) -> None:
+        """Cancel all open orders that fit: what waits is taken back, the intents are one transaction, then the cancels go."""
+        wanted = (("account", msg.account), ("symbol", msg.symbol), ("side", msg.side))
+        orders = [
+            order for order in self._keeper.book.open if all(value is None or getattr(order.terms, name) == value for name, value in wanted)
+        ]
+        desk = self._keeper.desk
+        for order in orders:
+            if order.cancel is None:
+                acted("order_cancelled", msg.by, order, reason="")
+            if desk is not None:
+                desk.withdraw(order.order_id, "cancelled_before_it_was_sent")
+        asked = CancelAsked(at=time.time(), by=msg.by)
+        await self._keeper.give_all({order.order_id: (asked,) for order in orders})
+        await self._keeper.drain()
+        await self.send_due()
+        msg.reply.send(tuple(self._keeper.book.get(order.order_id) or order for order in orders))
+
+    def everything(self) -> None:
+        """Have IB cancel all that the login has open, orders entered by hand too, as soon as it is reached (reqGlobalCancel, 58).
+
+        Not repeated after a start of the service: what was entered by hand since then must not vanish.
+        """
+        self._everything_due, self._everything_queued = True, 0.0
+
+    def _send_everything(self) -> None:
+        desk = self._keeper.desk
+        if not self._everything_due or desk is None or not desk.connected or boot_now() < self._everything_queued + SEND_WITHIN:
+            return
+        try:
+            message = global_cancel_frame(desk.client)
+        except GatewayDisconnected:
+            return
+        self._everything_queued = boot_now()
+        fence = Fence(
+            kind=Sent.CANCEL,
+            socket=desk.socket,
+            epoch=desk.log.epoch,
+            incarnation=self._keeper.ref.incarnation,
+            mode=self._keeper.ref.mode,
+            account="",
+            send_before=boot_now() + SEND_WITHIN,
+        )
+        queue_frames(self._keeper, self._connection, desk, (), fence, self._live_accounts, (message,), self._everything_leaves)
+
+    def _everything_leaves(self) -> None:
+        """Nothing stands against it any more: it is written in this step."""
+        self._everything_due = False
+        governed("everything_cancelled", "ibactors")
+
     async def repeat(self, order: Order) -> None:
         """Send the cancel of an order again that is seen alive."""
         if order.cancel is not None:
@@ -70,6 +123,7 @@ class Canceller:
 
     async def send_due(self) -> None:
         """Send every cancel that waits, and may go now."""
+        self._send_everything()
         for order in self._keeper.book.open:
             if order.cancel is not None and order.cancel.written_at is None:
                 await self.send(order)

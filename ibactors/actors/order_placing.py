@@ -186,8 +186,8 @@ class Placer:
         for each in orders:
             keeper.book.put(each)
             keeper.show(each)
+            acted("order_placed", f"key:{each.key}", each)
         keeper.ref.changed()
-        acted("order_placed", f"key:{order.key}", order)
         fence = Fence(
             kind=Sent.PLACE,
             socket=desk.socket,

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from ibactors.actors.order_asks import (
     Adopt,
+    CancelMany,
     Changed,
     ChangeOrder,
     FindChange,
@@ -42,6 +43,7 @@ from ibactors.orders.previews import Tokens, WhatIf
 from ibactors.orders.reader import Page, Snapshot
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Mode
+from ibactors.orders.terms import Side
 
 HALT_FILE = "HALT"
 
@@ -138,6 +140,7 @@ OrdersMessage = (
     | ChangeOrder
     | FindChange
     | Cancel
+    | CancelMany
     | Bury
     | Find
     | ListOrders
@@ -245,6 +248,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def cancel(self, order_id: str, by: str) -> Order:
         """Have an order cancelled. Raises OrderNotFound."""
         msg = Cancel(order_id=order_id, by=by)
+        return await self.ask(msg, msg.reply)
+
+    async def cancel_many(self, account: str | None, symbol: str | None, side: Side | None, by: str) -> tuple[Order, ...]:
+        """Have all open orders cancelled that fit; those, with what became of them so far."""
+        msg = CancelMany(account=account, symbol=symbol, side=side, by=by)
         return await self.ask(msg, msg.reply)
 
     async def bury(self, account: str, client_order_id: str, key: str) -> Order | None:

@@ -16,6 +16,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.order_asks import (
     Adopt,
+    CancelMany,
     ChangeOrder,
     FindChange,
     HaltTrading,
@@ -239,6 +240,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 self.nursery.start_soon(self._changer.take, msg, name="actor:orders/change")
             case Cancel():
                 await self._cancel(msg)
+            case CancelMany():
+                await self._canceller.take_many(msg)
             case Bury():
                 await self._bury(msg)
             case Find():
@@ -307,6 +310,8 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             desk.withdraw_openings("trading_halted")
         governed("trading_halted", by, reason=reason, cancel=cancel)
         await self._keeper.write_halt(by, reason, cancel)
+        if cancel == "all":
+            self._canceller.everything()
         for order_id in to_cancel(self._keeper.book.all, self._surveyor.positions(), cancel, time.time()):
             order = self._keeper.book.get(order_id)
             if order is not None:

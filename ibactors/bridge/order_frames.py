@@ -68,6 +68,11 @@ def send_cancel(client: GatewayClient, number: int) -> None:
     client.cancelOrder(number)
 
 
+def global_cancel_frame(client: GatewayClient) -> str:
+    """The message that cancels all orders of the login, whoever placed them (reqGlobalCancel, 58)."""
+    return client.encode(client.reqGlobalCancel)
+
+
 def contract_of(terms: Terms) -> Contract:
     """The contract by its id; of a combination, its legs."""
     contract = Contract(conId=terms.con_id, symbol=terms.symbol, secType=terms.sec_type, exchange=terms.exchange, currency=terms.currency)

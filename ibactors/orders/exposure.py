@@ -63,7 +63,7 @@ def reduces(terms: Terms, position: Decimal, open_already: Decimal) -> bool:
 
 
 def to_cancel(orders: Iterable[Order], positions: dict[tuple[str, int], Decimal], cancel: str, at: float) -> tuple[str, ...]:
-    """Which orders a halt or a dead man's switch takes: `entries`, `ours` or `none`.
+    """Which orders a halt or a dead man's switch takes: `entries`, `ours`, `all` or `none`.
 
     Of entries, children of filled parents stay, and orders that together can only reduce the present position: a stop loss must not vanish
     unasked. The oldest stay first.

@@ -1,4 +1,4 @@
-"""Brackets and one-cancels-all groups, over real sockets."""
+"""Orders that belong together: brackets, one-cancels-all groups, and cancels of many, over real sockets."""
 
 from pathlib import Path
 from typing import Any
@@ -106,3 +106,39 @@ async def test_group_is_the_callers_own_and_one_fill_ends_the_rest(tmp_path: Pat
         await service.until(f"/orders/{low['order_id']}", lambda response: response.json()["status"] == "cancelled")
         late = (await place(service, "late", limit_price=98, oca={"group": "g", "type": "reduce"})).json()
         assert late["status"] == "working", "a name whose members are all done begins anew"
+
+
+async def test_many_are_cancelled_by_what_they_have_in_common(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed: dict[str, dict[str, Any]] = {"a": {}, "b": {"limit_price": 99}, "c": {"side": "sell", "limit_price": 101}}
+        for name, changes in placed.items():
+            assert (await place(service, name, quantity=1, **changes)).status_code == 201
+        await service.gateway.do("manual BUY 5 AAPL 90")
+        refused = await service.http.delete("/orders")
+        assert (refused.status_code, refused.json()["field"]) == (422, "all")
+        none = await service.http.delete("/orders?symbol=MSFT")
+        assert (none.status_code, none.json()) == (200, {"orders": [], "open": 0})
+        buys = await service.http.delete("/orders?side=buy&symbol=AAPL&wait=10")
+        assert (buys.status_code, buys.json()["open"]) == (200, 0), buys.text
+        assert [each["client_order_id"] for each in buys.json()["orders"]] == ["a", "b"]
+        rest = await service.http.delete("/orders?all=true&wait=10")
+        assert [(each["client_order_id"], each["status"]) for each in rest.json()["orders"]] == [("c", "cancelled")]
+        assert sum(row["alive"] for row in await ledger(service)) == 1, "what was entered by hand stays"
+
+
+async def test_halt_that_says_all_cancels_what_was_entered_by_hand_too(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        await place(service, quantity=1)
+        await service.gateway.do("manual BUY 5 AAPL 90")
+        halted = await service.http.post("/trading/halt", json={"cancel": "ours", "reason": "test"})
+        assert halted.status_code == 200
+        await service.until("/trading", lambda response: response.json()["open_orders"] == 0)
+        assert sum(row["alive"] for row in await ledger(service)) == 1
+        assert (await service.http.post("/trading/halt", json={"cancel": "all", "reason": "test"})).status_code == 200
+
+        async def gone() -> bool:
+            return not any(row["alive"] for row in await ledger(service))
+
+        await eventually(gone)
+        requests = (await service.gateway.stats())["requests"]
+        assert requests["reqGlobalCancel"] == 1

@@ -32,6 +32,7 @@ ON = {
     "GET /orders/{order_id}/events": 200,
     "GET /executions": 200,
     "GET /account/activities": 200,
+    "DELETE /orders": 422,
     "DELETE /orders/{order_id}": 404,
     "DELETE /orders/by-client-id/{client_order_id}": 204,
     "PATCH /orders/{order_id}": 404,

@@ -47,9 +47,9 @@ ClientId = Annotated[
 ]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT, description="Seconds to wait for IB's word, up to 20.")]
 
-_ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
+ASKED = (ActorDown, MailboxFull, AskTimeout, e.TradingOff)
 TAKING = (
-    *_ASKED, GatewayDisconnected, GatewayTimeout, GatewayRefused, ContractNotFound, ContractAmbiguous, UnknownAccount, e.BadText,
+    *ASKED, GatewayDisconnected, GatewayTimeout, GatewayRefused, ContractNotFound, ContractAmbiguous, UnknownAccount, e.BadText,
     e.TradingHalted, e.Reconciling, e.GatewayReadOnly, e.OrderNotAllowed, e.OrderLimit, e.OrderRate, e.PriceCollar, e.NoReferencePrice,
     e.NoExchangeRate, e.DeadmanExpired, e.JournalFailed, e.JournalFull, e.JournalBusy, e.JournalClosed,
 )  # fmt: skip
@@ -201,7 +201,7 @@ OPERATIONS = (
         body=Nothing,
         returns=Orders,
         rows=Rows(of=OrderShown, member="orders"),
-        problems=_ASKED,
+        problems=ASKED,
     ),
     Operation(
         method="GET",
@@ -213,7 +213,7 @@ OPERATIONS = (
         query=OrderQuery,
         body=Nothing,
         returns=OrderShown,
-        problems=(*_ASKED, e.OrderNotFound),
+        problems=(*ASKED, e.OrderNotFound),
     ),
     Operation(
         method="GET",
@@ -225,7 +225,7 @@ OPERATIONS = (
         query=ClientQuery,
         body=Nothing,
         returns=OrderShown,
-        problems=(*_ASKED, e.OrderNotFound),
+        problems=(*ASKED, e.OrderNotFound),
     ),
     Operation(
         method="DELETE",
@@ -239,7 +239,7 @@ OPERATIONS = (
         body=Nothing,
         returns=OrderShown,
         accepted=OrderShown,
-        problems=(*_ASKED, e.OrderNotFound),
+        problems=(*ASKED, e.OrderNotFound),
     ),
     Operation(
         method="DELETE",
@@ -253,6 +253,6 @@ OPERATIONS = (
         body=Nothing,
         returns=OrderShown,
         accepted=OrderShown,
-        problems=(*_ASKED, e.JournalFailed, e.JournalBusy, e.JournalClosed),
+        problems=(*ASKED, e.JournalFailed, e.JournalBusy, e.JournalClosed),
     ),
 )

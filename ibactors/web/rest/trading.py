@@ -18,7 +18,10 @@ class HaltBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What to stop."""
 
     cancel: Annotated[
-        str, msgspec.Meta(pattern=whole("entries|ours|none"), description="Which orders to cancel: entries, ours or none.")
+        str,
+        msgspec.Meta(
+            pattern=whole("entries|ours|all|none"), description="Which orders to cancel: entries, ours, all (by hand too) or none."
+        ),
     ] = "entries"
     reason: Annotated[str, msgspec.Meta(pattern=whole(r"[\x20-\x7e]{1,200}"), description="Why: 1 to 200 printable ASCII characters.")] = (
         "by request"
