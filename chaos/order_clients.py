@@ -45,6 +45,10 @@ def _body(name: str, chance: random.Random) -> dict[str, Any]:
     }
     if body["type"] == "limit":
         body["limit_price"] = chance.choice((99.5, 100.0, 100.02, 100.5))
+    if chance.random() < 0.2:  # noqa: PLR2004
+        above, below = 101.0, 99.0
+        profit, loss = (above, below) if body["side"] == "buy" else (below, above)
+        body["bracket"] = {"take_profit": {"limit_price": profit}, "stop_loss": {"stop_price": loss}}
     return body
 
 

@@ -22,7 +22,6 @@ class Run:
     ports: SimulatorPorts
     logs: Path
     url: str = ""
-    process: trio.Process | None = None
     lives: int = 0
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Requests by client_order_id."""

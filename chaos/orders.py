@@ -10,8 +10,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -23,6 +21,7 @@ import httpx2 as httpx
 import structlog
 import trio
 
+from chaos.lives import Lives
 from chaos.order_clients import read_events, trade
 from chaos.order_run import Run
 from chaos.order_truth import judge, remedy, wait_until_visible
@@ -69,10 +68,7 @@ async def chaos_of_orders(minutes: float, seed: int, logs: Path, report: str | N
             ports: SimulatorPorts = await nursery.start(serve_simulator, SimulatorOptions(port=0, control_port=0, seed=seed))
             run = Run(seed=seed, folder=Path(folder), ports=ports, logs=logs, url=f"http://127.0.0.1:{_free_port()}")
             await run.control("set AAPL 100.00 100.02 100.01")
-            try:
-                await _play(run, minutes)
-            finally:
-                _kill(run)
+            await _play(run, minutes)
             nursery.cancel_scope.cancel(reason="the run is over")
     _tell(run, minutes)
     if report is not None:
@@ -83,60 +79,58 @@ async def chaos_of_orders(minutes: float, seed: int, logs: Path, report: str | N
 async def _play(run: Run, minutes: float) -> None:
     chance = random.Random(run.seed)
     async with trio.open_nursery() as reading:
-        await _start(run)
+        service = await Lives.start(reading, _environment(run), run.logs / "orders-service.log")
+        await _start(run, service)
         reading.start_soon(read_events, run)
         async with trio.open_nursery() as nursery:
             for number in range(CLIENTS):
                 nursery.start_soon(trade, run, number, random.Random(f"{run.seed} {number}"))
             with trio.move_on_after(minutes * 60):
-                await _live_and_die(run, chance)
+                await _live_and_die(run, service, chance)
             run.calm = True
         await remedy(run)
-        if run.process is None or run.process.poll() is not None:
-            await _start(run)
+        if not service.pid:
+            await _start(run, service)
         await judge(run)
+        await service.end()
         reading.cancel_scope.cancel(reason="all is judged")
 
 
-async def _live_and_die(run: Run, chance: random.Random) -> None:
+async def _live_and_die(run: Run, service: Lives, chance: random.Random) -> None:
     """One life after the other."""
     points = list(POINTS)
     chance.shuffle(points)
     while True:
         for turn, point in enumerate(points):
             if turn % CALM_EVERY == 0:
-                await _live_in_calm(run)
-            await _live(run, point, chance)
+                await _live_in_calm(run, service)
+            await _live(run, service, point, chance)
 
 
-async def _live_in_calm(run: Run) -> None:
+async def _live_in_calm(run: Run, service: Lives) -> None:
     await remedy(run)
-    _kill(run)
-    run.kills["random instant"] += 1
-    await _start(run)
+    run.kills["random instant"] += int(bool(service.pid))
+    await _start(run, service)
     await wait_until_visible(run)
     await trio.sleep(3)
     await _look_at_halt(run)
 
 
-async def _live(run: Run, point: str, chance: random.Random) -> None:
+async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> None:
     """Until it has killed itself at *point*, or is killed; faults all the while."""
-    _kill(run)
-    await _start(run, point, 0.0 if point in ONCE_A_LIFE else chance.uniform(0.5, 7.0))
-    process = run.process
-    if process is None:
-        return
+    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.uniform(0.5, 5.0))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
-        with trio.move_on_after(chance.uniform(7, 12)):
-            await process.wait()
+        with trio.move_on_after(chance.uniform(6, 9)):
+            await service.ended.wait()
         nursery.cancel_scope.cancel(reason="this life is over")
-    if process.poll() is None:
+    if service.pid:
         run.kills["random instant"] += 1
-    elif process.returncode == -signal.SIGKILL:
+        await service.end()
+    elif service.status == -signal.SIGKILL:
         run.kills[point] += 1
     else:
-        run.violated(f"The service ended by itself with {process.returncode}; see {run.logs}/orders-service.log.")
+        run.violated(f"The service ended by itself with {service.status}; see {run.logs}/orders-service.log.")
 
 
 async def _misbehave(run: Run, chance: random.Random) -> None:
@@ -161,21 +155,19 @@ async def _look_at_halt(run: Run) -> None:
             await http.post("/trading/resume")
 
 
-async def _start(run: Run, point: str = "", seconds: float = 0.0) -> None:
-    _kill(run)
-    run.lives += 1
+def _environment(run: Run) -> dict[str, str]:
     limits = dict.fromkeys(("MAX_ORDER_NOTIONAL", "MAX_DAY_NOTIONAL", "MAX_POSITION_NOTIONAL", "MAX_ORDER_QUANTITY"), "off")
     limits |= {"MAX_OPEN_ORDERS": "1000", "ORDERS_PER_MINUTE": "3000", "JOURNAL_EPHEMERAL": "1", "TRADING": "paper"}
-    environment = {**os.environ, **{f"IBACTORS_{name}": value for name, value in limits.items()}}
-    environment |= {"PORT": run.url.rpartition(":")[2], "IBACTORS_GATEWAY_PORT": str(run.ports.port)}
-    environment |= {"IBACTORS_STATE_PATH": str(run.folder / "state"), "PYTHONPYCACHEPREFIX": str(run.folder / "compiled")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    what = ["chaos.victim", point, str(seconds)] if point else ["ibactors", "serve"]
-    with (run.logs / "orders-service.log").open("ab") as log:
-        run.process = await trio.lowlevel.open_process([sys.executable, "-m", *what], env=environment, stdout=log, stderr=log)
+    limits |= {"GATEWAY_PORT": str(run.ports.port), "STATE_PATH": str(run.folder / "state")}
+    return {**os.environ, **{f"IBACTORS_{name}": value for name, value in limits.items()}, "PORT": run.url.rpartition(":")[2]}
+
+
+async def _start(run: Run, service: Lives, point: str = "", seconds: float = 0.0) -> None:
+    run.lives += 1
+    await service.begin(point, seconds)
     async with httpx.AsyncClient(base_url=run.url, timeout=2) as http:
         with trio.fail_after(START):
-            while run.process.poll() is None:
+            while service.pid:
                 with suppress(httpx.HTTPError):
                     if (await http.get("/health")).status_code == httpx.codes.OK:
                         return
@@ -186,13 +178,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _kill(run: Run) -> None:
-    if run.process is not None and run.process.poll() is None:
-        run.process.send_signal(signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):
-            run.process._proc.wait(10)  # noqa: SLF001  # not awaited: this also ends a run that was cancelled
 
 
 def _figures(run: Run) -> dict[str, Any]:
