@@ -118,10 +118,10 @@ async def _live_in_calm(run: Run, service: Lives) -> None:
 
 async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> None:
     """Until it has killed itself at *point*, or is killed; faults all the while."""
-    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.uniform(0.5, 5.0))
+    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.uniform(0.0, 4.0))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
-        with trio.move_on_after(chance.uniform(6, 9)):
+        with trio.move_on_after(chance.uniform(10, 14)):
             await service.ended.wait()
         nursery.cancel_scope.cancel(reason="this life is over")
     if service.pid:
