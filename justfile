@@ -207,6 +207,12 @@ bench-watching *args:
 bench-orders *args:
     python benchmarks/service/orders.py "$@"
 
+# depth|ticks [--seconds 20] [--clients N] [--rate N] [--pause N] [--rival]
+# books and ticks one by one under load, against a service that sends every change
+[group('measure')]
+bench-streams *args:
+    python benchmarks/service/streams.py "$@"
+
 # On one core: [--clients 32] [--lines 100] [--rate 10] [--seconds 60] [--highest]
 # how much the simulator delivers
 [group('measure')]

@@ -58,6 +58,11 @@ def line_notice(chance: random.Random, truth: Truth) -> Fault:
     return Fault(name="line-error, a notice", begin=(f"line-error {chance.choice(stocks(truth))} {chance.choice(codes)} by the way",))
 
 
+def reset_depth(chance: random.Random, truth: Truth) -> Fault:
+    # The book is thrown away and comes anew: nothing of before may be in it.
+    return Fault(name="reset-depth", begin=(f"reset-depth {chance.choice(stocks(truth)[:2])}",))
+
+
 def bulletin(_: random.Random, __: Truth) -> Fault:
     return Fault(name="bulletin", begin=("bulletin an exchange is late",))
 

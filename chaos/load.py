@@ -13,6 +13,7 @@ import trio
 from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
 from chaos.conductor import Conductor
 from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, drop_of
+from chaos.followers import Follower, make_followers
 from chaos.machine import STEP_S, waited_ms
 from chaos.menu import Menu
 from chaos.processes import START_S, Control, Program, program
@@ -50,6 +51,8 @@ class Resources:
     tasks: int
     lines: int
     open_lines_at_gateway: int
+    streams_at_gateway: int
+    """Books and ticks one by one."""
     sessions_at_gateway: int
     files: int
     memory_mb: float
@@ -66,6 +69,7 @@ class World:
     truth: Truth
     health: HealthWatch
     listeners: list[Listener]
+    followers: list[Follower]
     conductor: Conductor
     gate: Gate
     port: int
@@ -82,6 +86,7 @@ class World:
             tasks=tasks,
             lines=lines,
             open_lines_at_gateway=sum(stats["lines"].values()),
+            streams_at_gateway=sum(stats["streams"].values()),
             sessions_at_gateway=len(stats["clients"]),
             files=files,
             memory_mb=round(self.service.memory_mb, 1),
@@ -111,7 +116,7 @@ def _is_back(found: Resources, wanted: Resources) -> bool:
 
 def judge_resources(truth: Truth, before: Resources, after: Resources) -> None:
     """Blame what has grown."""
-    for what in ("tasks", "lines", "open_lines_at_gateway", "sessions_at_gateway", "files"):
+    for what in ("tasks", "lines", "open_lines_at_gateway", "streams_at_gateway", "sessions_at_gateway", "files"):
         if getattr(after, what) > getattr(before, what):
             truth.blame("leak", "service", f"{what}: {getattr(before, what)} after warm-up, {getattr(after, what)} at the end")
     if after.memory_mb > before.memory_mb + MEMORY_GROWTH_MB:
@@ -174,6 +179,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         truth=truth,
         health=health,
         listeners=listeners,
+        followers=make_followers(truth, port, gate, options.seed),
         conductor=conductor,
         gate=gate,
         port=port,
@@ -204,6 +210,8 @@ def _start(nursery: trio.Nursery, world: World) -> None:
     nursery.start_soon(world.health.run, world.gate)
     for listener in world.listeners:
         nursery.start_soon(listener.run, name=listener.view.client)
+    for follower in world.followers:
+        nursery.start_soon(follower.run, name=follower.view.client)
     start_callers(nursery, world.options.callers, world.truth, world.port, world.gate, world.options.seed)
 
 

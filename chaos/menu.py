@@ -66,6 +66,7 @@ RECIPES: dict[tuple[str, ...], tuple[Recipe, ...]] = {
     ("manual",): (harmless_faults.manual,),
     ("competing",): (data_faults.competing,),
     ("bulletin",): (harmless_faults.bulletin,),
+    ("reset-depth",): (harmless_faults.reset_depth,),
     ("hours",): (data_faults.hours,),
     (): (patience_faults.pause,),
     ("slow",): (patience_faults.late_answers,),

@@ -229,7 +229,7 @@ class Truth:
         for side, bit in _SIDES:
             price: float | None = getattr(quote, side)
             if price is not None:
-                sent = self._check_price(view, symbol, side, bit, price, received, void)
+                sent = self.check_price(view, symbol, side, bit, price, received, void)
                 self._check_kind(view, quote, f"{symbol.name} {side}", sent)
                 newest = max(newest, sent)
         if view.prompt:
@@ -241,7 +241,8 @@ class Truth:
             self.newest[symbol.name] = max(newest, self.newest[symbol.name])
         return newest
 
-    def _check_price(self, view: View, symbol: Symbol, side: str, bit: int, price: float, received: float, void: float) -> int:
+    def check_price(self, view: View, symbol: Symbol, side: str, bit: int, price: float, received: float, void: float) -> int:
+        """Judge one price; values from before *void* must not be shown. Returns when it was sent."""
         self.checked["values"] += 1
         ticks = round(price / symbol.tick)
         sent, rest = divmod(ticks, SCALE)

@@ -71,6 +71,9 @@ class StreamClient:
         self._loop.remove(self._stream)
         self._stream.close()
 
+    def heard(self, data: bytes) -> None:
+        """Look at whole messages, or what ends with one; override to count other things than bids."""
+
     def _read(self, _events: int) -> None:
         try:
             length = self._stream.recv_into(_BUFFER)
@@ -96,6 +99,7 @@ class StreamClient:
         cut = data.rfind(b"}") + 1
         self._rest = data[cut:]
         self.first = self.first or data[:cut]
+        self.heard(data[:cut])
         self._reads += 1
         if self._reads % self._sample:
             self.updates += data.count(b'"bid":', 0, cut)

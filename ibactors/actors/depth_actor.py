@@ -6,15 +6,16 @@ once.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.depth import DepthRef, GetBook
-from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, Swamped
+from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, OrderedNews, Swamped
 from ibactors.bridge.depth_line import DepthLine
 from ibactors.errors import GatewayDisconnected, IbactorsError
+from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
 from ibactors.model.depth import Depth, DepthReset, DepthRow, DepthStale
 from ibactors.model.sessions import SessionStatus
@@ -22,6 +23,8 @@ from ibactors.model.times import now, rfc3339
 
 INTERVAL = 0.05
 """Seconds between two published books, at least."""
+SETTLE = 0.005
+"""Seconds after a change for the rest of it: IB does not say which rows belong together, and a packet may end between them."""
 FIRST_SET_WAIT = 0.3
 """Seconds after the first row for the rest of the first rows."""
 
@@ -67,8 +70,14 @@ class DepthActor(OrderedActor):
         newest = ref.newest
         self._sequence = newest.sequence if isinstance(newest, Depth | DepthReset) else 0
         self._published_at = -math.inf
-        self._due = False
+        self._published = -1
+        """The number of the book that was published last."""
+        self._changed = trio.Event()
         self._waiting: list[Reply[Depth]] = []
+
+    async def run(self, mailbox: Mailbox[Any, OrderedNews]) -> None:
+        self.nursery.start_soon(self._pace, name=f"actor:{self.ref.name}/pace")
+        await super().run(mailbox)
 
     def subscription(self, feed: OrderedFeed) -> DepthLine:
         me = self._book
@@ -114,8 +123,8 @@ class DepthActor(OrderedActor):
             case GetBook():
                 self._answer_or_wait(msg.reply)
             case Publish():
-                self._due = False
-                self._publish()
+                if self._sequence != self._published:
+                    self._publish()
             case FirstSetDue():
                 if msg.feed is self._feed and self._rows is not None:
                     self._settled = True
@@ -132,18 +141,20 @@ class DepthActor(OrderedActor):
             me.publish(DepthStale(**me.names, smart=me.smart, code=error.code, reason=str(error), since=now()))
 
     def _publish_soon(self) -> None:
-        if self._due:
-            return
-        wait = self._published_at + INTERVAL - trio.current_time()
-        if wait <= 0:
-            self._publish()
-        else:
-            self._due = True
-            self.after(wait, Publish())
+        self._changed.set()
+
+    async def _pace(self) -> NoReturn:
+        """Have what has changed published, but not too often."""
+        while True:
+            await self._changed.wait()
+            await trio.sleep(max(SETTLE, self._published_at + INTERVAL - trio.current_time()))
+            # From here on a change asks for another turn, which is in vain if this one shows it.
+            self._changed = trio.Event()
+            await self.ref.post(Publish())
 
     def _publish(self) -> None:
         if self._rows is not None and not self._hidden:
-            self._published_at = trio.current_time()
+            self._published_at, self._published = trio.current_time(), self._sequence
             self._book.publish(self._newest(self._rows))
 
     def _newest(self, rows: Changed) -> Depth:

@@ -13,7 +13,7 @@ from ibactors.model.sessions import SessionStatus
 from ibactors.model.ticks import LiveKind, LiveTick
 from ibactors.model.times import now
 
-KEPT = 10_000
+KEPT = 5_000
 """Ticks that are kept for who comes again."""
 
 

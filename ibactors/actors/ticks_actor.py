@@ -18,10 +18,11 @@ from ibactors.actors.history_questions import TicksQuestion
 from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, Swamped
 from ibactors.actors.ticks import TicksRef
 from ibactors.bridge.tick_line import RawTick, TickLine
-from ibactors.errors import ActorError, IbactorsError
+from ibactors.errors import ActorError, GatewayDisconnected, IbactorsError
 from ibactors.model.bars import Tick
 from ibactors.model.gaps import GapCode
 from ibactors.model.instruments import Instrument
+from ibactors.model.sessions import SessionStatus
 from ibactors.model.ticks import LiveKind, LiveTick
 from ibactors.model.times import now, seconds_of
 
@@ -100,6 +101,10 @@ class TicksActor(OrderedActor):
             self._hole = Hole(self._second[-1].t)
         elif self._feed is not None and self._hole is None:
             self._hole = Hole(self._opened_at)
+
+    def session_seen(self, session: SessionStatus) -> None:
+        if not session.current:  # a gateway that says nothing may have thrown away what it should have said
+            self.broke(GatewayDisconnected(session.reason or "The gateway is silent."))
 
     async def act(self, msg: Any) -> None:
         if isinstance(msg, Looked) and msg.hole is self._hole:

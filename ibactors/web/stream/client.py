@@ -209,7 +209,7 @@ class _Client:
 
 
 def _named(subscriptions: Iterable[Subscription]) -> list[SubscribedInstrument] | msgspec.UnsetType:
-    return [SubscribedInstrument(**known.names, id=known.id) for known in subscriptions if known.channel is QUOTES] or msgspec.UNSET
+    return [SubscribedInstrument(**known.names, id=known.id) for known in subscriptions if known.source.symbol is not None] or msgspec.UNSET
 
 
 def _command(text: str) -> Command:
