@@ -136,12 +136,7 @@ class LoginReport(LoginStatus, frozen=True, kw_only=True):
 class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A login at IB; without user name and password those of the settings are meant."""
 
-    json_schema: ClassVar[dict[str, object]] = {
-        "anyOf": [
-            {"required": ["username", "password"], "properties": {name: {"type": "string"} for name in ("username", "password")}},
-            {"properties": {name: {"type": "null"} for name in ("username", "password")}},
-        ]
-    }
+    json_schema: ClassVar[dict[str, object]] = {"dependentRequired": {"username": ["password"], "password": ["username"]}}
     """What it is besides its fields: user name and password come together."""
 
     username: Annotated[str, msgspec.Meta(max_length=100, pattern=_TYPEABLE, description=_TYPED)] | None = None

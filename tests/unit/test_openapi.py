@@ -1,5 +1,6 @@
 """What the OpenAPI document says of input is what the service takes."""
 
+import json
 import re
 from typing import Any
 
@@ -19,6 +20,11 @@ near_symbols = st.text(st.sampled_from("Aa0 .:_&$^=+'/-,\t\n\x00é"), max_size=4
 
 def parameters(path: str) -> dict[str, dict[str, Any]]:
     return {parameter["name"]: parameter for parameter in DOCUMENT["paths"][path]["get"]["parameters"]}
+
+
+def whole_text(pattern: str) -> str:
+    """The pattern for Python, whose `$` lets a final newline through."""
+    return pattern.removesuffix("$") + r"\Z"
 
 
 def takes(check: Any, *arguments: Any) -> bool:
@@ -50,7 +56,7 @@ def test_every_parameter_of_a_path_is_described() -> None:
 @example("A\n")
 def test_symbol_in_a_path_is_what_its_pattern_says(text: str) -> None:
     pattern = parameters("/market/quote/{symbol}")["symbol"]["schema"]["pattern"]
-    assert bool(re.search(pattern, text)) == (takes(instrument_of, text, QuotesQuery(symbols=text)) and "/" not in text)
+    assert bool(re.search(whole_text(pattern), text)) == (takes(instrument_of, text, QuotesQuery(symbols=text)) and "/" not in text)
 
 
 @given(near_symbols)
@@ -71,9 +77,25 @@ def test_login_takes_what_can_be_typed(text: str) -> None:
 
 
 def test_login_asks_for_both_or_neither() -> None:
-    given_both, neither = DOCUMENT["components"]["schemas"]["LoginRequest"]["anyOf"]
-    assert given_both["required"] == ["username", "password"]
-    assert {schema["type"] for schema in neither["properties"].values()} == {"null"}
+    asked = DOCUMENT["components"]["schemas"]["LoginRequest"]["dependentRequired"]
+    assert asked == {"username": ["password"], "password": ["username"]}
+
+
+def test_names_of_operations_and_types_are_fit_for_the_code_of_clients() -> None:
+    operations = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(operations) == len(set(operations))
+    assert [name for name in (*operations, *DOCUMENT["components"]["schemas"]) if not name.isidentifier()] == []
+
+
+def test_no_pattern_needs_more_than_the_simplest_engine_has() -> None:
+    assert not re.search(r'"pattern": "[^"]*\(\?[=!<]', json.dumps(DOCUMENT))
+
+
+def test_what_is_sent_always_has_all_its_members_but_those_left_out_on_purpose() -> None:
+    quote = DOCUMENT["components"]["schemas"]["Quote"]
+    assert quote["required"] == list(quote["properties"])
+    assert quote["properties"]["timestamp"]["format"] == "date-time"
+    assert "field" not in DOCUMENT["components"]["schemas"]["Problem"].get("required", ())
 
 
 def test_event_of_a_stream_carries_the_messages_of_the_stream() -> None:

@@ -12,7 +12,7 @@ from ibactors.model.hours import parse_hours
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import now
 from ibactors.web.contract.charts import history, price_scale, quote_row, session_text, symbol_info
-from ibactors.web.contract.udf import RESOLUTIONS, NoData
+from ibactors.web.contract.udf import RESOLUTIONS, NoChartData
 
 STOCK = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:0930-20261125:1600;20261126:CLOSED;20261127:0930-20261127:1300"
 FUTURE = "20261122:1700-20261123:1600;20261123:1700-20261124:1600;20261124:1700-20261125:1600;20261128:CLOSED"
@@ -106,5 +106,5 @@ def test_bars_are_columns_and_volume_is_left_out_where_there_is_none() -> None:
     told = msgspec.json.decode(msgspec.json.encode(history([bar, replace(bar, at=120, volume=None)])))
     assert told == {"s": "ok", "t": [60, 120], "o": [1.0] * 2, "h": [3.0] * 2, "l": [0.5] * 2, "c": [2.0] * 2, "v": [10, 0]}
     assert "v" not in msgspec.to_builtins(history([replace(bar, volume=None)]))
-    assert msgspec.to_builtins(NoData()) == {"s": "no_data"}
-    assert msgspec.to_builtins(NoData(next_time=7)) == {"s": "no_data", "nextTime": 7}
+    assert msgspec.to_builtins(NoChartData()) == {"s": "no_data"}
+    assert msgspec.to_builtins(NoChartData(next_time=7)) == {"s": "no_data", "nextTime": 7}

@@ -13,7 +13,7 @@ from ibactors.model.bars import Bar
 from ibactors.model.contracts import ContractDetails, FoundContract
 from ibactors.model.hours import Hours, parse_hours, zone_of
 from ibactors.model.quotes import Quote
-from ibactors.web.contract.udf import KINDS, Failure, History, QuoteRow, QuoteValues, SearchRow, SymbolInfo
+from ibactors.web.contract.udf import KINDS, ChartFailure, ChartHistory, ChartQuoteRow, ChartQuoteValues, ChartSymbol, FoundSymbol
 
 _AROUND_THE_CLOCK = frozenset({"FUT", "CONTFUT", "FOP", "CASH", "CRYPTO", "CMDTY"})
 _TIMEZONES: Mapping[str, str] = MappingProxyType(
@@ -38,18 +38,18 @@ _WORKDAYS = frozenset({0, 1, 2, 3, 4})
 _ALL_DAY = "0000-0000"
 
 
-def failure(error: IbactorsError) -> Failure:
+def failure(error: IbactorsError) -> ChartFailure:
     """One of our errors in their form: the code, by which programs tell it, and what happened."""
-    return Failure(errmsg=f"{error.code}: {error}")
+    return ChartFailure(errmsg=f"{error.code}: {error}")
 
 
-def quote_row(name: str, quote: Quote) -> QuoteRow:
+def quote_row(name: str, quote: Quote) -> ChartQuoteRow:
     """What a quote is there."""
     change = None if quote.last is None or quote.close is None else quote.last - quote.close
-    return QuoteRow(
+    return ChartQuoteRow(
         s="ok",
         n=name,
-        v=QuoteValues(
+        v=ChartQuoteValues(
             ch=None if change is None else round(change, 10),
             chp=None if change is None or not quote.close else round(100 * change / quote.close, 4),
             short_name=quote.symbol,
@@ -68,13 +68,13 @@ def quote_row(name: str, quote: Quote) -> QuoteRow:
     )
 
 
-def symbol_info(contract: ContractDetails) -> SymbolInfo:
+def symbol_info(contract: ContractDetails) -> ChartSymbol:
     """What a contract is there. Raises ValueError for hours that cannot be read."""
     zone = contract.time_zone or "UTC"
     session, holidays, corrections = session_text(parse_hours(hours_text(contract), zone))
     pricescale, minmov = price_scale(contract.min_tick)
     listed = contract.primary_exchange or contract.exchange
-    return SymbolInfo(
+    return ChartSymbol(
         name=contract.local_symbol or contract.symbol,
         ticker=str(contract.con_id),
         description=contract.long_name or contract.local_symbol or contract.symbol,
@@ -91,10 +91,10 @@ def symbol_info(contract: ContractDetails) -> SymbolInfo:
     )
 
 
-def search_row(found: FoundContract) -> SearchRow:
+def search_row(found: FoundContract) -> FoundSymbol:
     """One row of a search there."""
     symbol, exchange = found.symbol or "", found.primary_exchange or ""
-    return SearchRow(
+    return FoundSymbol(
         symbol=symbol,
         full_name=f"{exchange}:{symbol}" if exchange else symbol,
         description=found.description or symbol,
@@ -114,11 +114,11 @@ def hours_text(contract: ContractDetails) -> str:
     return contract.liquid_hours if has_regular_hours(contract.sec_type) else contract.trading_hours
 
 
-def history(bars: Iterable[Bar]) -> History:
+def history(bars: Iterable[Bar]) -> ChartHistory:
     """Bars there, which must come oldest first."""
     rows = tuple(bars)
     has_volume = any(bar.volume is not None for bar in rows)
-    return History(
+    return ChartHistory(
         t=tuple(bar.at for bar in rows),
         o=tuple(bar.open for bar in rows),
         h=tuple(bar.high for bar in rows),

@@ -38,7 +38,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Exchange(Value, frozen=True, kw_only=True):
+class ChartExchange(Value, frozen=True, kw_only=True):
     """One choice of the search window's filter of exchanges."""
 
     value: str
@@ -46,14 +46,14 @@ class Exchange(Value, frozen=True, kw_only=True):
     desc: str
 
 
-class SymbolType(Value, frozen=True, kw_only=True):
+class ChartSymbolType(Value, frozen=True, kw_only=True):
     """One choice of its filter of kinds; an empty value stands for all."""
 
     name: str
     value: str
 
 
-class Config(Value, frozen=True, kw_only=True):
+class ChartConfig(Value, frozen=True, kw_only=True):
     """What this feed can do."""
 
     supported_resolutions: tuple[str, ...] = tuple(RESOLUTIONS)
@@ -62,20 +62,20 @@ class Config(Value, frozen=True, kw_only=True):
     supports_marks: bool = False
     supports_timescale_marks: bool = False
     supports_time: bool = True
-    exchanges: tuple[Exchange, ...] = (Exchange(value="", name="All", desc=""),)
-    symbols_types: tuple[SymbolType, ...] = (
-        SymbolType(name="All", value=""),
-        *(SymbolType(name=name.capitalize(), value=name) for name in dict.fromkeys(KINDS.values())),
+    exchanges: tuple[ChartExchange, ...] = (ChartExchange(value="", name="All", desc=""),)
+    symbols_types: tuple[ChartSymbolType, ...] = (
+        ChartSymbolType(name="All", value=""),
+        *(ChartSymbolType(name=name.capitalize(), value=name) for name in dict.fromkeys(KINDS.values())),
     )
 
 
-class Failure(Value, frozen=True, kw_only=True, tag_field="s", tag="error"):
+class ChartFailure(Value, frozen=True, kw_only=True, tag_field="s", tag="error"):
     """That something is wrong, and what."""
 
     errmsg: str
 
 
-class SearchRow(Value, frozen=True, kw_only=True):
+class FoundSymbol(Value, frozen=True, kw_only=True):
     """One match of a search."""
 
     symbol: str
@@ -87,7 +87,7 @@ class SearchRow(Value, frozen=True, kw_only=True):
     type: str
 
 
-class SymbolInfo(Value, frozen=True, kw_only=True, tag_field="s", tag="ok"):
+class ChartSymbol(Value, frozen=True, kw_only=True, tag_field="s", tag="ok"):
     """What a chart must know of an instrument."""
 
     name: str
@@ -114,7 +114,7 @@ class SymbolInfo(Value, frozen=True, kw_only=True, tag_field="s", tag="ok"):
     data_status: Literal["streaming"] = "streaming"
 
 
-class History(Value, frozen=True, kw_only=True, tag_field="s", tag="ok", omit_defaults=True):
+class ChartHistory(Value, frozen=True, kw_only=True, tag_field="s", tag="ok", omit_defaults=True):
     """Bars by column, oldest first; times in Unix seconds, of a day and longer at midnight UTC of its date."""
 
     t: tuple[int, ...]
@@ -126,14 +126,14 @@ class History(Value, frozen=True, kw_only=True, tag_field="s", tag="ok", omit_de
     """Left out where the kind has no volume, such as currencies."""
 
 
-class NoData(Value, frozen=True, kw_only=True, tag_field="s", tag="no_data"):
+class NoChartData(Value, frozen=True, kw_only=True, tag_field="s", tag="no_data"):
     """No bars in the range."""
 
     next_time: int | msgspec.UnsetType = msgspec.field(name="nextTime", default=msgspec.UNSET)
     """When the newest bar before it begins; left out if there is none."""
 
 
-class QuoteValues(Value, frozen=True, kw_only=True):
+class ChartQuoteValues(Value, frozen=True, kw_only=True):
     """The values of a quote, by their names there; null for what is not known."""
 
     ch: float | None
@@ -155,16 +155,16 @@ class QuoteValues(Value, frozen=True, kw_only=True):
     volume: float | int | None
 
 
-class QuoteRow(Value, frozen=True, kw_only=True, omit_defaults=True):
+class ChartQuoteRow(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One symbol of several: its values, or what is wrong."""
 
     s: Literal["ok", "error"]
     n: str
-    v: QuoteValues | None = None
+    v: ChartQuoteValues | None = None
     errmsg: str = ""
 
 
-class Quotes(msgspec.Struct, frozen=True, tag_field="s", tag="ok"):
+class ChartQuotes(msgspec.Struct, frozen=True, tag_field="s", tag="ok"):
     """Quotes of several symbols, in the order in which they were asked for."""
 
-    d: tuple[QuoteRow, ...]
+    d: tuple[ChartQuoteRow, ...]

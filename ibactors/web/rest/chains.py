@@ -62,7 +62,7 @@ class ExpiryQuery(UnderlyingQuery, frozen=True, kw_only=True, forbid_unknown_fie
     ) = None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     """One strike; null for what is not listed, or was not asked for."""
 
     strike: float
@@ -82,7 +82,7 @@ class ExpiryChain(msgspec.Struct, frozen=True, kw_only=True):
     multiplier: str
     underlying: Quote | None
     """Null if there is none at the moment."""
-    rows: tuple[Row, ...]
+    rows: tuple[ChainRow, ...]
     missing: tuple[float, ...]
     """Strikes of the class in the range of the answer that IB does not list for this expiry."""
 
@@ -200,13 +200,14 @@ def _window(
     return tuple(option for option in options if low <= option.strike <= high), tuple(missing)
 
 
-def _rows(options: tuple[ContractInfo, ...], legs: tuple[OptionLeg, ...]) -> tuple[Row, ...]:
+def _rows(options: tuple[ContractInfo, ...], legs: tuple[OptionLeg, ...]) -> tuple[ChainRow, ...]:
     by_strike: dict[float, dict[str, OptionLeg]] = {}
     classes = {option.strike: option.trading_class for option in options}
     for option, leg in zip(options, legs, strict=True):
         by_strike.setdefault(option.strike, {})[option.right] = leg
     return tuple(
-        Row(strike=strike, trading_class=classes[strike], call=found.get("C"), put=found.get("P")) for strike, found in by_strike.items()
+        ChainRow(strike=strike, trading_class=classes[strike], call=found.get("C"), put=found.get("P"))
+        for strike, found in by_strike.items()
     )
 
 

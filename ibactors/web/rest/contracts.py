@@ -51,7 +51,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sec_type: Annotated[SecType, msgspec.Meta(description="Only contracts of this kind, or with derivatives of it.")] | None = None
 
 
-class Found(msgspec.Struct, frozen=True):
+class FoundContracts(msgspec.Struct, frozen=True):
     """What was found, the best match first; IB sends some twenty at most."""
 
     results: tuple[FoundContract, ...]
@@ -95,7 +95,7 @@ class HoursQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     days: Annotated[int, msgspec.Meta(ge=1, le=30, description="From today on; IB tells six, or some more if it is set to.")] = 6
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class TradingSession(msgspec.Struct, frozen=True, kw_only=True):
     """One stretch of trading."""
 
     date: str
@@ -112,7 +112,7 @@ class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
     con_id: int
     time_zone: str | None
     """As IB names it; null where it tells no hours."""
-    sessions: tuple[Session, ...]
+    sessions: tuple[TradingSession, ...]
     closed: tuple[str, ...]
     """Days without any session."""
     through: str | None
@@ -123,10 +123,10 @@ class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
     """The same for regular hours."""
 
 
-async def search_contracts(call: Call[SearchQuery, Nothing]) -> Found:
+async def search_contracts(call: Call[SearchQuery, Nothing]) -> FoundContracts:
     rows = await call.system.site.contracts.search(call.query.q.strip(), caller=call.caller.name)
     kind = call.query.sec_type
-    return Found(tuple(row for row in rows if kind is None or row.sec_type == kind.value or kind.value in row.derivatives))
+    return FoundContracts(tuple(row for row in rows if kind is None or row.sec_type == kind.value or kind.value in row.derivatives))
 
 
 async def get_contracts(call: Call[ContractsQuery, Nothing]) -> Contracts:
@@ -190,7 +190,7 @@ def hours_of(contract: ContractDetails, now: datetime, days: int) -> ContractHou
     today = now.astimezone(zone).date()
     last = today + timedelta(days=days - 1)
     sessions = [
-        Session(date=f"{span.day}", kind=kind, open=utc(span.opens), close=utc(span.closes))
+        TradingSession(date=f"{span.day}", kind=kind, open=utc(span.opens), close=utc(span.closes))
         for kind, hours in known.items()
         for span in hours.spans
         if today <= span.day <= last
@@ -221,7 +221,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=SearchQuery,
         body=Nothing,
-        returns=Found,
+        returns=FoundContracts,
         rows=Rows(of=FoundContract, member="results"),
         problems=(GatewayDisconnected, GatewayRefused, GatewayTimeout, ActorDown, MailboxFull, InvalidRequest),
         description=(

@@ -15,7 +15,7 @@ from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.system import Phase
 
 
-class Root(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceName(msgspec.Struct, frozen=True, kw_only=True):
     """What answers here."""
 
     service: str = "IB Gateway REST API"
@@ -58,8 +58,8 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: str
 
 
-async def get_root(call: Call[Nothing, Nothing]) -> Root:
-    return Root(connected=call.system.site.connection.sessions.value.up, timestamp=now())
+async def get_service(call: Call[Nothing, Nothing]) -> ServiceName:
+    return ServiceName(connected=call.system.site.connection.sessions.value.up, timestamp=now())
 
 
 def get_health(call: Call[Nothing, Nothing]) -> Health:
@@ -83,18 +83,18 @@ def dead_lines(market: MarketRef) -> str | None:
     return f"No market-data line has data: {problems[0]}"
 
 
-async def get_live(_call: Call[Nothing, Nothing]) -> Live:
+async def check_liveness(_call: Call[Nothing, Nothing]) -> Live:
     return Live(timestamp=now())
 
 
-async def get_ready(call: Call[Nothing, Nothing]) -> Ready | Problem:
+async def check_readiness(call: Call[Nothing, Nothing]) -> Ready | Problem:
     phase = call.system.phases.value
     if phase is not Phase.READY:
         return make_problem("not_ready", f"The service is {phase.value}.")
     return Ready(status=phase, timestamp=now())
 
 
-async def get_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
+async def check_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
     session = call.system.site.connection.sessions.value
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
@@ -111,13 +111,13 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/",
-        handle=get_root,
+        handle=get_service,
         summary="What answers here",
         tag="Health",
         scope=Scope.OPEN,
         query=Nothing,
         body=Nothing,
-        returns=Root,
+        returns=ServiceName,
     ),
     Operation(
         method="GET",
@@ -133,7 +133,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/live",
-        handle=get_live,
+        handle=check_liveness,
         summary="Liveness",
         tag="Health",
         scope=Scope.OPEN,
@@ -144,7 +144,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/ready",
-        handle=get_ready,
+        handle=check_readiness,
         summary="Readiness: 503 while starting or stopping",
         tag="Health",
         scope=Scope.OPEN,
@@ -156,7 +156,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/gateway",
-        handle=get_gateway,
+        handle=check_gateway,
         summary="503 unless the API session is up and answering",
         tag="Health",
         scope=Scope.READ,

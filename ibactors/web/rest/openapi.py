@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from ibactors import __version__
 from ibactors.keys import Scope
 from ibactors.web.contract.problems import KINDS, MEDIA_TYPE, Problem
+from ibactors.web.contract.schemas import REF, Schema, schemas_of
 from ibactors.web.contract.tables import CSV, FORMATS, TEXT, Rows
 from ibactors.web.operation import EVENT_STREAM, Nothing, Operation
 
 Json = dict[str, object]
 """An object of the document."""
-Components = dict[str, Any]
-"""The schemas of types by name, as msgspec makes them: read here, so that each part would need a type of its own."""
+Components = dict[str, Schema]
+"""The schemas of types by name."""
 
-_REF = "#/components/schemas/{name}"
+_INTERNAL = {"Debug", "Metrics"}
+"""For those who run the service, not for its clients' code."""
 _ALWAYS = ("internal_error", "bad_request", "host_not_allowed", "origin_not_allowed", "rate_limited")
 _KEYED = ("api_key_required", "api_key_invalid", "api_key_in_url", "scope_missing")
 _WITH_BODY = ("invalid_request", "unsupported_media_type", "request_too_large", "request_timeout")
@@ -24,6 +24,22 @@ _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer ibk_…`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header of its own."},
 }
+TAGS = {
+    "Health": "Whether the service answers, and whether its session with the gateway is up.",
+    "Login": "The gateway's login at IB.",
+    "Keys": "What a client shows instead of its key.",
+    "Account": "Balances, positions, profit and loss of the accounts of this login.",
+    "Market data": "The newest quotes, and streams of them.",
+    "Charts": "TradingView's UDF protocol, for charts that read it.",
+    "Contracts": "Find instruments; their details, price rules and trading hours.",
+    "Options": "Option chains, and what IB's model makes of an option.",
+    "History": "Past bars, ticks, sessions and prices.",
+    "Orders": "Place, change, cancel and follow orders.",
+    "Trading": "Whether orders are allowed; halt and resume.",
+    "Debug": "Inside the service: actors, tasks and the event loop.",
+    "Metrics": "Figures for Prometheus.",
+}
+"""What the groups of operations are about."""
 _DESCRIPTION = (
     "Interactive Brokers behind REST and WebSocket. Prices are never shown as newer than they are: after a break requests answer 503 "
     "until data of the new session is in. Live quotes come from the WebSocket `/ws/stream`. Errors are RFC 9457 problem documents with a "
@@ -34,12 +50,13 @@ _DESCRIPTION = (
 def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) -> dict[str, Any]:
     """The whole document as JSON-ready objects; *secured* tells whether the service asks for keys."""
     table = list(operations)
-    types = [kind for operation in table for kind in _types(operation) if kind not in {None, Nothing}]
-    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
-    _show_decimals_as_numbers(components)
-    for kind in {operation.body for operation in table}:
-        components.get(kind.__name__, {}).update(getattr(kind, "json_schema", {}))
-    by_type = dict(zip(map(id, [*types, Problem]), schemas, strict=True))
+    sent = [kind for operation in table for kind in (operation.returns, operation.accepted) if kind is not None]
+    received = [kind for operation in table for kind in (operation.body, operation.query) if kind is not Nothing]
+    types = [*sent, *received, Problem]
+    schemas, components = schemas_of(types, sent=[*sent, Problem])
+    for kind in received:
+        components[kind.__name__].update(getattr(kind, "json_schema", {}))
+    by_type = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, Json] = {}
     for operation in table:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, by_type, components, secured=secured)
@@ -47,15 +64,19 @@ def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) 
         components.pop(operation.query.__name__, None)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
-        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in table)],
+        "info": {
+            "title": "ibactors",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+            "contact": {"name": "ibactors"},
+        },
+        "servers": [{"url": "/", "description": "The service that this document came from."}],
+        "tags": [{"name": name, "description": TAGS[name]} for name in dict.fromkeys(operation.tag for operation in table)],
+        "security": [],
         "paths": paths,
         "components": {"schemas": components} | ({"securitySchemes": _SECURITY_SCHEMES} if secured else {}),
     }
-
-
-def _types(operation: Operation[Any, Any]) -> tuple[Any, ...]:
-    return (operation.returns, operation.accepted, operation.body, operation.query)
 
 
 def _operation(operation: Operation[Any, Any], by_type: dict[int, Json], components: Components, *, secured: bool) -> Json:
@@ -63,31 +84,18 @@ def _operation(operation: Operation[Any, Any], by_type: dict[int, Json], compone
     described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
+        "description": operation.description or f"{operation.summary}.",
         "tags": [operation.tag],
         "parameters": _parameters(operation, components),
         "responses": {"200": _success(operation, by_type), **_accepted(operation, by_type), **_problems(operation, keyed=keyed)},
     }
     if secured:
         described["security"] = [{scheme: [operation.scope.value]} for scheme in _SECURITY_SCHEMES] if keyed else []
-    if operation.description:
-        described["description"] = operation.description
+    if operation.tag in _INTERNAL:
+        described["x-internal"] = True
     if operation.body is not Nothing:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": by_type[id(operation.body)]}}}
     return described
-
-
-def _show_decimals_as_numbers(node: Any) -> None:
-    """Msgspec describes a Decimal as the text that it would write by default; here they are numbers (`operations.encode`)."""
-    match node:
-        case {"type": "string", "format": "decimal"}:
-            del node["format"]
-            node["type"] = "number"
-        case dict():
-            for child in node.values():
-                _show_decimals_as_numbers(child)
-        case list():
-            for child in node:
-                _show_decimals_as_numbers(child)
 
 
 def _parameters(operation: Operation[Any, Any], components: Components) -> list[Json]:
@@ -129,11 +137,21 @@ def _own_parameters(operation: Operation[Any, Any], components: Components) -> l
             "in": "path" if name in in_path else "query",
             "required": name in required,
             "description": field.get("description", ""),
-            "schema": {key: value for key, value in field.items() if key != "description"},
+            "schema": _parameter(field),
         }
         for name, field in schema["properties"].items()
     ]
     return sorted(parameters, key=lambda parameter: parameter["in"] == "query")
+
+
+def _parameter(field: Json) -> Json:
+    """A parameter that is not given is not null: it is not there."""
+    schema = {key: value for key, value in field.items() if key != "description" and not (key == "default" and value in {None, ""})}
+    kinds = schema.pop("anyOf", None)
+    if isinstance(kinds, list):
+        kinds = [kind for kind in kinds if kind != {"type": "null"}]
+        schema |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return schema
 
 
 def _success(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
@@ -182,7 +200,7 @@ def _problems(operation: Operation[Any, Any], *, keyed: bool) -> Json:
     return {
         str(status): {
             "description": "; ".join(f"{KINDS[code].title} (`{code}`)" for code in codes),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}},
         }
         for status, codes in sorted(by_status.items())
     }

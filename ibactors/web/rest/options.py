@@ -19,7 +19,7 @@ from ibactors.keys import Scope
 from ibactors.model.contracts import OptionCalculation, OptionClass
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
-from ibactors.web.rest.chains import ExpiryChain, ExpiryQuery, Row, UnderlyingQuery, chain_of, class_of, classes_of, underlying_of
+from ibactors.web.rest.chains import ChainRow, ExpiryChain, ExpiryQuery, UnderlyingQuery, chain_of, class_of, classes_of, underlying_of
 from ibactors.web.rest.contracts import PROBLEMS, ConId
 
 _CALCULABLE = frozenset({"OPT", "FOP", "WAR"})
@@ -101,7 +101,7 @@ OPERATIONS = (
         query=ExpiryQuery,
         body=Nothing,
         returns=ExpiryChain,
-        rows=Rows(of=Row, member="rows"),
+        rows=Rows(of=ChainRow, member="rows"),
         problems=(*PROBLEMS, ContractAmbiguous, CompetingSession, MarketDataNotSubscribed, NoFreeLine, NoMarketData),
         description=(
             "Each option has a market-data line for a moment, 4 s at most, in rounds of up to 20; some 35 options a second, which is IB's "

@@ -37,7 +37,7 @@ class OrderEventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     limit: Limit = 100
 
 
-class Events(msgspec.Struct, frozen=True, kw_only=True):
+class OrderEvents(msgspec.Struct, frozen=True, kw_only=True):
     """A page of events; `after=` its cursor goes on without a gap."""
 
     events: tuple[EventShown, ...]
@@ -45,7 +45,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
 
 
-async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
+async def list_order_events(call: Call[EventsQuery, Nothing]) -> OrderEvents:
     orders, query = orders_of(call), call.query
     follower = Follower(orders, query.after, account=query.account, limit=query.limit)
     page = await follower.look()
@@ -55,26 +55,26 @@ async def get_events(call: Call[EventsQuery, Nothing]) -> Events:
     return _shown(page)
 
 
-async def get_order_events(call: Call[OrderEventsQuery, Nothing]) -> Events:
+async def get_order_events(call: Call[OrderEventsQuery, Nothing]) -> OrderEvents:
     query = call.query
     return _shown(await orders_of(call).events(query.after, account=None, order_id=query.order_id, limit=query.limit))
 
 
-def _shown(page: Page) -> Events:
-    return Events(events=events_shown(page), cursor=page.cursor, more=page.more)
+def _shown(page: Page) -> OrderEvents:
+    return OrderEvents(events=events_shown(page), cursor=page.cursor, more=page.more)
 
 
 OPERATIONS = (
     Operation(
         method="GET",
         path="/orders/events",
-        handle=get_events,
+        handle=list_order_events,
         summary="What happened to orders, page by page; waits for the next event",
         tag="Orders",
         scope=Scope.READ,
         query=EventsQuery,
         body=Nothing,
-        returns=Events,
+        returns=OrderEvents,
         problems=(*_ASKED, e.CursorGone),
     ),
     Operation(
@@ -86,7 +86,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=OrderEventsQuery,
         body=Nothing,
-        returns=Events,
+        returns=OrderEvents,
         problems=(*_ASKED, e.CursorGone),
     ),
 )

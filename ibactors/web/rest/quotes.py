@@ -32,6 +32,7 @@ from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.queries import CombinableQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
+from ibactors.web.contract.schemas import REF
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.system import System
@@ -80,7 +81,14 @@ class QuoteQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fiel
 class Quotes(msgspec.Struct, frozen=True):
     """One entry a symbol: a quote, or the problem that stands in its place."""
 
-    quotes: dict[str, dict[str, Any]]
+    quotes: dict[
+        str,
+        Annotated[
+            dict[str, Any],
+            msgspec.Meta(extra_json_schema={"oneOf": [{"$ref": REF.format(name="Quote")}, {"$ref": REF.format(name="Problem")}]}),
+        ],
+    ]
+    """By instrument, as it was asked for."""
 
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:

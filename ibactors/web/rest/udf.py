@@ -64,15 +64,15 @@ class ChartQuotesQuery(msgspec.Struct, frozen=True):
     symbols: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, description="Symbols, separated by commas; 100 at most.")]
 
 
-async def get_chart_config(_call: Call[Nothing, Nothing]) -> udf.Config:
-    return udf.Config()
+async def get_chart_config(_call: Call[Nothing, Nothing]) -> udf.ChartConfig:
+    return udf.ChartConfig()
 
 
 async def get_chart_time(_call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=f"{int(time.time())}", content_type="text/plain; charset=utf-8")
 
 
-async def search_chart_symbols(call: Call[ChartSearchQuery, Nothing]) -> tuple[udf.SearchRow, ...]:
+async def search_chart_symbols(call: Call[ChartSearchQuery, Nothing]) -> tuple[udf.FoundSymbol, ...]:
     query = call.query
     if not query.query.strip():
         return ()
@@ -82,7 +82,7 @@ async def search_chart_symbols(call: Call[ChartSearchQuery, Nothing]) -> tuple[u
     return tuple(islice(wanted, query.limit))
 
 
-async def get_chart_symbol(call: Call[ChartSymbolQuery, Nothing]) -> udf.SymbolInfo:
+async def get_chart_symbol(call: Call[ChartSymbolQuery, Nothing]) -> udf.ChartSymbol:
     contract = await _contract(call, call.query.symbol)
     try:
         return charts.symbol_info(contract)
@@ -90,7 +90,7 @@ async def get_chart_symbol(call: Call[ChartSymbolQuery, Nothing]) -> udf.SymbolI
         raise GatewayRefused(f"The hours of {contract.name} that the gateway sent cannot be read: {exc}.") from exc
 
 
-async def get_chart_history(call: Call[ChartHistoryQuery, Nothing]) -> udf.History | udf.NoData:
+async def get_chart_history(call: Call[ChartHistoryQuery, Nothing]) -> udf.ChartHistory | udf.NoChartData:
     query = call.query
     size = udf.RESOLUTIONS.get(query.resolution if query.resolution[:1].isdigit() else f"1{query.resolution}")
     if size is None:
@@ -114,7 +114,7 @@ async def get_chart_history(call: Call[ChartHistoryQuery, Nothing]) -> udf.Histo
         older = await _bars(call, before) if question.start else []
     except NoHistory:
         older = []
-    return udf.NoData(next_time=older[-1].at) if older else udf.NoData()
+    return udf.NoChartData(next_time=older[-1].at) if older else udf.NoChartData()
 
 
 async def _bars(call: Call[ChartHistoryQuery, Nothing], question: BarsQuestion) -> list[Bar]:
@@ -139,16 +139,16 @@ async def _contract(call: Call[Any, Nothing], symbol: str) -> ContractDetails:
     return found[0]
 
 
-async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
+async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.ChartQuotes:
     named = instruments_of(QuotesQuery(symbols=call.query.symbols))
     call.count_symbols(len(named))
-    rows: dict[str, udf.QuoteRow] = {}
+    rows: dict[str, udf.ChartQuoteRow] = {}
 
     async def quote(name: str) -> None:
         try:
             encoded = await call.system.site.market.quote(named[name], caller=call.along.holder)
         except IbactorsError as exc:
-            rows[name] = udf.QuoteRow(s="error", n=name, errmsg=charts.failure(exc).errmsg)
+            rows[name] = udf.ChartQuoteRow(s="error", n=name, errmsg=charts.failure(exc).errmsg)
         else:
             call.system.meters.quoted(encoded)
             rows[name] = charts.quote_row(name, encoded.value)
@@ -156,7 +156,7 @@ async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.Quotes:
     async with trio.open_nursery() as nursery:
         for name in named:
             nursery.start_soon(quote, name)
-    return udf.Quotes(tuple(rows[name] for name in named))
+    return udf.ChartQuotes(tuple(rows[name] for name in named))
 
 
 OPERATIONS = (
@@ -169,7 +169,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=Nothing,
         body=Nothing,
-        returns=udf.Config,
+        returns=udf.ChartConfig,
     ),
     Operation(
         method="GET",
@@ -192,7 +192,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=ChartSearchQuery,
         body=Nothing,
-        returns=tuple[udf.SearchRow, ...] | udf.Failure,
+        returns=tuple[udf.FoundSymbol, ...] | udf.ChartFailure,
     ),
     Operation(
         method="GET",
@@ -204,7 +204,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=ChartSymbolQuery,
         body=Nothing,
-        returns=udf.SymbolInfo | udf.Failure,
+        returns=udf.ChartSymbol | udf.ChartFailure,
     ),
     Operation(
         method="GET",
@@ -216,7 +216,7 @@ OPERATIONS = (
         scope=Scope.READ,
         query=ChartHistoryQuery,
         body=Nothing,
-        returns=udf.History | udf.NoData | udf.Failure,
+        returns=udf.ChartHistory | udf.NoChartData | udf.ChartFailure,
     ),
     Operation(
         method="GET",
@@ -228,6 +228,6 @@ OPERATIONS = (
         scope=Scope.READ,
         query=ChartQuotesQuery,
         body=Nothing,
-        returns=udf.Quotes | udf.Failure,
+        returns=udf.ChartQuotes | udf.ChartFailure,
     ),
 )

@@ -9,9 +9,9 @@ from ibactors.model.gaps import Gap
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.messages import Authenticated, Listing, Pong, StreamError, Subscribed, Unsubscribed
 from ibactors.web.contract.routes import STREAM
+from ibactors.web.contract.schemas import REF, schemas_of
 from ibactors.web.stream.channels import CHANNELS, COMMAND
 
-_REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
     "Live quotes and account data. A message to the service is one JSON object; messages from it are objects too, or arrays of them with "
     "`?batch=1`. A slow reader gets the newest value of each symbol and skips the rest. After `stale`, what was shown before must not be "
@@ -43,16 +43,17 @@ _EXAMPLES: tuple[dict[str, object], ...] = (
 
 def build_asyncapi() -> dict[str, Any]:
     """The whole document as JSON-ready objects."""
-    _, schemas = msgspec.json.schema_components([COMMAND, *(kind for kind, _ in _SENT.values())], ref_template=_REF)
+    sent = [kind for kind, _ in _SENT.values()]
+    _, schemas = schemas_of([COMMAND, *sent], sent=sent)
     messages: dict[str, object] = {
         "command": {
             "title": "What a client sends",
-            "payload": {"$ref": _REF.format(name="Command")},
+            "payload": {"$ref": REF.format(name="Command")},
             "examples": [{"payload": example} for example in _EXAMPLES],
         }
     }
     for name, (kind, summary) in _SENT.items():
-        messages[name] = {"title": name, "summary": summary, "payload": {"$ref": _REF.format(name=kind.__name__)}}
+        messages[name] = {"title": name, "summary": summary, "payload": {"$ref": REF.format(name=kind.__name__)}}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT"}},

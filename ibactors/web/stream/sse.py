@@ -105,7 +105,7 @@ def _named(call: Call[Any, Nothing]) -> Wanted:
     return wanted
 
 
-async def get_stream(call: Call[Any, Nothing]) -> Pieces | Answer:
+async def stream_channels(call: Call[Any, Nothing]) -> Pieces | Answer:
     places = _places(request.headers.get("Last-Event-ID"))
     wanted = _named(call)
     resumed = [
@@ -122,7 +122,7 @@ async def get_stream(call: Call[Any, Nothing]) -> Pieces | Answer:
     return await serve(call, resumed, id_of, interval=call.query.interval_ms / 1000)
 
 
-async def get_events(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
+async def stream_quotes(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
     instruments = instruments_of(call.query)
     wanted: Wanted = [(QUOTES, source) for source in sources_of(call.system, instruments)]
@@ -217,7 +217,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/stream",
-        handle=get_stream,
+        handle=stream_channels,
         summary="Any channels of the stream as server-sent events",
         tag="Market data",
         scope=Scope.STREAM,
@@ -245,7 +245,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/market/stream",
-        handle=get_events,
+        handle=stream_quotes,
         summary="Live quotes as server-sent events",
         tag="Market data",
         scope=Scope.STREAM,
