@@ -75,7 +75,7 @@ class HttpClient:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 data = await stream.receive_some(_CHUNK)
-                if not data and self._http.their_state is h11.IDLE:
+                if not data and self._http.their_state is h11.SEND_RESPONSE:
                     raise HungUpError("the connection was closed without an answer")
                 self._http.receive_data(data)
             elif isinstance(event, h11.Response):
