@@ -84,7 +84,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
@@ -121,6 +121,12 @@ contract *args:
 [group('outside')]
 fuzz-heads *args:
     python -m tests.fuzz.heads "$@"
+
+# Installs them the first time, in .documents.
+# openapi.json and asyncapi.json under linters and code generators
+[group('outside')]
+documents:
+    python tests/documents/run.py
 
 # Coverage-guided, in an environment of its own, .fuzz: [--seconds 60]
 # fuzzing of the simulator's API port, and of heads

@@ -203,7 +203,7 @@ class Conductor:
                 blamed = True
                 some = dict(list(behind.items())[:5])
                 truth.blame("not live again", f"{len(behind)} clients", f"{now:.1f} s after its end: {some}; health {self.health.state}")
-            elif now > GIVE_UP_S:
+            elif now > GIVE_UP_S + truth.machine.allowance(ended) / 1000:
                 truth.blame("never live again", f"{len(behind)} clients", f"given up after {now:.0f} s")
                 return False
             await trio.sleep(_LOOK_S)

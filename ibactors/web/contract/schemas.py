@@ -38,7 +38,7 @@ def schemas_of(types: Iterable[Any], *, sent: Iterable[Any] = ()) -> tuple[list[
             _require_all(components[name], kind)
     for node in (*schemas, *components.values()):
         _tidy(node)
-    return schemas, components
+    return list(schemas), components
 
 
 def structs_of(types: Iterable[Any]) -> list[type[msgspec.Struct]]:
