@@ -196,6 +196,13 @@ class NoMarketData(IbactorsError):
     hint = "The market may be closed, or the instrument does not trade."
 
 
+class TooManyBars(IbactorsError):
+    """As many series of live bars are wanted as there may be."""
+
+    code = "bars_limit"
+    hint = "Unsubscribe from one; a series that nobody wants gives way after some seconds."
+
+
 class TooManyProfits(IbactorsError):
     """As many profits and losses are kept current as the service allows, and none of them is idle."""
 
@@ -241,6 +248,7 @@ class HistoryPacing(IbactorsError):
 
     def __init__(self, message: str, *, retry_after: int, ib_code: int | None = None) -> None:
         super().__init__(message, ib_code=ib_code, extra={"retry_after": retry_after})
+        self.retry_after = retry_after
 
 
 class NoHistory(IbactorsError):

@@ -6,7 +6,8 @@ Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SI
 
 import signal
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -68,6 +69,8 @@ class Terms:
     edge: Timeouts = TIMEOUTS
     gate: GateTerms = TERMS
     account: AccountTerms = ACCOUNT_TERMS
+    clock: Callable[[], float] = time.time
+    """Unix time, by which bars are over."""
 
 
 USUAL = Terms()
@@ -91,7 +94,7 @@ async def run_service(
     certificate = certificate_of(settings)
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
-            system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate, terms=terms.account)
+            system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate, terms=terms)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
             status = publishing_status(system.status, system.site.connection.sessions, system.site.gateway.logins)
             with keys_taken_up, status, system.site.gateway.logins.listening(system.meters.login_changed):
@@ -172,12 +175,12 @@ async def start_system(
     *,
     watch: Watch | None,
     certificate: Certificate | None,
-    terms: AccountTerms,
+    terms: Terms,
 ) -> System:
     """Start the actors, which work from here on, whether or not a gateway is there. Raises StartupError for wrong settings."""
     meters = Meters()
     fanout = Fanout(meters)
-    site = await start_site(SITE, settings, supervisor, fanout, run, terms)
+    site = await start_site(SITE, settings, supervisor, fanout, run, terms.account, terms.clock)
     return System(
         settings=settings,
         supervisor=supervisor,

@@ -86,7 +86,12 @@ class Resumed:
     feed: "Feed"
 
 
-FedMessage = GetNewest | IdleCheck | Reopen | Forget
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Base of the messages of one kind of feed alone."""
+
+
+FedMessage = GetNewest | IdleCheck | Reopen | Forget | Own
 FedNews = SessionChanged | Told | Interrupted | Resumed
 
 
@@ -181,6 +186,10 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         """What is subscribed to in the present session. Raises IbactorsError."""
         raise NotImplementedError
 
+    def new_feed(self) -> Feed:
+        """What carries the news of a new subscription."""
+        return Feed(self._fed)
+
     def shown(self, value: V) -> Any:
         """What listeners are told of a value."""
         return value
@@ -192,6 +201,10 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
     def ended(self, error: IbactorsError) -> Any:
         """What listeners are told when there is nothing more to come."""
         return error
+
+    def act(self, msg: Own) -> None:
+        """Act on one of its own messages."""
+        raise NotImplementedError
 
     def took(self, value: V) -> None:
         """A value has come; it may be shown if the session is current."""
@@ -220,6 +233,8 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
                 self.after(max(self._idle_seconds - self._fed.idle_for(), 1.0), IdleCheck())
             case Forget():
                 self._directory.retire(self._fed)
+            case Own():
+                self.act(msg)
             case _:
                 assert_never(msg)
 
@@ -277,7 +292,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         session = self._connection.sessions.value
         if not session.up or self._feed is not None or self._fed.refused:
             return
-        feed = Feed(self._fed)
+        feed = self.new_feed()
         try:
             # The feed counts from before the request leaves: its first answer may come while this waits.
             self._feed, self._epoch = feed, session.epoch

@@ -4,6 +4,8 @@ Questions about bars of any length are answered in pages; whatever IB has to be 
 whole service. Long ones can be left to a download (`history_jobs.py`) that goes on by itself.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -70,8 +72,10 @@ class HistoryRef(Ref[HistoryMessage, None]):
     ask_limit: ClassVar[float] = 90.0
     """Longer than any `wait`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__("history")
+        self.now = clock
+        """Unix time, by which bars are over."""
         self.stride = trio.Lock()
         """Held for each step of what reads or writes many bars: twenty of such steps in one turn of the loop would delay every quote."""
         self.downloads: dict[str, Download] = {}

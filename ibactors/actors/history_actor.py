@@ -4,7 +4,6 @@ A caller's question ends with the caller. A break of the session only delays wha
 its downloads, and callers get `ActorDown`.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, assert_never
@@ -42,11 +41,10 @@ class HistoryActor(Actor[HistoryMessage, None]):
 
     mailbox_size = 1024
 
-    def __init__(self, ref: HistoryRef, connection: ConnectionRef, *, cache_octets: int, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, ref: HistoryRef, connection: ConnectionRef, *, cache_octets: int) -> None:
         super().__init__(ref)
         self._me = ref
         self._connection = connection
-        self._now = now
         self._turns = Turns()
         self._cache = Cache(cache_octets)
         self._library: Library
@@ -54,7 +52,7 @@ class HistoryActor(Actor[HistoryMessage, None]):
 
     async def run(self, mailbox: Mailbox[HistoryMessage, None]) -> None:
         self._me.downloads.clear()
-        self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._me.stride, self._now)
+        self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._me.stride, self._me.now)
         self.nursery.start_soon(self._turns.run, name="actor:history/turns")
         await self.serve(mailbox)
 

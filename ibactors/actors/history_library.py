@@ -206,7 +206,7 @@ class Library:
         begin = stretch[0] if kept is None else kept.until
         asked = self._wanted(series, begin, stretch[1], calendar)
         if asked is None:
-            return self._piece(series, kept.rows if kept is not None else Rows(), calendar)
+            return self._piece(series, kept.rows if kept is not None else Rows(), calendar, self.now())
         ration = self._ration(series, asked) if series.size.is_small else None
         fetch = _Fetch(series=series, stretch=stretch, begin=begin, asked=asked, kept=kept, ration=ration, calendar=calendar)
         return await self.loads.get((key, begin), lambda load: self._fetch(load, fetch, key, patience), patience, ration)
@@ -247,11 +247,12 @@ class Library:
             done = finished(series.size, rows, fetch.stretch[1], now=now, since=since)
             if done.until:
                 self.cache.put(key, done)
-        return self._piece(series, rows, fetch.calendar)
+        return self._piece(series, rows, fetch.calendar, now)
 
-    def _piece(self, series: Series, rows: Rows, calendar: Calendar | None) -> Piece:
+    def _piece(self, series: Series, rows: Rows, calendar: Calendar | None, now: float) -> Piece:
+        """*now* is when IB was asked: a bar that was over only by the time of its answer may have been cut."""
         last = rows.bar(len(rows) - 1) if len(rows) else None
-        forming = last.at if last is not None and forms(series.size, last, now=self.now(), calendar=calendar) else None
+        forming = last.at if last is not None and forms(series.size, last, now=now, calendar=calendar) else None
         return Piece(rows=rows, forming=forming)
 
     async def _nothing(self, fetch: "_Fetch", error: NoHistory, patience: Patience) -> bool:

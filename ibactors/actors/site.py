@@ -3,11 +3,14 @@
 The service has a list of sites. One function builds a bundle; another gateway is another call of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
 
 from ibactors.actors.account import AccountRef, AccountTerms, account_builder
+from ibactors.actors.bars import BarsRefs
+from ibactors.actors.bars_actor import BarsDirectory
 from ibactors.actors.chains import ChainsRef, chains_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.connection_actor import RunSession, connection_builder
@@ -67,6 +70,8 @@ class Site:
     """Books in depth."""
     tickers: TickersRef
     """Ticks one by one."""
+    bars: BarsRefs
+    """Live bars."""
 
     @property
     def budgets(self) -> tuple[Usage, ...]:
@@ -76,7 +81,13 @@ class Site:
 
 
 async def start_site(
-    name: str, settings: Settings, supervisor: Supervisor, observer: PacketObserver, run: RunSession, terms: AccountTerms
+    name: str,
+    settings: Settings,
+    supervisor: Supervisor,
+    observer: PacketObserver,
+    run: RunSession,
+    terms: AccountTerms,
+    clock: Callable[[], float],
 ) -> Site:
     """Start the actors of one gateway; they work from here on, whether or not it is there. Raises StartupError for wrong settings."""
     connection = ConnectionRef(name)
@@ -91,9 +102,10 @@ async def start_site(
         orders=OrdersRef(Mode(settings.trading), state_folder(settings)),
         contracts=ContractsRef(),
         chains=ChainsRef(),
-        history=HistoryRef(),
         books=BooksRef(connection),
         tickers=TickersRef(connection),
+        history=HistoryRef(clock),
+        bars=BarsRefs(),
     )
     check_trading(settings)
     limits = MarketSettings(
@@ -120,6 +132,7 @@ async def start_site(
     await supervisor.start(site.books, lambda: BooksActor(site.books, connection, supervisor, **books))
     ticks = {"most": settings.max_tick_streams, "share": min(settings.max_tick_streams, settings.tick_streams_per_caller)}
     await supervisor.start(site.tickers, lambda: TickersActor(site.tickers, connection, site.history, supervisor, **ticks))
+    await supervisor.start(site.bars, lambda: BarsDirectory(site.bars, site.connection, site.history, supervisor))
     return site
 
 

@@ -35,7 +35,7 @@ TIMEOUT = 60.0
 """Seconds. A day of five-second bars was seen to take 15."""
 REST = 15.0
 """Seconds for which IB is not asked again after it complained; the shortest of its windows that a caller can wait for."""
-_SERVICE, _UP_TO_DATE, _TICKS, _UNPROCESSABLE, _NO_QUERY = 162, 2188, 10187, 322, 366
+_SERVICE, _UP_TO_DATE, _TICKS, _UNPROCESSABLE, _NO_QUERY, _REAL_TIME = 162, 2188, 10187, 322, 366, 420
 _TEXTS: tuple[tuple[str, type[IbactorsError]], ...] = (
     ("no data", NoHistory),
     ("no head time stamp", NoHistory),
@@ -57,14 +57,14 @@ Raw: TypeAlias = list[str]
 def judge(code: int, text: str) -> IbactorsError | Verdict:
     """What an error means to a question about the past. IB uses one number, 162, for most of them."""
     lower = text.lower()
-    if code in (_SERVICE, _TICKS):
+    if code in (_SERVICE, _TICKS, _REAL_TIME):
         if "pacing violation" in lower:
             return HistoryPacing(f"IB answered {code}: {text.strip()}", retry_after=round(REST), ib_code=code)
         kind = next((kind for part, kind in _TEXTS if part in lower), GatewayRefused)
         return kind(f"IB answered {code}: {text.strip()}", ib_code=code)
     if code == _UNPROCESSABLE and "simultaneous" in lower:
         return HistoryPacing(f"IB answered {code}: {text.strip()}", retry_after=1, ib_code=code)
-    return codes.judge(code, text, {_UP_TO_DATE: MarketDataNotSubscribed, _NO_QUERY: GatewayTimeout, 420: MarketDataNotSubscribed})
+    return codes.judge(code, text, {_UP_TO_DATE: MarketDataNotSubscribed, _NO_QUERY: GatewayTimeout})
 
 
 def _contract(info: ContractInfo) -> Contract:

@@ -76,8 +76,7 @@ class QuoteLine(Subscription[QuoteListener]):
         exchange = instrument.exchange or contract.exchange
         self.instrument = described(instrument, contract, exchange)
         super().__init__(self.instrument, listener, proven=proven, caller=caller)
-        listing = contract.primary_exchange or instrument.primary_exchange
-        self.origin = msgspec.structs.replace(self.instrument, primary_exchange=listing)
+        self.origin = origin_of(instrument, contract)
         self._identity = names_of(contract) | {"exchange": exchange, "con_id": contract.con_id, "symbol": contract.symbol}
         self._no_price = (-1.0, 0.0, -contract.price_magnifier)
         """IB's marker is scaled like any other price."""
@@ -234,6 +233,12 @@ class QuoteLine(Subscription[QuoteListener]):
             # A gateway need not announce the kind before the first delayed tick; the tick's own id says it.
             self.data_type(MarketDataType.DELAYED.ib_number)
         return self._is_known and (delayed or not self._delayed)
+
+
+def origin_of(instrument: Instrument, contract: ContractInfo) -> Instrument:
+    """Where the data of what was asked for come from: its exchange, and the one that lists it."""
+    line = described(instrument, contract, instrument.exchange or contract.exchange)
+    return msgspec.structs.replace(line, primary_exchange=contract.primary_exchange or instrument.primary_exchange)
 
 
 def described(instrument: Instrument, contract: ContractInfo, exchange: str) -> Instrument:

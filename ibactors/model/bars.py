@@ -1,8 +1,10 @@
 """The past of an instrument as values: bars, ticks, sessions; and the words by which callers ask for them."""
 
 import enum
+from typing import Literal
 
-from ibactors.model.times import Value
+from ibactors.model.instruments import Named
+from ibactors.model.times import Value, rfc3339
 
 Number = float | int
 
@@ -103,3 +105,53 @@ class PriceLevel(Value, frozen=True, kw_only=True):
 
     price: float
     size: Number
+
+
+class LiveBar(Named, frozen=True, kw_only=True, tag_field="type", tag="bar"):
+    """A bar of a series as it is now, or for good."""
+
+    bar: BarSize
+    what: What
+    rth: bool
+    t: str
+    """When it begins, in UTC; a date for bars of a day and longer."""
+    o: float
+    h: float
+    l: float  # noqa: E741  # as every chart has it
+    c: float
+    v: Number | None
+    """Null, as the next two, where there is none: quotes, midpoints and currencies."""
+    vwap: float | None
+    n: int | None
+    """Trades."""
+    final: bool
+    """Whether it is over. Each bar is told as final once, and not at all after that."""
+    backfill: bool
+    """Whether it came from history, because IB's updates did not show its end: then later ones may have been told before it."""
+    sequence: int
+    """Counts the messages of the series."""
+    timestamp: str
+    """When it arrived from the gateway."""
+
+
+class BarsStale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale"):
+    """A series of bars stopped: the forming bar must not be taken for current. What is missed comes as `backfill`, or is a `gap`."""
+
+    channel: Literal["bars"] = "bars"
+    bar: BarSize
+    what: What
+    rth: bool
+    code: str
+    reason: str
+    since: str
+    sequence: int
+    timestamp: str
+
+
+def bar_time(at: int, size: BarSize) -> str:
+    """When a bar begins, as text: a date for those of a day and longer."""
+    return rfc3339(at)[:10] if size in DATED else rfc3339(at)
+
+
+DATED = frozenset({BarSize.D1, BarSize.W1, BarSize.MO1})
+"""Sizes whose bars have a date and no time."""

@@ -44,11 +44,10 @@ class Desk:
     simulator: Simulator
     supervisor: Supervisor
     connection: ConnectionRef
-    history: HistoryRef = field(default_factory=HistoryRef)
+    history: HistoryRef = field(default_factory=lambda: HistoryRef(NOW.timestamp))
 
     async def open(self, cache: int = 64 * MIB) -> None:
-        now = NOW.timestamp
-        await self.supervisor.start(self.history, lambda: HistoryActor(self.history, self.connection, cache_octets=cache, now=now))
+        await self.supervisor.start(self.history, lambda: HistoryActor(self.history, self.connection, cache_octets=cache))
 
     async def close(self) -> None:
         self.supervisor.stop(self.history, reason="the example is over")

@@ -8,7 +8,7 @@ from typing import NoReturn
 import trio
 
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import BarQuery
+from ibactors.sim.history.query import BarQuery, Bucket
 from ibactors.sim.history.rows import bar_row, shares
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.market.ticks import Change
@@ -21,57 +21,15 @@ from ibactors.sim.wire.frames import FieldReader
 
 REAL_TIME_BAR_S = 5
 _UPDATE_PAUSE_S = 0.25
+_NO_SESSION = dt.timedelta(seconds=1)
 _REAL_TIME_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
 
 
-class Growing:
-    """The bar that an instrument is in, fed by its walk; `price` is what the bar is of."""
-
-    def __init__(self, session: Session, instrument: Instrument, what: str) -> None:
-        self.session = session
-        self.instrument = instrument
-        self.what = what
-        self.past = Past(session.gateway.market, instrument)
-        self._walk = session.gateway.market.walk(instrument)
-        self._volume_before = self._walk.volume
-        now = session.gateway.now()
-        self.bar = self.fresh(now, now.date())
-
-    def fresh(self, start: dt.datetime, day: dt.date) -> Bar:
-        """An empty bar at the present price, of a time that is stamped so."""
-        price = self.price()
-        trades = self.what == "TRADES"
-        nothing = 0 if trades else -1
-        average = price if trades else -1.0
-        return Bar(start=start, day=day, open=price, high=price, low=price, close=price, average=average, volume=nothing, count=nothing)
-
-    def price(self) -> float:
-        """The present price of the kind that the bar is of."""
-        walk, tick = self._walk, float(self.instrument.min_tick)
-        if self.what == "TRADES" or not self.instrument.has_book:
-            return walk.mark
-        if self.what in ("BID", "ASK"):
-            return (walk.bid if self.what == "BID" else walk.ask) * tick
-        return (walk.bid + walk.ask) * tick / 2
-
-    def grow(self) -> None:
-        """Take in the present price and what was traded since the last time."""
-        price, bar = self.price(), self.bar
-        traded = max(0, self._walk.volume - self._volume_before) if self.what == "TRADES" else 0
-        self._volume_before = self._walk.volume
-        self.bar = replace(
-            bar,
-            high=max(bar.high, price),
-            low=min(bar.low, price),
-            close=price,
-            average=(bar.average * bar.count + price) / (bar.count + 1) if traded else bar.average,
-            volume=bar.volume + traded,
-            count=bar.count + (1 if traded else 0),
-        )
-
-
 class KeptBars:
-    """Historical bars that keep up to date; the last bar is sent again whenever it has grown."""
+    """Historical bars that keep up to date; the last bar is sent again whenever it has grown, and once more when the next one begins.
+
+    What is sent of a bar that is over is what history has of it, as a gateway's five-second bars fit into those of any other size.
+    """
 
     is_line = False
     hears_all = False
@@ -80,23 +38,22 @@ class KeptBars:
         self._session = session
         self._request_id = request_id
         self.instrument = instrument
-        self._query = query
+        # As little as has the present bar in it, and its sessions.
+        self._query = query if query.daily else replace(query, count=max(2 * query.size_s, 60), unit="S")
         self._what = "TRADES" if what == "ADJUSTED_LAST" else what
         self._epoch = epoch
-        self._growing: Growing | None = None
+        self._past = Past(session.gateway.market, instrument)
+        self._present: Bucket | None = None
         self._sent = 0.0
-
-    def begin(self, last: Bar) -> None:
-        """Go on from the last bar of the answer."""
-        self._growing = Growing(self._session, self.instrument, self._what)
-        start, day = self._stamp()
-        self._growing.bar = last if (last.day == day if self._query.daily else last.start == start) else self._growing.fresh(start, day)
-        self._session.gateway.market.watch(self.instrument, self)
-
-    @property
-    def has_begun(self) -> bool:
+        self._next_look = session.gateway.now()
+        self.has_begun = False
         """Whether the answer is out and updates follow it."""
-        return self._growing is not None
+
+    def begin(self) -> None:
+        """Go on from the last bar of the answer."""
+        self.has_begun = True
+        self._present = self._bucket()
+        self._session.gateway.market.watch(self.instrument, self)
 
     def end(self) -> None:
         """Stop; harmless before the beginning."""
@@ -104,25 +61,42 @@ class KeptBars:
 
     def moved(self, _: Change) -> None:
         """Send the bar as it is now, four times a second at most."""
-        growing = self._growing
-        if growing is None:
+        due = trio.current_time() - self._sent >= _UPDATE_PAUSE_S
+        over = self._present is not None and self._session.gateway.now() >= self._present.until
+        if self._session.gateway.faults.silence(self.instrument) or not (due or over):
             return
-        start, day = self._stamp()
-        if (growing.bar.day != day) if self._query.daily else (growing.bar.start != start):
-            growing.bar = growing.fresh(start, day)
-            self._sent = 0.0
-        growing.grow()
-        if trio.current_time() - self._sent >= _UPDATE_PAUSE_S:
-            self._sent = trio.current_time()
-            row = bar_row(self._session, growing.past, growing.bar, self._what, daily=self._query.daily, epoch=self._epoch)
-            self._session.send_if_room(past_messages.historical_data_update(self._request_id, row))
+        before, self._present = self._present, self._bucket()
+        if before is not None and (self._present is None or self._present.start != before.start):
+            *pieces, (opened, _cut) = before.pieces
+            self._send(replace(before, pieces=(*pieces, (opened, before.until))))
+        if self._present is not None and self._session.gateway.now() < self._present.until:
+            quiet = self.instrument.fate is Fate.QUIET
+            self._send(self._present, live=None if quiet else self._session.gateway.market.mark(self.instrument))
+        self._sent = trio.current_time()
 
-    def _stamp(self) -> tuple[dt.datetime, dt.date]:
-        return self._query.bucket_at(self.instrument, self._session.gateway.now())
+    def _bucket(self) -> Bucket | None:
+        """The time of the present bar, as far as it has come."""
+        now, present = self._session.gateway.now(), self._present
+        if present is not None and now < present.until:
+            *pieces, (opened, _cut) = present.pieces
+            return replace(present, pieces=(*pieces, (opened, now)))
+        if now < self._next_look:
+            return present
+        found = list(replace(self._query, end=now).buckets(self.instrument))
+        if not found or now >= found[-1].until:
+            self._next_look = now + _NO_SESSION  # to look for one takes long
+        return found[-1] if found else None
+
+    def _send(self, bucket: Bucket, *, live: float | None = None) -> None:
+        bar = self._past.sum(bucket.pieces, self._what, start=bucket.start, day=bucket.day, live=live)
+        row = bar_row(self._session, self._past, bar, self._what, daily=self._query.daily, epoch=self._epoch)
+        # Only what is not over may be left out: a newer one will follow.
+        send = self._session.send if live is None else self._session.send_if_room
+        send(past_messages.historical_data_update(self._request_id, row))
 
 
 class RealTimeBars:
-    """One client's five-second bars of one instrument."""
+    """One client's five-second bars of one instrument: what history has of the five seconds."""
 
     is_line = False
     hears_all = False
@@ -131,18 +105,13 @@ class RealTimeBars:
         self._session = session
         self._request_id = request_id
         self.instrument = instrument
-        self._growing = Growing(session, instrument, what)
+        self._what = what
+        self._past = Past(session.gateway.market, instrument)
         self._scope = trio.CancelScope()
-        session.gateway.market.watch(instrument, self)
 
     def end(self) -> None:
         """Stop."""
-        self._session.gateway.market.unwatch(self.instrument, self)
         self._scope.cancel(reason="the client cancelled its real-time bars")
-
-    def moved(self, _: Change) -> None:
-        """Let the present bar grow."""
-        self._growing.grow()
 
     async def run(self) -> None:
         """Send the bar of every five seconds when these are over."""
@@ -153,19 +122,18 @@ class RealTimeBars:
         size = dt.timedelta(seconds=REAL_TIME_BAR_S)
         start = self._round(self._session.gateway.now())
         while True:
-            self._growing.bar = self._growing.fresh(start, start.date())
             await trio.sleep(max(0, (start + size - self._session.gateway.now()).total_seconds()))
             if not self._session.gateway.faults.silence(self.instrument):
-                self._send()
+                self._send(self._past.bar(start, REAL_TIME_BAR_S, self._what))
             # Never the same five seconds twice, even when the timer was early by a hair.
             start = max(start + size, self._round(self._session.gateway.now()))
 
     def _round(self, when: dt.datetime) -> dt.datetime:
         return dt.datetime.fromtimestamp(when.timestamp() // REAL_TIME_BAR_S * REAL_TIME_BAR_S, dt.UTC)
 
-    def _send(self) -> None:
-        bar, past = self._growing.bar, self._growing.past
-        finer = 1 if self._growing.what == "MIDPOINT" else 0
+    def _send(self, bar: Bar) -> None:
+        past = self._past
+        finer = 1 if self._what == "MIDPOINT" else 0
         prices = [past.text(p, finer=finer) for p in (bar.open, bar.high, bar.low, bar.close)]
         volume = shares(self._session, past, bar.volume)
         average = past.text(bar.average, finer=1) if bar.count >= 0 else "-1"

@@ -170,7 +170,7 @@ class Chart:
         texts = moment(self._query.begin, zone, dialect), moment(self._query.end, zone, dialect)
         self._session.send(encode.historical_data(self._request_id, *texts, rows))
         if self.kept is not None:
-            self.kept.begin(bars[-1])
+            self.kept.begin()
 
     def _send_nothing(self) -> None:
         i = self._instrument

@@ -67,6 +67,7 @@ KINDS: dict[str, Kind] = {
     "actor_not_found": Kind(404, "Actor not found"),
     "actor_timeout": Kind(504, "A part of the service did not answer"),
     "bad_credentials": Kind(401, "Wrong credentials"),
+    "bars_limit": Kind(429, "Too many live bars", 10),
     "client_id_changed": Kind(503, "Orders are held by another client id"),
     "change_id_reused": Kind(409, "The change_id stands for another change"),
     "change_not_sent": Kind(409, "The change was not sent"),

@@ -7,7 +7,7 @@ import trio
 
 from ibactors.actors.history_jobs import Download
 from ibactors.actors.history_questions import BarPage, BarsQuestion
-from ibactors.model.bars import Bar, BarSize, What
+from ibactors.model.bars import DATED, Bar, BarSize, What
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import MarketDataType, Quote
@@ -18,7 +18,6 @@ from ibactors.web.system import System
 
 _TURN = 100
 """Bars that are written in one step."""
-_DATED = frozenset({BarSize.D1, BarSize.W1, BarSize.MO1})
 
 
 class PastBar(Value, frozen=True, kw_only=True, gc=False):
@@ -122,7 +121,7 @@ async def _written(question: BarsQuestion, page: BarPage, stride: trio.Lock) -> 
     places = range(len(page.rows))
     if question.descending:
         places = places[::-1]
-    dated = question.bar in _DATED
+    dated = question.bar in DATED
     parts: list[bytes] = []
     for n in range(0, len(places), _TURN):
         async with stride:

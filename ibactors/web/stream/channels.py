@@ -7,6 +7,7 @@ import msgspec
 
 from ibactors.web.contract.messages import Command
 from ibactors.web.stream.account import ACCOUNT
+from ibactors.web.stream.bars import BARS
 from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.depth import DEPTH
 from ibactors.web.stream.holdings import PNL, PORTFOLIO
@@ -15,7 +16,7 @@ from ibactors.web.stream.quotes import QUOTES
 from ibactors.web.stream.ticks import TICKS
 from ibactors.web.stream.trading import TRADING
 
-_ALL: tuple[Channel[Any], ...] = (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS, TRADING, TICKS, DEPTH)
+_ALL: tuple[Channel[Any], ...] = (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS, TRADING, TICKS, DEPTH, BARS)
 CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in _ALL}
 """By name. The first is that of commands that name none."""
 
