@@ -123,7 +123,8 @@ export class Book extends EventTarget {
     if (line.broken !== null) return { current: false, word: "stale", note: line.broken };
     if (!this.#stream.current) return { current: false, word: "stale", note: "Not confirmed by ibactors at the moment." };
     const { market_data_type: kind, halted, market } = line.quote;
-    const word = halted ? "halted" : market === "closed" ? "closed" : KINDS[kind];
+    // Data that are not live say so first; that the market is closed is told beside their time.
+    const word = halted ? "halted" : market === "closed" && kind === "live" ? "closed" : KINDS[kind];
     return { current: true, word, note: KIND_NOTES[kind] ?? "" };
   }
 
