@@ -1,4 +1,4 @@
-"""The commands: demo, serve, simulate, control, key, health, journal, tasks, settings.
+"""The commands: demo, serve, simulate, control, key, health, journal, history, tasks, settings.
 
 Exit status: 0 done or stopped by a signal, 1 failed while running (or unhealthy), 2 could not start.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ibactors import __version__, controlling, healthcheck, journalling, taskview
+from ibactors import __version__, controlling, downloading, healthcheck, journalling, taskview
 from ibactors.config import Settings, most_wanted, read_settings, settings_text
 from ibactors.errors import StartupError
 from ibactors.inside import logs
@@ -80,7 +80,8 @@ def _parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
             journalling,
             "the journal of orders: `check` and `export` it; `adopt`, `restore`, `cancel-all`",
         ),
-        ("tasks", taskview, "the task tree of a running service: which task waits where, and for how long"),
+        ("history", downloading, "past bars, any number of them, into a file or a pipe"),
+        ("tasks", taskview, "the task tree of a running service: what waits where"),
     ):
         asking = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
         module.add_arguments(asking)

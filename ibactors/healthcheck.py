@@ -24,7 +24,7 @@ def run(settings: Settings, arguments: Namespace) -> int:
     """Print the service's own words: 0 when it is healthy (or answers, where that is enough), else 1. Raises StartupError."""
     url = arguments.url or local_url(settings)
     url = url if "://" in url else f"http://{url}"
-    connection = _connection(url, settings)
+    connection = connect(url, settings)
     try:
         connection.request("GET", f"{urlsplit(url).path.rstrip('/')}/health")
         response = connection.getresponse()
@@ -43,7 +43,7 @@ def run(settings: Settings, arguments: Namespace) -> int:
 def post(url: str, path: str, key: str, settings: Settings) -> tuple[int, str]:
     """Ask a running service to do something; its status and its answer. Raises OSError, HTTPException, StartupError."""
     url = url if "://" in url else f"http://{url}"
-    connection = _connection(url, settings)
+    connection = connect(url, settings)
     try:
         connection.timeout = ACTION_TIMEOUT
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -68,7 +68,7 @@ def _is_healthy(body: str) -> bool:
     return isinstance(health, dict) and health.get("status") == "healthy"
 
 
-def _connection(url: str, settings: Settings) -> http.client.HTTPConnection:
+def connect(url: str, settings: Settings) -> http.client.HTTPConnection:
     """To the service; over TLS where it has a certificate, which is then the one to be shown."""
     try:
         parts = urlsplit(url)
