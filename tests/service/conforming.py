@@ -13,7 +13,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
 }
 SAID = {"description", "title", "default", "examples", "format", "discriminator", "type", "properties", "required", "additionalProperties"}
-CHECKED = {"$ref", "anyOf", "enum", "items", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
+CHECKED = {"$ref", "anyOf", "enum", "const", "items", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
 
 
 def problems(value: Any, schema: Any, document: Any, at: str = "$") -> list[str]:
@@ -35,6 +35,8 @@ def problems(value: Any, schema: Any, document: Any, at: str = "$") -> list[str]
         return [f"{at}: {value!r} is no {schema['type']}"]
     if "enum" in schema and value not in schema["enum"]:
         found.append(f"{at}: {value!r} is none of {schema['enum']}")
+    if "const" in schema and value != schema["const"]:
+        found.append(f"{at}: {value!r} is not {schema['const']!r}")
     if "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(f"{at}: {value!r} does not fit {schema['pattern']}")
     if isinstance(value, list):
@@ -64,7 +66,6 @@ def message_problems(message: dict[str, Any], document: Any) -> list[str]:
     return problems(message, {"anyOf": kinds}, document) if kinds else [f"{message['type']} is not described"]
 
 
-def _tag(payload: Any, document: Any) -> str | None:
+def _tag(payload: Any, document: Any) -> Any:
     schema = document["components"]["schemas"][payload["$ref"].rpartition("/")[2]]
-    (tag,) = schema.get("properties", {}).get("type", {}).get("enum", [None])
-    return tag
+    return schema.get("properties", {}).get("type", {}).get("const")
