@@ -16,13 +16,23 @@ from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_lists import Listed
+from ibactors.bridge.pacing import MOST_OPENINGS
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, canonical
 from ibactors.orders.codes import READ_ONLY
 from ibactors.orders.collar import Reference, ReferenceKind
 from ibactors.orders.consistency import check_request
-from ibactors.orders.errors import REFUSALS, GatewayReadOnly, JournalFailed, PreviewRequired, Reconciling, TradingHalted, TradingOff
+from ibactors.orders.errors import (
+    REFUSALS,
+    GatewayReadOnly,
+    JournalFailed,
+    OrderRate,
+    PreviewRequired,
+    Reconciling,
+    TradingHalted,
+    TradingOff,
+)
 from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, check_child, not_allowed, verdict
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody
@@ -100,6 +110,8 @@ class Judge:
         session = self._connection.sessions.value
         if desk is None or not desk.connected or not session.up:
             raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
+        if desk.is_crowded(len(self.reserved)):
+            raise OrderRate(f"{MOST_OPENINGS} orders wait for their turn at the gateway.", extra={"retry_after": 1})
         refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts, asks=asks)
         if refusal is not None:
             raise refused(refusal)

@@ -12,7 +12,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_audit import acted
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.order_placing import book_of, queue_frame
+from ibactors.actors.order_placing import book_of, queue_frame, queue_frames
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import Preview, Previewed, boot_now
 from ibactors.bridge.order_desk import OrderDesk
@@ -26,7 +26,9 @@ from ibactors.orders.permits import SEND_WITHIN, Fence
 from ibactors.orders.placing import take_ids
 from ibactors.orders.previews import NAME, TOKEN_LASTS, Inquiry, WhatIf, merged
 from ibactors.orders.request import fingerprint
+from ibactors.orders.terms import Terms
 from ibactors.orders.tokens import new_order_id, token_of
+from ibactors.orders.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -99,16 +101,40 @@ class Previewer:
         return answer
 
     async def _ask(self, account: str, assessed: Assessed, key: str) -> WhatIf:
+        """The number that the what-if uses up is on disk before it is sent; it is sent in the order of the numbers, as orders are."""
         keeper, terms = self._keeper, assessed.candidate.terms
         desk = self._judge.check_open(account, asks=True)
-        epoch, incarnation = desk.log.epoch, keeper.ref.incarnation
-        number = await self._take_number(desk)
+        epoch, incarnation, book = desk.log.epoch, keeper.ref.incarnation, book_of(self._connection, keeper, desk)
+        next_valid_id, highest = desk.next_valid_id, keeper.highest_number(desk.client_id)
+        preview_frame(desk.client, self._order(account, terms, desk, 1), terms)  # what cannot be encoded uses up no number
+        numbers: list[int] = []
+        asked: list[Inquiry] = []
+
+        def take(tx: Transaction) -> None:
+            numbers[:] = take_ids(tx, book, 1, next_valid_id=next_valid_id, highest_seen=highest)
+
+        def send() -> None:
+            order = self._order(account, terms, desk, numbers[0])
+            asked.append(self._send(order, desk, self._fence(Sent.PREVIEW, order, desk, epoch, incarnation), key))
+
+        try:
+            await keeper.writer.write(take, opens=True, then=send)
+        except OrderIdsExhausted as error:
+            keeper.halt(f"order_ids_exhausted: {error}")
+            raise
+        (inquiry,) = asked
+        await inquiry.answered()
+        self._raise_refusal(inquiry)
+        return merged(inquiry.parts, inquiry.remarks)
+
+    def _order(self, account: str, terms: Terms, desk: OrderDesk, number: int) -> Order:
+        """The what-if, as an order that is in no book. Its token shows at once, should there be an order of it after all."""
         now = time.time()
-        order = Order(
+        return Order(
             order_id=NAME + new_order_id(int(now * 1000)).removeprefix("ord_"),
             client_order_id="",
             account=account,
-            mode=keeper.ref.mode,
+            mode=self._keeper.ref.mode,
             key="",
             token=token_of(account, f"#{number}", "preview"),
             terms=terms,
@@ -117,27 +143,16 @@ class Previewer:
             created=now,
             updated=now,
         )
-        fence = self._fence(Sent.PREVIEW, order, desk, epoch, incarnation)
-        message = preview_frame(desk.client, order, terms)
-        inquiry = keeper.previews.begin(order)
-        queue_frame(keeper, self._connection, desk, order, fence, self._live_accounts, message)
-        acted("order_previewed", f"key:{key}", order)
-        await inquiry.answered()
-        self._raise_refusal(inquiry)
-        return merged(inquiry.parts, inquiry.remarks)
 
-    async def _take_number(self, desk: OrderDesk) -> int:
-        """The number that the what-if uses up, on disk before it is sent."""
-        keeper, book = self._keeper, book_of(self._connection, self._keeper, desk)
-        next_valid_id, highest = desk.next_valid_id, keeper.highest_number(desk.client_id)
+    def _send(self, order: Order, desk: OrderDesk, fence: Fence, key: str) -> Inquiry:
+        inquiry = self._keeper.previews.begin(order)
         try:
-            (number,) = await keeper.writer.write(
-                lambda tx: take_ids(tx, book, 1, next_valid_id=next_valid_id, highest_seen=highest), opens=True
-            )
-        except OrderIdsExhausted as error:
-            keeper.halt(f"order_ids_exhausted: {error}")
-            raise
-        return number
+            messages: tuple[str, ...] = (preview_frame(desk.client, order, order.terms),)
+        except GatewayDisconnected:
+            messages = ()
+        acted("order_previewed", f"key:{key}", order)
+        queue_frames(self._keeper, self._connection, desk, (order.order_id,), fence, self._live_accounts, messages)
+        return inquiry
 
     def _raise_refusal(self, inquiry: Inquiry) -> None:
         if inquiry.ended is not None:

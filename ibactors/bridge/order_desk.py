@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ibactors.bridge.answers import COMPLETED_ORDERS, OPEN_ORDERS
 from ibactors.bridge.evidence_log import EvidenceLog
 from ibactors.bridge.incoming import Inbox
+from ibactors.bridge.pacing import MOST_OPENINGS
 from ibactors.bridge.wire import GatewayClient
 from ibactors.model.hours import zone_of
 from ibactors.orders.evidence import Sent, SessionLost, Withdrawn, Written
@@ -95,10 +96,17 @@ class OrderDesk:
 
     def put(self, frame: OrderFrame) -> None:
         """Queue a frame; it leaves once or is taken back, and the log says which."""
-        if self.alive:
-            self.client.outbox.put_order(frame)
-        else:
+        ends = frame.fence.kind is Sent.CANCEL
+        if not self.alive:
             self._take_back(frame, "session_changed")
+        elif not ends and self.is_crowded():
+            self._take_back(frame, "queue_full")
+        else:
+            self.client.outbox.put_order(frame, ends=ends)
+
+    def is_crowded(self, coming: int = 0) -> bool:
+        """Whether another order or change would wait too long, after *coming* ones that are on their way here."""
+        return self.client.outbox.openings + coming >= MOST_OPENINGS
 
     def is_free_of(self, order_id: str) -> bool:
         """Whether nothing of one order waits here, nor is told and not yet taken in."""

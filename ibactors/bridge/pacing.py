@@ -6,6 +6,7 @@ first; the other kinds of request take turns, and within a kind the callers for 
 caller, such as searches for unknown symbols, cannot starve the rest.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NoReturn, Protocol
@@ -19,6 +20,14 @@ WINDOW = 1.2
 must not fall into one of its seconds."""
 PAUSE = 1.0
 """Seconds of rest after a complaint."""
+
+
+MOST_OPENINGS = 36
+"""Orders and changes that wait. At half the pace, beside other messages, the last of them still leaves within its two seconds."""
+MOST_WAITING = 5_000
+"""Requests that wait; it takes two minutes to send them."""
+MOST_URGENT = 10_000
+"""Messages that release something at the gateway. None of them may be lost: when there are more, the session ends, which releases all."""
 
 
 _Waiting = tuple[str, int | None]
@@ -38,6 +47,9 @@ class Outbox:
     def __init__(self, rate: int) -> None:
         self._urgent: deque[str] = deque()
         self._orders: deque[Leaving] = deque()
+        self._cancels: deque[Leaving] = deque()
+        self.on_overflow: Callable[[str], None] = _ignore
+        """Called when more urgent messages wait than are kept; nothing is sent after that."""
         self._order_was_last = False
         self._kinds: dict[str, dict[str, deque[_Waiting]]] = {}
         """By kind and caller; whose turn it is comes first, and there are no empty ones."""
@@ -47,34 +59,44 @@ class Outbox:
 
     def __len__(self) -> int:
         others = sum(len(waiting) for callers in self._kinds.values() for waiting in callers.values())
-        return len(self._urgent) + len(self._orders) + others
+        return len(self._urgent) + len(self._orders) + len(self._cancels) + others
+
+    @property
+    def openings(self) -> int:
+        """Orders and changes that wait."""
+        return len(self._orders)
 
     def put(self, message: str, *, kind: str, caller: str = "", key: int | None = None, urgent: bool = False) -> None:
         """Queue *message* without waiting; kinds take turns, and callers within a kind. *key* withdraws it.
 
-        *urgent* is for what releases something at the gateway. Bounded by its users: a few messages for each line, request
-        or account.
+        *urgent* is for what releases something at the gateway.
         """
         if urgent:
             self._urgent.append(message)
+            if len(self._urgent) > MOST_URGENT:
+                self.on_overflow(f"{MOST_URGENT} messages that release something at the gateway wait to be sent.")
         else:
             self._kinds.setdefault(kind, {}).setdefault(caller, deque()).append((message, key))
         self._filled.set()
 
-    def put_order(self, frame: Leaving) -> None:
-        """Queue a message about an order. They go first, but take turns with the rest, so that a flood of them cannot starve a probe."""
-        self._orders.append(frame)
+    def put_order(self, frame: Leaving, *, ends: bool = False) -> None:
+        """Queue a message about an order. They go first, but take turns with the rest, so that a flood of them cannot starve a probe.
+
+        What *ends* an order goes before what begins or changes one. It is queued only once nothing else of its own order waits.
+        """
+        (self._cancels if ends else self._orders).append(frame)
         self._filled.set()
 
     @property
     def orders(self) -> Iterable[Leaving]:
         """Messages about orders that wait."""
-        return self._orders
+        return itertools.chain(self._cancels, self._orders)
 
     def take_orders(self, fits: Callable[[Leaving], bool]) -> list[Leaving]:
         """Take back those that *fits*: none of their bytes was or will be written."""
-        taken = [frame for frame in self._orders if fits(frame)]
+        taken = [frame for frame in self.orders if fits(frame)]
         self._orders = deque(frame for frame in self._orders if not fits(frame))
+        self._cancels = deque(frame for frame in self._cancels if not fits(frame))
         return taken
 
     def withdraw(self, key: int) -> bool:
@@ -114,8 +136,8 @@ class Outbox:
         return self._next_other() or self._next_order()
 
     def _next_order(self) -> tuple[str, ...]:
-        while self._orders:
-            messages = self._orders.popleft().leave()
+        while self._cancels or self._orders:
+            messages = (self._cancels or self._orders).popleft().leave()
             if messages:
                 return messages
         return ()
@@ -139,3 +161,7 @@ class Outbox:
             del self._kinds[kind][caller]
         if not self._kinds[kind]:
             del self._kinds[kind]
+
+
+def _ignore(_reason: str) -> None:
+    """Nobody listens yet."""

@@ -23,13 +23,14 @@ from ibactors.bridge.accounts import AccountListener
 from ibactors.bridge.connectivity import Effect
 from ibactors.bridge.incoming import CLOSED, Inbox, PacketObserver
 from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.pacing import MOST_WAITING
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import Subscription, release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.bridge.vigil import beat, watched
 from ibactors.bridge.wire import CLOSED_BY_PEER, GatewayClient
-from ibactors.errors import GatewayDisconnected, GatewayTimeout
+from ibactors.errors import GatewayDisconnected, GatewayTimeout, MailboxFull
 
 T = TypeVar("T")
 
@@ -105,10 +106,13 @@ class Session:
     async def request(self, spec: RequestSpec[T]) -> tuple[T, ...]:
         """All rows of the answer to *spec*.
 
-        Raises what the spec makes of IB's errors, GatewayRefused (its answer cannot be read), GatewayTimeout or GatewayDisconnected.
+        Raises what the spec makes of IB's errors, MailboxFull when too much waits to be sent, GatewayRefused (its answer cannot be read),
+        GatewayTimeout or GatewayDisconnected.
         """
         if not self.alive:
             raise GatewayDisconnected(self._inbox.reason)
+        if self.waiting >= MOST_WAITING:
+            raise MailboxFull("connection", self.waiting)
         timeout = spec.timeout or self._terms.request_timeout
         with self._inbox.requests.opened(self._client, spec) as request:
             try:

@@ -58,6 +58,7 @@ class GatewayClient(Client):
         self.inbox = inbox
         self.tally = tally
         self.outbox = Outbox(RATE)
+        self.outbox.on_overflow = self._break
         self.decoder = FrameDecoder(inbox)
         self._lane = _Lane()
         self._captured: list[str] | None = None

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import trio
 from structlog.testing import capture_logs
 
 from ibactors.keys import read_keys
@@ -93,3 +94,19 @@ async def _trade(folder: Path) -> None:
         await service.http.post("/trading/halt", json={"cancel": "none", "reason": "test"})
         await service.http.post("/trading/resume")
         assert await ledger(service)
+
+
+async def test_a_flood_of_orders_leaves_in_the_order_of_its_numbers_or_is_refused_before_it_is_written_down(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, orders_per_minute=1_000, max_open_orders=1_000, max_day_notional=None) as service:
+        answers: list[tuple[int, str]] = []
+
+        async def ask(number: int) -> None:
+            answer = await place(service, f"f-{number}", quantity=1, limit_price=100.02)
+            answers.append((answer.status_code, answer.json().get("code", "")))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(60):
+                nursery.start_soon(ask, number)
+        taken = sum(status in {200, 201, 202} for status, _ in answers)
+        assert {code for status, code in answers if status not in {200, 201, 202}} <= {"order_rate"}, answers
+        assert taken == len((await service.get("/orders?status=all&limit=500"))["orders"]) == await received(service)

@@ -1,10 +1,13 @@
+from dataclasses import dataclass
+
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.bridge.pacing import WINDOW, Outbox
+from ibactors.bridge.pacing import MOST_OPENINGS, MOST_URGENT, RATE, WINDOW, Outbox
+from ibactors.orders.permits import SEND_WITHIN
 from tests.examples import examples
 
 Sent = list[tuple[float, str]]
@@ -139,3 +142,59 @@ async def test_callers_take_turns_within_a_kind(autojump_clock: MockClock) -> No
     assert len(outbox) == 202
     await send(outbox, sent, 2 * WINDOW)
     assert [message for _, message in sent][:4] == ["greedy 0", "quote", "modest", "greedy 1"]
+
+
+@dataclass
+class Frame:
+    """A message about an order that may leave."""
+
+    text: str
+
+    def leave(self) -> tuple[str, ...]:
+        return (self.text,)
+
+
+async def test_what_ends_orders_goes_before_what_begins_them_and_both_take_turns_with_the_rest(autojump_clock: MockClock) -> None:
+    outbox = Outbox(10)
+    sent: Sent = []
+    for number in range(3):
+        outbox.put_order(Frame(f"place {number}"))
+    outbox.put_order(Frame("cancel"), ends=True)
+    outbox.put("probe", kind="session")
+    assert (len(outbox), outbox.openings, len(list(outbox.orders))) == (5, 3, 4)
+    await send(outbox, sent, 10)
+    assert [message for _, message in sent] == ["cancel", "probe", "place 0", "place 1", "place 2"]
+
+
+async def test_what_is_taken_back_is_taken_from_either_line(autojump_clock: MockClock) -> None:
+    outbox = Outbox(10)
+    sent: Sent = []
+    outbox.put_order(Frame("place"))
+    outbox.put_order(Frame("cancel"), ends=True)
+    assert len(outbox.take_orders(lambda _frame: True)) == 2
+    await send(outbox, sent, 10)
+    assert sent == []
+
+
+def test_urgent_messages_that_are_too_many_end_the_session_instead_of_being_lost() -> None:
+    outbox = Outbox(1)
+    told: list[str] = []
+    outbox.on_overflow = told.append
+    for number in range(MOST_URGENT):
+        outbox.put(str(number), kind="a", urgent=True)
+    assert told == []
+    outbox.put("one more", kind="a", urgent=True)
+    assert len(told) == 1
+    assert len(outbox) == MOST_URGENT + 1
+
+
+async def test_the_last_opening_that_is_taken_leaves_within_its_deadline_beside_other_messages(autojump_clock: MockClock) -> None:
+    outbox = Outbox(RATE)
+    sent: Sent = []
+    for number in range(200):
+        outbox.put(f"request {number}", kind="contracts")
+    for number in range(MOST_OPENINGS):
+        outbox.put_order(Frame(f"place {number}"))
+    began = trio.current_time()
+    await send(outbox, sent, 60)
+    assert max(at for at, message in sent if message.startswith("place")) - began < SEND_WITHIN
