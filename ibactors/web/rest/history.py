@@ -1,13 +1,10 @@
 """The past over REST: bars, ticks, first moments, sessions, histograms."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-import msgspec
 from quart import request
 
 from ibactors.actors.history_questions import (
-    BarsQuestion,
     HeadQuestion,
     HistogramQuestion,
     ScheduleQuestion,
@@ -30,15 +27,22 @@ from ibactors.errors import (
     TooManyJobs,
 )
 from ibactors.keys import Scope
-from ibactors.model.bars import BarSize, PriceLevel, Session, Tick, TickKind, What
-from ibactors.model.instruments import Instrument
-from ibactors.model.times import Value, rfc3339, whole
+from ibactors.model.bars import PriceLevel, Session, Tick, TickKind, What
+from ibactors.model.times import Value, rfc3339
 from ibactors.web.contract.codec import encode
-from ibactors.web.contract.moments import Moment, seconds_of
-from ibactors.web.contract.queries import InstrumentQuery, SymbolInPath, instrument_of
+from ibactors.web.contract.moments import seconds_of
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.rest.history_bars import Bars, JobReport, PastBar, bars_body, job_path, job_report
+from ibactors.web.rest.history_queries import (
+    BarsQuery,
+    HeadQuery,
+    HistogramQuery,
+    ScheduleQuery,
+    TicksQuery,
+    bars_question,
+    instrument,
+)
 
 PROBLEMS = (
     ContractNotFound,
@@ -55,71 +59,6 @@ PROBLEMS = (
     MailboxFull,
     InvalidRequest,
 )
-
-Wait = Annotated[
-    float,
-    msgspec.Meta(ge=0.1, le=60, description="Seconds that the answer may take, IB's pacing included; 30 if not given, 60 at most."),
-]
-Rth = Annotated[bool, msgspec.Meta(description="Regular trading hours only; `false` for all hours.")]
-Token = Annotated[
-    str, msgspec.Meta(pattern=whole("[A-Za-z0-9_-]{1,200}"), description="`next_page_token` of the page before; all else as there.")
-]
-WHAT = msgspec.Meta(
-    description="What bars are made of. `bid_ask`: open and close are the average bid and ask, low and high the lowest bid and highest ask."
-)
-
-
-class PastQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An instrument, and how long to wait."""
-
-    symbol: SymbolInPath
-    rth: Rth = True
-    wait: Wait = 30.0
-
-
-class BarsQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which bars."""
-
-    bar: Annotated[BarSize, msgspec.Meta(description="How long a bar is: 1s to 1mo.")]
-    what: Annotated[What, WHAT] = What.TRADES
-    start: Annotated[Moment, msgspec.Meta(description="Bars that begin then or later. Without it the newest ones.")] | None = None
-    end: Annotated[Moment, msgspec.Meta(description="Bars that begin before it. Without it, up to now.")] | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000, description="Bars of a page; 1 to 10000.")] = 1000
-    order: Annotated[
-        str, msgspec.Meta(pattern=whole("asc|desc"), description="`asc`: oldest first, `desc`: newest first, and pages go backwards.")
-    ] = "asc"
-    page_token: Token | None = None
-
-
-class TicksQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which ticks; a start or an end is needed."""
-
-    what: Annotated[TickKind, msgspec.Meta(description="Trades, bids and asks, or midpoints.")] = TickKind.TRADES
-    start: Annotated[Moment, msgspec.Meta(description="Ticks from then on.")] | None = None
-    end: Annotated[Moment, msgspec.Meta(description="Ticks before it; without a start the last ones before it.")] | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="Ticks of a page; 1 to 1000.")] = 1000
-    page_token: Token | None = None
-
-
-class HeadQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of what."""
-
-    what: Annotated[What, WHAT] = What.TRADES
-
-
-class ScheduleQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which sessions."""
-
-    days: Annotated[int, msgspec.Meta(ge=1, le=365, description="How many sessions; 1 to 365.")] = 30
-    end: Annotated[Moment, msgspec.Meta(description="Sessions that begin before it; now if not given.")] | None = None
-
-
-class HistogramQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Over which time."""
-
-    period: Annotated[
-        str, msgspec.Meta(pattern=whole("[1-9][0-9]?(d|w|mo)"), description="Days, weeks or months up to now: `3d`, `1w`, `2mo`.")
-    ] = "3d"
 
 
 class Ticks(Value, frozen=True, kw_only=True):
@@ -176,28 +115,6 @@ class PriceHistogram(Value, frozen=True, kw_only=True):
 _UNITS = {"d": "days", "w": "weeks", "mo": "months"}
 
 
-def bars_question(query: BarsQuery) -> BarsQuestion:
-    """What a query asks for. Raises InvalidRequest."""
-    start, end = seconds_of(query.start, "start"), seconds_of(query.end, "end")
-    if start is not None and end is not None and start >= end:
-        raise InvalidRequest("The start is not before the end.", field="start", remedy="Give a start that is earlier than the end.")
-    return BarsQuestion(
-        instrument=_instrument(query),
-        bar=query.bar,
-        what=query.what,
-        rth=query.rth,
-        start=start,
-        end=end,
-        limit=query.limit,
-        descending=query.order == "desc",
-        page_token=query.page_token or "",
-    )
-
-
-def _instrument(query: PastQuery) -> Instrument:
-    return instrument_of(query.symbol, query)
-
-
 async def get_bars(call: Call[BarsQuery, Nothing]) -> Answer:
     question = bars_question(call.query)
     history = call.system.site.history
@@ -212,7 +129,7 @@ async def get_bars(call: Call[BarsQuery, Nothing]) -> Answer:
 async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
     query = call.query
     question = TicksQuestion(
-        instrument=_instrument(query),
+        instrument=instrument(query),
         kind=query.what,
         rth=query.rth,
         start=seconds_of(query.start, "start"),
@@ -233,7 +150,7 @@ async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
 
 async def get_head(call: Call[HeadQuery, Nothing]) -> FirstMoment:
     query = call.query
-    question = HeadQuestion(instrument=_instrument(query), what=query.what, rth=query.rth)
+    question = HeadQuestion(instrument=instrument(query), what=query.what, rth=query.rth)
     head = await call.system.site.history.head(question, caller=call.along.holder, wait=query.wait)
     symbol = head.contract.symbol
     return FirstMoment(symbol=symbol, con_id=head.contract.con_id, what=query.what, rth=query.rth, head=rfc3339(head.at))
@@ -241,7 +158,7 @@ async def get_head(call: Call[HeadQuery, Nothing]) -> FirstMoment:
 
 async def get_schedule(call: Call[ScheduleQuery, Nothing]) -> Schedule:
     query = call.query
-    question = ScheduleQuestion(instrument=_instrument(query), days=query.days, end=seconds_of(query.end, "end"), rth=query.rth)
+    question = ScheduleQuestion(instrument=instrument(query), days=query.days, end=seconds_of(query.end, "end"), rth=query.rth)
     answer = await call.system.site.history.schedule(question, caller=call.along.holder, wait=query.wait)
     return Schedule(
         symbol=answer.contract.symbol,
@@ -259,7 +176,7 @@ def _session(session: Session) -> PastSession:
 async def get_histogram(call: Call[HistogramQuery, Nothing]) -> PriceHistogram:
     query = call.query
     count, unit = query.period.rstrip("dwmo"), query.period.lstrip("0123456789")
-    question = HistogramQuestion(instrument=_instrument(query), period=f"{count} {_UNITS[unit]}", rth=query.rth)
+    question = HistogramQuestion(instrument=instrument(query), period=f"{count} {_UNITS[unit]}", rth=query.rth)
     answer = await call.system.site.history.histogram(question, caller=call.along.holder, wait=query.wait)
     return PriceHistogram(
         symbol=answer.contract.symbol, con_id=answer.contract.con_id, period=query.period, rth=query.rth, levels=answer.levels

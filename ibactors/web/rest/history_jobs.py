@@ -13,8 +13,8 @@ from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.web.contract import tables
 from ibactors.web.operation import Answer, Call, Nothing, Operation
-from ibactors.web.rest.history import Token
 from ibactors.web.rest.history_bars import Bars, JobReport, JobReports, PastBar, bars_body, job_report
+from ibactors.web.rest.history_queries import Token
 
 JobId = Annotated[
     str, msgspec.Meta(pattern=whole("job_[0-9a-f]{16}"), description="The download's `id`.", examples=["job_0123456789abcdef"])
