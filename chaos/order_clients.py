@@ -38,7 +38,7 @@ def _body(name: str, chance: random.Random) -> dict[str, Any]:
         "client_order_id": name,
         "instrument": {"symbol": "AAPL"},
         "side": chance.choice(("buy", "sell")),
-        "quantity": chance.randint(1, 30),
+        "quantity": chance.randint(1, 9),
         "type": chance.choice(("limit", "limit", "limit", "market")),
         "time_in_force": chance.choice(("day", "gtc")),
         "wait": 1,

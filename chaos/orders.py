@@ -158,6 +158,8 @@ async def _look_at_halt(run: Run) -> None:
 def _environment(run: Run) -> dict[str, str]:
     limits = dict.fromkeys(("MAX_ORDER_NOTIONAL", "MAX_DAY_NOTIONAL", "MAX_POSITION_NOTIONAL", "MAX_ORDER_QUANTITY"), "off")
     limits |= {"MAX_OPEN_ORDERS": "1000", "ORDERS_PER_MINUTE": "3000", "JOURNAL_EPHEMERAL": "1", "TRADING": "paper"}
+    # IB refuses and loses more here than any bot should bear.
+    limits |= {"HALT_AFTER": "unknown=0,rejects=0,duplicate=1"}
     limits |= {"GATEWAY_PORT": str(run.ports.port), "STATE_PATH": str(run.folder / "state")}
     return {**os.environ, **{f"IBACTORS_{name}": value for name, value in limits.items()}, "PORT": run.url.rpartition(":")[2]}
 
