@@ -12,7 +12,7 @@ from chaos.order_run import Run, day_ended
 HANGS = 25.0
 """Seconds after which a request that the client did not give up hangs."""
 FINAL = frozenset({200, 201, 403, 409, 410, 422})
-PATIENCE = 12.0
+PATIENCE = 30.0
 """Seconds that a client repeats before it goes on; what is open then is asked again in the calm."""
 _PATIENCES = (0.02, 0.1, 1.0, 60.0)
 """Seconds until a client gives an attempt up."""

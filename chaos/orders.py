@@ -135,7 +135,7 @@ async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> 
 
 async def _misbehave(run: Run, chance: random.Random) -> None:
     while True:
-        await trio.sleep(chance.uniform(0.2, 2.0))
+        await trio.sleep(chance.uniform(0.5, 5.0))
         fault = chance.choice(FAULTS)
         run.counts[f"fault {' '.join(fault.split()[:2])}"] += 1
         await run.control(fault)
