@@ -14,6 +14,7 @@ from chaos.conductor import Measured
 from chaos.load import Resources, World
 
 _PARTS = 6
+_UNSEEN_MIDNIGHT = "called not received after a midnight that no clock showed"
 _COLUMNS = (("sign_s", "first sign"), ("told_s", "all told"), ("health_s", "/health"), ("first_s", "first value"), ("live_s", "all live"))
 
 
@@ -135,13 +136,16 @@ def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
         "| | |",
         "|---|---|",
         f"| orders asked for | {found['asked']}, in {counts.get('posts', 0)} requests |",
-        f"| orders that reached the gateway | {counts.get('orders at the gateway', 0)} |",
+        f"| of them without a verdict until the calm | {counts.get('asked again in the calm', 0)} |",
+        f"| orders that reached the gateway, members of brackets each | {counts.get('orders at the gateway', 0)} |",
         f"| kill -9 | {sum(kills.values())}: {kills.get('random instant', 0)} at a random instant, {sum(points.values())} at a point |",
         f"| per point | {', '.join(f'{name} {count}' for name, count in sorted(points.items()))} |",
         f"| faults of the gateway | {faults} |",
         f"| events read, each with its number | {counts.get('events', 0)} |",
         f"| everything alive is shown after a session | {found['visible'][0]:.2f} s (median), {found['visible'][1]:.2f} s (longest) |",
         f"| orders whose fills are told as not verified | {counts.get('told as not verified', 0)} |",
+        f"| left unknown, as a day had ended | {counts.get('unknown, as a day has ended', 0)} |",
+        f"| called not received after a midnight that no clock showed | {counts.get(_UNSEEN_MIDNIGHT, 0)} |",
         f"| violations | {len(found['violations'])} |",
         *(f"| | {each} |" for each in found["violations"]),
     ]
