@@ -13,7 +13,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.depth import DepthRef, GetBook
 from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, OrderedNews, Swamped
-from ibactors.bridge.depth_line import DepthLine
+from ibactors.bridge.depth_line import FIRST_ROW_LIMIT, DepthLine
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Reply
@@ -81,19 +81,19 @@ class DepthActor(OrderedActor):
 
     def subscription(self, feed: OrderedFeed) -> DepthLine:
         me = self._book
-        me.pinned = True  # until the first row has come: IB would not let go of it
+        me.pinned_until = trio.current_time() + FIRST_ROW_LIMIT  # or the first row: IB would not let go of it
         return DepthLine(me.reading, me.contract, _Listener(feed), smart=me.smart, proven=self._proven, caller=me.holder)
 
     def took(self, item: Any) -> None:
         if isinstance(item, Changed):
-            self._book.pinned = False
+            self._book.pinned_until = -math.inf
             if self._rows is None and self._feed is not None:
                 self.after(FIRST_SET_WAIT, FirstSetDue(feed=self._feed))
             self._rows = item
             self._sequence += item.changes
             self._publish_soon()
         elif isinstance(item, WasReset):
-            self._book.pinned = False
+            self._book.pinned_until = -math.inf
             self._sequence += 1
             self._empty()
             self._book.publish(DepthReset(**self._book.names, smart=self._book.smart, sequence=self._sequence, timestamp=now()))

@@ -114,12 +114,12 @@ class OrderedRef(MemberRef[Any, OrderedNews]):
         self.sessions = sessions
         self.updates: Topic[Any] = Topic(None, TopicName(sessions.name.site if sessions.name else "", self.sort, name))
         """What is published; `Failed` when it is over."""
-        self.pinned = False
-        """Whether it cannot be given up now: IB would not let go of its subscription."""
+        self.pinned_until = -math.inf
+        """Until this `trio.current_time()` it cannot be given up: IB would not let go of its subscription."""
 
     @property
     def wanted(self) -> bool:
-        return self.pinned or self.updates.listeners > 0 or super().wanted
+        return trio.current_time() < self.pinned_until or self.updates.listeners > 0 or super().wanted
 
     @property
     def over(self) -> bool:
@@ -232,7 +232,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
             try:
                 await self.serve(mailbox)
             finally:
-                self._me.pinned = False
+                self._me.pinned_until = -math.inf
                 self._connection.unsubscribe(self._me.name)
                 self.broke(GatewayDisconnected("The part of the service that follows it was stopped."))
 
@@ -273,7 +273,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
             self._requested_at = -math.inf
         if is_other or (not session.up and session.phase is not SessionPhase.LOST):
             self._feed = None
-            self._me.pinned = False
+            self._me.pinned_until = -math.inf
         if session.up and self._feed is None:
             self._reopen(0.0)
         elif session.up:
@@ -317,7 +317,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
             self.after(wait, Verify(feed=self._feed, heard=self._feed.count))
 
     def _on_failure(self, error: IbactorsError) -> None:
-        self._me.pinned = False
+        self._me.pinned_until = -math.inf
         if isinstance(error, CompetingSession):
             self.broke(error)
             self._verify(COMPETING_WAIT)  # it lives on: data come again when the other session ends, or it takes a new request

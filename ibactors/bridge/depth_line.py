@@ -4,7 +4,10 @@ A line is cancelled only once its first row has come: IB ignores a cancel before
 ends, as one of the few that a login has.
 """
 
+import math
 from typing import ClassVar, Protocol
+
+import trio
 
 from ibactors.bridge import codes
 from ibactors.bridge.codes import Verdict
@@ -21,6 +24,8 @@ ROWS = 20
 """Of each side that are asked for, whatever the clients want: they share one line."""
 MOST_ROWS = 200
 """Of a side; a gateway sends places beyond what was asked for, but never so many."""
+FIRST_ROW_LIMIT = 30.0
+"""Seconds after which a book without a row is none that is about to begin: one of all exchanges takes 6 to 13. A closed market has none."""
 RESET = 317
 _LIMIT, _NOT_SUPPORTED = 309, 10092
 _INSERT, _UPDATE, _DELETE = 0, 1, 2
@@ -57,11 +62,13 @@ class DepthLine(FedSubscription[DepthListener]):
         self._instrument = described(instrument, contract, instrument.exchange or contract.exchange)
         super().__init__(self._instrument, listener, proven=proven, caller=caller)
         self._smart = smart
+        self._requested_at = math.inf
         self._sides: tuple[Side, Side] = ([], [])
         """Asks and bids, as IB numbers them."""
         self._changes = 0
 
     def request(self, client: GatewayClient, request_id: int) -> None:
+        self._requested_at = trio.current_time()
         client.reqMktDepth(request_id, to_ib(self._instrument), ROWS, self._smart, [])
 
     def cancel(self, client: GatewayClient, request_id: int) -> None:
@@ -69,7 +76,7 @@ class DepthLine(FedSubscription[DepthListener]):
 
     @property
     def cancellable(self) -> bool:
-        return self._served
+        return self._served or trio.current_time() > self._requested_at + FIRST_ROW_LIMIT
 
     def judge(self, code: int, text: str) -> IbactorsError | Verdict:
         if code == RESET:

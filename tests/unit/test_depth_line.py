@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.bridge.depth_line import DepthLine
+from ibactors.bridge.depth_line import FIRST_ROW_LIMIT, DepthLine
 from ibactors.bridge.incoming import SETTLING
 from ibactors.bridge.tick_line import RawTick, TickLine
 from ibactors.errors import DepthLimit, GatewayRefused, IbactorsError, MarketDataNotSubscribed, TicksLimit
@@ -82,6 +82,15 @@ async def test_a_cancel_waits_for_the_first_row_as_ib_would_ignore_it(autojump_c
         there.inbox.packet_done()
         await wait_all_tasks_blocked()
         assert ([fields[0] for fields in there.sent], there.session.closing_books) == (["10", "11"], 0)
+
+
+async def test_a_book_that_never_began_is_cancelled_all_the_same(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        request_id, _ = await book(there)
+        await trio.sleep(FIRST_ROW_LIMIT + 1)
+        there.session.unsubscribe(request_id)
+        await wait_all_tasks_blocked()
+        assert ("11" in [fields[0] for fields in there.sent], there.session.closing_books) == (True, 0)
 
 
 @pytest.mark.parametrize(("code", "cancels"), [(317, True), (309, False), (10092, False)])

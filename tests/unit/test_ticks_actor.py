@@ -286,6 +286,17 @@ async def book(rows: int = 2) -> AsyncIterator[Book]:
             yield Book(connection, ref, told)
 
 
+@asynccontextmanager
+async def unwatched_book() -> AsyncIterator[Book]:
+    connection = StandIn()
+    ref = DepthRef("AAPL", FOUND, connection.sessions, smart=True)
+    async with open_supervisor() as supervisor:
+        await supervisor.start(ref, lambda: DepthActor(ref, connection, Market(), idle_seconds=60.0), MEMBER_POLICY)
+        connection.enter(SessionPhase.UP, 1)
+        await wait_all_tasks_blocked()
+        yield Book(connection, ref, [])
+
+
 async def test_books_are_cut_and_only_the_newest_is_told(autojump_clock: MockClock) -> None:
     async with book() as scene:
         for price in range(1, 101):
@@ -350,7 +361,14 @@ async def test_callers_share_a_book_wait_for_it_and_hear_of_a_refusal(autojump_c
 
 
 async def test_a_book_without_a_row_is_not_given_up_as_ib_would_not_let_go(autojump_clock: MockClock) -> None:
-    async with book() as scene:
-        assert scene.ref.pinned
+    async with unwatched_book() as scene:
+        await trio.sleep(29)
+        assert scene.ref.idle_for() == 0, "nobody listens, but IB would not let go of it"
+        await trio.sleep(2)
+        assert scene.ref.idle_for() > 0, "a closed market has no book, and must not keep one of three for ever"
+        scene.connection.enter(SessionPhase.UP, 2)
+        await wait_all_tasks_blocked()
+        assert scene.ref.idle_for() == 0
         scene.connection.listener.failed(DepthLimit("309"))
-        assert not scene.ref.pinned
+        await trio.sleep(1)
+        assert scene.ref.idle_for() > 0
