@@ -196,6 +196,33 @@ class NoMarketData(IbactorsError):
     hint = "The market may be closed, or the instrument does not trade."
 
 
+class NewsNotSubscribed(IbactorsError):
+    """The login may not read this news (error 10276)."""
+
+    code = "news_not_subscribed"
+    hint = "GET /news/providers tells whose news may be read; others are subscribed to in IB's Client Portal."
+
+
+class ArticleNotFound(IbactorsError):
+    """IB has no such article, or the login may not read it (error 10172)."""
+
+    code = "article_not_found"
+
+
+class TooManyScans(IbactorsError):
+    """As many scans run as IB allows."""
+
+    code = "scanner_limit"
+    hint = "Unsubscribe from one; IB has ten at once."
+
+
+class TooManyNews(IbactorsError):
+    """Headlines of as many instruments are wanted as there may be."""
+
+    code = "news_limit"
+    hint = "Unsubscribe from one; each takes a market-data line."
+
+
 class TooManyBars(IbactorsError):
     """As many series of live bars are wanted as there may be."""
 

@@ -8,7 +8,7 @@ it.
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ibactors.actors.lookup import not_found
 from ibactors.bridge import reference
@@ -18,6 +18,8 @@ from ibactors.kernel.ref import Ask, Ref
 from ibactors.model.contracts import ContractDetails, FoundContract, OptionClass, PriceIncrement
 from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from ibactors.model.symbols import readings
+
+T = TypeVar("T")
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -98,6 +100,11 @@ class ContractsRef(Ref[Look, None]):
         spec = reference.options_of(under, **names)
         rows = await self._look(Question(key=("options", under.con_id, *names.values()), specs=(spec,), lifetime=DAY), caller)
         return tuple({row.con_id: row for row in rows}.values())
+
+    async def answer(self, name: str, spec: RequestSpec[T], *, lifetime: float, caller: str) -> tuple[T, ...]:
+        """The rows of what everybody gets the same answer to, by a name of the question's."""
+        rows: tuple[T, ...] = await self._look(Question(key=name, specs=(spec,), lifetime=lifetime), caller)
+        return rows
 
     async def _look(self, question: Question, caller: str) -> tuple[Any, ...]:
         msg = Look(question=question, caller=caller)

@@ -26,11 +26,13 @@ from ibactors.actors.holdings import HoldingsRefs
 from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.market_feeds import BooksActor, BooksRef, TickersActor, TickersRef
+from ibactors.actors.news import NewsDirectory, NewsRefs
 from ibactors.actors.order_keeper import open_journal
 from ibactors.actors.order_settings import key_rules_of, state_folder
 from ibactors.actors.orders import OrdersRef
 from ibactors.actors.orders_actor import OrdersActor
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
+from ibactors.actors.scans import ScansActor, ScansRef
 from ibactors.bridge.incoming import PacketObserver
 from ibactors.config import Settings
 from ibactors.errors import StartupError
@@ -72,6 +74,10 @@ class Site:
     """Ticks one by one."""
     bars: BarsRefs
     """Live bars."""
+    news: NewsRefs
+    """Live headlines."""
+    scans: ScansRef
+    """Running market scans."""
 
     @property
     def budgets(self) -> tuple[Usage, ...]:
@@ -106,6 +112,8 @@ async def start_site(
         tickers=TickersRef(connection),
         history=HistoryRef(clock),
         bars=BarsRefs(),
+        news=NewsRefs(),
+        scans=ScansRef(),
     )
     check_trading(settings)
     limits = MarketSettings(
@@ -132,6 +140,8 @@ async def start_site(
     await supervisor.start(site.books, lambda: BooksActor(site.books, connection, supervisor, **books))
     ticks = {"most": settings.max_tick_streams, "share": min(settings.max_tick_streams, settings.tick_streams_per_caller)}
     await supervisor.start(site.tickers, lambda: TickersActor(site.tickers, connection, site.history, supervisor, **ticks))
+    await supervisor.start(site.news, lambda: NewsDirectory(site.news, connection, supervisor))
+    await supervisor.start(site.scans, lambda: ScansActor(site.scans, connection, supervisor))
     await supervisor.start(site.bars, lambda: BarsDirectory(site.bars, site.connection, site.history, supervisor))
     return site
 

@@ -34,6 +34,8 @@ TAGS = {
     "Contracts": "Find instruments; their details, price rules and trading hours.",
     "Options": "Option chains, and what IB's model makes of an option.",
     "History": "Past bars, ticks, sessions and prices.",
+    "News": "Headlines, articles, and who writes them.",
+    "Scanner": "Market scans: which instruments rank first.",
     "Orders": "Place, change, cancel and follow orders.",
     "Trading": "Whether orders are allowed; halt and resume.",
     "Debug": "Inside the service: actors, tasks and the event loop.",

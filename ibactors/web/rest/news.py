@@ -1,0 +1,151 @@
+"""News over REST: who writes it, headlines of the past, articles."""
+
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+
+from ibactors.bridge.news import MOST_HEADLINES, article, news_providers, news_time, past_headlines
+from ibactors.errors import (
+    ActorDown,
+    ArticleNotFound,
+    ContractAmbiguous,
+    ContractNotFound,
+    GatewayDisconnected,
+    GatewayRefused,
+    GatewayTimeout,
+    InvalidRequest,
+    MailboxFull,
+    NewsNotSubscribed,
+)
+from ibactors.keys import Scope
+from ibactors.model.news import Article, NewsProvider, PastHeadline
+from ibactors.model.times import whole
+from ibactors.web.contract.providers import Providers, joined
+from ibactors.web.contract.queries import InstrumentQuery, SymbolInPath, instrument_of
+from ibactors.web.contract.tables import Rows
+from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.rest.quotes import RFC3339
+from ibactors.web.system import System
+
+HOUR = 3600.0
+_PROBLEMS = (NewsNotSubscribed, ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, MailboxFull, InvalidRequest)
+_Time = Annotated[str, msgspec.Meta(pattern=whole(RFC3339), description="Date, time and offset: 2026-11-22T15:10:02Z.")]
+
+
+class NewsProviders(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose news the login may read."""
+
+    providers: tuple[NewsProvider, ...]
+
+
+class HeadlinesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Headlines about one instrument."""
+
+    symbol: SymbolInPath
+    providers: Providers | None = None
+    start: _Time | None = None
+    end: _Time | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_HEADLINES, description="1 to 300.")] = 100
+
+
+class Headlines(msgspec.Struct, frozen=True, kw_only=True):
+    """Headlines, the newest first."""
+
+    con_id: int
+    symbol: str
+    headlines: tuple[PastHeadline, ...]
+    more: bool
+    """Whether there are older ones in that time: ask again with the last one's `time` as `end`."""
+
+
+class ArticleQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One article."""
+
+    provider: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9_-]{1,20}"), examples=["BRFG"])]
+    article_id: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9$._:-]{1,100}"), description="As a headline has it.")]
+
+
+async def get_providers(call: Call[Nothing, Nothing]) -> NewsProviders:
+    return NewsProviders(providers=await _providers(call.system, call.along.holder))
+
+
+async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
+    query, holder = call.query, call.along.holder
+    found = await call.system.site.contracts.details(instrument_of(query.symbol, query), caller=holder)
+    if len({contract.con_id for contract in found}) > 1:
+        candidates = [{"con_id": contract.con_id, "exchange": contract.exchange} for contract in found[:50]]
+        raise ContractAmbiguous(f"{len(found)} contracts fit {query.symbol}.", extra={"candidates": candidates})
+    providers = joined(query.providers) or "+".join(row.code for row in await _providers(call.system, holder))
+    spec = past_headlines(found[0].con_id, providers=providers, start=_moment(query.start), end=_moment(query.end), most=query.limit)
+    rows = await call.system.site.connection.request(spec)
+    return Headlines(
+        con_id=found[0].con_id,
+        symbol=found[0].symbol,
+        headlines=tuple(row for row in rows if isinstance(row, PastHeadline)),
+        more=True in [row for row in rows if isinstance(row, bool)],
+    )
+
+
+async def get_article(call: Call[ArticleQuery, Nothing]) -> Article:
+    query = call.query
+    name, spec = f"article {query.provider} {query.article_id}", article(query.provider.upper(), query.article_id)
+    rows = await call.system.site.contracts.answer(name, spec, lifetime=HOUR, caller=call.along.holder)
+    if not rows:
+        raise ArticleNotFound("IB sent no such article.")
+    return rows[0]
+
+
+async def _providers(system: System, holder: str) -> tuple[NewsProvider, ...]:
+    rows = await system.site.contracts.answer("news providers", news_providers(), lifetime=HOUR, caller=holder)
+    return rows[0] if rows else ()
+
+
+def _moment(text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        return news_time(int(dt.datetime.fromisoformat(text.upper().replace(" ", "+")).timestamp()))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"{text!r} is no time of any calendar.", field="start") from None
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/news/providers",
+        handle=get_providers,
+        summary="Whose news the login may read",
+        tag="News",
+        scope=Scope.READ,
+        query=Nothing,
+        body=Nothing,
+        returns=NewsProviders,
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/news/headlines/{symbol}",
+        handle=get_headlines,
+        summary="Headlines about one instrument",
+        tag="News",
+        scope=Scope.READ,
+        query=HeadlinesQuery,
+        body=Nothing,
+        returns=Headlines,
+        rows=Rows(of=PastHeadline, member="headlines"),
+        problems=(ContractNotFound, ContractAmbiguous, *_PROBLEMS),
+    ),
+    Operation(
+        method="GET",
+        path="/news/articles/{provider}/{article_id}",
+        handle=get_article,
+        summary="One article",
+        tag="News",
+        scope=Scope.READ,
+        query=ArticleQuery,
+        body=Nothing,
+        returns=Article,
+        problems=(ArticleNotFound, *_PROBLEMS),
+    ),
+)
