@@ -63,6 +63,7 @@ class Keeper:
         self._connection = connection
         self.journal = journal
         self.writer = Writer(journal, ref.durable)
+        ref.read_lag = lambda: self.writer.lag
         self.reader = reader
         ref.journal_id = journal.journal_id
         self.book = Book()

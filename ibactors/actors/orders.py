@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -174,6 +174,8 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.journal_id = ""
         """Empty until there is a journal."""
         self.sequence = 0
+        self.read_lag: Callable[[], float] = lambda: 0.0
+        """Seconds that the last write of the journal took to be durable."""
         self.tokens = Tokens()
         self._noticed: tuple[object, ...] = ()
         self._halt_file = state_path / HALT_FILE

@@ -21,6 +21,7 @@ from ibactors.inside.histogram import BOUNDS, Histogram
 from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import State
 from ibactors.model.sessions import SessionPhase
+from ibactors.orders.order import Status
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
 
@@ -73,6 +74,11 @@ def _epoch(system: System) -> Rows:
 
 def _phases(system: System) -> Rows:
     return [((phase.value,), float(system.site.connection.sessions.value.phase is phase)) for phase in SessionPhase]
+
+
+def _orders(system: System) -> Rows:
+    numbers = Counter(order.status for order in system.site.orders.shown.values())
+    return [((status.value,), numbers[status]) for status in Status]
 
 
 def _actors(system: System) -> Rows:
@@ -148,6 +154,26 @@ _METRICS: tuple[_Value | _Durations, ...] = (
             ((str(code) if code != OTHER else "other",), number) for code, number in sorted(system.site.connection.tally.errors.items())
         ],
     ),
+    _Value("ibactors_orders", "Orders that are open or of the last day, by status.", ("status",), _orders),
+    _Value(
+        "ibactors_trading_halted",
+        "1 while trading is halted: nothing but cancels is sent.",
+        (),
+        lambda system: _one(float(system.site.orders.halted is not None)),
+    ),
+    _Value(
+        "ibactors_reconciled_timestamp_seconds",
+        "When the orders were last compared with IB's lists, Unix time; no value before the first time.",
+        (),
+        lambda system: [] if (at := system.site.orders.reconciled.at) is None else _one(at),
+    ),
+    _Value(
+        "ibactors_journal_lag_seconds",
+        "Seconds that the last write of the journal of orders took to be durable.",
+        (),
+        lambda system: _one(system.site.orders.read_lag()),
+    ),
+    _Value("ibactors_journal_events_total", "Events in the journal of orders.", (), lambda system: _one(system.site.orders.sequence)),
     _Value(
         "ibactors_logins_total",
         "Logins of the gateway by outcome: api_ready, or the phase of a failure.",
