@@ -1,10 +1,9 @@
 """Books: whole ones, the newest only; breaks and resets told; none left open at the gateway."""
 
 import pytest
-import trio
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import Service, eventually, running_service
+from tests.conftest import Service, running_service
 
 
 def is_a_book(message: dict[str, list[dict[str, float]]], rows: int) -> None:
@@ -93,17 +92,3 @@ async def test_the_login_has_three_books_and_a_refusal_says_who_holds_them(servi
         report = await service.get("/debug/actors")
         assert {"name": "books", "limit": 3, "used": 3}.items() <= next(b for b in report["budgets"] if b["name"] == "books").items()
         assert 'ibactors_budget_used{budget="books"} 3.0' in (await service.http.get("/metrics")).text
-
-
-@pytest.mark.slow
-async def test_a_book_is_cancelled_only_once_its_first_row_has_come() -> None:
-    async with running_service() as service:
-        await service.gateway.do("slow-depth 2")
-        with trio.move_on_after(0.5):
-            await service.get("/market/depth/AAPL")
-        is_a_book(await service.get("/market/depth/AAPL"), 5)
-
-        async def gone() -> bool:
-            return not (await service.gateway.stats())["streams"]
-
-        await eventually(gone, within=60)

@@ -3,11 +3,10 @@
 from itertools import pairwise
 from typing import Any
 
-import pytest
 import trio
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import DEADLINE, Service, Stream, eventually, running_service
+from tests.conftest import DEADLINE, Service, Stream, running_service
 from tests.service.test_events import events_at
 
 
@@ -114,20 +113,6 @@ async def test_ibs_own_limit_is_told(service: Service) -> None:
         await stream.send(action="subscribe", channel="ticks", symbols=["AAPL", "MSFT"])
         error = await stream.expect("error")
         assert (error["code"], error["ib_code"]) == ("ticks_limit", 10190)
-
-
-@pytest.mark.slow
-async def test_nobody_leaves_a_line_behind(service: Service) -> None:
-    async with service.stream() as stream:
-        await stream.send(action="subscribe", channel="ticks", symbols=["AAPL", "MSFT"])
-        await stream.expect("tick", symbol="AAPL")
-        await stream.expect("tick", symbol="MSFT")
-        assert (await service.gateway.stats())["streams"] == {"tick by tick": 2}
-
-    async def gone() -> bool:
-        return not (await service.gateway.stats())["streams"]
-
-    await eventually(gone, within=60)
 
 
 async def test_events_go_on_after_the_last_tick_that_was_got() -> None:
