@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange
 from ibactors.actors.order_audit import acted
-from ibactors.actors.order_judging import Judge
+from ibactors.actors.order_judging import Judge, entry_of
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import queue_frames
 from ibactors.actors.order_terms import Surveyor, expires_at
@@ -88,9 +88,10 @@ class Changer:
         desk = self._judge.check_open(order.account)
         order = self._changeable(msg, desk)
         terms = order.terms
-        body = InstrumentBody(con_id=terms.con_id, exchange=terms.exchange)
-        listed, tradable = await self._surveyor.contract(body)
+        body = InstrumentBody(con_id=terms.con_id, symbol=terms.symbol if terms.legs else None, exchange=terms.exchange)
+        listed, tradable = await self._surveyor.contract(body, terms.legs)
         reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(order.account, listed.currency)
+        underlying = await self._judge.underlying(terms, listed)
         # From here to the write in memory nothing waits: what is judged is what is changed.
         desk = self._judge.check_open(order.account)
         order = self._changeable(msg, desk)
@@ -100,7 +101,12 @@ class Changer:
         if new == order.terms:
             return await self._unchanged(order, msg.change_id, mark, desk.log.epoch)
         skips = msg.body.collar == "skip"
-        candidate = Candidate(terms=new, order_id=order.order_id, reference=reference, rate=rate, skip_collar=skips)
+        parent = self._keeper.book.get(order.parent or "")
+        if parent is not None and not parent.greatest_filled:
+            reference = entry_of(parent.terms, reference)
+        candidate = Candidate(
+            terms=new, order_id=order.order_id, reference=reference, underlying_price=underlying, rate=rate, skip_collar=skips
+        )
         return await self._commit(order, candidate, listed, desk, msg, mark)
 
     async def _kept(self, order_id: str, change_id: str) -> ChangeKept | None:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -37,9 +38,7 @@ from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, che
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Refusal, Rules, account_refusal
-from ibactors.orders.terms import Terms
-
-_UNBUILT = ("legs",)
+from ibactors.orders.terms import Side, Terms
 
 
 class Assessed(Value, frozen=True, kw_only=True):
@@ -122,18 +121,28 @@ class Judge:
     async def assess(self, body: PlaceBody, account: str) -> Assessed:
         """Resolve a request, put it on the tick and find what it is measured against. Raises what it is refused with."""
         check_request(body, datetime.now(UTC))
-        for field in _UNBUILT:
-            if getattr(body, field):
-                raise InvalidRequest(f"This version does not place orders with {field}.", field=field)
-        listed, tradable = await self._surveyor.contract(body.instrument)
+        listed, tradable = await self._surveyor.contract(body.instrument, body.legs or ())
         orders = canonical(body, account, tradable)
         reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(account, listed.currency)
         parent, *others = (member.terms for member in orders.members)
         skips = body.collar == "skip"
-        candidate = Candidate(terms=parent, reference=reference, rate=rate, skip_collar=skips, members=len(orders.members))
+        candidate = Candidate(
+            terms=parent,
+            reference=reference,
+            underlying_price=await self.underlying(parent, listed),
+            rate=rate,
+            skip_collar=skips,
+            members=len(orders.members),
+        )
         entry = entry_of(parent, reference)
         children = tuple(Candidate(terms=terms, reference=entry, rate=rate, skip_collar=skips) for terms in others)
         return Assessed(listed=listed, orders=orders, candidate=candidate, children=children)
+
+    async def underlying(self, terms: Terms, listed: Listed) -> Decimal | None:
+        """What combinations and sold options are worth by: their own price says little of what is at stake."""
+        if terms.is_combination or (terms.sec_type in {"OPT", "FOP"} and terms.side is Side.SELL):
+            return await self._surveyor.underlying(listed)
+        return None
 
     def _sets(self, key: str) -> Iterator[tuple[Rules, State]]:
         """What must let it pass, in this step: the service's rules with all orders, then the key's own with the key's."""
@@ -198,7 +207,7 @@ class Judge:
 def entry_of(parent: Terms, reference: Reference | None) -> Reference | None:
     """What a bracket's children are measured against: the price at which their parent begins, if it says one."""
     price = parent.limit_price or parent.stop_price
-    return reference if price is None else Reference(kind=ReferenceKind.LAST, bid=price, ask=price, at=time.time())
+    return reference if price is None else Reference(kind=ReferenceKind.PARENT, bid=price, ask=price, at=time.time())
 
 
 def refused(refusal: Refusal) -> IbactorsError:

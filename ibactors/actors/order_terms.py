@@ -1,17 +1,19 @@
 """What an order needs to know of the world before it is judged: the contract and its ticks, a price to measure against, a rate."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import trio
+from msgspec.structs import replace
 
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.orders import money
-from ibactors.bridge.order_lists import Listed, describe, increments
-from ibactors.errors import ContractAmbiguous, ContractNotFound, IbactorsError
+from ibactors.bridge.order_lists import Listed, ListedLeg, describe, increments
+from ibactors.errors import ContractAmbiguous, ContractNotFound, IbactorsError, InvalidRequest
 from ibactors.model.hours import parse_hours
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.quotes import Quote
@@ -19,8 +21,8 @@ from ibactors.orders.canonical import Tradable
 from ibactors.orders.collar import Reference, ReferenceKind
 from ibactors.orders.errors import NoExchangeRate
 from ibactors.orders.prices import Increment, MarketRule
-from ibactors.orders.request import InstrumentBody
-from ibactors.orders.terms import Session, Terms, TimeInForce
+from ibactors.orders.request import InstrumentBody, LegBody
+from ibactors.orders.terms import Leg, Session, Side, Terms, TimeInForce
 
 KEPT = 12 * 3600.0
 """Seconds for which contracts and market rules are kept."""
@@ -38,8 +40,10 @@ class Surveyor:
         self._contracts: dict[InstrumentBody, tuple[float, Listed]] = {}
         self._rules: dict[int, tuple[float, MarketRule]] = {}
 
-    async def contract(self, body: InstrumentBody) -> tuple[Listed, Tradable]:
+    async def contract(self, body: InstrumentBody, legs: Sequence[LegBody | Leg] = ()) -> tuple[Listed, Tradable]:
         """The one contract that is meant. Raises ContractNotFound, ContractAmbiguous and what the gateway fails with."""
+        if legs:
+            return await self._combination(body, legs)
         known = self._contracts.get(body)
         if known is None or known[0] < trio.current_time() - KEPT:
             found = {row.con_id: row for row in await self._connection.request(describe(body))}
@@ -54,6 +58,64 @@ class Surveyor:
             self._contracts[body] = known
         return known[1], tradable(known[1], await self._rule(known[1]))
 
+    async def _combination(self, body: InstrumentBody, legs: Sequence[LegBody | Leg]) -> tuple[Listed, Tradable]:
+        """A combination of contracts that are there; its price moves by the least increment of its legs."""
+        found: list[ListedLeg] = []
+        steps: list[Decimal] = []
+        for position, leg in enumerate(legs):
+            exchange = leg.exchange if leg.exchange != "SMART" else None
+            listed, its = await self.contract(InstrumentBody(con_id=leg.con_id, exchange=exchange))
+            found.append(ListedLeg(listed=listed, ratio=leg.ratio if leg.side is Side.BUY else -leg.ratio))
+            steps.append(min(step.increment for step in its.rule.increments))
+            if listed.currency != found[0].listed.currency or listed.sec_type in {"IND", "BAG", "CASH"}:
+                raise InvalidRequest("The legs of a combination are traded, in one currency.", field=f"legs.{position}.con_id")
+        first = found[0].listed
+        combined = replace(
+            first,
+            con_id=0,
+            symbol=body.symbol or first.symbol,
+            sec_type="BAG",
+            exchange=body.exchange or "SMART",
+            local_symbol="",
+            expiry="",
+            multiplier=max(each.listed.multiplier for each in found),
+            order_types=frozenset({"MKT", "LMT"}),
+            rule_id=None,
+            min_tick=min(steps),
+            min_size=Decimal(0),
+            size_increment=Decimal(0),
+            under_con_id=None,
+            legs=tuple(found),
+        )
+        kinds = tuple(each.listed.sec_type for each in found)
+        return combined, replace(tradable(combined, await self._rule(combined)), leg_types=kinds)
+
+    async def underlying(self, listed: Listed) -> Decimal | None:
+        """The price of what an option is on, of anything else its own, of a combination the greatest of its legs'; None for unknown."""
+        if listed.legs:
+            prices = [await self.underlying(each.listed) for each in listed.legs]
+            return None if None in prices else max(price for price in prices if price is not None)
+        if listed.sec_type in {"OPT", "FOP"}:
+            if listed.under_con_id is None:
+                return None
+            listed, _ = await self.contract(InstrumentBody(con_id=listed.under_con_id))
+        found = await self.reference(listed)
+        return None if found is None else max(abs(found.bid), abs(found.ask))
+
+    async def _net(self, listed: Listed) -> Reference | None:
+        """The market of a combination: what its legs come to at once, by the poorest of their references."""
+        legs = [(await self.reference(each.listed), each.ratio) for each in listed.legs]
+        known = [(found, ratio) for found, ratio in legs if found is not None]
+        if len(known) < len(legs):
+            return None
+        return Reference(
+            kind=max((found.kind for found, _ in known), key=list(ReferenceKind).index),
+            bid=sum((ratio * (found.bid if ratio > 0 else found.ask) for found, ratio in known), Decimal(0)),
+            ask=sum((ratio * (found.ask if ratio > 0 else found.bid) for found, ratio in known), Decimal(0)),
+            at=min(found.at for found, _ in known),
+            scale=sum((abs(ratio * found.ask) for found, ratio in known), Decimal(0)),
+        )
+
     async def _rule(self, listed: Listed) -> MarketRule:
         if listed.rule_id is None:
             return MarketRule(rule_id=0, increments=(Increment(low_edge=Decimal(0), increment=listed.min_tick or Decimal("0.01")),))
@@ -65,6 +127,8 @@ class Surveyor:
 
     async def reference(self, listed: Listed) -> Reference | None:
         """The best price there is to measure against; None where there is none."""
+        if listed.legs:
+            return await self._net(listed)
         instrument = Instrument(
             symbol=listed.symbol.upper(),
             exchange=listed.exchange,

@@ -97,6 +97,17 @@ class Listed(Value, frozen=True, kw_only=True):
     zone: str
     trading_hours: str
     liquid_hours: str
+    under_con_id: int | None = None
+    legs: "tuple[ListedLeg, ...]" = ()
+    """Of a combination, which has no con_id."""
+
+
+class ListedLeg(Value, frozen=True, kw_only=True):
+    """A leg of a combination."""
+
+    listed: Listed
+    ratio: int
+    """Negative for what is sold when the combination is bought."""
 
 
 def describe(body: InstrumentBody) -> RequestSpec[Listed]:
@@ -150,6 +161,7 @@ def _listed(details: ContractDetails) -> Listed:
         zone=shown(details.timeZoneId, LONGEST_NAME),
         trading_hours=shown(details.tradingHours, 5000),
         liquid_hours=shown(details.liquidHours, 5000),
+        under_con_id=int(details.underConId) or None,
     )
 
 

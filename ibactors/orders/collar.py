@@ -32,6 +32,8 @@ class Reference(Value, frozen=True, kw_only=True):
     ask: Decimal
     """Equal to the bid where there is one price."""
     at: float
+    scale: Decimal | None = None
+    """What a distance is a percentage of, where that is not the price: a combination's may be near zero."""
 
 
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MIDPRICE, OrderType.RELATIVE, OrderType.PEGGED_TO_MIDPOINT})
@@ -62,9 +64,10 @@ def _limit(terms: Terms, reference: Reference, percent: Decimal, name: str) -> R
     behind = terms.type in _STOPS | _TOUCHED or terms.type is OrderType.TRAILING_STOP_LIMIT
     against = terms.stop_price if behind and terms.stop_price is not None else (reference.ask if buys else reference.bid)
     beyond = terms.limit_price - against if buys else against - terms.limit_price
-    if beyond * _HUNDRED <= percent * abs(against):
+    base = abs(against) if reference.scale is None or behind else reference.scale
+    if beyond * _HUNDRED <= percent * base:
         return None
-    value = beyond * _HUNDRED / abs(against) if against else beyond * _HUNDRED
+    value = beyond * _HUNDRED / base if base else beyond * _HUNDRED
     what = "the stop price" if behind else f"the {'ask' if buys else 'bid'}"
     where = "above" if buys else "below"
     measure = f"{value:.1f} % {where} {what} of {against:f}"
@@ -96,7 +99,7 @@ def _spread(terms: Terms, reference: Reference, percent: Decimal, name: str) -> 
     """An order without a limit takes the other side of the book, wherever that is."""
     if terms.type not in _MARKET or terms.limit_price is not None:
         return None
-    middle = abs(reference.bid + reference.ask) / 2
+    middle = abs(reference.bid + reference.ask) / 2 if reference.scale is None else reference.scale
     spread = reference.ask - reference.bid
     if spread * _HUNDRED <= percent * middle:
         return None

@@ -69,3 +69,30 @@ async def test_what_does_not_fit_names_its_member_and_uses_nothing_up(tmp_path: 
         answer = await place(service, **changes)
         assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
         assert await ledger(service) == []
+
+
+async def test_combination_is_one_order_by_its_legs_and_changes_as_one(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, max_order_notional=100_000, max_day_notional=None) as service:
+        chains = (await service.get("/options/chain/AAPL"))["chains"]
+        expiry = next(each["expirations"][-1] for each in chains if each["trading_class"] == "AAPL")
+        rows = (await service.get(f"/options/chain/AAPL/{expiry}?strikes_around=2&greeks=true&trading_class=AAPL"))["rows"]
+        low, high = rows[0]["call"]["con_id"], rows[1]["call"]["con_id"]
+        legs = [{"con_id": low, "ratio": 1, "side": "buy"}, {"con_id": high, "ratio": 1, "side": "sell"}]
+        spread: dict[str, Any] = {"instrument": {"symbol": "AAPL", "sec_type": "BAG"}, "quantity": 1, "legs": legs}
+        answer = await place(service, **spread, limit_price=-0.05)
+        assert answer.status_code == 201, answer.text
+        shown = answer.json()
+        assert (shown["instrument"]["sec_type"], shown["status"], len(shown["legs"])) == ("BAG", "working", 2)
+        changed = await service.http.patch(f"/orders/{shown['order_id']}", json={"change_id": "c", "limit_price": -0.1})
+        assert (changed.status_code, changed.json()["limit_price"]) == (200, -0.1), changed.text
+        far = await place(service, "far", **spread, limit_price=50)
+        assert (far.status_code, far.json()["code"]) == (422, "price_collar"), far.text
+        half = await place(service, "half", **spread | {"legs": legs[:1]}, limit_price=0.05)
+        assert (half.status_code, half.json()["field"]) == (422, "legs")
+        ask = round(rows[0]["call"]["ask"] - rows[1]["call"]["bid"], 2)
+        filled = await place(service, "filled", **spread, limit_price=ask)
+        assert filled.status_code in {201, 202}, filled.text
+        done = await service.until(f"/orders/{filled.json()['order_id']}", lambda response: response.json()["status"] == "filled")
+        assert done.json()["filled_quantity"] == 1, "legs are not added to it"
+        sold = await place(service, "sold", instrument={"con_id": low}, side="sell", quantity=1, limit_price=90)
+        assert sold.status_code == 201, "a sold option is measured by what it is on"

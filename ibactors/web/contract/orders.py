@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders.order import Order
-from ibactors.orders.terms import Algo, Condition
+from ibactors.orders.terms import Algo, Condition, Leg
 
 
 class InstrumentShown(Value, frozen=True, kw_only=True):
@@ -85,6 +85,7 @@ class OrderShown(Value, frozen=True, kw_only=True):
     good_till: str | None
     good_after: str | None
     session: str
+    legs: tuple[Leg, ...]
     algo: Algo | None
     conditions: tuple[Condition, ...]
     conditions_cancel_order: bool
@@ -146,6 +147,7 @@ def shown(order: Order) -> OrderShown:
         good_till=None if terms.good_till is None else rfc3339(terms.good_till.timestamp()),
         good_after=None if terms.good_after is None else rfc3339(terms.good_after.timestamp()),
         session=terms.session,
+        legs=terms.legs,
         algo=terms.algo,
         conditions=terms.conditions,
         conditions_cancel_order=terms.conditions_cancel_order,
