@@ -89,8 +89,8 @@ async def _play(run: Run, minutes: float) -> None:
                 await _live_and_die(run, service, chance)
             run.calm = True
         await remedy(run)
-        if not service.pid:
-            await _start(run, service)
+        # A life that is given a point would still die there.
+        await _start(run, service)
         await judge(run)
         await service.end()
         reading.cancel_scope.cancel(reason="all is judged")
