@@ -84,6 +84,7 @@ class Market(Protocol):
 class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     """One incarnation: it begins without any value and requests everything anew."""
 
+    has_children = False
     mailbox_size = 1024  # one ask per waiting REST request; more are refused with 503
 
     def __init__(

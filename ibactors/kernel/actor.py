@@ -9,6 +9,7 @@ import trio
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, M, N, Ref, Reply
 from ibactors.kernel.status import State
+from ibactors.kernel.timers import Timers
 
 
 class Actor(Generic[M, N]):
@@ -20,10 +21,15 @@ class Actor(Generic[M, N]):
     mailbox_size: ClassVar[int] = 64
     """Overflow means that the actor is stuck or swamped; asks then fail with MailboxFull (503) instead of piling up."""
 
+    has_children: ClassVar[bool] = True
+    """Whether it has tasks besides its own; without it has no nursery."""
+
     def __init__(self, ref: Ref[M, N]) -> None:
         self.ref = ref
         self.nursery: trio.Nursery
-        """For child tasks of this incarnation; set before `run`, cancelled after it."""
+        """For child tasks of this incarnation, if it has any; set before `run`, cancelled after it."""
+        self.timers: Timers
+        """Set before `run`."""
 
     async def run(self, mailbox: Mailbox[M, N]) -> None:
         """Serve until cancelled; override to hold resources open around `serve`."""
@@ -44,7 +50,7 @@ class Actor(Generic[M, N]):
 
     def after(self, seconds: float, msg: M) -> None:
         """Post *msg* to this actor later, however full its mailbox is; forgotten when the incarnation ends."""
-        self.nursery.start_soon(self._post_later, seconds, msg, name=f"actor:{self.ref.name}/timer")
+        self.timers.set(trio.current_time() + seconds, self.ref, msg)
 
     async def serve(self, mailbox: Mailbox[M, N]) -> NoReturn:
         """Handle messages until cancelled."""
@@ -88,10 +94,6 @@ class Actor(Generic[M, N]):
 
     def _blame(self, error: Exception, msg: M | N) -> None:
         error.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
-
-    async def _post_later(self, seconds: float, msg: M) -> None:
-        await trio.sleep(seconds)
-        await self.ref.post(msg)
 
 
 Build: TypeAlias = Callable[[], Actor[M, N]]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import outcome
 import trio
 
 M = TypeVar("M")
@@ -33,24 +34,52 @@ class Conflated(Generic[N]):
 
 
 class Mailbox(Generic[M, N]):
-    """The receiving end: messages in order, and after each one whatever was conflated meanwhile."""
+    """Messages in order, and after each one whatever was conflated meanwhile; one task takes them out.
 
-    def __init__(self, receive: "trio.MemoryReceiveChannel[M | Wake]", newest: Conflated[N]) -> None:
-        self._receive = receive
+    A channel of trio's would do the same at four times the memory, of which each symbol has one.
+    """
+
+    __slots__ = ("_newest", "_queue", "_size", "_waiter", "peak")
+
+    def __init__(self, size: int, newest: Conflated[N]) -> None:
+        self._size = size
         self._newest = newest
+        self._queue: list[M | Wake] = []
+        self._waiter: trio.lowlevel.Task | None = None
+        self.peak = 0
+        """The most messages that ever waited."""
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._queue)
+
+    def put(self, msg: M | Wake, *, beyond: bool = False) -> None:
+        """Hand *msg* to the task that waits, or keep it for it; *beyond* its size only what the actor posts to itself.
+
+        Raises trio.WouldBlock when it is full.
+        """
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            trio.lowlevel.reschedule(waiter, outcome.Value(msg))
+            return
+        if len(self._queue) >= self._size and not beyond:
+            raise trio.WouldBlock
+        self._queue.append(msg)
+        self.peak = max(self.peak, len(self._queue))
 
     async def next(self, handler: Callable[[N], None]) -> M | None:
         """The next message, or None if only conflated ones came; until there is one, conflated ones go to *handler* as they are told."""
-        try:
-            msg = self._receive.receive_nowait()
-        except trio.WouldBlock:
+        msg: M | Wake
+        if self._queue:
+            msg = self._queue.pop(0)
+            await trio.lowlevel.checkpoint()
+        else:
             self._newest.handler = handler
+            self._waiter = trio.lowlevel.current_task()
             try:
-                msg = await self._receive.receive()
+                msg = await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
             finally:
                 self._newest.handler = None
-        else:
-            await trio.lowlevel.checkpoint()
         if self._newest.failure is not None:
             raise self._newest.failure
         if isinstance(msg, Wake):
@@ -63,3 +92,7 @@ class Mailbox(Generic[M, N]):
         messages = list(self._newest.messages.values())
         self._newest.messages.clear()
         return messages
+
+    def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._waiter = None
+        return trio.lowlevel.Abort.SUCCEEDED

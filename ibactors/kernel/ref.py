@@ -87,7 +87,7 @@ class Ref(Generic[M, N]):
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = Status()
-        self._mailbox: trio.MemorySendChannel[M | Wake] | None = None
+        self._mailbox: Mailbox[M, N] | None = None
         self._open: set[Reply[Any]] = set()
         self._newest: Conflated[N] = Conflated()
 
@@ -99,12 +99,12 @@ class Ref(Generic[M, N]):
     @property
     def waiting(self) -> int:
         """Messages in the mailbox."""
-        return 0 if self._mailbox is None else self._mailbox.statistics().current_buffer_used
+        return 0 if self._mailbox is None else len(self._mailbox)
 
     @property
     def peak(self) -> int:
         """The most messages that ever waited."""
-        current = 0 if self._mailbox is None else self._mailbox.statistics().peak_buffer_used
+        current = 0 if self._mailbox is None else self._mailbox.peak
         return max(self.status.mailbox_peak, current)
 
     @property
@@ -121,12 +121,14 @@ class Ref(Generic[M, N]):
         """Post *msg* without waiting. Raises ActorDown (not started) or MailboxFull."""
         self._post(msg)
 
-    async def post(self, msg: M) -> None:
-        """Post *msg*, waiting for a place in a full mailbox; for tasks of the actor itself, which end with the mailbox."""
-        if self._mailbox is None:
-            raise ActorDown(self.name, started=False)
-        self._newest.handler = None  # see Conflated.handler
-        await self._mailbox.send(msg)
+    def post(self, msg: M) -> None:
+        """Post *msg* however full the mailbox is; for the actor itself, its tasks and timers, of which there are so many and no more."""
+        self._post(msg, beyond=True)
+
+    @property
+    def lifetime(self) -> object:
+        """Stands for the incarnation that runs now, None for none; another one for each."""
+        return self._mailbox
 
     def tell_newest(self, key: Hashable, msg: N) -> None:
         """Post *msg*, replacing a waiting one with the same *key*; nothing happens when the actor is down.
@@ -176,29 +178,27 @@ class Ref(Generic[M, N]):
                 self._post(Wake())
                 self._newest.announced = True
 
-    def _post(self, msg: "M | Wake") -> None:
+    def _post(self, msg: "M | Wake", *, beyond: bool = False) -> None:
         if self._mailbox is None:
             raise ActorDown(self.name, started=False)
         self._newest.handler = None  # see Conflated.handler
         try:
-            self._mailbox.send_nowait(msg)
+            self._mailbox.put(msg, beyond=beyond)
         except trio.WouldBlock:
             raise MailboxFull(self.name, self.waiting) from None
 
     @contextmanager
     def open_mailbox(self, size: int) -> Iterator["Mailbox[M, N]"]:
         """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
-        send, receive = trio.open_memory_channel[M | Wake](size)
-        with send, receive:
-            self._mailbox = send
-            try:
-                yield Mailbox(receive, self._newest)
-            finally:
-                self.status.mailbox_peak = self.peak
-                self._mailbox = None
-                self._newest = Conflated()
-                for reply in tuple(self._open):
-                    reply.fail(ActorDown(self.name, started=reply.started))
+        self._mailbox = Mailbox(size, self._newest)
+        try:
+            yield self._mailbox
+        finally:
+            self.status.mailbox_peak = self.peak
+            self._mailbox = None
+            self._newest = Conflated()
+            for reply in tuple(self._open):
+                reply.fail(ActorDown(self.name, started=reply.started))
 
 
 AnyRef: TypeAlias = Ref[Any, Any]

@@ -4,7 +4,7 @@ A crash is logged once, here, with the note that names the actor and the message
 `RestartLimit`: the container runtime starts a clean one. What an actor depends on reaches it as messages, never as a restart cascade.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from ibactors.kernel.actor import Actor, Build
 from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.ref import AnyRef, M, N, Ref
 from ibactors.kernel.status import Crash, State
+from ibactors.kernel.timers import Timers
 from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,9 @@ class RestartPolicy(Backoff):
 class Supervisor:
     """The nursery of all actors and the list of their addresses. Made by `open_supervisor`."""
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, timers: Timers) -> None:
         self._nursery = nursery
+        self._timers = timers
         self._running: dict[str, tuple[AnyRef, trio.CancelScope]] = {}
         self._restarts_of_stopped: Counter[str] = Counter()
 
@@ -78,7 +80,7 @@ class Supervisor:
         with trio.CancelScope() as scope:
             self._running[ref.name] = (ref, scope)
             try:
-                await supervise(ref, build, policy, task_status=task_status)
+                await supervise(ref, build, policy, self._timers, task_status=task_status)
             finally:
                 self._restarts_of_stopped[ref.kind] += ref.status.restarts
                 # A successor of the same name may have been started already.
@@ -90,7 +92,9 @@ class Supervisor:
 async def open_supervisor() -> AsyncIterator[Supervisor]:
     """Actors started inside the block are stopped on leaving it, all of them, before the block is left."""
     async with trio.open_nursery() as nursery:
-        yield Supervisor(nursery)
+        timers = Timers()
+        nursery.start_soon(timers.run, name="actors/timers")
+        yield Supervisor(nursery, timers)
         nursery.cancel_scope.cancel(reason="the service stops")
 
 
@@ -98,11 +102,12 @@ async def supervise(
     ref: Ref[M, N],
     build: Build[M, N],
     policy: RestartPolicy,
+    timers: Timers,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
-    failures: deque[float] = deque()
+    failures: list[float] = []
     tell_started = _once(task_status.started)
     ref.status.started = trio.current_time()
     try:
@@ -110,7 +115,9 @@ async def supervise(
             _enter(ref, State.STARTING)
             ref.status.incarnation += 1
             try:
-                await _run_incarnation(ref, build(), tell_started)
+                actor = build()
+                actor.timers = timers
+                await _run_incarnation(ref, actor, tell_started)
             except Exception as exc:  # noqa: BLE001  # the supervisor is the one place where any bug ends
                 delay = _next_delay(ref, exc, failures, policy)
             except BaseExceptionGroup as group:
@@ -150,6 +157,10 @@ async def _run_incarnation(ref: Ref[M, N], actor: Actor[M, N], tell_started: Cal
     # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
     # settled, no task of the incarnation is left that could still answer.
     with ref.open_mailbox(actor.mailbox_size) as mailbox:
+        if not actor.has_children:
+            tell_started()
+            await actor.run(mailbox)
+            return
         async with trio.open_nursery() as nursery:
             actor.nursery = nursery
             tell_started()
@@ -157,12 +168,12 @@ async def _run_incarnation(ref: Ref[M, N], actor: Actor[M, N], tell_started: Cal
             nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
 
 
-def _next_delay(ref: AnyRef, exc: Exception, failures: "deque[float]", policy: RestartPolicy) -> float:
+def _next_delay(ref: AnyRef, exc: Exception, failures: list[float], policy: RestartPolicy) -> float:
     """Record a failure; seconds until the restart. Raises RestartLimit when there is none."""
     now = trio.current_time()
     failures.append(now)
     while failures[0] < now - policy.window:
-        failures.popleft()
+        del failures[0]
     crash = _note_crash(ref, exc)
     if policy.max_restarts is not None and len(failures) > policy.max_restarts:
         raise RestartLimit(

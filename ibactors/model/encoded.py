@@ -29,21 +29,27 @@ def text_frame(payload: bytes) -> bytes:
 class Encoded(Generic[T_co]):
     """A value, its JSON, and that as a message of a WebSocket."""
 
-    __slots__ = ("arrived", "frame", "freshness", "json", "value")
+    __slots__ = ("arrived", "frame", "freshness", "value")
 
     def __init__(self, value: T_co) -> None:
         # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
         self.value = value
-        self.json = _encode(value)
-        self.frame = text_frame(self.json)
+        self.frame = text_frame(_encode(value))
         self.freshness = _freshness(value)
         """The kind of market data, or `stale` for what stands in a quote's place; None for anything else."""
         self.arrived = datetime.fromisoformat(value.timestamp).timestamp() if isinstance(value, Quote) else math.inf
         """When the newest value of a quote arrived, in Unix time; infinity for anything else."""
 
+    @property
+    def json(self) -> bytes:
+        """The text of the frame, which is not kept twice: each symbol has one of these."""
+        length = self.frame[1]
+        return self.frame[2 if length < _SHORT else 4 if length == _SHORT else 10 :]
+
     def json_with(self, members: bytes) -> bytes:
         """The JSON with further members, such as `,"id":1`, for one client."""
-        return self.json[:-1] + members + b"}" if members else self.json
+        json = self.json
+        return json[:-1] + members + b"}" if members else json
 
 
 def _freshness(value: object) -> str | None:

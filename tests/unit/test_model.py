@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibactors.model.encoded import Encoded
+from ibactors.model.encoded import Encoded, text_frame
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.logins import Credentials, LoginRequest
 from ibactors.model.quotes import MarketDataType, Quote
@@ -114,9 +114,15 @@ def test_quote_is_complete_with_five_values_even_if_they_are_zero() -> None:
         assert not make_quote(**{key: value for key, value in first_set.items() if key != missing}).complete
 
 
-def test_missing_values_are_null_in_json_and_the_text_is_made_once() -> None:
+@pytest.mark.parametrize("length", [0, 1, 124, 125, 126, 127, 65_533, 65_535, 65_536, 70_000])
+def test_text_is_that_of_the_frame(length: int) -> None:
+    encoded = Encoded("x" * length)
+    assert encoded.json == b'"%b"' % (b"x" * length)
+    assert encoded.frame == text_frame(encoded.json)
+
+
+def test_missing_values_are_null_in_json() -> None:
     encoded = Encoded(make_quote(bid=1.5))
-    assert encoded.json is encoded.json
     members = json.loads(encoded.json)
     assert (members["type"], members["bid"], members["ask"], members["market_data_type"]) == ("quote", 1.5, None, "live")
 
