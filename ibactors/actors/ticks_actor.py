@@ -140,7 +140,7 @@ class TicksActor(OrderedActor):
         except (IbactorsError, ActorError) as exc:
             log.info("backfill_failed", feed=self._ticks.name, error=str(exc))
             past = None
-        self.ref.post(Looked(hole=hole, past=past))
+        await self.ref.post(Looked(hole=hole, past=past))
 
     async def _past(self, hole: Hole) -> list[LiveTick] | None:
         me, token, found = self._ticks, "", list[Tick]()

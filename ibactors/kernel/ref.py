@@ -121,8 +121,13 @@ class Ref(Generic[M, N]):
         """Post *msg* without waiting. Raises ActorDown (not started) or MailboxFull."""
         self._post(msg)
 
-    def post(self, msg: M) -> None:
-        """Post *msg* however full the mailbox is; for the actor itself, its tasks and timers, of which there are so many and no more."""
+    async def post(self, msg: M) -> None:
+        """Post *msg* however full the mailbox is; for tasks of the actor itself, of which there are so many and no more."""
+        self.deliver(msg)
+        await trio.lowlevel.checkpoint()
+
+    def deliver(self, msg: M) -> None:
+        """The same without a turn of the event loop; for the actor's timers."""
         self._post(msg, beyond=True)
 
     @property

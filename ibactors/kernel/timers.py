@@ -30,4 +30,4 @@ class Timers:
             while self._due and self._due[0][0] <= trio.current_time():
                 _, _, ref, lifetime, msg = heapq.heappop(self._due)
                 if lifetime is not None and ref.lifetime is lifetime:
-                    ref.post(msg)
+                    ref.deliver(msg)

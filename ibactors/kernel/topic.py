@@ -1,6 +1,5 @@
 """The newest value of something, told to everybody who listens."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ class Topic(Generic[T]):
     in the publisher's task.
     """
 
+    __slots__ = ("_listeners", "_telling", "_untold", "_value", "name", "sequence")
+
     def __init__(self, value: T, name: TopicName | None = None) -> None:
         self.name = name
         """None for one that nobody outside this process hears of. Two of a name are never published on at once, but the old one may still
@@ -38,7 +39,7 @@ class Topic(Generic[T]):
         """The number of the value that listeners have been told last, or are being told: 1 for the first that was published, and one more
         for each. They begin anew with another topic of the name."""
         self._value = value
-        self._untold: deque[T] = deque()
+        self._untold: list[T] = []  # a deque has room for 64
         self._telling = False
         self._listeners: dict[object, Callable[[T], None]] = {}
 
@@ -64,7 +65,7 @@ class Topic(Generic[T]):
         self._telling = True
         try:
             while self._untold:
-                told = self._untold.popleft()
+                told = self._untold.pop(0)
                 self.sequence += 1
                 for listener in tuple(self._listeners.values()):
                     listener(told)

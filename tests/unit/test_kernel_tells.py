@@ -159,7 +159,7 @@ async def test_conflated_message_does_not_overtake_a_timer_that_is_due(autojump_
 
     async def post(text: str) -> None:
         posted.append(text)  # and in the same step it is on its way
-        ref.post(Note(text=text))
+        await ref.post(Note(text=text))
 
     async with open_bench(ref):
         for number in range(100):  # trio runs what is due in any order; in some of these the timer is on its way and not handled yet
