@@ -237,6 +237,42 @@ async def test_timer_posts_its_message_when_it_is_due(autojump_clock: MockClock)
         assert ref.seen == ["set", "five", "ten"]
 
 
+async def test_timer_set_later_for_earlier_and_one_set_when_none_is_left_are_in_time(autojump_clock: MockClock) -> None:
+    ref = WorkerRef()
+
+    async def set_timers(worker: Worker, msg: Do) -> None:
+        await trio.lowlevel.checkpoint()
+        for seconds in (300, 20, 1):
+            worker.after(seconds, Note(text=str(seconds)))
+        msg.reply.send(None)
+
+    async with open_bench(ref):
+        for _ in range(2):
+            ref.seen.clear()
+            await ref.do(set_timers, "set")
+            await trio.sleep(25)
+            assert ref.seen == ["set", "1", "20"]
+            await trio.sleep(300)
+            assert ref.seen == ["set", "1", "20", "300"]
+
+
+async def test_timers_are_no_tasks(autojump_clock: MockClock) -> None:
+    ref = WorkerRef()
+
+    async def set_timers(worker: Worker, msg: Do) -> None:
+        await trio.lowlevel.checkpoint()
+        for _ in range(100):
+            worker.after(1, Note(text="due"))
+        msg.reply.send(None)
+
+    async with open_bench(ref):
+        before = trio.lowlevel.current_statistics().tasks_living
+        await ref.do(set_timers, "set")
+        assert trio.lowlevel.current_statistics().tasks_living == before
+        await trio.sleep(2)
+        assert ref.seen == ["set", *["due"] * 100]
+
+
 async def test_timer_dies_with_its_incarnation(autojump_clock: MockClock) -> None:
     ref = WorkerRef()
 
