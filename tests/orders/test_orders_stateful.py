@@ -43,6 +43,8 @@ class AtIb:
         self.perm_id = perm_id
         self.status = "Submitted"
         self.executed: list[tuple[str, int]] = []
+        self.forgotten = False
+        """It is over, and the gateway was restarted since: no list has it any more."""
 
     @property
     def filled(self) -> int:
@@ -71,6 +73,8 @@ class Orders(RuleBasedStateMachine):
         self.ib: dict[str, AtIb] = {}
         self.on_the_way: list[Evidence] = []
         self.told = 0
+        self.restarted: float | None = None
+        """When the gateway was started last."""
         self._start()
 
     def _start(self) -> None:
@@ -151,6 +155,25 @@ class Orders(RuleBasedStateMachine):
             one.status = "Cancelled"
             self.on_the_way.append(one.open_order(self.at, self.epoch, listed=False))
 
+    @precondition(lambda self: any(one.executed for one in self.ib.values()))
+    @rule(data=st.data())
+    def corrects(self, data: st.DataObject) -> None:
+        """An execution is told anew, under a higher number: the price was wrong."""
+        one = data.draw(st.sampled_from([one for one in self.ib.values() if one.executed]))
+        place = data.draw(st.integers(0, len(one.executed) - 1))
+        name, quantity = one.executed[place]
+        base, _, revision = name.rpartition(".")
+        one.executed[place] = f"{base}.{int(revision) + 1:02}", quantity
+        self.on_the_way.append(one.executions(self.at, self.epoch, listed=False)[place])
+
+    @precondition(lambda self: any(one.executed for one in self.ib.values()))
+    @rule(data=st.data(), amount=st.sampled_from(["1", "-0.25", "-1"]))
+    def is_paid(self, data: st.DataObject, amount: str) -> None:
+        """A commission comes, with a rebate or not yet; in its own time, which may be before its execution."""
+        one = data.draw(st.sampled_from([one for one in self.ib.values() if one.executed]))
+        name, _ = data.draw(st.sampled_from(one.executed))
+        self.on_the_way.append(e.CommissionSeen(at=self.at, execution_id=name, amount=D(amount), currency="USD"))
+
     @precondition(lambda self: self.on_the_way)
     @rule(data=st.data(), what=st.sampled_from(["arrives", "twice", "lost"]))
     def frame(self, data: st.DataObject, what: str) -> None:
@@ -177,6 +200,15 @@ class Orders(RuleBasedStateMachine):
         self._session_over()
 
     @rule()
+    def gateway_restarts(self) -> None:
+        """It forgets what is over: that is in no list any more."""
+        self.at += 1
+        self.restarted = self.at
+        for one in self.ib.values():
+            one.forgotten = one.status != "Submitted"
+        self._session_over()
+
+    @rule()
     def service_crashes(self) -> None:
         self.journal.close()
         self._start()
@@ -188,14 +220,14 @@ class Orders(RuleBasedStateMachine):
         done = [
             e.CompletedSeen(at=at, epoch=self.epoch, perm_id=one.perm_id, token=token, status=one.status, completed_status=one.status)
             for token, one in self.ib.items()
-            if one.status != "Submitted"
+            if one.status != "Submitted" and not one.forgotten
         ]
-        fills = [fill for one in self.ib.values() for fill in one.executions(at, self.epoch, listed=True)]
+        fills = [fill for one in self.ib.values() if not one.forgotten for fill in one.executions(at, self.epoch, listed=True)]
         lists: dict[str, Any] = {"open_orders": tuple(rows), "all_open_orders": tuple(rows), "executions": tuple(fills)}
         return clean(at, epoch=self.epoch, completed=tuple(done) if complete else None, **lists)
 
     def _reconcile(self, present: Pass, earlier: Pass | None) -> None:
-        for finding in judge(tuple(self.orders.values()), present, earlier, ground(self.at)).findings:
+        for finding in judge(tuple(self.orders.values()), present, earlier, ground(self.at, gateway_started=self.restarted)).findings:
             for evidence in finding.evidence:
                 self._keep(advance(self.orders[finding.order_id], evidence))
 
@@ -213,7 +245,10 @@ class Orders(RuleBasedStateMachine):
             if one is None:
                 waits = each.written_at is None and each.doubt is None and each.verdict is None
                 assert each.status in {"pending_new", "unknown", "not_received", "rejected"}
-                assert waits or not complete or each.new_attempt_is_safe
+                restarted = self.restarted is not None and self.restarted > (each.written_at or each.created)
+                assert waits or not complete or restarted or each.new_attempt_is_safe
+            elif complete and one.forgotten:
+                assert each.status in {"filled", "cancelled", "closed_unverified", "expired", "unknown"}
             elif complete:
                 assert each.filled == one.filled
                 if one.status == "Submitted":
@@ -232,6 +267,7 @@ class Orders(RuleBasedStateMachine):
             assert each.filled <= (one.filled if one else 0)
             if each.new_attempt_is_safe:
                 assert one is None
+            assert {fill.commission for fill in each.fills} <= {None, D("1"), D("-0.25")}
             if each.status == "filled":
                 assert one is not None
                 assert one.filled == TOTAL
