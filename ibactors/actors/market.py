@@ -8,6 +8,7 @@ After a crash its next incarnation finds the running symbols in the supervisor's
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -110,16 +111,21 @@ class MarketRef(Ref[Open | Borrow, Retire]):
             lent[loan.caller] += loan.lines
         return lent
 
-    async def quote(self, instrument: Instrument, *, caller: str) -> Encoded[Quote]:
-        """The newest quote; see `SymbolRef.quote` for what it raises."""
-        newest = self.newest(instrument)
+    async def quote(self, instrument: Instrument, *, caller: str, fields: AbstractSet[str] = frozenset()) -> Encoded[Quote]:
+        """The newest quote, with *fields* besides; see `SymbolRef.quote` for what it raises."""
+        newest = self.newest(instrument, fields)
         if newest is not None:
             return newest
         try:
-            return await (await self.open(instrument, caller=caller, stream=False)).quote()
+            return await self._quote(instrument, caller, fields)
         except ActorDown:
             # Retired or crashed in this moment. Reading twice is harmless, whether or not the first request was begun.
-            return await (await self.open(instrument, caller=caller, stream=False)).quote()
+            return await self._quote(instrument, caller, fields)
+
+    async def _quote(self, instrument: Instrument, caller: str, fields: AbstractSet[str]) -> Encoded[Quote]:
+        ref = await self.open(instrument, caller=caller, stream=False)
+        ref.want(fields)
+        return await ref.quote()
 
     def find(self, instrument: Instrument) -> SymbolRef | None:
         """The running symbol that an instrument means, by this or any other of its names."""
@@ -145,10 +151,10 @@ class MarketRef(Ref[Open | Borrow, Retire]):
             self._names.update(dict.fromkeys(names, leader))
         return leader
 
-    def newest(self, instrument: Instrument) -> Encoded[Quote] | None:
-        """The newest quote, if there is one in memory that may be shown."""
+    def newest(self, instrument: Instrument, fields: AbstractSet[str] = frozenset()) -> Encoded[Quote] | None:
+        """The newest quote, if there is one in memory that may be shown and has *fields*."""
         ref = self.find(instrument)
-        return None if ref is None else ref.newest
+        return None if ref is None or not fields <= ref.fields else ref.newest
 
     def retire(self, ref: SymbolRef) -> None:
         """Ask for a symbol to be stopped; it is not, if somebody wants it by then."""

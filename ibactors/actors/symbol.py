@@ -3,6 +3,7 @@
 `SymbolRef` is what the market actor and the web layer hold: a REST request asks it for a quote, WebSocket clients listen to its `updates`.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,11 @@ class SessionChanged:
     """The session with the gateway came up or broke."""
 
     session: SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """More is wanted of the line than it was requested with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +118,7 @@ class Forget:
 
 SymbolMessage = GetQuote | Verify | FirstSetDue | IdleCheck | Reopen | Forget
 """Asks and timers."""
-SymbolNews = SessionChanged | Ticked | LineFailed | Interrupted | Resumed
+SymbolNews = SessionChanged | Widen | Ticked | LineFailed | Interrupted | Resumed
 """Conflated: only the newest of each counts."""
 
 
@@ -136,6 +142,14 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains why none came."""
         self._timeout = timeout
+        self.fields: frozenset[str] = frozenset()
+        """What is wanted besides, by anybody since it was started: a line is requested with all of it."""
+
+    def want(self, fields: AbstractSet[str]) -> None:
+        """Have quotes show *fields* too; they are requested anew if they do not yet."""
+        if not fields <= self.fields:
+            self.fields |= fields
+            self.tell_newest("widen", Widen())
 
     @property
     def wanted(self) -> bool:

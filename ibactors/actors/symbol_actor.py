@@ -34,6 +34,7 @@ from ibactors.actors.symbol import (
     SymbolRef,
     Ticked,
     Verify,
+    Widen,
 )
 from ibactors.bridge import codes
 from ibactors.bridge.quote_line import QuoteLine
@@ -44,6 +45,7 @@ from ibactors.errors import (
     GatewayDisconnected,
     GatewayTimeout,
     IbactorsError,
+    InvalidRequest,
     MarketDataNotSubscribed,
 )
 from ibactors.kernel.actor import Actor
@@ -102,6 +104,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._feed: Feed | None = None
         self._proven = False  # whether IB is known to have it, from a session before
         self._reopening = False
+        self._plain = False  # whether IB has refused to send more than quotes
 
     async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
         self.after(self._idle_seconds, IdleCheck())
@@ -140,6 +143,10 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         match msg:
             case SessionChanged():
                 self._on_session(msg.session)
+            case Widen():
+                if self._feed is not None:
+                    self._lose(None)
+                    self.after(0.0, Reopen())
             case Ticked():
                 if msg.feed is self._feed and self._board.put(msg.quote):
                     self.after(FIRST_SET_WAIT, FirstSetDue(feed=msg.feed))
@@ -191,7 +198,15 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             if leader is not self._me:
                 self._move(leader)
                 return
-            line = QuoteLine(self._me.reading, contract, feed, proven=self._proven, caller=self._me.holder)
+            line = QuoteLine(
+                self._me.reading,
+                contract,
+                feed,
+                proven=self._proven,
+                caller=self._me.holder,
+                fields=self._me.fields,
+                plain=self._plain,
+            )
             await self._connection.subscribe(self._me.name, line)
         except Doubtful as exc:
             self._try_again(exc)
@@ -233,6 +248,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     def _move(self, leader: SymbolRef) -> None:
         """Send everybody to the symbol that has the contract's line, and end."""
         leader.take_over(self._me)
+        leader.want(self._me.fields)
         moved = Moved(to=leader)
         self._me.problem = moved.error
         self._me.updates.publish(moved)
@@ -242,6 +258,12 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     def _on_line_error(self, error: IbactorsError) -> None:
         if isinstance(error, Doubtful):
             self._try_again(error)
+        elif isinstance(error, InvalidRequest) and self._me.fields and not self._plain:
+            # What somebody wants besides is not to cost the others their quotes: it is null then.
+            log.info("fields_refused", symbol=self._me.instrument.name, fields=sorted(self._me.fields), ib_code=error.ib_code)
+            self._plain = True
+            self._lose(None)
+            self.after(0.0, Reopen())
         elif error.ib_code in codes.ADVISORY:
             self._me.advisory = error
         elif isinstance(error, CompetingSession):

@@ -6,11 +6,13 @@ Each belongs to one request of one session. All ticks of one network packet beco
 import math
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from ibactors.bridge.contracts import UNSET, float_or_none, to_ib
+from ibactors.bridge.generic_ticks import GenericTicks, is_live_only
 from ibactors.bridge.subscriptions import Subscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayRefused
@@ -71,7 +73,15 @@ class QuoteLine(Subscription[QuoteListener]):
     kind = "quotes"
 
     def __init__(
-        self, instrument: Instrument, contract: ContractInfo, listener: QuoteListener, *, proven: bool = False, caller: str = ""
+        self,
+        instrument: Instrument,
+        contract: ContractInfo,
+        listener: QuoteListener,
+        *,
+        proven: bool = False,
+        caller: str = "",
+        fields: AbstractSet[str] = frozenset(),
+        plain: bool = False,
     ) -> None:
         exchange = instrument.exchange or contract.exchange
         self.instrument = described(instrument, contract, exchange)
@@ -95,11 +105,18 @@ class QuoteLine(Subscription[QuoteListener]):
         self._values: dict[str, object] = dict(_BLANK)
         """By field of `Quote`."""
         self._changed = False
+        self._generics = GenericTicks(fields, contract.sec_type, contract.right)
+        """What is shown besides."""
+        self._asked = "" if plain else self._generics.asked
+        """*plain*: IB has refused to send it."""
 
     def price(self, tick_type: int, price: float, size: float | None) -> None:
         """A price tick (message 1); *size* is None where IB left the field empty."""
         known = _PRICES.get(tick_type)
-        if known is None or not self._takes(delayed=known[1]):
+        if known is None:
+            self._changed |= self._shows(tick_type) and self._generics.price(tick_type, price)
+            return
+        if not self._takes(delayed=known[1]):
             return
         field, size_field = known[0]
         value = float_or_none(price)
@@ -113,20 +130,27 @@ class QuoteLine(Subscription[QuoteListener]):
     def size(self, tick_type: int, size: float) -> None:
         """A size tick (message 2)."""
         known = _SIZES.get(tick_type)
-        if known is not None and self._takes(delayed=known[1]):
+        if known is None:
+            self._changed |= self._shows(tick_type) and self._generics.size(tick_type, size)
+        elif self._takes(delayed=known[1]):
             self._set(known[0], self._shares(size))
 
     def text(self, tick_type: int, text: str) -> None:
-        """A string tick (message 46); only the time of the last trade is of use here."""
+        """A string tick (message 46)."""
         known = _TEXTS.get(tick_type)
-        if known is not None and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_SECOND and self._takes(delayed=known[1]):
+        if known is None:
+            self._changed |= self._shows(tick_type) and self._generics.text(tick_type, text)
+        elif text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_SECOND and self._takes(delayed=known[1]):
             self._set(known[0], rfc3339(int(text)))
 
     def generic(self, tick_type: int, value: float) -> None:
         """A generic tick (message 45): 0 not halted, 1 or 2 halted, -1 or NaN unknown."""
         known = _GENERICS.get(tick_type)
-        if known is not None and self._takes(delayed=known[1]):
+        if known is None:
+            self._changed |= self._shows(tick_type) and self._generics.generic(tick_type, value)
+        elif self._takes(delayed=known[1]):
             self._set(known[0], value > 0 if value >= 0 else None)
+            self._changed |= self._generics.halted(value)
 
     def data_type(self, number: int) -> None:
         """The kind of data changed (message 58). Live and delayed values are never mixed in one quote.
@@ -142,6 +166,7 @@ class QuoteLine(Subscription[QuoteListener]):
         self._is_known = True
         if kinds[number - 1].is_delayed != self._delayed:
             self._values = {**_BLANK, "halted": self._values["halted"]}
+            self._generics.forget()
         self._data_type = kinds[number - 1]
         self._delayed = self._data_type.is_delayed
         self._changed |= len(self._values) > len(_BLANK)
@@ -153,19 +178,21 @@ class QuoteLine(Subscription[QuoteListener]):
         self.listener.resumed()  # after a moment its owner opens it anew, and the gateway says it again
 
     def computation(self, tick_type: int, values: list[float]) -> None:
-        """An option computation (message 21), which no quote shows."""
+        """An option computation (message 21)."""
+        self._changed |= self._shows(tick_type) and self._generics.computation(tick_type, values)
 
     def ended(self) -> None:
         """A snapshot is over (message 57); this is none."""
 
     def request(self, client: GatewayClient, request_id: int) -> None:
-        client.reqMktData(request_id, to_ib(self.instrument), "", snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        client.reqMktData(request_id, to_ib(self.instrument), self._asked, snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
 
     def cancel(self, client: GatewayClient, request_id: int) -> None:
         client.cancelMktData(request_id)
 
     def forget(self) -> None:
         self._values = dict(_BLANK)
+        self._generics.forget()
         self._changed = False
         self._arrived = None
 
@@ -207,6 +234,7 @@ class QuoteLine(Subscription[QuoteListener]):
                 timestamp=timestamp,
                 market=self._told,
                 as_of=self._known_until(timestamp),
+                fields=self._generics.shown if self._generics else msgspec.UNSET,
             )
         )
 
@@ -221,6 +249,10 @@ class QuoteLine(Subscription[QuoteListener]):
 
     def _shares(self, size: float) -> Number | None:
         return number_or_none(size if size in _UNSET_SIZES else size * self._lot)
+
+    def _shows(self, tick_type: int) -> bool:
+        """Whether a tick may be one that was asked for besides. Most lines ask for none."""
+        return bool(self._generics) and not (self._delayed and is_live_only(tick_type))
 
     def _set(self, field: str, value: object) -> None:
         if self._values.get(field, _MISSING) != value:

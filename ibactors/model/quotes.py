@@ -2,8 +2,11 @@
 
 import enum
 
+import msgspec
+
 from ibactors.model.instruments import Named
 from ibactors.model.markets import Market
+from ibactors.model.quote_fields import QuoteFields
 
 
 class MarketDataType(enum.StrEnum):
@@ -55,6 +58,8 @@ class Quote(Named, frozen=True, kw_only=True, tag_field="type", tag="quote"):
     as_of: str | None = None
     """Up to when the values are known to be current; where they are of the past (closed market, frozen or delayed data), when they were
     last traded. Null where nobody can tell."""
+    fields: QuoteFields | msgspec.UnsetType = msgspec.UNSET
+    """What was asked for by `fields`; not there if nobody has asked."""
 
     @property
     def complete(self) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from ibactors.errors import InvalidRequest
 from ibactors.model.instruments import Instrument, Leg, SecType
+from ibactors.model.quote_fields import FIELD_LIST, FIELDS
 from ibactors.model.symbols import default_exchange
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import validated
@@ -98,6 +99,21 @@ class CombinableQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown
     ) = None
 
 
+FieldNames = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=FIELD_LIST,
+        description=f"What quotes are to have besides, in `fields`, separated by commas: {', '.join(FIELDS)}. Null where IB tells nothing.",
+        examples=["shortable,mark_price"],
+    ),
+]
+
+
+def fields_of(names: str | None) -> frozenset[str]:
+    """The fields that a caller names."""
+    return frozenset(names.split(",")) if names else frozenset()
+
+
 class QuotesQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Several instruments at once, by symbols, contract ids or both."""
 
@@ -120,6 +136,7 @@ class QuotesQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fie
             examples=["265598,12087792"],
         ),
     ] = ""
+    fields: FieldNames | None = None
 
 
 # The pattern is only shown: `instrument_of` checks it, for all who name a symbol.

@@ -31,7 +31,7 @@ from ibactors.model.quotes import Quote
 from ibactors.model.times import whole
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
-from ibactors.web.contract.queries import CombinableQuery, QuotesQuery, SymbolInPath, instrument_of, instruments_of
+from ibactors.web.contract.queries import CombinableQuery, FieldNames, QuotesQuery, SymbolInPath, fields_of, instrument_of, instruments_of
 from ibactors.web.contract.schemas import REF
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
@@ -76,6 +76,7 @@ class QuoteQuery(CombinableQuery, frozen=True, kw_only=True, forbid_unknown_fiel
         ]
         | None
     ) = None
+    fields: FieldNames | None = None
 
 
 class Quotes(msgspec.Struct, frozen=True):
@@ -103,13 +104,13 @@ async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) 
     """What there is, or comes first; `wait` is how long the client has, if it says so."""
     wait = call.query.wait
     with trio.move_on_after(wait or math.inf):
-        return await call.system.site.market.quote(instrument, caller=call.along.holder)
+        return await call.system.site.market.quote(instrument, caller=call.along.holder, fields=fields_of(call.query.fields))
     raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
 def newest_quote(call: Call[QuoteQuery, Nothing]) -> bytes | None:
     """The same where nothing has to be waited for."""
-    encoded = call.system.site.market.newest(instrument_of(call.query.symbol, call.query))
+    encoded = call.system.site.market.newest(instrument_of(call.query.symbol, call.query), fields_of(call.query.fields))
     return None if encoded is None or _waits(call.query, encoded) else _served(call.system, encoded)
 
 
@@ -161,7 +162,7 @@ async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -
             nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
             await changed.wait()
             nursery.cancel_scope.cancel(reason="there is something new")
-    return await system.site.market.quote(instrument, caller=caller)
+    return await system.site.market.quote(instrument, caller=caller, fields=fields_of(query.fields))
 
 
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -183,7 +184,8 @@ async def _quote_or_problem(
     call: Call[QuotesQuery, Nothing], symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]
 ) -> None:
     try:
-        encoded = await call.system.site.market.quote(instrument, caller=call.along.holder)
+        fields = fields_of(call.query.fields)
+        encoded = await call.system.site.market.quote(instrument, caller=call.along.holder, fields=fields)
         entries[symbol] = msgspec.Raw(_served(call.system, encoded))
     except IbactorsError as exc:
         ref = call.system.site.market.find(instrument)
@@ -203,7 +205,7 @@ OPERATIONS = (
         query=QuoteQuery,
         body=Nothing,
         returns=Quote,
-        rows=Rows(of=Quote),
+        rows=Rows(of=Quote, without="fields"),
         problems=_PROBLEMS,
         description=(
             "The first request for an instrument opens a market-data line and waits for the first set of values; later ones are answered "
@@ -222,7 +224,7 @@ OPERATIONS = (
         query=QuotesQuery,
         body=Nothing,
         returns=Quotes,
-        rows=Rows(of=Quote, member="quotes", key="symbol", columns=(("code",),)),
+        rows=Rows(of=Quote, member="quotes", key="symbol", without="fields", columns=(("code",),)),
         problems=(InvalidRequest,),
     ),
 )

@@ -1,6 +1,7 @@
 """The channel of quotes: the newest of each symbol, or why there is none."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.instruments import Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
-from ibactors.web.contract.queries import MAX_SYMBOLS, CombinableQuery, ContractId, SymbolText, named_instruments
+from ibactors.web.contract.queries import MAX_SYMBOLS, CombinableQuery, ContractId, FieldNames, SymbolText, fields_of, named_instruments
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.system import System
 
@@ -25,22 +26,28 @@ class QuotesParameters(CombinableQuery, frozen=True, kw_only=True):
     con_ids: Annotated[list[ContractId], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
 
 
-def sources_of(system: System, instruments: Mapping[str, Instrument]) -> list[Source]:
-    """The quotes of some instruments, by how their client names them."""
+class QuotesWanted(QuotesParameters, frozen=True, kw_only=True):
+    """Which instruments, and what of them."""
+
+    fields: FieldNames | None = None
+
+
+def sources_of(system: System, instruments: Mapping[str, Instrument], fields: AbstractSet[str]) -> list[Source]:
+    """The quotes of some instruments, by how their client names them, with *fields* besides."""
     return [
         Source(
             key=instrument,
             symbol=symbol,
             names=partial(_names, system, instrument),
-            open=partial(_open, system, instrument),
+            open=partial(_open, system, instrument, fields),
         )
         for symbol, instrument in instruments.items()
     ]
 
 
-def _sources(system: System, parameters: QuotesParameters) -> list[Source]:
+def _sources(system: System, parameters: QuotesWanted) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
-    return sources_of(system, named_instruments(symbols, parameters.con_ids or (), parameters))
+    return sources_of(system, named_instruments(symbols, parameters.con_ids or (), parameters), fields_of(parameters.fields))
 
 
 def _names(system: System, instrument: Instrument) -> Mapping[str, Any]:
@@ -48,9 +55,12 @@ def _names(system: System, instrument: Instrument) -> Mapping[str, Any]:
     return names_of(instrument) if ref is None else ref.names
 
 
-async def _open(system: System, instrument: Instrument, holder: str, until_stopped: ExitStack) -> Topic[Update | None]:
+async def _open(
+    system: System, instrument: Instrument, fields: AbstractSet[str], holder: str, until_stopped: ExitStack
+) -> Topic[Update | None]:
     ref = await system.site.market.open(instrument, caller=holder, stream=True)
     until_stopped.enter_context(ref.held(holder))
+    ref.want(fields)
     return ref.updates
 
 
@@ -58,7 +68,7 @@ QUOTES = Channel(
     name="quotes",
     summary="the newest quote of each symbol",
     scope=Scope.STREAM,
-    parameters=QuotesParameters,
+    parameters=QuotesWanted,
     sources=_sources,
     messages={
         "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),

@@ -31,7 +31,7 @@ from ibactors.model.quotes import Quote, Stale
 from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import StreamError
-from ibactors.web.contract.queries import QuotesQuery, instruments_of
+from ibactors.web.contract.queries import QuotesQuery, fields_of, instruments_of
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
 from ibactors.web.stream.channel import Channel, Source
@@ -125,7 +125,7 @@ async def stream_channels(call: Call[Any, Nothing]) -> Pieces | Answer:
 async def stream_quotes(call: Call[QuotesQuery, Nothing]) -> Pieces | Answer:
     since = _since(request.headers.get("Last-Event-ID"))
     instruments = instruments_of(call.query)
-    wanted: Wanted = [(QUOTES, source) for source in sources_of(call.system, instruments)]
+    wanted: Wanted = [(QUOTES, source) for source in sources_of(call.system, instruments, fields_of(call.query.fields))]
 
     def is_new(subscription: Subscription) -> bool:
         return not _has_seen(since, subscription.topic.value)
