@@ -1,5 +1,6 @@
 """What happens to orders, as WebSocket, server-sent events and long poll tell it: the same, each event once, and none skipped."""
 
+import gc
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 import trio
 
 from chaos.wire import StreamClient
+from ibactors.actors.order_following import PAGE
 from ibactors.config import Settings
 from ibactors.kernel.topic import Topic
 from ibactors.keys import read_keys
+from ibactors.web.contract.order_events import EventShown
 from tests.conftest import DEADLINE, Service, Stream, running_gateway, serving
 from tests.service.keyed import LINES, bearer, settings_with
 from tests.service.test_events import EventSource, events_at
@@ -215,3 +218,27 @@ async def test_reader_that_stops_gets_every_event_when_it_reads_on_and_costs_no_
                 numbers += [message["sequence"] for message in messages if message["type"] == "order"]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert len(numbers) == 200
+
+
+@pytest.mark.slow
+async def test_half_a_minute_without_reading_costs_one_page_of_memory_and_no_event(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(trading_service(tmp_path, orders_per_minute=10_000))
+        client = await StreamClient.open(int(service.url.rsplit(":", 1)[1]), "/ws/stream", receive_buffer=4096)
+        stack.push_async_callback(client.vanish)
+        await client.send(json.dumps({"action": "subscribe", "channel": "orders"}))
+        until, count = trio.current_time() + 30, 0
+        while trio.current_time() < until:
+            placed = (await place(service, f"o-{count}", quantity=1)).json()
+            await service.http.delete(f"/orders/{placed['order_id']}?wait=5")
+            count += 1
+        gc.collect()
+        assert sum(isinstance(each, EventShown) for each in gc.get_objects()) <= 2 * PAGE
+        last = (await service.get("/trading"))["sequence"]
+        numbers: list[int] = []
+        with trio.fail_after(3 * DEADLINE):
+            while not numbers or numbers[-1] < last:
+                messages = [json.loads(text) for text in await client.receive()]
+                numbers += [message["sequence"] for message in messages if message["type"] == "order"]
+        assert numbers == list(range(numbers[0], last + 1))
+        assert len(numbers) >= 5 * count
