@@ -48,16 +48,6 @@ class Row:
         return self.against or self.name
 
 
-def _requests(name: str, *, plotted: bool = False) -> tuple[Row, ...]:
-    return (
-        Row(f"{name}_rps", "answered", "requests/s", more=True, plotted=plotted, busy=f"{name}_load"),
-        Row(f"{name}_p50", "time to answer, p50", "ms"),
-        Row(f"{name}_p99", "p99", "ms"),
-        Row(f"{name}_cpu", "processor time each", "µs"),
-        Row(f"{name}_load", "generator and simulator", "% of their core", compared=False),
-    )
-
-
 def _updates(name: str, against: str = "") -> tuple[Row, ...]:
     against, busy = against or name, f"{name}_load"
     return (
@@ -70,14 +60,11 @@ def _updates(name: str, against: str = "") -> tuple[Row, ...]:
 
 
 SECTIONS: dict[str, tuple[Row, ...]] = {
-    "Warm quote, 1 connection": _requests("warm1", plotted=True)[:4],
-    "Warm quote, 16 connections": _requests("warm16", plotted=True),
     "Cold quote: a symbol that nobody has asked for": (
         Row("cold_p50", "time to answer, p50", "ms"),
         Row("cold_after_p50", "since its first complete set left the gateway, p50", "ms"),
         Row("cold_after_p99", "p99", "ms"),
     ),
-    "Health, 1 connection": _requests("health")[:3],
     "Stream, 1 symbol × 4/s × 1 client": (Row("pushed", "delivered", "updates/s", more=True),),
     "Stream, 50 symbols × 4/s × 10 clients": (
         Row("moderate_p50", "age at the client, p50", "ms", plotted=True),

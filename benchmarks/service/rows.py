@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from load import Conversation, HttpClient, StreamClient, percentile
+from load import HttpClient, StreamClient, percentile
 from rig import Rig
 
 Figures = dict[str, float]
@@ -22,15 +22,14 @@ _MIB = 1024 * 1024
 class Lengths:
     """Seconds that the measurements take, and how many cold symbols there are."""
 
-    http: float
     stream: float
     slow: float
     rest: float
     cold: int
 
 
-QUICK = Lengths(http=1.5, stream=3.0, slow=5.0, rest=2.0, cold=20)
-FULL = Lengths(http=4.0, stream=8.0, slow=60.0, rest=5.0, cold=50)
+QUICK = Lengths(stream=3.0, slow=5.0, rest=2.0, cold=20)
+FULL = Lengths(stream=8.0, slow=60.0, rest=5.0, cold=50)
 
 
 def at_rest(rig: Rig, lengths: Lengths) -> Figures:
@@ -52,24 +51,6 @@ def cold_quotes(rig: Rig, lengths: Lengths) -> Figures:
             after.append((time.perf_counter() - rig.tap.complete_at[symbol]) * _MS)
     client.close()
     return {"cold_p50": percentile(took, 0.5), "cold_after_p50": percentile(after, 0.5), "cold_after_p99": percentile(after, 0.99)}
-
-
-def warm_quotes(rig: Rig, lengths: Lengths) -> Figures:
-    """Quotes of one symbol that is streaming, at 1 and at 16 connections."""
-    once = HttpClient(rig.loop, rig.port, lambda: rig.dialect.warm("AAPL"), again=False)
-    _answered(rig, once, 1)
-    once.close()
-    rig.loop.run(0.5)
-    figures: Figures = {}
-    for connections in (1, 16):
-        found = _ask(rig, lambda: rig.dialect.quote("AAPL"), connections, lengths.http)
-        figures |= {f"warm{connections}_{name}": value for name, value in found.items()}
-    return figures
-
-
-def health(rig: Rig, lengths: Lengths) -> Figures:
-    """Whether it is connected, asked on 1 connection."""
-    return {f"health_{name}": value for name, value in _ask(rig, rig.dialect.health, 1, lengths.http / 2).items()}
 
 
 def pushed(rig: Rig, lengths: Lengths) -> Figures:
@@ -199,7 +180,7 @@ def memory(rig: Rig, _lengths: Lengths) -> Figures:
 
 Row = Callable[[Rig, Lengths], Figures]
 
-REST_ROWS: tuple[Row, ...] = (at_rest, pushed, cold_quotes, warm_quotes, health)
+REST_ROWS: tuple[Row, ...] = (at_rest, pushed, cold_quotes)
 STREAM_ROWS: tuple[Row, ...] = (
     memory,
     moderate,
@@ -255,25 +236,6 @@ def _stream(rig: Rig, *, clients: int, symbols: list[str], seconds: float, query
         stream.close()
     rig.loop.run(0.5)
     return figures
-
-
-def _ask(rig: Rig, begin: Callable[[], Conversation], connections: int, seconds: float) -> Figures:
-    clients = [HttpClient(rig.loop, rig.port, begin, again=True) for _ in range(connections)]
-    rig.loop.run(0.3)
-    before = [len(client.took) for client in clients]
-    own, start, cpu = rig.load_cpu_s(), time.perf_counter(), rig.cpu_s()
-    rig.loop.run(seconds)
-    lasted, cpu, own = time.perf_counter() - start, rig.cpu_s() - cpu, rig.load_cpu_s() - own
-    took = [value * _MS for client, skip in zip(clients, before, strict=True) for value in client.took[skip:]]
-    for client in clients:
-        client.close()
-    return {
-        "rps": len(took) / lasted,
-        "p50": percentile(took, 0.5),
-        "p99": percentile(took, 0.99),
-        "cpu": cpu / max(len(took), 1) * 1e6,
-        "load": own / lasted * 100,
-    }
 
 
 def _answered(rig: Rig, client: HttpClient, count: int) -> None:

@@ -133,8 +133,6 @@ def _seconds(row: rows.Row, lengths: rows.Lengths) -> float:
     longer: dict[rows.Row, float] = {
         rows.at_rest: lengths.rest + 5,
         rows.cold_quotes: 3.0,
-        rows.warm_quotes: 2 * lengths.http + 3,
-        rows.health: lengths.http / 2 + 1,
         rows.reset: 6.0,
         rows.memory: 9.0,
         rows.slow_reader: lengths.slow + lengths.stream + 7,
