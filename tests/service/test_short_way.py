@@ -2,13 +2,16 @@
 
 import gc
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pytest
 import structlog
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from ibactors.limits import Rate
 from ibactors.service import Terms
@@ -305,6 +308,33 @@ async def test_client_that_asks_keeps_its_connection_and_one_that_does_not_loses
         with trio.fail_after(DEADLINE), pytest.raises(EOFError):
             await connection.answer()
         assert trio.current_time() - last > 0.7 * terms.edge.head
+
+
+class Steps(trio.abc.Instrument):
+    """How often each connection's task has run."""
+
+    def __init__(self) -> None:
+        self.of = Counter[trio.lowlevel.Task]()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if "_run_handler" in task.name:
+            self.of[task] += 1
+
+
+async def test_request_wakes_its_own_connection_alone_and_once(ways: Ways) -> None:
+    steps = Steps()
+    async with running_service(options=QUIET) as service, AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(kept(service)) for _ in range(20)]
+        for connection in others:
+            await connection.ask(head("/market/quote/AAPL"), times=3)
+        await wait_all_tasks_blocked(0.05)
+        before = ways.short
+        trio.lowlevel.add_instrument(steps)
+        await others[0].ask(head("/market/quote/AAPL"), times=10)
+        trio.lowlevel.remove_instrument(steps)
+    assert ways.short == before + 10
+    assert len(steps.of) == 1
+    assert sum(steps.of.values()) <= 12
 
 
 async def test_tls_connections_take_it_too(ways: Ways, tmp_path: Path) -> None:
