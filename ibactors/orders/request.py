@@ -18,6 +18,7 @@ from ibactors.model.times import Value, whole
 from ibactors.orders.errors import BadText
 from ibactors.orders.prices import Rounding
 from ibactors.orders.terms import Condition, OcaType, OrderType, Session, Side, TimeInForce
+from ibactors.validation import validated
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ClientOrderId = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}"))]
@@ -165,21 +166,11 @@ def read_body(text: bytes, kind: type[R]) -> R:
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is no JSON that can be read.", remedy="Send one JSON object.") from error
     _check_values(raw)
-    try:
-        return msgspec.convert(raw, kind, strict=True)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        field = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")) + _unknown_field(message)
-        raise InvalidRequest(f"{message}.", field=field.lstrip(".") or None) from error
+    return validated(kind, lambda: msgspec.convert(raw, kind, strict=True))
 
 
 def _no_constant(name: str) -> Never:
     raise ValueError(name)
-
-
-def _unknown_field(message: str) -> str:
-    found = re.search(r"field `([^`]*)`", message)
-    return f".{found[1]}" if found else ""
 
 
 _NUMBERS = frozenset(

@@ -12,9 +12,10 @@ import trio
 from quart import Response, request
 
 from ibactors.errors import IbactorsError, InvalidRequest
+from ibactors.validation import validated
 from ibactors.web.contract.asgi import Handover, HTTPScope, WebsocketScope, handover
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.codec import B, Q, encode, read_json, validated
+from ibactors.web.contract.codec import B, Q, encode, read_json
 from ibactors.web.contract.problems import Problem, headers_of, problem_of
 from ibactors.web.contract.routes import Route
 from ibactors.web.contract.tables import JSON, Form, Rows, form_of, member

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from ibactors.errors import InvalidRequest
-from ibactors.web.contract.codec import read_json, validated
+from ibactors.validation import validated
+from ibactors.web.contract.codec import read_json
 
 
 class Body(msgspec.Struct, frozen=True):

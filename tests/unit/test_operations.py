@@ -6,7 +6,8 @@ import pytest
 
 from ibactors.errors import InvalidRequest
 from ibactors.model.logins import LoginRequest
-from ibactors.web.contract.codec import encode, validated
+from ibactors.validation import validated
+from ibactors.web.contract.codec import encode
 
 
 class Inner(msgspec.Struct):

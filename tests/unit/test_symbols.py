@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ibactors.errors import InvalidRequest
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.symbols import COINS, CURRENCIES, MONTHS, is_cusip, is_figi, is_isin, readings
-from ibactors.web.contract.codec import validated
+from ibactors.validation import validated
 from ibactors.web.contract.queries import CombinableQuery, InstrumentQuery, QuotesQuery, instrument_of, instruments_of
 
 YEAR = 2026

@@ -9,8 +9,8 @@ import pytest
 
 from ibactors.bridge import elsewhere
 from ibactors.errors import InvalidRequest
+from ibactors.validation import validated
 from ibactors.web.app import OPERATIONS
-from ibactors.web.contract.codec import validated
 from ibactors.web.rest.quotes import QuoteQuery
 from ibactors.web.stream.channels import COMMAND
 
@@ -29,7 +29,7 @@ QUERIES = [
 COMMANDS = [
     ({"action": "buy"}, "action", "subscribe"),
     ({}, "action", "unsubscribe"),
-    ({"action": "list", "channel": "news"}, "channel", "account"),
+    ({"action": "list", "channel": "weather"}, "channel", "account"),
     ({"action": "list", "interval_ms": "soon"}, "interval_ms", "Milliseconds"),
     ({"action": "list", "id": "x" * 201}, "id", "at most 200 characters"),
     ({"action": "subscribe", "symbols": ["A", "<b>"]}, "symbols", "letters, digits, blanks"),

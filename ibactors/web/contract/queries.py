@@ -10,7 +10,7 @@ from ibactors.model.instruments import Instrument, Leg, SecType
 from ibactors.model.quote_fields import FIELD_LIST, FIELDS
 from ibactors.model.symbols import default_exchange
 from ibactors.model.times import whole
-from ibactors.web.contract.codec import validated
+from ibactors.validation import validated
 
 MAX_SYMBOLS = 100
 MAX_CON_ID = 2**31 - 1

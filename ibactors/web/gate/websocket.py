@@ -6,8 +6,9 @@ import msgspec
 import trio
 
 from ibactors.errors import InvalidRequest
+from ibactors.validation import validated
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, Handover
-from ibactors.web.contract.codec import encode, validated
+from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import LONGEST_REASON, NOT_AUTHORISED, TOO_BIG, Authenticated, error_message
 from ibactors.web.gate.refusals import KeyRequired, Refused
 from ibactors.web.gate.terms import GateTerms

@@ -62,7 +62,9 @@ class Headlines(msgspec.Struct, frozen=True, kw_only=True):
 class ArticleQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One article."""
 
-    provider: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9_-]{1,20}"), examples=["BRFG"])]
+    provider: Annotated[
+        str, msgspec.Meta(pattern=whole("[A-Za-z0-9_-]{1,20}"), description="The provider's code, as a headline has it.", examples=["BRFG"])
+    ]
     article_id: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9$._:-]{1,100}"), description="As a headline has it.")]
 
 

@@ -11,7 +11,7 @@ from ibactors.errors import InvalidRequest
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
-from ibactors.web.contract.codec import validated
+from ibactors.validation import validated
 from ibactors.web.contract.messages import Command
 from ibactors.web.stream.slot import Lost
 from ibactors.web.system import System

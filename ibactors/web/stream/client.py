@@ -16,8 +16,8 @@ import trio
 from ibactors.actors.symbol import Failed, Moved
 from ibactors.errors import IbactorsError, InvalidRequest, TooManyStreams
 from ibactors.model.times import now
+from ibactors.validation import validated
 from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, Handover, WebsocketScope, handover
-from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import (
     GOING_AWAY,
     INTERNAL_ERROR,

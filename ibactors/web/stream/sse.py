@@ -28,8 +28,8 @@ from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Quote, Stale
+from ibactors.validation import validated
 from ibactors.web.contract.changes import StatusChange
-from ibactors.web.contract.codec import validated
 from ibactors.web.contract.messages import StreamError
 from ibactors.web.contract.queries import QuotesQuery, fields_of, instruments_of
 from ibactors.web.gate.refusals import ScopeMissing

@@ -1,10 +1,14 @@
-"""Says in words what is wrong with a value, where msgspec's messages have types and regular expressions."""
+"""Validation that names the field and the remedy, in words where msgspec's messages have types and regular expressions."""
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+from ibactors.errors import InvalidRequest
+
+B = TypeVar("B")
 
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list", "object": "an object"}
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
@@ -19,6 +23,30 @@ _SAID: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
 )
 
 
+_PATH = re.compile(r" - at `\$\.?([^`]*)`")
+_MEMBER = re.compile(r"field `([^`]+)`")
+
+
+def validated(kind: type[B], read: Callable[[], B], *, hidden: Collection[str] = frozenset()) -> B:
+    """Run a msgspec conversion to the struct *kind*; raises InvalidRequest, which names field and remedy and never repeats the value.
+
+    Fields that are *hidden* are not offered in place of an unknown one.
+    """
+    try:
+        return read()
+    except msgspec.ValidationError as exc:
+        field = _field_of(str(exc))
+        raise InvalidRequest(sentence(str(exc), field), field=field, remedy=remedy(kind, field, hidden)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidRequest(f"This is not valid JSON: {exc}.") from None
+
+
+def _field_of(message: str) -> str | None:
+    """The path of what msgspec's *message* is about, such as `symbols[...]` or `instrument.symbol`; None for the whole."""
+    path, member = _PATH.search(message), _MEMBER.search(message)
+    return ".".join(found[1] for found in (path, member) if found and found[1]) or None
+
+
 def _kinds(types: str) -> str:
     return " or ".join(_KINDS[name] for name in types.split(" | ") if name in _KINDS) or "something else"
 
@@ -27,7 +55,7 @@ def sentence(message: str, field: str | None) -> str:
     """What msgspec's *message* about *field* means; never with the value itself, which may be a secret."""
     whole = field is None
     entry = field is not None and "[" in field
-    bare = (field or "").split("[")[0]
+    bare = ".".join(_steps(field))
     name = "The message" if whole else f"{'An entry of ' if entry else ''}{bare!r}"
     for pattern, words in _SAID:
         if found := re.match(pattern, message):
@@ -36,15 +64,29 @@ def sentence(message: str, field: str | None) -> str:
     return f"{name} is not acceptable."
 
 
-def remedy(kind: type[object], field: str | None, hidden: Collection[str]) -> str:
-    """What is accepted: the description of a known field with its values, or the names of all fields."""
+def remedy(kind: type[object], field: str | None, hidden: Collection[str] = frozenset()) -> str:
+    """What is accepted: the description of a known field with its values, or the names of all fields where it should be."""
     definitions: dict[str, Any] = msgspec.json.schema(kind)["$defs"]
     known = definitions[kind.__name__]["properties"]
-    name = (field or "").split("[")[0]
-    if name not in known:
-        return f"Accepted: {', '.join(name for name in known if name not in hidden)}."
-    descriptions = dict.fromkeys(part["description"] for part in _parts(known[name], {}) if "description" in part)
-    values = [str(value) for part in _parts(known[name], definitions) for value in part.get("enum", ()) if value is not None]
+    steps = _steps(field)
+    for place, name in enumerate(steps, 1):
+        if name not in known:
+            break
+        inner = next((part for part in _parts(known[name], definitions) if "properties" in part), None)
+        if inner is None or place == len(steps):
+            return _accepted(name, known[name], definitions)
+        known = inner["properties"]
+    return f"Accepted: {', '.join(name for name in known if name not in hidden)}."
+
+
+def _steps(field: str | None) -> list[str]:
+    """The names in the path of a field, without the places in lists."""
+    return re.sub(r"\[[^\]]*\]", "", field or "").split(".")
+
+
+def _accepted(name: str, schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    descriptions = dict.fromkeys(part["description"] for part in _parts(schema, {}) if "description" in part)
+    values = [str(value) for part in _parts(schema, definitions) for value in part.get("enum", ()) if value is not None]
     said = [*descriptions]
     if any(not re.search(rf"\b{re.escape(value)}\b", " ".join(said)) for value in values):
         said.append(f"Accepted: {', '.join(values)}.")
