@@ -23,7 +23,6 @@ _NOT_ALLOWED, _NO_ARTICLE = 10276, 10172
 _MEANINGS: dict[int, type[IbactorsError] | Verdict] = {
     _NOT_ALLOWED: NewsNotSubscribed,
     _NO_ARTICLE: ArticleNotFound,
-    321: NewsNotSubscribed,
 }
 _LONGEST_ID, _LONGEST_HEADLINE = 100, 1000
 _MOST_PROVIDERS = 200

@@ -30,6 +30,8 @@ async def test_what_news_there_is_not_is_a_problem(service: Service) -> None:
     assert (await service.get("/news/headlines/AAPL?providers=NOBODY", 403))["code"] == "news_not_subscribed"
     assert (await service.get("/news/headlines/NOSUCH", 404))["code"] == "contract_not_found"
     assert (await service.get("/news/headlines/AAPL?limit=301", 422))["field"] == "limit"
+    assert (await service.get("/news/headlines/AAPL?end=2026-11-31T00:00:00Z", 422))["field"] == "end"
+    assert (await service.get("/news/headlines/AAPL?start=0001-01-01T00:00:00Z", 422))["code"] == "invalid_request"
 
 
 async def test_headlines_come_in_and_a_break_is_told_as_a_gap(service: Service) -> None:

@@ -79,7 +79,9 @@ async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
         candidates = [{"con_id": contract.con_id, "exchange": contract.exchange} for contract in found[:50]]
         raise ContractAmbiguous(f"{len(found)} contracts fit {query.symbol}.", extra={"candidates": candidates})
     providers = joined(query.providers) or "+".join(row.code for row in await _providers(call.system, holder))
-    spec = past_headlines(found[0].con_id, providers=providers, start=_moment(query.start), end=_moment(query.end), most=query.limit)
+    spec = past_headlines(
+        found[0].con_id, providers=providers, start=_moment("start", query.start), end=_moment("end", query.end), most=query.limit
+    )
     rows = await call.system.site.connection.request(spec)
     return Headlines(
         con_id=found[0].con_id,
@@ -103,13 +105,13 @@ async def _providers(system: System, holder: str) -> tuple[NewsProvider, ...]:
     return rows[0] if rows else ()
 
 
-def _moment(text: str | None) -> str:
+def _moment(field: str, text: str | None) -> str:
     if text is None:
         return ""
     try:
         return news_time(int(dt.datetime.fromisoformat(text.upper().replace(" ", "+")).timestamp()))
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"{text!r} is no time of any calendar.", field="start") from None
+        raise InvalidRequest(f"{text!r} is no time of any calendar.", field=field) from None
 
 
 OPERATIONS = (
