@@ -68,7 +68,11 @@ class ContractsRef(Ref[Look, None]):
             except ContractNotFound as exc:
                 unknown = unknown or exc
                 continue
-            found = {row.con_id: row for row in rows if reading.sec_type is not SecType.ETF or row.stock_type == "ETF"}
+            found: dict[int, ContractDetails] = {}
+            for row in rows:
+                if reading.sec_type is not SecType.ETF or row.stock_type == "ETF":
+                    # IB may name a contract once for each exchange, with the hours of that one; the first is where it is at home.
+                    found.setdefault(row.con_id, row)
             if found:
                 return tuple(found.values())
         raise not_found(asked, tried, unknown)

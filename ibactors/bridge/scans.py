@@ -41,10 +41,12 @@ class ScanTerms(Value, frozen=True, kw_only=True):
 
 
 def _judge(code: int, text: str) -> IbactorsError | Verdict:
-    """165 says that nothing fits, 162 that a scan was cancelled, and each of them many other things."""
+    """165 says that nothing fits or, before the rows, that more do; 162 that a scan was cancelled; and both many other things."""
     lower = text.lower()
     if code in (_NOTHING, _CANCELLED) and ("no items retrieved" in lower or "subscription cancelled" in lower):
         return Verdict.END
+    if code == _NOTHING and "items retrieved" in lower:
+        return Verdict.NOTICE
     if code in (_NOTHING, _CANCELLED):
         return GatewayRefused(f"IB answered with error {code}: {text.strip()}", ib_code=code)
     if code == _UNPROCESSABLE and "scanner" in lower:

@@ -92,7 +92,14 @@ class HoursQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The hours of one contract."""
 
     con_id: ConId
-    days: Annotated[int, msgspec.Meta(ge=1, le=30, description="From today on; IB tells six, or some more if it is set to.")] = 6
+    days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=30,
+            description="From today on. IB tells six days, or some more if it is set to, and of later ones nothing: see `through`.",
+        ),
+    ] = 6
 
 
 class TradingSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +123,7 @@ class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...]
     """Days without any session."""
     through: str | None
-    """The last day that is known."""
+    """The last day that IB tells; those after it that were asked for are left out."""
     open_now: bool | None
     """Whether orders are taken at this moment; null if IB does not say."""
     liquid_now: bool | None
