@@ -14,7 +14,7 @@ FROZEN = 2
 DELAYED = 3
 DELAYED_FROZEN = 4
 QUOTES = frozenset({Field.BID, Field.BID_SIZE, Field.ASK, Field.ASK_SIZE})
-_COMPETING_TEXT = "No market data during competing live session"
+COMPETING_TEXT = "No market data during competing live session"
 
 
 class Line:
@@ -95,7 +95,7 @@ class Line:
 
     def tell_competing(self) -> None:
         """Report that another session of the user has the data."""
-        self._session.error(self.request_id, 10197, _COMPETING_TEXT)
+        self._session.error(self.request_id, 10197, COMPETING_TEXT)
 
     def _introduce(self) -> None:
         i = self.instrument

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from ibactors.sim.live.combinations import CombinationLine
 from ibactors.sim.live.lines import Line
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.messages import market as messages
-from ibactors.sim.request import Request, invalid, unprocessable
+from ibactors.sim.orders.combo import combination, read_legs
+from ibactors.sim.request import NO_DEFINITION, Request, invalid, unprocessable
 from ibactors.sim.requests.contracts import the_one
 from ibactors.sim.session import Session
 from ibactors.sim.wire.frames import FieldReader
@@ -27,8 +29,7 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
     fields.version()
     request_id = fields.identifier()
     spec = ContractSpec.read(fields)
-    if spec.sec_type == "BAG":
-        _skip_legs(fields)
+    rows = [[str(fields.integer()), str(fields.integer()), fields.text(), fields.text()] for _ in range(_leg_count(spec, fields))]
     if fields.flag():
         fields.skip(3)
     generic = [g for g in fields.text().split(",") if g]
@@ -44,13 +45,31 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         cause = "Snapshot market data subscription is not applicable to generic ticks"
         invalid(session, request_id, cause)
         return
+    if spec.sec_type == "BAG":
+        _open_combination(session, request_id, spec, rows, snapshot=snapshot or regulatory)
+        return
     instrument = the_one(session, request_id, spec)
     if instrument is not None and _ticks_are_known(session, request_id, instrument, generic):
         _open_line(session, request_id, instrument, frozenset(generic), snapshot=snapshot or regulatory)
 
 
-def _skip_legs(fields: FieldReader) -> None:
-    fields.skip(4 * fields.integer())
+def _leg_count(spec: ContractSpec, fields: FieldReader) -> int:
+    return fields.integer() if spec.sec_type == "BAG" else 0
+
+
+def _open_combination(session: Session, request_id: int, spec: ContractSpec, rows: list[list[str]], *, snapshot: bool) -> None:
+    legs = read_legs(rows, session.gateway.catalogue.by_con_id)
+    if not legs:
+        session.error(request_id, 200, NO_DEFINITION)
+        return
+    if any(leg.instrument.fate is Fate.NOT_SUBSCRIBED for leg in legs):
+        session.error(request_id, NOT_SUBSCRIBED, "Requested market data is not subscribed. Delayed market data is not available.")
+        return
+    line = CombinationLine(session, request_id, combination(spec, legs), legs, delayed=session.gateway.faults.delayed)
+    session.lines[request_id] = line
+    line.begin()
+    if snapshot:
+        line.end_snapshot()
 
 
 def _ticks_are_known(session: Session, request_id: int, instrument: Instrument, generic: list[str]) -> bool:

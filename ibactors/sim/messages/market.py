@@ -51,6 +51,11 @@ def no_quote(request_id: int, tick_type: int) -> bytes:
     return frame(1, 6, request_id, tick_type, "-1.00", 0, 0)
 
 
+def price(request_id: int, tick_type: int, text: str, size: int) -> bytes:
+    """Encode tickPrice (1) with its size, for what no walk has; shares, so of server version 163 or later."""
+    return frame(1, 6, request_id, tick_type, text, size, 0)
+
+
 def tick_parameters(request_id: int, min_tick: str, exchange_map: str) -> bytes:
     """Encode tickReqParams (81); 3 means that every kind of snapshot is permitted."""
     return frame(81, request_id, min_tick, exchange_map, 3)

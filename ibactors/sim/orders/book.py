@@ -43,7 +43,7 @@ class OrderBook:
 
     def make(self, client_id: int, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> Order:
         """An order that is not in the book yet."""
-        instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
+        instrument = combination(ticket.spec, legs) if ticket.legs else legs[0].instrument
         order = Order(
             ticket=ticket,
             instrument=instrument,

@@ -37,7 +37,7 @@ class Desk:
     def place(self, client: Client, ticket: Ticket, legs: tuple[Leg, ...], account: str) -> None:
         """Take a new order, change the one that has the id, or answer a what-if."""
         known = self.book.register.find(client.client_id, ticket.order_id)
-        instrument = combination(ticket, legs) if ticket.legs else legs[0].instrument
+        instrument = combination(ticket.spec, legs) if ticket.legs else legs[0].instrument
         if instrument.sec_type == "CASH" and not ticket.quantity and ticket.echo["cashQty"]:
             # The broker computes what an amount of money buys.
             ticket = dataclasses.replace(ticket, quantity=float(int(float(ticket.echo["cashQty"]) / self._gateway.market.mark(instrument))))

@@ -42,7 +42,7 @@ def _legs(session: Session, ticket: Ticket) -> tuple[Leg, ...]:
         invalid(session, ticket.order_id, "Please enter a valid security type")
         return ()
     if spec.sec_type == "BAG":
-        legs, found = read_legs(ticket, catalogue.by_con_id), []
+        legs, found = read_legs(ticket.legs, catalogue.by_con_id), []
     else:
         found = catalogue.find(spec)
         legs = (Leg(instrument=found[0]),) if len(found) == 1 else ()
