@@ -20,8 +20,11 @@ class Notice(Value, frozen=True, kw_only=True):
     """An error or notice of IB's (message 4), of whatever request."""
 
     timestamp: str
+    """When it arrived from the gateway, the last time that it did."""
     code: int
+    """IB's number of it."""
     text: str
+    """In IB's words."""
 
 
 @dataclass(slots=True)

@@ -25,10 +25,15 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call; `file` begins at its package, `folded` says which frames between the previous one and this one are left out."""
 
     file: str
+    """Its path from the package on."""
     line: int | None
+    """Null where Python knows none."""
     function: str
+    """Name of what was called."""
     code: str = ""
+    """The line of the source, where there is one."""
     folded: str = ""
+    """Frames of the plumbing that are left out before this one."""
 
     def __str__(self) -> str:
         return f"{self.function} ({self.file}:{self.line})"
@@ -38,9 +43,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An exception; frames from the outermost to the one that raised."""
 
     type: str
+    """The exception's class."""
     message: str
+    """The exception's text."""
     notes: tuple[str, ...] = ()
+    """Notes that were added on its way, such as the actor and its message."""
     frames: tuple[Frame, ...] = ()
+    """From the outermost call to the one that raised."""
     cause: "Trace | None" = None
     """What it was raised from, or while handling."""
     exceptions: "tuple[Trace, ...]" = ()

@@ -49,11 +49,15 @@ class SlowStep(Value, frozen=True, kw_only=True):
     """A step that held up the loop. `stack` is where it was, outermost call first; empty when the watching thread never got to run."""
 
     task: str
+    """The task whose step it was."""
     at: str
+    """When it was, by the machine's clock."""
     seconds: float
+    """For so long the loop could do nothing else."""
     cpu: float | None
     """Share of the time spent computing, 0 to 1: low for a blocking call, or when processors are scarce. None without `stack`."""
     stack: tuple[Frame, ...]
+    """Where it was, outermost call first; empty when the watching thread never got to run."""
 
 
 class Watch(trio.abc.Instrument):

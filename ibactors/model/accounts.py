@@ -11,7 +11,9 @@ class Figure(Value, frozen=True, kw_only=True):
     """One figure of an account summary (TWS message 63); the value is IB's text."""
 
     value: str
+    """IB's text: a number, or words for some tags."""
     currency: str
+    """What the value is in; empty for what is no money."""
     account: str
 
 
@@ -23,19 +25,28 @@ class Position(Value, frozen=True, kw_only=True):
     sec_type: str = msgspec.field(name="secType")
     currency: str
     position: float
+    """How many are held; below zero they are sold short."""
     avg_cost: float | None = msgspec.field(name="avgCost")
+    """Of one share or contract, multiplier included, as IB counts it; in the contract's currency."""
     con_id: int = msgspec.field(name="conId")
     exchange: str
     local_symbol: str = msgspec.field(name="localSymbol")
     trading_class: str = msgspec.field(name="tradingClass")
     expiry: str
     strike: float
+    """Of an option; 0 where there is none."""
     right: str
+    """C or P of an option; what IB writes where there is none."""
     multiplier: str
+    """As IB writes it; empty where there is none."""
     market_price: float | None = msgspec.field(name="marketPrice", default=None)
+    """Of one share or unit; null, as the next three, where the gateway has sent no figures for this quantity."""
     market_value: float | None = msgspec.field(name="marketValue", default=None)
+    """Of the whole position, in the contract's currency."""
     unrealized_pnl: float | None = msgspec.field(name="unrealizedPNL", default=None)
+    """Profit and loss of what is held, in the contract's currency."""
     realized_pnl: float | None = msgspec.field(name="realizedPNL", default=None)
+    """Profit and loss of what was closed, by IB's count, in the contract's currency."""
     market_timestamp: str | None = msgspec.field(name="marketTimestamp", default=None)
     """When the four figures before arrived, which IB sends every few minutes; null where there are none."""
 
@@ -59,8 +70,11 @@ class AccountGroup(Value, frozen=True, kw_only=True):
     """A group of an adviser's accounts, in which orders are shared out by a method."""
 
     name: str
+    """The adviser's name of it."""
     method: str
+    """IB's name of how orders are shared out."""
     accounts: tuple[str, ...]
+    """The numbers of its accounts."""
 
 
 class AccountAlias(Value, frozen=True, kw_only=True):
@@ -68,14 +82,18 @@ class AccountAlias(Value, frozen=True, kw_only=True):
 
     account: str
     alias: str
+    """The adviser's name of the account."""
 
 
 class ModelFigure(Value, frozen=True, kw_only=True):
     """One value of an account, as far as a model goes (TWS message 73); the value is IB's text."""
 
     tag: str
+    """IB's name of the value."""
     value: str
+    """IB's text."""
     currency: str
+    """What the value is in; empty for what is no money."""
 
 
 class ProfitKey(Value, frozen=True, kw_only=True):
@@ -111,6 +129,7 @@ class PositionProfit(Value, frozen=True, kw_only=True):
     realized: float | None
     """Null until something of it is sold."""
     value: float | None
+    """What the position is worth."""
     timestamp: str
     """When IB sent them, which it does when one changes."""
 
@@ -119,6 +138,7 @@ class HeldPosition(Position, frozen=True, kw_only=True):
     """A position with its profit and loss, as far as that is known at this moment."""
 
     pnl: PositionProfit | None
+    """Null where IB has told none of this position; `problem` says why."""
     problem: str | None
     """The code of why there is no `pnl`; null also while it has only not come yet."""
 
@@ -153,8 +173,11 @@ class AccountState(Value, frozen=True, kw_only=True, tag_field="type", tag="acco
 
     account: str
     account_summary: dict[str, Figure]
+    """Figures in the base currency by IB's tag, such as NetLiquidation."""
     positions: tuple[Position, ...]
+    """All that the account holds."""
     timestamp: str
+    """When the newest figure or position arrived from the gateway."""
 
 
 class PnlState(Value, frozen=True, kw_only=True, tag_field="type", tag="pnl"):
@@ -172,6 +195,7 @@ class PnlState(Value, frozen=True, kw_only=True, tag_field="type", tag="pnl"):
     position: float | None = None
     """Of a position: its size, and what it is worth."""
     value: float | None = None
+    """What the position is worth, in the contract's currency; null of an account."""
     timestamp: str
     """When IB sent them, which it does when one changes."""
 
@@ -181,7 +205,9 @@ class PortfolioState(Value, frozen=True, kw_only=True, tag_field="type", tag="po
 
     account: str
     positions: tuple[HeldPosition, ...]
+    """All that the account holds."""
     timestamp: str
+    """When it was put together."""
 
 
 class AccountStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale"):
@@ -190,5 +216,8 @@ class AccountStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stal
     channel: Literal["account", "pnl", "portfolio"] = "account"
     account: str
     code: str
+    """Why its data stopped, for programs."""
     reason: str
+    """The same in words."""
     since: str
+    """From when on what was shown is not current."""

@@ -77,7 +77,9 @@ class Tick(Value, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     t: str
     """The second in which it was."""
     price: float | None = None
+    """Of a trade or a midpoint."""
     size: Number | None = None
+    """Of a trade: shares, contracts or units."""
     bid: float | None = None
     ask: float | None = None
     bid_size: Number | None = None
@@ -86,9 +88,13 @@ class Tick(Value, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     conditions: str | None = None
     """IB's letters, such as `I` for an odd lot."""
     past_limit: bool | None = None
+    """IB's pastLimit of a trade."""
     unreported: bool | None = None
+    """Of a trade that is not reported to the tape, such as an odd lot (IB's unreported)."""
     bid_past_low: bool | None = None
+    """Whether the bid is below the day's low."""
     ask_past_high: bool | None = None
+    """Whether the ask is above the day's high."""
 
 
 class Session(Value, frozen=True, kw_only=True):
@@ -104,7 +110,9 @@ class PriceLevel(Value, frozen=True, kw_only=True):
     """How much was traded at a price."""
 
     price: float
+    """At which it was traded."""
     size: Number
+    """How much was traded there, by IB's count."""
 
 
 class LiveBar(Named, frozen=True, kw_only=True, tag_field="type", tag="bar"):
@@ -116,12 +124,17 @@ class LiveBar(Named, frozen=True, kw_only=True, tag_field="type", tag="bar"):
     t: str
     """When it begins, in UTC; a date for bars of a day and longer."""
     o: float
+    """The first price."""
     h: float
+    """The highest price."""
     l: float  # noqa: E741  # as every chart has it
+    """The lowest price."""
     c: float
+    """The last price: so far, unless the bar is final."""
     v: Number | None
     """Null, as the next two, where there is none: quotes, midpoints and currencies."""
     vwap: float | None
+    """The average price, weighted by volume."""
     n: int | None
     """Trades."""
     final: bool
@@ -142,10 +155,15 @@ class BarsStale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale")
     what: What
     rth: bool
     code: str
+    """Why its data stopped, for programs."""
     reason: str
+    """The same in words."""
     since: str
+    """From when on what was shown is not current."""
     sequence: int
+    """Counts the messages of the series."""
     timestamp: str
+    """When it was told."""
 
 
 def bar_time(at: int, size: BarSize) -> str:

@@ -12,7 +12,9 @@ class DepthRow(Value, frozen=True, kw_only=True, gc=False):
     """One row of one side."""
 
     price: float
+    """What is bid or asked."""
     size: Number
+    """How much at that price: shares, contracts or units."""
     maker: str | None
     """The exchange or market maker; null where IB names none."""
 
@@ -26,7 +28,9 @@ class Depth(Named, frozen=True, kw_only=True, tag_field="type", tag="depth"):
     sequence: int
     """Rises with each change, also with those that nobody was sent."""
     bids: tuple[DepthRow, ...]
+    """The highest price first."""
     asks: tuple[DepthRow, ...]
+    """The lowest price first."""
     timestamp: str
     """When its newest row arrived."""
 
@@ -36,8 +40,11 @@ class DepthReset(Named, frozen=True, kw_only=True, tag_field="type", tag="reset"
 
     channel: Literal["depth"] = "depth"
     smart: bool
+    """Whether the book is put together from all exchanges."""
     sequence: int
+    """One more than that of the change before."""
     timestamp: str
+    """When the book was thrown away."""
 
 
 class DepthStale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale"):
@@ -45,6 +52,10 @@ class DepthStale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale"
 
     channel: Literal["depth"] = "depth"
     smart: bool
+    """Whether the book is put together from all exchanges."""
     code: str
+    """Why its data stopped, for programs."""
     reason: str
+    """The same in words."""
     since: str
+    """From when on what was shown is not current."""

@@ -27,3 +27,4 @@ class Gap(Named, frozen=True, kw_only=True, tag_field="type", tag="gap"):
     timestamp: str
     """When the gap was known."""
     code: GapCode
+    """Why: the client did not read; IB's data stopped; what it missed is not kept any more; more came than is kept."""

@@ -130,6 +130,7 @@ class Named(Value, frozen=True, kw_only=True):
     """Which instrument is meant, in IB's words; null where there is none, or where it is not known yet."""
 
     symbol: str | None = None
+    """IB's symbol, of a derivative usually that of its underlying; while the contract is not known, what was asked for."""
     con_id: int | None = None
     sec_type: str | None = None
     exchange: str | None = None

@@ -91,20 +91,27 @@ class LoginFailure(Value, frozen=True, kw_only=True):
     """A login that took the place of a running session and failed; the session was brought back."""
 
     attempt: int
+    """Which of the logins it was; `attempt` of the login counts them."""
     phase: LoginPhase
     """How it ended."""
     detail: str
+    """What failed, in words."""
     hint: str | None
     at: str
+    """When it failed."""
     retry_in: float | None = None
+    """Seconds from `at` until IB takes logins of this user again; null where it does not say."""
 
 
 class LoginStatus(Value, frozen=True, kw_only=True):
     """Where the gateway's login is."""
 
     phase: LoginPhase
+    """What the login is doing, or how it ended."""
     account_type: AccountType
+    """`paper` or `live`."""
     since: str
+    """When this phase began."""
     detail: str
     """In words: what is happening or being waited for, or what failed and what to do."""
     attempt: int = 0
@@ -142,6 +149,7 @@ class LoginRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
     username: Annotated[str, msgspec.Meta(max_length=100, pattern=_TYPEABLE, description=_TYPED)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=200, pattern=_TYPEABLE, description=_TYPED)] | None = None
     account_type: AccountType
+    """`paper` or `live`: where to log in."""
     force: Annotated[
         bool,
         msgspec.Meta(description="End the session of this user that runs, although the password is another one than it was begun with."),
@@ -166,9 +174,13 @@ class LoginResult(Value, frozen=True, kw_only=True):
     """The answer to a login that worked."""
 
     success: bool = True
+    """Always true: what failed is a problem."""
     message: str
+    """What came of it, in words."""
     account_type: str
+    """`paper` or `live`."""
     connected: bool
+    """Always true: the gateway's API answers."""
 
 
 def check_credential(field: str, value: str) -> None:

@@ -10,16 +10,22 @@ class NewsProvider(Value, frozen=True, kw_only=True):
     """Who writes news that this login may read."""
 
     code: str
+    """IB's code, such as BRFG, as headlines have it."""
     name: str
+    """As people call it."""
 
 
 class PastHeadline(Value, frozen=True, kw_only=True):
     """One headline of the past (TWS message 86)."""
 
     time: str
+    """When it was published."""
     provider: str
+    """IB's code of who wrote it."""
     article_id: str
+    """IB's id of the article."""
     headline: str
+    """IB's text."""
 
 
 class Article(Value, frozen=True, kw_only=True):
@@ -28,6 +34,7 @@ class Article(Value, frozen=True, kw_only=True):
     kind: Literal["text", "binary"]
     """`binary` is a PDF or the like, in base64."""
     text: str
+    """The article: text or HTML as its provider wrote it, or base64."""
 
 
 class Headline(Named, frozen=True, kw_only=True, tag_field="type", tag="headline"):
@@ -36,11 +43,15 @@ class Headline(Named, frozen=True, kw_only=True, tag_field="type", tag="headline
     time: str
     """When it was published."""
     provider: str
+    """IB's code of who wrote it."""
     article_id: str
+    """IB's id of the article."""
     headline: str
+    """IB's text."""
     extra: str | None
     """What IB says besides, such as its language."""
     sequence: int
+    """Counts what is told of this instrument and choice of providers, gaps too."""
     timestamp: str
     """When it arrived from the gateway."""
 
@@ -63,19 +74,26 @@ class ScanRow(Named, frozen=True, kw_only=True):
     rank: int
     """0 is the first."""
     market_name: str | None
+    """IB's name of the market that the instrument is of."""
     distance: str | None
     """These three are IB's texts, which few scans have."""
     benchmark: str | None
+    """IB's text."""
     projection: str | None
+    """IB's text."""
 
 
 class Scan(Value, frozen=True, kw_only=True, tag_field="type", tag="scan"):
     """The whole of a scan as it is now."""
 
     instrument: str
+    """The kind of instruments that were looked through, such as STK."""
     location: str
+    """Where, such as STK.US.MAJOR."""
     code: str
+    """What they are ranked by, such as TOP_PERC_GAIN."""
     rows: tuple[ScanRow, ...]
+    """The best first."""
     timestamp: str
     """When it arrived from the gateway."""
 
@@ -85,48 +103,69 @@ class ScanStale(Value, frozen=True, kw_only=True, tag_field="type", tag="stale")
 
     channel: Literal["scanner"] = "scanner"
     instrument: str
+    """The kind of instruments that were looked through."""
     location: str
+    """Where."""
     scan: str
+    """What they are ranked by."""
     code: str
+    """Why its data stopped, for programs."""
     reason: str
+    """The same in words."""
     since: str
+    """From when on what was shown is not current."""
 
 
 class ScanInstrument(Value, frozen=True, kw_only=True):
     """A kind of instruments that scans look through."""
 
     code: str
+    """What `instrument` of a scan takes."""
     name: str
+    """As TWS shows it."""
 
 
 class ScanLocation(Value, frozen=True, kw_only=True):
     """Where a scan looks."""
 
     code: str
+    """What `location` of a scan takes."""
     name: str
+    """As TWS shows it."""
     instruments: tuple[str, ...]
+    """The kinds of instruments that it is for."""
 
 
 class ScanCode(Value, frozen=True, kw_only=True):
     """What a scan ranks by."""
 
     code: str
+    """What `code` of a scan takes."""
     name: str
+    """As TWS shows it."""
     instruments: tuple[str, ...]
+    """The kinds of instruments that it is for."""
 
 
 class ScanFilter(Value, frozen=True, kw_only=True):
     """What a scan may leave out: `code` is what `filters` has."""
 
     code: str
+    """What `filters` of a scan has before the equals sign."""
     name: str
+    """As TWS shows it."""
     kind: str | None
+    """IB's kind of the field; null where it names none."""
 
 
 class ScannerParameters(Value, frozen=True, kw_only=True):
     """All that scans can be made of."""
 
     instruments: tuple[ScanInstrument, ...]
+    """Kinds of instruments."""
     locations: tuple[ScanLocation, ...]
+    """Places to look at."""
     scans: tuple[ScanCode, ...]
+    """What to rank by."""
     filters: tuple[ScanFilter, ...]
+    """What may be left out."""

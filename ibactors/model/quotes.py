@@ -37,19 +37,27 @@ class Quote(Named, frozen=True, kw_only=True, tag_field="type", tag="quote"):
     bid: float | None = None
     ask: float | None = None
     last: float | None = None
+    """The last traded price."""
     close: float | None = None
+    """The close of the day before."""
     volume: float | int | None = None
+    """How much was traded on the day: shares, contracts or units."""
     timestamp: str
     """When the newest of these values arrived from the gateway."""
     open: float | None = None
+    """The first price of the day."""
     high: float | None = None
+    """The highest price of the day."""
     low: float | None = None
+    """The lowest price of the day."""
     bid_size: float | int | None = None
     ask_size: float | int | None = None
     last_size: float | int | None = None
+    """How much was traded at `last`."""
     last_timestamp: str | None = None
     """Time of the last trade, to the second, as IB reports it."""
     halted: bool | None = None
+    """Whether trading is halted; null where IB does not say."""
     market_data_type: MarketDataType
     con_id: int
     sec_type: str
@@ -72,5 +80,8 @@ class Stale(Named, frozen=True, kw_only=True, tag_field="type", tag="stale"):
 
     symbol: str
     code: str
+    """Why its data stopped, for programs."""
     reason: str
+    """The same in words."""
     since: str
+    """From when on what was shown is not current."""

@@ -28,11 +28,15 @@ class SessionReport(Value, frozen=True, kw_only=True):
     """The state of the API session; `epoch` counts sessions, so data belongs to the present one only if its epoch is equal."""
 
     phase: SessionPhase
+    """What the session is doing."""
     epoch: int
+    """Counts sessions."""
     since: str
+    """When this state began; of a session that is up, when its data became current."""
     reason: str | None = None
     """What is wrong, in words; None while nothing is."""
     server_version: int | None = None
+    """Version of the gateway's protocol; null while nothing is connected."""
 
     @property
     def sound(self) -> bool:

@@ -36,6 +36,7 @@ class LiveTick(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     symbol: str
     con_id: int
     kind: LiveKind
+    """What tick it is."""
     sequence: int
     """One more than that of the tick before, of this instrument and kind; of a gap in between, if there is one."""
     t: str
@@ -43,17 +44,24 @@ class LiveTick(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     timestamp: str
     """When it arrived."""
     price: float | None = None
+    """Of a trade or a midpoint."""
     size: Number | None = None
+    """Of a trade: shares, contracts or units."""
     exchange: str | None = None
     conditions: str | None = None
+    """Of a trade: IB's letters, such as `I` for an odd lot."""
     past_limit: bool | None = None
+    """IB's pastLimit of a trade."""
     unreported: bool | None = None
+    """Of a trade that is not reported to the tape, such as an odd lot (IB's unreported)."""
     bid: float | None = None
     ask: float | None = None
     bid_size: Number | None = None
     ask_size: Number | None = None
     bid_past_low: bool | None = None
+    """Whether the bid is below the day's low."""
     ask_past_high: bool | None = None
+    """Whether the ask is above the day's high."""
     backfill: bool = False
     """Whether it is of the past: IB did not send it when it happened, because of a break."""
 

@@ -69,8 +69,11 @@ class Figures(Value, frozen=True, kw_only=True):
     """A figure of the account, before an order, by how much it would change, and after it."""
 
     before: Decimal | None = None
+    """Without the order; null, as the others, where IB has not told it."""
     change: Decimal | None = None
+    """By how much the order would change it."""
     after: Decimal | None = None
+    """With the order."""
 
 
 class WhatIfSeen(FromIb, frozen=True, kw_only=True):

@@ -44,8 +44,11 @@ class Adjusted(Value, frozen=True, kw_only=True):
     """A price that is sent otherwise than it was asked for."""
 
     asked: Decimal
+    """The price of the request."""
     sent: Decimal
+    """The price on the tick."""
     why: str
+    """In words."""
 
 
 def on_tick(price: Decimal, side: Side, rule: MarketRule, rounding: Rounding, *, field: str) -> Decimal:

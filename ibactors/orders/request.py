@@ -90,14 +90,18 @@ class BracketBody(Body, frozen=True, kw_only=True):
     """Children of the order, one of which cancels the other."""
 
     take_profit: TakeProfitBody | None = None
+    """At least one of the two is needed."""
     stop_loss: StopLossBody | None = None
+    """At least one of the two is needed."""
 
 
 class OcaBody(Body, frozen=True, kw_only=True):
     """A one-cancels-all group of the caller's."""
 
     group: str
+    """The caller's name of it; each key has names of its own."""
     type: OcaType | None = None
+    """What a fill does to the others; `cancel_with_block` if not given."""
 
 
 class PlaceBody(Body, frozen=True, kw_only=True):
@@ -106,10 +110,12 @@ class PlaceBody(Body, frozen=True, kw_only=True):
     client_order_id: ClientOrderId | None = None
     account: str | None = None
     instrument: InstrumentBody
+    """What is to be traded."""
     side: Side
     quantity: Decimal | None = None
     cash_quantity: Decimal | None = None
     type: OrderType
+    """It decides which prices there must be; a refusal names the one that is missing."""
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail_amount: Decimal | None = None
@@ -120,21 +126,30 @@ class PlaceBody(Body, frozen=True, kw_only=True):
     good_till: Instant | None = None
     good_after: Instant | None = None
     session: Session | None = None
+    """Hours that it may trade in; `regular` if not given."""
     rounding: Rounding | None = None
+    """What becomes of a price between two ticks; `reject` if not given."""
     label: Label | None = None
+    """Stands before our token in IB's orderRef."""
     collar: str | None = None
+    """`skip` leaves out the check against the market, where that is allowed."""
     legs: list[LegBody] | None = None
     guaranteed: bool | None = None
+    """Of a combination: whether its legs are executed together; false is refused."""
     algo: AlgoBody | None = None
     conditions: list[Condition] | None = None
     conditions_cancel_order: bool | None = None
     conditions_ignore_rth: bool | None = None
     bracket: BracketBody | None = None
+    """Children that take profit and limit loss."""
     oca: OcaBody | None = None
     extra: dict[str, Any] | None = None
     preview_token: str | None = None
+    """Of an equal preview by the same key, at most 60 seconds old."""
     wait: Decimal | None = None
+    """Seconds to wait for IB's first word."""
     send_before: Instant | None = None
+    """Not sent after this; within 60 s, 10 s after receipt if not given."""
 
 
 class ChangeBody(Body, frozen=True, kw_only=True):
@@ -142,6 +157,7 @@ class ChangeBody(Body, frozen=True, kw_only=True):
 
     change_id: ClientOrderId | None = None
     quantity: Decimal | None = None
+    """Of the whole order, filled part included."""
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail_amount: Decimal | None = None
@@ -150,9 +166,13 @@ class ChangeBody(Body, frozen=True, kw_only=True):
     time_in_force: TimeInForce | None = None
     good_till: Instant | None = None
     rounding: Rounding | None = None
+    """What becomes of a price between two ticks; `reject` if not given."""
     collar: str | None = None
+    """`skip` leaves out the check against the market, where that is allowed."""
     wait: Decimal | None = None
+    """Seconds to wait for IB's word."""
     send_before: Instant | None = None
+    """Not sent after this; within 60 s, 10 s after receipt if not given."""
 
 
 NOT_COMPARED = frozenset({"wait", "send_before", "preview_token", "client_order_id", "change_id"})

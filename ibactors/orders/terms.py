@@ -113,17 +113,24 @@ class Condition(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One condition of sending or cancelling, of any kind; which members a kind has is in `conditions.py`."""
 
     kind: str
+    """`price`, `time`, `margin`, `execution`, `volume` or `percent_change`; each needs members of its own."""
     con_id: int | None = None
     exchange: str | None = None
     above: bool | None = None
+    """Whether it is met above the value; below it otherwise."""
     price: Decimal | None = None
+    """Of the contract."""
     percent: Decimal | None = None
+    """Of `percent_change`; of `margin` the cushion, whole."""
     volume: int | None = None
+    """Of the contract."""
     time: datetime | None = None
+    """It is met after this."""
     symbol: str | None = None
     sec_type: str | None = None
     trigger_method: int | None = None
     join: str = "and"
+    """How it is joined to the next: `and` or `or`."""
 
 
 class Oca(Value, frozen=True, kw_only=True):

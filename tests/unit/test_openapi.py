@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
@@ -12,7 +13,9 @@ from ibactors.errors import InvalidRequest
 from ibactors.model.logins import LoginRequest, check_credential
 from ibactors.web.app import OPERATIONS
 from ibactors.web.contract.queries import QuotesQuery, instrument_of, instruments_of
+from ibactors.web.contract.vocabulary import MEANINGS
 from ibactors.web.rest.openapi import build_document
+from ibactors.web.stream.asyncapi import build_asyncapi
 
 DOCUMENT = build_document(OPERATIONS, secured=True)
 near_symbols = st.text(st.sampled_from("Aa0 .:_&$^=+'/-,\t\n\x00é"), max_size=45)
@@ -47,6 +50,30 @@ def test_every_parameter_of_a_path_is_described() -> None:
             assert all(
                 schema.keys() & {"pattern", "minLength", "format", "enum"} or schema["type"] == "integer" for schema in described.values()
             )
+
+
+def members() -> Iterator[tuple[str, dict[str, Any]]]:
+    for document in (DOCUMENT, build_asyncapi()):
+        for schema, described in document["components"]["schemas"].items():
+            yield from ((f"{schema}.{name}", member) for name, member in described.get("properties", {}).items())
+
+
+def test_every_member_is_described() -> None:
+    assert [name for name, member in members() if not member.get("description")] == []
+
+
+def test_every_parameter_is_described() -> None:
+    operations = [(path, each) for path, methods in DOCUMENT["paths"].items() for each in methods.values()]
+    found = [f"{path} {parameter['name']}" for path, each in operations for parameter in each["parameters"] if not parameter["description"]]
+    assert found == []
+
+
+def test_every_meaning_of_the_vocabulary_is_told() -> None:
+    told = {member.get("description") for _, member in members()}
+    told |= {
+        parameter["description"] for methods in DOCUMENT["paths"].values() for each in methods.values() for parameter in each["parameters"]
+    }
+    assert [name for name, meaning in MEANINGS.items() if meaning not in told] == []
 
 
 @given(near_symbols)

@@ -15,11 +15,16 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """The session with the gateway, or the gateway's login, changed."""
 
     connected: bool
+    """Whether the session is up."""
     phase: str
+    """What the session is doing."""
     epoch: int
     since: str
+    """When this state of the session began."""
     reason: str | None
+    """What is wrong with the session, in words; null while nothing is."""
     login: LoginStatus
+    """Of the gateway at IB."""
 
     @classmethod
     def of(cls, session: SessionStatus, login: LoginStatus) -> "StatusChange":

@@ -22,20 +22,27 @@ class ExecutionShown(msgspec.Struct, frozen=True, kw_only=True):
     """`ibactors`, or where it was traded: `manual`, `client:7`."""
     con_id: int
     symbol: str | None
+    """Null, as other texts, where IB tells none."""
     sec_type: str | None
     currency: str | None
     side: str | None
     quantity: Decimal
+    """How many were traded: shares, contracts or units."""
     price: Decimal
+    """Of one share, contract or unit, without the multiplier."""
     time: str
+    """When it was traded, by IB."""
     exchange: str | None
     liquidity: str | None
+    """Whether it `added` or `removed` liquidity, or was `routed`; null where IB does not say."""
     leg: bool
     """Of a leg of a combination: not part of the order's own quantity."""
     commission: Decimal | None
     """Null until IB has told it, which may be in the next session; below zero it is a rebate."""
     commission_currency: str | None
+    """What the commission is in."""
     realized_pnl: Decimal | None
+    """IB's figure of what this execution has realized; null until the commission is told, or where it has none."""
 
 
 class GapShown(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from", "end": "to"}):
@@ -43,7 +50,9 @@ class GapShown(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from
 
     account: str
     begin: str
+    """From when on."""
     end: str
+    """Until when."""
 
 
 def gap_shown(gap: Gap) -> GapShown:

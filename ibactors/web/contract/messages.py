@@ -26,6 +26,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     id: Annotated[str, msgspec.Meta(max_length=200, description="A text or a whole number that the answer repeats.")] | int | None = None
     interval_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000, description="Milliseconds between two quotes at least: 0 to 3600000.")] = 0
     api_key: str | None = None
+    """With `auth`: a key, where none came with the connection."""
 
 
 class SubscribedInstrument(Named, frozen=True, kw_only=True):
@@ -39,52 +40,72 @@ class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     """A subscription was accepted; `symbols` is the full list, `instruments` what is new."""
 
     symbols: list[str]
+    """All symbols that are subscribed to now."""
     instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
+    """What is new; left out where nothing is."""
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """All other channels that are subscribed to now."""
     id: MessageId = None
+    """Of the command."""
 
 
 class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
     """A subscription ended; `symbols` is what is left, `instruments` what ended."""
 
     symbols: list[str]
+    """All symbols that are left."""
     instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
+    """What ended."""
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """All other channels that are left."""
     id: MessageId = None
+    """Of the command; where the service ended it, of the one that began it."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="list"):
     """The present subscriptions; `symbols` as they were asked for."""
 
     symbols: list[str]
+    """As they were asked for."""
     instruments: list[SubscribedInstrument] | msgspec.UnsetType = msgspec.UNSET
+    """All subscriptions, as far as their contracts are known."""
     channels: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """All other channels."""
     id: MessageId = None
+    """Of the command."""
 
 
 class Pong(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pong"):
     """The answer to a ping."""
 
     timestamp: str
+    """When it was sent."""
     id: MessageId = None
+    """Of the command."""
 
 
 class Authenticated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="authenticated"):
     """The answer to an auth message."""
 
     id: MessageId = None
+    """Of the command."""
 
 
 class StreamError(Named, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """Something did not work; the socket stays open. An instrument is named, where it is about one."""
 
     code: str
+    """What is wrong, for programs."""
     message: str
+    """What is wrong, in words."""
     id: MessageId = None
+    """Of the command that it answers, if it answers one."""
     ib_code: int | None = None
     field: str | None = None
+    """The member of the command that is wrong."""
     hint: str | None = None
     candidates: list[dict[str, Any]] | None = None
+    """What may have been meant, where it is ambiguous."""
     budget: dict[str, Any] | None = None
     """Which budget of the login is used up."""
 

@@ -26,15 +26,22 @@ class EventShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     cursor: str
     """The place behind it."""
     event: str
+    """What happened, such as `accepted`, `working`, `fill` or `cancelled`."""
     timestamp: str
+    """When it was written down."""
     account: str | None
+    """Null for what is of no account, such as a halt."""
     order_id: str | None
+    """The service's id of the order; null where it is about none of ours."""
     client_order_id: str | None = None
     status: str | None = None
     """Of the order after it."""
     reason: str | None = None
+    """Why, in words, where there is a reason."""
     ib_code: int | None = None
+    """IB's number of the error or notice that is the reason."""
     execution: ExecutionShown | None = None
+    """Of a fill, a correction or a commission."""
     change_id: str | None = None
     order: OrderShown | None = None
     """The order after it."""
@@ -44,7 +51,9 @@ class OrdersShown(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     """The open orders at one place of the journal: with it a stream begins that goes on from nowhere."""
 
     orders: tuple[OrderShown, ...]
+    """100 at most."""
     sequence: int
+    """The newest event that they include."""
     cursor: str
     """The place behind which everything later comes; to be kept once the last part is there."""
     more: bool

@@ -21,12 +21,19 @@ class AtIb(Value, frozen=True, kw_only=True):
     """IB's own words and numbers."""
 
     status: str | None
+    """The last status that IB has told of it."""
     perm_id: int | None
+    """IB's permanent id; null until IB has told it."""
     order_id: int
+    """The number under which it was sent."""
     client_id: int
+    """Of the API session that sent it; the number counts within it."""
     why_held: str | None
+    """IB's reason for holding it, such as `locate`."""
     order_ref: str
+    """The text by which the service knows the order again."""
     epoch: int | None
+    """The last session in which IB has shown it; null for none."""
 
 
 class WarningShown(Value, frozen=True, kw_only=True):
@@ -34,6 +41,7 @@ class WarningShown(Value, frozen=True, kw_only=True):
 
     ib_code: int
     text: str
+    """In IB's words."""
 
 
 class MemberShown(Value, frozen=True, kw_only=True):
@@ -42,21 +50,27 @@ class MemberShown(Value, frozen=True, kw_only=True):
     order_id: str
     client_order_id: str
     role: str
+    """`parent`, `take_profit` or `stop_loss`."""
 
 
 class GroupShown(Value, frozen=True, kw_only=True):
     """A bracket: an order and its children, of which one cancels the other."""
 
     kind: str
+    """`bracket`."""
     parent: str
+    """The parent's order_id."""
     members: tuple[MemberShown, ...]
+    """The parent first."""
 
 
 class OcaShown(Value, frozen=True, kw_only=True):
     """A one-cancels-all group."""
 
     group: str
+    """The caller's name of it."""
     type: str
+    """What a fill does to the others: `cancel_with_block`, `reduce_with_block` or `reduce`."""
 
 
 class OrderShown(Value, frozen=True, kw_only=True):
@@ -65,17 +79,24 @@ class OrderShown(Value, frozen=True, kw_only=True):
     order_id: str
     client_order_id: str
     revision: int
+    """One more with each change of its terms; `If-Match` of a change takes it."""
     status: str
+    """What it is, from `pending_new` to an end; `unknown` while nobody can tell."""
     status_reason: str | None
+    """Why it is that, where there is a reason."""
     sent: bool | None
     """False: IB certainly never saw it. null: nobody knows yet."""
     new_client_order_id_allowed: bool
+    """True where it is certain that it did and will do nothing: that alone permits another client_order_id."""
     account: str
     instrument: InstrumentShown
+    """What is traded."""
     side: str
     quantity: Decimal | None
+    """Of the whole order; null where IB computes it."""
     cash_quantity: Decimal | None
     type: str
+    """Type of the order, such as `limit`."""
     limit_price: Decimal | None
     stop_price: Decimal | None
     trail_amount: Decimal | None
@@ -85,6 +106,7 @@ class OrderShown(Value, frozen=True, kw_only=True):
     good_till: str | None
     good_after: str | None
     session: str
+    """Hours that it may trade in: `regular`, `extended` or `overnight`."""
     legs: tuple[Leg, ...]
     algo: Algo | None
     conditions: tuple[Condition, ...]
@@ -92,28 +114,46 @@ class OrderShown(Value, frozen=True, kw_only=True):
     conditions_ignore_rth: bool
     extra: dict[str, bool | int | str]
     filled_quantity: Decimal
+    """Sum of its executions, corrections replaced."""
     remaining_quantity: Decimal | None
+    """What its executions leave of the quantity; null where IB computes that."""
     average_price: Decimal | None
+    """Of its executions, by quantity; null without one."""
     commission: Decimal | None
+    """Of all its executions; null while one is missing, or where currencies differ."""
     commission_currency: str | None
+    """What the commission is in."""
     fills_pending: bool
+    """IB has told of more filled than the executions show."""
     fills_disputed: bool
+    """The executions add up to more than IB counts or than was ordered."""
     fills_unverified: bool
+    """It ended out of sight: there may be fills that nobody told of."""
     late: bool
+    """IB told of it after it had been called over."""
     unknown_terms: bool
+    """A change was broken off: either of two terms may be the present ones."""
     change_id: str | None
     """Of the change that is pending."""
     candidates: tuple[str, ...]
+    """Orders at IB without our token that could be this one."""
     group: GroupShown | None
+    """Its bracket; null where it is in none."""
     role: str | None
     """What it is to its bracket: `parent`, `take_profit`, `stop_loss`."""
     oca: OcaShown | None
     ib: AtIb
+    """IB's own words and numbers."""
     warnings: tuple[WarningShown, ...]
+    """Notices of IB's about it, oldest first."""
     source: str
+    """`ibactors`: who placed it."""
     key: str
+    """Name of the key that placed it."""
     created: str
+    """When it was taken."""
     updated: str
+    """When something last changed."""
 
 
 def shown(order: Order) -> OrderShown:

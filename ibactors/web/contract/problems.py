@@ -17,21 +17,31 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     type: str
+    """A name of the kind of problem, urn:ibactors:problem: and its code (RFC 9457)."""
     title: str
+    """The kind of problem, in words."""
     status: int
+    """Of HTTP."""
     detail: str
+    """What happened this time, in words."""
     code: str
+    """The kind of problem, for programs."""
     hint: str | None = None
     ib_code: int | None = None
     field: str | None = None
+    """The parameter or member that is wrong."""
     actor: str | None = None
+    """Which part of the service has not answered."""
     candidates: list[dict[str, Any]] | None = None
+    """What may have been meant, where that is ambiguous."""
     instrument: Named | None = None
     """Which one it is about, in a list of several."""
     limit: Any = None
     """Which limit an order would pass, and by what value; `setting` says where it is set."""
     value: Any = None
+    """What was counted against `limit`."""
     setting: str | None = None
+    """Where `limit` is set."""
     fields: list[str] | None = None
     """Members in which a request differs from the one that has its client_order_id."""
     order: Any = None
@@ -45,6 +55,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     head: str | None = None
     """Since when there are data."""
     request_id: str | None = None
+    """What the log calls the request."""
     retry_after: int | None = None
     """Seconds, as in the header Retry-After."""
 

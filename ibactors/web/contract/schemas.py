@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from ibactors.web.contract.vocabulary import KIND_OF_MESSAGE, MEANINGS
+
 Schema = dict[str, Any]
 """One schema, as msgspec makes it: read here, so that each part would need a type of its own."""
 
@@ -68,12 +70,26 @@ def _name_of(kind: type[msgspec.Struct], components: dict[str, Schema]) -> str:
 
 
 def _describe_members(schema: Schema, kind: type[msgspec.Struct]) -> None:
-    encoded = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    """Say of each member what its annotation says, else the type's source, else the words that mean the same everywhere."""
+    said: dict[str, str] = {}
     for owner in reversed(kind.__mro__):
-        for member, text in _docstrings(owner.__module__).get(owner.__qualname__, {}).items():
-            described = schema.get("properties", {}).get(encoded.get(member, member))
-            if described is not None:
-                described.setdefault("description", text)
+        said |= _docstrings(owner.__module__).get(owner.__qualname__, {})
+    properties = schema.get("properties", {})
+    for member, encoded in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+        _hoist_description(properties[encoded])
+        if text := said.get(member, MEANINGS.get(member)):
+            properties[encoded].setdefault("description", text)
+    if (tag := kind.__struct_config__.tag_field) is not None and kind.__struct_config__.tag is not None:
+        properties[tag].setdefault("description", KIND_OF_MESSAGE)
+
+
+def _hoist_description(described: Schema) -> None:
+    """What an annotation says of all but null is the member's description; a union keeps it where nobody looks."""
+    texts = [choice["description"] for choice in described.get("anyOf", ()) if "description" in choice]
+    if len(texts) == 1:
+        described["description"] = texts[0]
+        for choice in described["anyOf"]:
+            choice.pop("description", None)
 
 
 @cache

@@ -12,17 +12,24 @@ class ReconciledShown(msgspec.Struct, frozen=True, kw_only=True):
     """The last comparison with IB's lists."""
 
     epoch: int
+    """The session in which it was made."""
     at: str | None
+    """When it ended."""
     unfit: str | None
+    """Why nothing followed from what the lists lacked; null where they were whole."""
     foreign_orders: int
+    """Orders in IB's lists that are not the service's."""
 
 
 class HaltShown(msgspec.Struct, frozen=True, kw_only=True):
     """A halt that is written down, so that it holds over restarts."""
 
     at: str
+    """When it was written down."""
     by: str
+    """Whose word it was."""
     reason: str
+    """In words."""
     cancel: str
     """Which orders it cancelled: `entries`, `ours` or `none`."""
 
@@ -31,15 +38,19 @@ class Trading(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """The state of trading."""
 
     mode: str
+    """`off`, `preview`, `paper` or `live`, as the setting IBACTORS_TRADING says."""
     halted: str | None
     """Why nothing but cancels is sent."""
     halt: HaltShown | None
     """The same with who and when, a moment later."""
     gateway_read_only: bool
+    """Whether the gateway has said that its API is read-only: it takes no orders."""
     reconciled: ReconciledShown | None
     """Null before the first comparison of the present session."""
     open_orders: int
+    """Orders of the service that are not over."""
     unknown_orders: int
+    """Those of which nobody can tell what became of them."""
     sequence: int
     """Of the last event."""
 

@@ -35,6 +35,7 @@ class Summary(msgspec.Struct, frozen=True):
     """The figures of an account by IB's tag, in its base currency; values are IB's text."""
 
     account_summary: dict[str, Figure]
+    """By IB's tag, such as NetLiquidation."""
     timestamp: str
     """When the newest of them arrived from the gateway."""
 
@@ -43,6 +44,7 @@ class Positions(msgspec.Struct, frozen=True):
     """All holdings; of all accounts unless one is named."""
 
     positions: tuple[Position, ...]
+    """What is held now."""
     timestamp: str
     """When the newest of them arrived from the gateway; market figures have a time of their own."""
 
@@ -52,7 +54,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str
     base_currency: str | None
+    """Of the account; null while IB has not told it."""
     balance: dict[str, dict[str, Decimal]]
+    """By currency, then by IB's tag."""
     timestamp: str
     """When the newest of the figures arrived from the gateway."""
 
@@ -61,6 +65,7 @@ class Accounts(msgspec.Struct, frozen=True):
     """The accounts of this session."""
 
     accounts: tuple[str, ...]
+    """Their numbers at IB."""
 
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:

@@ -18,9 +18,13 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True):
     """Groups and aliases of an adviser's accounts; everybody else has none."""
 
     adviser: bool
+    """Whether the login is an adviser's."""
     groups: tuple[AccountGroup, ...]
+    """In the order in which IB tells them."""
     aliases: tuple[AccountAlias, ...]
+    """Names of accounts."""
     timestamp: str
+    """When the answer was made."""
 
 
 class ModelQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +40,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     model: str
     figures: tuple[ModelFigure, ...]
+    """IB's values, by tag."""
     positions: tuple[Position, ...]
+    """What the model holds."""
     timestamp: str
+    """When the answer was made."""
 
 
 async def get_groups(call: Call[Nothing, Nothing]) -> Groups:

@@ -68,7 +68,9 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     strike: float
     trading_class: str
     call: OptionLeg | None
+    """The right to buy."""
     put: OptionLeg | None
+    """The right to sell."""
 
 
 class ExpiryChain(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +81,12 @@ class ExpiryChain(msgspec.Struct, frozen=True, kw_only=True):
     expiry: str
     trading_class: str
     exchange: str
+    """Of the options."""
     multiplier: str
     underlying: Quote | None
     """Null if there is none at the moment."""
     rows: tuple[ChainRow, ...]
+    """The lowest strike first."""
     missing: tuple[float, ...]
     """Strikes of the class in the range of the answer that IB does not list for this expiry."""
 

@@ -55,6 +55,7 @@ class FoundContracts(msgspec.Struct, frozen=True):
     """What was found, the best match first; IB sends some twenty at most."""
 
     results: tuple[FoundContract, ...]
+    """The best match first."""
 
 
 class ContractsQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +69,7 @@ class Contracts(msgspec.Struct, frozen=True):
     """All contracts that fit."""
 
     contracts: tuple[ContractDetails, ...]
+    """Each with all that IB says of it."""
 
 
 class ContractQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +87,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     market_rule_id: int | None
     """Null where IB has none; `increments` is `min_tick` then."""
     increments: tuple[PriceIncrement, ...]
+    """The lowest price first."""
     min_tick: float
+    """The smallest step of any of its price ranges, at whatever exchange."""
 
 
 class HoursQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,7 +114,9 @@ class TradingSession(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """`liquid` for regular hours, `trading` for all in which orders are taken; the latter include the former."""
     open: str
+    """When it begins."""
     close: str
+    """When it ends."""
 
 
 class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +126,7 @@ class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str | None
     """As IB names it; null where it tells no hours."""
     sessions: tuple[TradingSession, ...]
+    """In the order of time."""
     closed: tuple[str, ...]
     """Days without any session."""
     through: str | None

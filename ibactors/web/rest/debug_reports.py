@@ -17,69 +17,100 @@ class ActorReport(msgspec.Struct, frozen=True, kw_only=True):
     """One actor; times in seconds, counters over all incarnations."""
 
     name: str
+    """Also in the path of `GET /debug/actors/{name}`."""
     state: str
+    """`starting`, `running`, `backoff` or `stopped`."""
     for_seconds: float
     """In this state."""
     uptime_seconds: float
     """Since its first incarnation started."""
     incarnation: int
+    """Which of its lives this is; each restart begins another."""
     epoch: int | None
     """Of the session with the gateway that its data belongs to."""
     restarts: int
+    """How often it was started again."""
     handled: int
+    """Messages that it has handled."""
     waiting: int
+    """Messages in its mailbox."""
     waiting_peak: int
+    """The most messages that ever waited."""
     open_asks: int
+    """Questions to it that have no answer yet."""
     last_error: str | None
+    """Its last crash in one line; null while there was none."""
 
 
 class KindReport(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of message of one actor; handling times in seconds, percentiles as exact as a histogram's buckets."""
 
     kind: str
+    """Name of the message."""
     count: int
+    """How many were handled."""
     mean: float | None
+    """Average time; null without one."""
     p50: float | None
+    """Half of them took no longer."""
     p90: float | None
+    """Nine of ten took no longer."""
     p99: float | None
+    """99 of 100 took no longer."""
     highest: float
+    """The longest time."""
 
 
 class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
     """How an incarnation ended; `exception` has the frames for programs, `traceback` the lines for people."""
 
     at: str
+    """When it crashed."""
     summary: str
+    """In one line."""
     traceback: list[str]
+    """For people, line by line."""
     exception: Trace
+    """For programs."""
 
 
 class ActorDetail(ActorReport, frozen=True, kw_only=True):
     """One actor with all that is known of it."""
 
     last_crash: CrashReport | None
+    """Null while there was none."""
     messages: list[KindReport]
+    """What it has spent most time on first."""
 
 
 class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
     """How much of one budget is used, and by whom; what several hold counts for each of them."""
 
     name: str
+    """What it is of, such as market-data lines."""
     limit: int
+    """How many there are in all."""
     share: int
     """Of one caller."""
     used: int
+    """How many are in use."""
     holders: dict[str, int]
+    """How many each caller holds, by name."""
 
 
 class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     """All actors, the session, and how much of the gateway is in use."""
 
     session: SessionReport
+    """With the gateway."""
     actors: list[ActorReport]
+    """By name."""
     lines: int
+    """Market-data lines that are open."""
     max_lines: int
+    """How many may be, by IBACTORS_MAX_LINES."""
     unsent: int
+    """Messages that wait for their turn at the gateway's message rate."""
     budgets: list[BudgetReport]
     """What a login has few of."""
     notices: list[Notice]
@@ -90,21 +121,28 @@ class LagReport(msgspec.Struct, frozen=True, kw_only=True):
     """How late timers fired within the last minute, in seconds; null before the first. The clock's grain is 1 ms."""
 
     p50: float | None
+    """Half of them fired no later."""
     p90: float | None
+    """Nine of ten fired no later."""
     p99: float | None
+    """99 of 100 fired no later."""
     highest: float | None
+    """The latest."""
 
 
 class LoopReport(msgspec.Struct, frozen=True, kw_only=True):
     """The event loop."""
 
     tasks: int
+    """Tasks of trio that are alive."""
     watched: bool
     """False when IBACTORS_SLOW_STEP_SECONDS is 0."""
     lag: LagReport
+    """How late timers fire."""
     slow_steps: int
     """Since the start."""
     last_slow_steps: list[SlowStep]
+    """The last of them, oldest first."""
 
 
 def report(ref: AnyRef) -> ActorReport:

@@ -51,7 +51,9 @@ class Executions(msgspec.Struct, frozen=True, kw_only=True):
     """Executions in their newest revision."""
 
     executions: tuple[ExecutionShown, ...]
+    """Oldest first."""
     gaps: tuple[GapShown, ...]
+    """Spans within which executions may be missing."""
     next_page_token: str | None
 
 
@@ -59,25 +61,32 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened, of its type."""
 
     type: ActivityType
+    """`fill`, `order` or `halt`."""
     sequence: int
     """In the journal."""
     event: str
+    """What happened, such as `accepted`, `working`, `fill` or `cancelled`."""
     timestamp: str
+    """When it was written down."""
     account: str | None
     order_id: str | None
     client_order_id: str | None
     status: str | None
     """Of the order after it."""
     reason: str | None
+    """Why, in words, where there is a reason."""
     ib_code: int | None
     execution: ExecutionShown | None
+    """Of a fill, a correction or a commission."""
 
 
 class Activities(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, oldest first."""
 
     activities: tuple[Activity, ...]
+    """Oldest first."""
     gaps: tuple[GapShown, ...]
+    """Spans within which executions may be missing."""
     next_page_token: str | None
 
 

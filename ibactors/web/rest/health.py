@@ -19,43 +19,61 @@ class ServiceName(msgspec.Struct, frozen=True, kw_only=True):
     """What answers here."""
 
     service: str = "IB Gateway REST API"
+    """What the service is called."""
     status: str = "running"
+    """Always `running`."""
     connected: bool
+    """Whether there is a session with the gateway."""
     timestamp: str
+    """When the answer was made."""
     version: str = __version__
+    """Of the program."""
     docs: str = "/docs"
+    """Where its documentation is."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """`degraded` with a reason while there is no session with the gateway or no data; the status code stays 200 while it serves."""
 
     status: Literal["healthy", "degraded"]
+    """`healthy` only while the session is up and nothing is wrong."""
     ib_connected: bool
+    """Whether there is a session with the gateway."""
     timestamp: str
+    """When the answer was made."""
     reason: str | None = None
+    """What is wrong, in words; null while nothing is."""
     session: SessionReport
+    """With the gateway."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
     """The event loop turns."""
 
     status: str = "live"
+    """Always `live`."""
     timestamp: str
+    """When the answer was made."""
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """The service takes requests."""
 
     status: Phase
+    """Always `ready`: anything else is a problem."""
     timestamp: str
+    """When the answer was made."""
 
 
 class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The API session is up and answers."""
 
     status: str = "connected"
+    """Always `connected`: anything else is a problem."""
     session: SessionReport
+    """With the gateway."""
     timestamp: str
+    """When the answer was made."""
 
 
 async def get_service(call: Call[Nothing, Nothing]) -> ServiceName:

@@ -67,8 +67,10 @@ class Ticks(Value, frozen=True, kw_only=True):
     symbol: str
     con_id: int
     what: TickKind
+    """`trades`, `bid_ask` or `midpoint`."""
     rth: bool
     ticks: tuple[Tick, ...]
+    """Oldest first."""
     next_page_token: str | None
 
 
@@ -80,6 +82,7 @@ class FirstMoment(Value, frozen=True, kw_only=True):
     what: What
     rth: bool
     head: str
+    """The time of the oldest data that IB has."""
 
 
 class PastSession(Value, frozen=True, kw_only=True):
@@ -88,7 +91,9 @@ class PastSession(Value, frozen=True, kw_only=True):
     date: str
     """The day that it belongs to."""
     open: str
+    """When it began."""
     close: str
+    """When it ended."""
 
 
 class Schedule(Value, frozen=True, kw_only=True):
@@ -100,6 +105,7 @@ class Schedule(Value, frozen=True, kw_only=True):
     """The exchange's."""
     rth: bool
     sessions: tuple[PastSession, ...]
+    """Oldest first."""
 
 
 class PriceHistogram(Value, frozen=True, kw_only=True):
@@ -108,8 +114,10 @@ class PriceHistogram(Value, frozen=True, kw_only=True):
     symbol: str
     con_id: int
     period: str
+    """As it was asked for: days, weeks or months up to now."""
     rth: bool
     levels: tuple[PriceLevel, ...]
+    """The lowest price first."""
 
 
 _UNITS = {"d": "days", "w": "weeks", "mo": "months"}

@@ -26,12 +26,17 @@ class PastBar(Value, frozen=True, kw_only=True, gc=False):
     t: str
     """When it begins, in UTC; a date for bars of a day and longer: the session's, or the last session's of a week or month."""
     o: float
+    """The first price."""
     h: float
+    """The highest price."""
     l: float  # noqa: E741  # as every chart has it
+    """The lowest price."""
     c: float
+    """The last price."""
     v: float | int | None
     """Null, as the next two, where there is none: quotes, midpoints and currencies."""
     vwap: float | None
+    """The average price, weighted by volume."""
     n: int | None
     """Trades."""
     complete: bool
@@ -47,6 +52,7 @@ class Bars(Value, frozen=True, kw_only=True):
     what: What
     rth: bool
     bars: tuple[PastBar, ...]
+    """In the order that was asked for."""
     complete: bool
     """Whether all of these are."""
     next_page_token: str | None
@@ -59,23 +65,30 @@ class JobReport(Value, frozen=True, kw_only=True):
     """How far a download is."""
 
     id: str
+    """For `GET /history/jobs/{id}`."""
     status: str
     """`running`, `done` or `failed`."""
     symbol: str
+    """IB's; what was asked for while the contract is not known."""
     bar: BarSize
     what: What
     rth: bool
     start: str | None
+    """From when on; null where none was given."""
     end: str | None
+    """Up to when; null where none was given."""
     bars: int
     """So far."""
     requests_done: int
     """Stretches of time that are in; each costs IB one request at most."""
     requests_left: int | None
+    """Stretches that are still to come; null while that is not known."""
     eta: float | None
     """Seconds that are left."""
     created: str
+    """When it was asked for."""
     ended: str | None
+    """When it ended; null while it runs."""
     problem: Problem | None
     """Why it failed."""
     result: str
@@ -86,6 +99,7 @@ class JobReports(Value, frozen=True, kw_only=True):
     """The caller's downloads."""
 
     jobs: tuple[JobReport, ...]
+    """How far each of them is."""
 
 
 class _Head(Value, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class NewsProviders(msgspec.Struct, frozen=True, kw_only=True):
     """Whose news the login may read."""
 
     providers: tuple[NewsProvider, ...]
+    """As IB lists them."""
 
 
 class HeadlinesQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +56,7 @@ class Headlines(msgspec.Struct, frozen=True, kw_only=True):
     con_id: int
     symbol: str
     headlines: tuple[PastHeadline, ...]
+    """The newest first."""
     more: bool
     """Whether there are older ones in that time: ask again with the last one's `time` as `end`."""
 

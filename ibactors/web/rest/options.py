@@ -31,6 +31,7 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     under_con_id: int
     chains: tuple[OptionClass, ...]
+    """Each with its expirations and strikes."""
 
 
 class Calculate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

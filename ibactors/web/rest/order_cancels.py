@@ -30,6 +30,7 @@ class CancelledMany(msgspec.Struct, frozen=True, kw_only=True):
     """The orders that fitted, as they are now."""
 
     orders: tuple[OrderShown, ...]
+    """Each with its state: some may be over already."""
     open: int
     """How many of them are not over yet."""
 

@@ -41,8 +41,11 @@ class OrderEvents(msgspec.Struct, frozen=True, kw_only=True):
     """A page of events; `after=` its cursor goes on without a gap."""
 
     events: tuple[EventShown, ...]
+    """In their order."""
     cursor: str
+    """The place behind the last of them."""
     more: bool
+    """Whether there are further ones already."""
 
 
 async def list_order_events(call: Call[EventsQuery, Nothing]) -> OrderEvents:

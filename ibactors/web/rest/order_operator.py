@@ -41,6 +41,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The orders, as they are now."""
 
     orders: tuple[OrderShown, ...]
+    """Each with its state."""
 
 
 async def resolve_order(call: Call[OrderQuery, ResolveBody]) -> OrderShown:

@@ -30,9 +30,11 @@ class OrderTerms(Value, frozen=True, kw_only=True):
 
     account: str
     instrument: InstrumentShown
+    """What would be traded."""
     side: str
     quantity: Decimal | None
     type: str
+    """Type of the order, such as `limit`."""
     limit_price: Decimal | None
     stop_price: Decimal | None
     trail_amount: Decimal | None
@@ -41,14 +43,18 @@ class OrderTerms(Value, frozen=True, kw_only=True):
     time_in_force: str
     good_till: str | None
     session: str
+    """Hours that it may trade in: `regular`, `extended` or `overnight`."""
 
 
 class Margin(Value, frozen=True, kw_only=True):
     """The account's figures before the order, their change and after it; null where IB has not told them."""
 
     initial: Figures
+    """What a position takes to be opened."""
     maintenance: Figures
+    """What it takes to be kept."""
     equity_with_loan: Figures
+    """IB's equity with loan value."""
     currency: str | None
     """The account's base currency."""
 
@@ -57,8 +63,11 @@ class CommissionShown(Value, frozen=True, kw_only=True):
     """What IB expects it to cost: an amount, or the least and the most."""
 
     amount: Decimal | None
+    """Null where IB tells a range, or nothing."""
     min: Decimal | None
+    """The least that it may be."""
     max: Decimal | None
+    """The most that it may be."""
     currency: str | None
 
 
@@ -66,21 +75,30 @@ class LimitShown(Value, frozen=True, kw_only=True):
     """What a limit would count with this order."""
 
     name: str
+    """What is limited."""
     value: Decimal
+    """What would be counted, this order included."""
     limit: Decimal | None
     """null: there is none."""
     ok: bool
+    """Whether it is within the limit."""
     setting: str
+    """Where the limit is set."""
 
 
 class RefusalShown(Value, frozen=True, kw_only=True):
     """Why placing it now would be refused."""
 
     code: str
+    """The code of the problem that placing would be answered with."""
     detail: str
+    """Why, in words."""
     limit: Any
+    """What is allowed, where a limit is the reason."""
     value: Any
+    """What was counted against it."""
     setting: str | None
+    """Where the limit is set."""
 
 
 class ReferenceShown(Value, frozen=True, kw_only=True):
@@ -91,6 +109,7 @@ class ReferenceShown(Value, frozen=True, kw_only=True):
     bid: Decimal
     ask: Decimal
     timestamp: str
+    """Of when it is."""
 
 
 class PreviewShown(Value, frozen=True, kw_only=True):
@@ -99,21 +118,31 @@ class PreviewShown(Value, frozen=True, kw_only=True):
     preview_token: str | None
     """For the member of the same name of POST /orders; null where placing would be refused."""
     valid_until: str | None
+    """Until when the token is taken."""
     allowed: bool
     """Whether placing it now would be taken."""
     refusal: RefusalShown | None
+    """Null where placing would be taken."""
     order: OrderTerms
+    """Of a bracket the parent."""
     adjusted: dict[str, Adjusted]
+    """Prices that were put on the tick, by member."""
     margin: Margin
+    """By IB."""
     commission: CommissionShown
+    """By IB."""
     notional: Decimal | None
     """In the account's base currency, as the limits count it."""
     limits: tuple[LimitShown, ...]
+    """What each limit would count."""
     quote: ReferenceShown | None
+    """What the price is measured against; null where there is none."""
     warnings: tuple[str, ...]
+    """Of the service and of IB, in words."""
     complete: bool
     """Whether IB has told the margins."""
     incomplete_reason: str | None
+    """Why there are no margins; null where there are."""
 
 
 async def preview_order(call: Call[Nothing, PlaceBody]) -> PreviewShown:

@@ -92,6 +92,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """A page of orders."""
 
     orders: tuple[OrderShown, ...]
+    """Oldest first."""
     next_page_token: str | None
 
 

@@ -55,14 +55,18 @@ class Holding(Position, frozen=True, kw_only=True):
     """A position with its profit and loss, or the problem that stands in their place."""
 
     pnl: PositionProfit | None
+    """Null where `problem` says why."""
     problem: Problem | None
+    """Why there is no `pnl`."""
 
 
 class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     """All holdings with their profit and loss; of all accounts unless one is named."""
 
     positions: tuple[Holding, ...]
+    """What is held now."""
     timestamp: str
+    """When it was put together; figures have times of their own."""
 
 
 async def get_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit:

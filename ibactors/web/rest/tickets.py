@@ -11,7 +11,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """Good for one WebSocket, `/ws/stream?ticket=…`, within `expires_in` seconds."""
 
     ticket: str
+    """Taken once."""
     expires_in: int = int(TICKET_LIFE)
+    """Seconds."""
 
 
 async def post_ticket(call: Call[Nothing, Nothing]) -> Ticket:

@@ -38,7 +38,9 @@ class DeadmanShown(msgspec.Struct, frozen=True, kw_only=True):
     """The switch of the key that asks."""
 
     key: str
+    """Name of the key that asks."""
     seconds: int
+    """For how long it may be silent; 0 where the switch was removed."""
 
 
 async def put_deadman(call: Call[Nothing, DeadmanBody]) -> DeadmanShown:
