@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ibactors.orders.evidence import CommissionSeen, Evidence, FromIb
+from ibactors.orders.exposure import is_given_back
 from ibactors.orders.order import Order
 
 
@@ -11,6 +12,8 @@ class Book:
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._orders: dict[str, Order] = {}
+        self._counted: dict[str, Order] = {}
+        self._highest: dict[int, int] = {}
         self._tokens: dict[str, str] = {}
         self._numbers: dict[tuple[int, int], str] = {}
         self._perm_ids: dict[int, str] = {}
@@ -36,6 +39,15 @@ class Book:
         return tuple(self._orders.values())
 
     @property
+    def counted(self) -> tuple[Order, ...]:
+        """Those that limits may count. Refused and cancelled ones become many in a day, and each new order is measured by all of these."""
+        return tuple(self._counted.values())
+
+    def highest_number(self, client_id: int) -> int:
+        """The highest number that one of them has with a client id; 0 for none."""
+        return self._highest.get(client_id, 0)
+
+    @property
     def open(self) -> tuple[Order, ...]:
         """Those that are not over."""
         return tuple(order for order in self._orders.values() if not order.status.is_terminal)
@@ -50,6 +62,11 @@ class Book:
         """Take a new state."""
         name = order.order_id
         self._orders[name] = order
+        if is_given_back(order):
+            self._counted.pop(name, None)
+        else:
+            self._counted[name] = order
+        self._highest[order.client_id] = max(self.highest_number(order.client_id), order.ib_order_id)
         self._tokens[order.token] = name
         self._numbers[order.client_id, order.ib_order_id] = name
         if order.parent is not None:

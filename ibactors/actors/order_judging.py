@@ -156,7 +156,7 @@ class Judge:
     def _state(self, key: str) -> State:
         return State(
             at=time.time(),
-            orders=(*self._keeper.book.all, *self.reserved.values()),
+            orders=(*self._keeper.book.counted, *self.reserved.values()),
             positions=self._surveyor.positions(),
             placed_at=tuple(self._placed_at.get(key, ())),
             halted=self._keeper.ref.why_halted,

@@ -321,7 +321,7 @@ class Keeper:
 
     def highest_number(self, client_id: int) -> int:
         """The highest number that anybody here has seen of a client id, whatever the login is called by now."""
-        return max(self.highest_seen, *(order.ib_order_id for order in self.book.all if order.client_id == client_id), 0)
+        return max(self.highest_seen, self.book.highest_number(client_id))
 
     async def write_halt(self, by: str, reason: str, cancel: str) -> None:
         """Put a halt on disk, so that it holds over restarts."""

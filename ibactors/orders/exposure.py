@@ -11,6 +11,8 @@ from ibactors.orders.terms import Side, Terms
 DAY = 86_400.0
 NOTHING = Decimal(0)
 _NEVER_TRADED = frozenset({Status.REJECTED, Status.NOT_RECEIVED})
+_RETURNED = frozenset({Status.CANCELLED, Status.EXPIRED})
+"""What was not filled is given back, if IB said so."""
 
 
 def counts_as_open(order: Order, at: float) -> bool:
@@ -24,14 +26,20 @@ def notional_of(order: Order) -> Decimal:
     return max(order.notional or NOTHING, changed or NOTHING)
 
 
+def is_given_back(order: Order) -> bool:
+    """Whether it is proven that nothing of it was or will be traded: no limit counts it, now or later."""
+    gone = order.status in _NEVER_TRADED or (order.status in _RETURNED and order.verdict is None and bool(order.terms.quantity))
+    return gone and not order.greatest_filled
+
+
 def day_notional(orders: Iterable[Order], at: float) -> Decimal:
     """The notional sent within 24 hours. It is given back by proof alone: a refusal, or a cancel by IB for the part not filled."""
     total = NOTHING
     for order in orders:
-        if order.created <= at - DAY or (order.status in _NEVER_TRADED and not order.greatest_filled):
+        if order.created <= at - DAY or is_given_back(order):
             continue
         sent = notional_of(order)
-        if order.status in {Status.CANCELLED, Status.EXPIRED} and order.verdict is None and order.terms.quantity:
+        if order.status in _RETURNED and order.verdict is None and order.terms.quantity:
             sent *= min(Decimal(1), order.greatest_filled / order.terms.quantity)
         total += sent
     return total

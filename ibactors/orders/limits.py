@@ -39,7 +39,7 @@ class State(Value, frozen=True, kw_only=True):
 
     at: float
     orders: tuple[Order, ...] = ()
-    """All that are open, and all of the last 24 hours."""
+    """All that are open, and all of the last 24 hours; those that were given back may be missing."""
     positions: dict[tuple[str, int], Decimal] = {}  # noqa: RUF012  # msgspec copies empty defaults
     """By account and con_id."""
     placed_at: tuple[float, ...] = ()

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ibactors.actors.order_book import Book
 from ibactors.orders import evidence as e
 from ibactors.orders import limits as limits_module
 from ibactors.orders.collar import Reference, ReferenceKind
-from ibactors.orders.exposure import day_notional, quantity_open, to_cancel
+from ibactors.orders.exposure import counts_as_open, day_notional, quantity_open, to_cancel
 from ibactors.orders.limits import Candidate, Passed, State
 from ibactors.orders.order import Order, Status
 from ibactors.orders.safety import Allowed, Limits, Mode, Refusal, Rules, account_refusal
@@ -270,3 +271,34 @@ def test_no_order_that_passes_can_take_the_book_over_its_limits(
         worst = abs(position + (same + quantity) * (1 if side is Side.BUY else -1))
         assert len(opened) < 4
         assert worst <= abs(position) or worst <= D(5000) / 228
+
+
+@given(
+    st.sampled_from(Status),
+    st.sampled_from([None, Status.CANCELLED, Status.EXPIRED, Status.CLOSED_UNVERIFIED, Status.NOT_RECEIVED]),
+    st.integers(0, 2),
+    st.booleans(),
+)
+def test_what_is_given_back_counts_for_nothing_and_everything_else_for_something(
+    status: Status, verdict: Status | None, filled: int, by_cash: bool
+) -> None:
+    of = terms(quantity=None, cash_quantity=D(2000)) if by_cash else terms()
+    one = order(1, of=of, status=status, verdict=verdict, notional=D(2000), ib_filled=D(filled), created=NOON, updated=NOON)
+    book = Book([order(1, of=of, status=Status.WORKING, notional=D(2000)), one])
+    counts = day(one) > 0 or counts_as_open(one, NOON)
+    assert (one in book.counted) == counts
+    assert book.all == (one,)
+
+
+def test_an_order_counts_again_when_a_late_execution_shows_that_it_traded() -> None:
+    book = Book([order(1, status=Status.REJECTED, notional=D(2000))])
+    assert not book.counted
+    late = order(1, status=Status.REJECTED, notional=D(2000), ib_filled=D(1))
+    book.put(late)
+    assert book.counted == (late,)
+
+
+def test_the_highest_number_is_of_one_client_id_and_never_falls() -> None:
+    book = Book([order(5), order(9, client_id=2)])
+    book.put(order(5))
+    assert [book.highest_number(client_id) for client_id in (order(5).client_id, 2, 3)] == [5, 9, 0]
