@@ -6,6 +6,7 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -35,7 +36,7 @@ from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
 from ibactors.orders.order import Kin, Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
-from ibactors.orders.placing import Book, Existing, Group, Intent, place
+from ibactors.orders.placing import Book, Existing, Group, Intent, numbered, place
 from ibactors.orders.placing import Placed as Written
 from ibactors.orders.request import PlaceBody, as_text, deadline_of, differing, fingerprint
 from ibactors.orders.safety import Mode, account_refusal
@@ -154,6 +155,8 @@ class Placer:
     async def _commit(self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place, mark: str, group: Group | None) -> Placed:
         """Durable first, then on its way: the frame is made from what is on disk."""
         keeper, epoch, incarnation = self._keeper, desk.log.epoch, self._keeper.ref.incarnation
+        highest = keeper.highest_number(desk.client_id)
+        foreseen = numbered(orders, max(desk.next_valid_id, highest + 1) + len(self._judge.reserved), desk.client_id)
         intent = Intent(
             orders=orders,
             group=group,
@@ -162,7 +165,7 @@ class Placer:
             book=book_of(self._connection, keeper, desk),
             epoch=epoch,
             next_valid_id=desk.next_valid_id,
-            highest_seen=keeper.highest_number(desk.client_id),
+            highest_seen=highest,
         )
         self._judge.reserved |= {order.order_id: order for order in orders}
         found: list[Written | Existing] = []
@@ -174,10 +177,12 @@ class Placer:
         def send() -> None:
             # In the order of the numbers: IB takes one below the last that it saw for a duplicate (103), and callers resume in any order.
             if isinstance(found[0], Written):
-                sent.append(self._send(found[0], desk, epoch, incarnation))
+                ready = messages if found[0].orders == foreseen else ()
+                sent.append(self._send(found[0], desk, epoch, incarnation, ready))
 
         try:
-            place_frames(desk.client, orders)  # what cannot be encoded is not journaled
+            # What cannot be encoded is not journaled. The numbers are the journal's to give: others than these have it encoded anew.
+            messages = place_frames(desk.client, foreseen)
             await keeper.writer.write(write_down, opens=True, then=send)
         except OrderIdsExhausted as error:
             keeper.halt(f"order_ids_exhausted: {error}")
@@ -190,8 +195,11 @@ class Placer:
                 self._judge.reserved.pop(order.order_id, None)
         return self._replay(found[0], msg.body, msg.key, mark) if isinstance(found[0], Existing) else sent[0]
 
-    def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int) -> Placed:
-        """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write."""
+    def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int, messages: tuple[str, ...]) -> Placed:
+        """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write.
+
+        *messages* are those of these very orders, or none.
+        """
         orders, order, keeper = placed.orders, placed.orders[0], self._keeper
         for each in orders:
             del self._judge.reserved[each.order_id]
@@ -208,10 +216,9 @@ class Placer:
             account=order.account,
             send_before=boot_now() + SEND_WITHIN,
         )
-        try:
-            messages = place_frames(desk.client, orders)
-        except GatewayDisconnected:
-            messages = ()
+        if not messages:
+            with suppress(GatewayDisconnected):
+                messages = place_frames(desk.client, orders)
         queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
         return Placed(order=order, replayed=False)
 

@@ -82,13 +82,16 @@ def place(tx: Transaction, intent: Intent) -> Placed | Existing:
     if tx.row("SELECT 1 FROM tombstones WHERE account = ? AND client_order_id = ?", (first.account, first.client_order_id)):
         raise ClientOrderIdVoid(f"{first.client_order_id!r} was deleted before an order with it came.")
     numbers = take_ids(tx, intent.book, len(intent.orders), next_valid_id=intent.next_valid_id, highest_seen=intent.highest_seen)
-    orders = tuple(
-        replace(order, ib_order_id=number, client_id=intent.book.client_id) for order, number in zip(intent.orders, numbers, strict=True)
-    )
+    orders = numbered(intent.orders, numbers[0], intent.book.client_id)
     if (group := intent.group) is not None:
         values = (group.account, group.key, group.name, group.generation)
         tx.run("INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?)", values)
     return Placed(orders=orders, entries=tuple(_insert(tx, intent, order) for order in orders))
+
+
+def numbered(orders: tuple[Order, ...], first: int, client_id: int) -> tuple[Order, ...]:
+    """The orders with the numbers that they have at IB, from *first* on."""
+    return tuple(replace(order, ib_order_id=number, client_id=client_id) for number, order in enumerate(orders, first))
 
 
 def _insert(tx: Transaction, intent: Intent, order: Order) -> Entry:
@@ -118,15 +121,12 @@ def take_ids(tx: Transaction, book: Book, count: int, *, next_valid_id: int, hig
     return range(first, first + count)
 
 
-def send(tx: Transaction, order: Order, kind: Sent, *, epoch: int, at: float, change_id: str | None = None, fingerprint: str = "") -> int:
-    """Note that a frame is about to be queued; returns the number of the send. A second placement of an order is an IntegrityError."""
+def send(tx: Transaction, order: Order, kind: Sent, *, epoch: int, at: float, change_id: str | None = None, fingerprint: str = "") -> None:
+    """Note that a frame is about to be queued. A second placement of an order is an IntegrityError."""
     tx.run(
         "INSERT INTO sends (order_id, kind, ib_order_id, client_id, epoch, at, change_id, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (order.order_id, kind, order.ib_order_id, order.client_id, epoch, at, change_id, fingerprint or None),
     )
-    row = tx.row("SELECT last_insert_rowid()")
-    assert row is not None  # noqa: S101  # SQLite always answers this
-    return int(row[0] or 0)
 
 
 def settle_send(tx: Transaction, order_id: str, kind: Sent, outcome: str, *, change_id: str | None = None) -> None:
