@@ -1,0 +1,80 @@
+"""What the service answers about orders."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ibactors_client.tables import Tabular
+
+Side = Literal["buy", "sell"]
+
+
+class Order(Tabular, frozen=True, kw_only=True):
+    """An order as the service knows it; `unknown` is a `status`, not an error."""
+
+    order_id: str
+    client_order_id: str
+    account: str
+    status: str
+    status_reason: str | None
+    source: str
+    instrument: dict[str, Any]
+    side: str
+    type: str
+    time_in_force: str
+    quantity: float | None
+    filled_quantity: float
+    remaining_quantity: float | None
+    average_price: float | None
+    limit_price: float | None
+    stop_price: float | None
+    commission: float | None
+    commission_currency: str | None
+    sent: bool | None
+    revision: int
+    new_client_order_id_allowed: bool
+    updated: datetime
+
+
+class OrderEvent(Struct, frozen=True, kw_only=True, tag="order"):
+    """Something happened to an order; keep the last `cursor` to go on from there."""
+
+    sequence: int
+    previous: int
+    cursor: str
+    event: str
+    timestamp: datetime
+    account: str | None
+    order_id: str | None
+    client_order_id: str | None
+    status: str | None
+    reason: str | None
+    ib_code: int | None
+    execution: dict[str, Any] | None
+    change_id: str | None
+    order: Order | None
+
+
+class OpenOrders(Struct, frozen=True, kw_only=True, tag="orders"):
+    """The open orders, where a stream begins without a place, or with one that is gone (`reset`)."""
+
+    orders: list[Order]
+    cursor: str
+    more: bool
+    reset: bool
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What an order would do; `refusal` says why placing it now would be refused."""
+
+    allowed: bool
+    complete: bool
+    incomplete_reason: str | None
+    notional: float | None
+    margin: dict[str, Any]
+    commission: dict[str, Any]
+    refusal: dict[str, Any] | None
+    warnings: list[str]
+    preview_token: str | None
+    valid_until: datetime | None

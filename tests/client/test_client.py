@@ -1,0 +1,96 @@
+"""The client and the service over real sockets: from a thread, under asyncio and under trio."""
+
+import asyncio
+import runpy
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from ibactors_client import AsyncClient, Client, OrderEvent, Problem, Quote, Stale, new_order_id
+from ibactors_client.tables import columns
+
+from tests.conftest import DEADLINE, Service
+from tests.service.trading import received, trading_service
+
+EXAMPLES = Path(__file__).parents[2] / "client" / "examples"
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def looked_at(url: str) -> None:
+    with Client(url, verify=NOBODY) as ib:
+        assert ib.health().status == "healthy"
+        assert ib.quote("AAPL").symbol == "AAPL"
+        quotes = ib.quotes("AAPL", "NOSUCH")
+        assert isinstance(quotes["AAPL"], Quote)
+        assert isinstance(quotes["NOSUCH"], Problem)
+        assert quotes["NOSUCH"].code == "contract_not_found"
+        with pytest.raises(Problem, match="contract_not_found"):
+            ib.quote("NOSUCH")
+        assert {type(value) for value in columns(ib.positions())["symbol"]} == {str}
+        assert all(figure.value for figure in ib.summary().values())
+        assert ib.contracts("AAPL")[0].con_id == ib.quote("AAPL").con_id
+        assert ib.chain("AAPL").chains[0].strikes
+        assert len(ib.history("AAPL", bar="1d", limit=3).bars) == 3
+
+
+async def streamed(url: str) -> None:
+    async with AsyncClient(url, verify=NOBODY) as ib:
+        assert (await ib.quote("AAPL")).symbol == "AAPL"
+        async with ib.stream("AAPL", "MSFT") as events:
+            missing = {"AAPL", "MSFT"}
+            async for event in events:
+                if isinstance(event, Quote):
+                    missing.discard(event.symbol)
+                if not missing:
+                    return
+
+
+async def test_a_thread_asyncio_and_trio_see_the_service(service: Service) -> None:
+    with trio.fail_after(4 * DEADLINE):
+        await trio.to_thread.run_sync(looked_at, service.url)
+        await trio.to_thread.run_sync(asyncio.run, streamed(service.url))
+        await streamed(service.url)
+
+
+async def test_break_of_the_gateway_is_told_and_a_new_value_comes_after_it(service: Service) -> None:
+    with trio.fail_after(3 * DEADLINE):
+        async with AsyncClient(service.url, verify=NOBODY) as ib, ib.stream("AAPL") as events:
+            told: list[type[Any]] = []
+            async for event in events:
+                if isinstance(event, Quote) and not told:
+                    await service.gateway.do("drop")
+                if isinstance(event, Quote | Stale):
+                    told.append(type(event))
+                if Stale in told and told[-1] is Quote:
+                    return
+
+
+async def test_order_is_placed_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service, AsyncClient(service.url, verify=NOBODY) as ib:
+        with trio.fail_after(3 * DEADLINE):
+            name = new_order_id()
+            order = await ib.place_order("AAPL", "buy", 10, type="limit", limit_price=99.5, client_order_id=name)
+            again = await ib.place_order("AAPL", "buy", 10, type="limit", limit_price=99.5, client_order_id=name)
+            assert (again.order_id, await received(service)) == (order.order_id, 1)
+            assert [one.client_order_id for one in await ib.orders()] == [name]
+            assert (await ib.order(order.order_id)).status == "working"
+            with pytest.raises(Problem, match="client_order_id_reused"):
+                await ib.place_order("AAPL", "buy", 11, type="limit", limit_price=99.5, client_order_id=name)
+            given_up = await ib.give_up_order(name)
+            assert given_up is not None
+            async with ib.order_events(after=None) as events:
+                async for event in events:
+                    if not isinstance(event, OrderEvent) or event.status == "cancelled":
+                        break
+            assert await ib.give_up_order("never-used") is None
+
+
+async def test_example_runs(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("IBACTORS_URL", service.url)
+    with trio.fail_after(3 * DEADLINE):
+        await trio.to_thread.run_sync(runpy.run_path, str(EXAMPLES / "first_steps.py"))
+    printed = capsys.readouterr().out
+    assert "healthy" in printed
+    assert "contract_not_found" in printed
