@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 from ibactors_client import OutcomeUnknown, Problem, Unreachable, calls, core
-from ibactors_client.core import Call, Reply, Request
+from ibactors_client.core import Call, Reply
 
 T = TypeVar("T")
 TERMS = {"instrument": {"symbol": "AAPL"}, "side": "buy", "quantity": 1, "type": "market", "time_in_force": "day"}
@@ -158,28 +158,16 @@ def page(token: str | None, *times: str) -> dict[str, Any]:
 
 
 def test_history_follows_the_pages_of_a_range_and_not_those_without_a_beginning() -> None:
-    call = core.history("/history/bars/AAPL", {"bar": "1d", "start": "2026-01-01"}, 60, None)
+    told: list[tuple[int, str]] = []
+    call = core.history("/history/bars/AAPL", {"bar": "1d", "start": "2026-01-01"}, 60, lambda bars, newest: told.append((bars, newest)))
     next(call)
     second = call.send(answer(200, page("p2", "2026-01-02")))
     assert second.params == {"bar": "1d", "start": "2026-01-01", "page_token": "p2"}
     assert [bar.t for bar in result(call, answer(200, page(None, "2026-01-05"))).bars] == ["2026-01-02", "2026-01-05"]
+    assert told == [(1, "2026-01-02"), (2, "2026-01-05")]
     newest = core.history("/history/bars/AAPL", {"bar": "1d"}, 60, None)
     next(newest)
     assert len(result(newest, answer(200, page("p2", "2026-01-02"))).bars) == 1
-
-
-def test_long_download_is_waited_for_and_told() -> None:
-    told: list[str] = []
-    job = {"id": "job_1", "symbol": "AAPL", "bars": 0, "requests_done": 0, "requests_left": 2, "eta": 1.5, "problem": None}
-    job["result"] = "/history/jobs/job_1/bars"
-    call = core.history("/history/bars/AAPL", {"start": "2020-01-01"}, 60, lambda job: told.append(job.status))
-    next(call)
-    look = call.send(answer(202, {**job, "status": "running"}))
-    assert (look.path, look.after) == ("/history/jobs/job_1", 1.0)
-    bars: Request = call.send(answer(200, {**job, "status": "done"}))
-    assert bars.path == "/history/jobs/job_1/bars"
-    assert len(result(call, answer(200, page(None, "2020-01-02"))).bars) == 1
-    assert told == ["running", "done"]
 
 
 def test_names_are_escaped_whole() -> None:

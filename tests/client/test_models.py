@@ -26,7 +26,6 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "Health": models.Health,
     "PastBar": models.Bar,
     "Bars": models.Bars,
-    "JobReport": models.Job,
     "ContractDetails": models.Contract,
     "OptionClass": models.OptionClass,
     "Chain": models.Chain,

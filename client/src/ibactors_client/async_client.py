@@ -69,7 +69,7 @@ class AsyncClient:
     async def history(self, symbol: str, *, bar: str = "1d", progress: Progress | None = None, **query: Param) -> History:
         """All bars from `start` on, whatever number of pages that takes; without `start` one page, the newest ones.
 
-        `query` has the parameters of `GET /history/bars/{symbol}`. `progress` is told of a long download once a second.
+        `query` has the parameters of `GET /history/bars/{symbol}`. `progress` is told of each page.
         """
         where = core.path("/history/bars/{}", symbol)
         return await self._run(core.history(where, {"bar": bar, **query}, self._patience, progress))
@@ -152,9 +152,10 @@ class AsyncClient:
                         await response.aread()
                         pause = follower.refused(core.reply(response))
                     else:
-                        async for chunk in response.aiter_bytes():
-                            for event in follower.feed(chunk):
-                                yield event
+                        async with aclosing(response.aiter_bytes()) as chunks:
+                            async for chunk in chunks:
+                                for event in follower.feed(chunk):
+                                    yield event  # noqa: ASYNC119 (`follow` closes it with `aclosing`)
                 why = "The service ended the stream."
             except core.LOST as exc:
                 why = f"The connection to the service broke: {exc!r}."

@@ -69,7 +69,7 @@ class Client:
     def history(self, symbol: str, *, bar: str = "1d", progress: Progress | None = None, **query: Param) -> History:
         """All bars from `start` on, whatever number of pages that takes; without `start` one page, the newest ones.
 
-        `query` has the parameters of `GET /history/bars/{symbol}`. `progress` is told of a long download once a second.
+        `query` has the parameters of `GET /history/bars/{symbol}`. `progress` is told of each page.
         """
         where = core.path("/history/bars/{}", symbol)
         return self._run(core.history(where, {"bar": bar, **query}, self._patience, progress))

@@ -14,14 +14,15 @@ from urllib.parse import quote as escaped
 import httpx2
 import msgspec
 
-from ibactors_client.models import Bar, Bars, Job
+from ibactors_client.models import Bar, Bars
 from ibactors_client.orders import Order
 from ibactors_client.problems import ClientError, NotTheService, OutcomeUnknown, Problem, Unreachable, problem
 from ibactors_client.tables import Rows
 
 T = TypeVar("T")
 Param: TypeAlias = str | int | float | bool | None
-Progress: TypeAlias = Callable[[Job], None]
+Progress: TypeAlias = Callable[[int, str], None]
+"""Is told how many bars there are, and the time of the newest."""
 
 LOST = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, httpx2.ProxyError, httpx2.DecodingError)
 """The connection broke, or nothing came."""
@@ -32,7 +33,8 @@ _SETTLED = frozenset({"order_rejected", "order_not_received", "order_not_sent", 
 """Codes of problems that are what became of an order or a change, however often it was sent."""
 _PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
-_JOB_PAUSE = 1.0
+_PACED = 10
+"""How much more patience a page of the past takes: IB counts requests over ten minutes."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,34 +233,18 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def history(where: str, params: Mapping[str, Param], patience: float, progress: Progress | None) -> Call[History]:
-    """Pages until there are no more; what takes long is waited for, and told to `progress` once a second.
+    """Pages until there are no more, each told to `progress`.
 
     Without a `start` it is one page, the newest bars: the pages behind it go back in time without an end.
     """
     query = parameters(params)
-    answer = yield from read(Request(method="GET", path=where, params=query), patience)
-    loaded = answer.status == 202
-    if loaded:
-        where, query = (yield from _downloaded(decoded(answer, Job), patience, progress)), {}
-        answer = yield from read(Request(method="GET", path=where), patience)
-    page = decoded(answer, Bars)
-    bars: Rows[Bar] = Rows(page.bars)
-    while page.next_page_token is not None and (loaded or "start" in query):
-        again = Request(method="GET", path=where, params={**query, "page_token": page.next_page_token})
-        page = decoded((yield from read(again, patience)), Bars)
+    bars: Rows[Bar] = Rows()
+    token: str | None = None
+    while True:
+        page = yield from get(Bars, where, _PACED * patience, {**query, "page_token": token})
         bars.extend(page.bars)
-    return History(symbol=page.symbol, bar=page.bar, what=page.what, complete=page.complete, bars=bars)
-
-
-def _downloaded(job: Job, patience: float, progress: Progress | None) -> Call[str]:
-    """Where the bars of a job are when it is done."""
-    while job.status in {"queued", "running"}:
-        if progress is not None:
-            progress(job)
-        look = Request(method="GET", path=path("/history/jobs/{}", job.id), after=_JOB_PAUSE)
-        job = decoded((yield from read(look, patience)), Job)
-    if progress is not None:
-        progress(job)
-    if job.problem is not None:
-        raise Problem(job.problem, int(job.problem.get("status", 502)))
-    return job.result
+        if progress is not None and bars:
+            progress(len(bars), bars[-1].t)
+        token = page.next_page_token
+        if token is None or "start" not in query:
+            return History(symbol=page.symbol, bar=page.bar, what=page.what, complete=page.complete, bars=bars)

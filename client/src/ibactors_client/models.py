@@ -190,20 +190,6 @@ class Bars(Struct, frozen=True, kw_only=True):
     bars: list[Bar]
 
 
-class Job(Struct, frozen=True, kw_only=True):
-    """How far a long download is: `requests_done` of those and `requests_left`, `eta` in seconds."""
-
-    id: str
-    status: str
-    symbol: str
-    bars: int
-    requests_done: int
-    requests_left: int | None
-    eta: float | None
-    result: str
-    problem: dict[str, Any] | None
-
-
 class Contract(Tabular, frozen=True, kw_only=True):
     """What an instrument is; `GET /contracts` says more."""
 
