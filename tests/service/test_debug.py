@@ -75,8 +75,8 @@ async def test_crash_is_told_with_its_traceback_and_the_message_that_caused_it(e
         await stream.send(action="subscribe", symbol="AAPL")
         await stream.expect("quote", symbol="AAPL")
         hook.poisoned = "AAPL"
-        await stream.expect("stale", symbol="AAPL", within=3)
-        await stream.expect("quote", symbol="AAPL", within=3)
+        await stream.expect("stale", symbol="AAPL", within=10)
+        await stream.expect("quote", symbol="AAPL", within=10)
         actor = await service.get("/debug/actors/symbol:AAPL")
         assert actor["restarts"] == 1
         crash = actor["last_crash"]

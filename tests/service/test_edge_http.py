@@ -190,7 +190,7 @@ async def test_client_that_leaves_a_long_poll_is_noticed(manner: str, reset: boo
         async with trio.open_nursery() as nursery:
             for _ in range(10):
                 nursery.start_soon(leave, service, poll + LEAVING[manner], reset)
-        await eventually(partial(released, tasks), within=3)
+        await eventually(partial(released, tasks), within=10)
 
 
 async def leave(service: Service, data: bytes, reset: bool) -> None:

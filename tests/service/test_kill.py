@@ -23,7 +23,7 @@ async def test_all_open_requests_are_answered_when_the_gateway_is_killed() -> No
 
             async def ask(number: int) -> None:
                 response = await service.http.get(f"/market/quote/NEW{number}")
-                assert trio.current_time() - killed_at < 2
+                assert trio.current_time() - killed_at < 8
                 statuses[response.status_code] += 1
 
             async def all_open() -> bool:

@@ -113,7 +113,7 @@ async def test_old_versions_are_refused(authority: Authority, version: ssl.TLSVe
 
 async def test_slow_handshakes_end_and_delay_nobody(authority: Authority) -> None:
     async with (
-        secure_service(authority, terms=Terms(edge=Timeouts(handshake=0.5))) as service,
+        secure_service(authority, terms=Terms(edge=Timeouts(handshake=2.0))) as service,
         client(service, authority.context()) as http,
     ):
         port = int(service.url.rsplit(":", 1)[1])
@@ -122,7 +122,7 @@ async def test_slow_handshakes_end_and_delay_nobody(authority: Authority) -> Non
             await stream.send_all((b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 100)[number % 3])
         begun = time.monotonic()
         assert (await http.get("/health")).status_code == 200
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 1.9
         with trio.fail_after(DEADLINE):
             for stream in slow:
                 try:

@@ -34,7 +34,7 @@ async def test_health_names_the_one_reason_why_all_lines_are_dead(service: Servi
             await stream.send(action="subscribe", symbol=symbol)
             await stream.expect("quote", symbol=symbol)
         await service.gateway.do("competing on")
-        health = (await service.until("/health", lambda answer: answer.json()["status"] == "degraded", within=3)).json()
+        health = (await service.until("/health", lambda answer: answer.json()["status"] == "degraded", within=10)).json()
         assert "10197" in health["reason"]
         assert health["ib_connected"] is True
         await service.gateway.do("competing off")
@@ -48,7 +48,7 @@ async def test_refusals_in_an_outage_end_no_subscription(service: Service, code:
         await stream.expect("quote", symbol="AAPL")
         await service.gateway.do("1100")
         await service.gateway.do(f"line-error AAPL {code} refused in an outage")
-        await stream.expect("stale", symbol="AAPL", within=2)
+        await stream.expect("stale", symbol="AAPL", within=10)
         await service.gateway.do("1102")
         await stream.expect("quote", symbol="AAPL", within=8)
         await stream.send(action="list")
@@ -57,7 +57,7 @@ async def test_refusals_in_an_outage_end_no_subscription(service: Service, code:
 
 async def test_lookup_is_not_found_only_when_nothing_is_broken(service: Service) -> None:
     await service.gateway.do("error 2157 Sec-def data farm connection is broken:secdefnj")
-    await service.until("/health", lambda answer: "secdef" in (answer.json()["reason"] or ""), within=2)
+    await service.until("/health", lambda answer: "secdef" in (answer.json()["reason"] or ""), within=10)
     assert (await service.get("/market/quote/NOSUCH", 503))["ib_code"] == 200
     await service.gateway.do("error 2158 Sec-def data farm connection is OK:secdefnj")
     await service.until("/market/quote/NOSUCH", lambda answer: answer.status_code == 404, within=8)

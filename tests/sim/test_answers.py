@@ -23,7 +23,7 @@ async def test_every_reply_is_late_in_its_order_while_ticks_go_on(bench: Bench) 
     assert trio.current_time() - began > 0.4
     await client.find("52", "1", "1")
     # All four waited together, not one after the other.
-    assert trio.current_time() - began < 1.5
+    assert trio.current_time() - began < 1.9
 
 
 @pytest.mark.usefixtures("autojump_clock")

@@ -122,7 +122,7 @@ async def test_details_come_at_the_rate_of_the_gateway(bench: Bench) -> None:
     await bench.control("details-rate 100")
     began = trio.current_time()
     assert len(await details(client, contract("ES", "FOP", "CME"))) == 48
-    assert trio.current_time() - began < 0.3, "an ordinary answer is not slow"
+    assert trio.current_time() - began < 0.45, "an ordinary answer is not slow"
     began = trio.current_time()
     assert len(await details(client, contract("SPX", "OPT", "CBOE", strike="6000"))) > 70
     await client.stream.send_all(contract_details(2, contract("SPX", "OPT", "CBOE", right="C")))

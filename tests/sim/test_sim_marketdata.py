@@ -49,7 +49,7 @@ async def test_updates_come_at_the_rate(bench: Bench) -> None:
     for _ in range(20):
         await client.find("1", "6", "5", "1")
     # Twenty bids at 20 a second; a step may leave the bid alone, so it is a second or somewhat more.
-    assert 0.5 < trio.current_time() - start < 4
+    assert 0.5 < trio.current_time() - start < 10
 
 
 async def test_volume_only_grows(bench: Bench) -> None:

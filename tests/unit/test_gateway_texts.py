@@ -67,9 +67,9 @@ def test_farm_is_what_a_notice_names_at_its_end(text: str, farm: str) -> None:
 
 @pytest.mark.parametrize("unit", [".", ". ", ": ", ":a", "a.", "-"])
 def test_no_notice_makes_the_search_for_its_farm_slow(unit: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(farm_of(unit * 200_000 + "!")) <= LONGEST
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.5
 
 
 def test_any_number_of_broken_farms_is_told_in_short() -> None:

@@ -129,10 +129,10 @@ def test_login_that_failed_is_explained_by_what_comes_after_it() -> None:
 
 def test_no_line_holds_up_the_rules() -> None:
     lines = ["version " * 500, "detected dialog entitled: " * 150, "locked" * 680, "failed: " * 500, "Connection to server failed: " * 140]
-    began = time.perf_counter()
+    began = time.process_time()
     for line in lines:
         findings(line)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_login_that_works_shows_its_steps_and_no_failure() -> None:
