@@ -1,15 +1,19 @@
-"""What is read from the journal, changes, and what an admin may say where evidence has come to its end."""
+"""What may be asked of who keeps the orders, and the answers that are made for it. The address that posts all this is in `orders.py`."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from ibactors.kernel.ref import Ask
 from ibactors.model.times import Value
-from ibactors.orders.evidence import Verdict
+from ibactors.orders.canonical import Canonical
+from ibactors.orders.collar import Reference
+from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.executed import Executions, Wanted
+from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
+from ibactors.orders.previews import WhatIf
 from ibactors.orders.reader import ChangeKept, Page, Snapshot
-from ibactors.orders.request import ChangeBody
+from ibactors.orders.request import ChangeBody, PlaceBody
 from ibactors.orders.terms import Side
 
 
@@ -96,7 +100,7 @@ class Resolve(Ask[tuple[Order, ...]]):
     """Say what became of orders of which IB shows nothing: all of them, or none."""
 
     order_ids: tuple[str, ...]
-    verdict: Verdict
+    verdict: Word
     reason: str
     by: str
 
@@ -130,3 +134,108 @@ class SetDeadman(Ask[None]):
 
     key: str
     seconds: float
+
+
+class Placed(Value, frozen=True, kw_only=True):
+    """The order that a request stands for."""
+
+    order: Order
+    replayed: bool
+    """Whether an earlier request has placed it."""
+
+
+class Reconciled(Value, frozen=True, kw_only=True):
+    """The last comparison with IB's lists."""
+
+    epoch: int = 0
+    at: float | None = None
+    unfit: str | None = None
+    """Why nothing followed from what the lists lacked."""
+    foreign_orders: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place(Ask[Placed]):
+    """Place an order, or find the one that an equal request has placed."""
+
+    body: PlaceBody
+    client_order_id: str
+    key: str
+    received: datetime
+
+
+class Previewed(Value, frozen=True, kw_only=True):
+    """What a request would come to."""
+
+    account: str
+    assessed: Canonical
+    """As it would be sent."""
+    verdict: Verdict
+    reference: Reference | None
+    """What the price is measured against."""
+    answer: WhatIf
+    margin_currency: str | None
+    token: str | None
+    """What placing may ask for; None where placing would be refused."""
+    valid_until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Preview(Ask[Previewed]):
+    """Ask IB what an order would do, without placing it."""
+
+    body: PlaceBody
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cancel(Ask[Order]):
+    """Have an order cancelled: an intent, which is carried out as soon as it may be."""
+
+    order_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bury(Ask[Order | None]):
+    """Make a client_order_id void; the order that has it, if there is one, which is then cancelled."""
+
+    account: str
+    client_order_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Find(Ask[Order | None]):
+    """One order, by our id or by the client's."""
+
+    order_id: str | None = None
+    account: str = ""
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reconcile(Ask[Reconciled]):
+    """Compare with IB's lists, now."""
+
+
+OrdersMessage = (
+    Adopt
+    | Resolve
+    | SetDeadman
+    | Place
+    | Preview
+    | ChangeOrder
+    | FindChange
+    | Cancel
+    | CancelMany
+    | Bury
+    | Find
+    | ListOrders
+    | ListEvents
+    | TakeSnapshot
+    | ListExecutions
+    | HaltTrading
+    | ResumeTrading
+    | Reconcile
+)

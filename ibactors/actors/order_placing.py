@@ -14,12 +14,13 @@ import structlog
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Place, Placed
 from ibactors.actors.order_audit import acted
 from ibactors.actors.order_groups import Groups
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_terms import expires_at
-from ibactors.actors.orders import Place, Placed, boot_now
+from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk, OrderFrame
 from ibactors.bridge.order_frames import place_frames
 from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest

@@ -9,12 +9,13 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Preview, Previewed
 from ibactors.actors.order_audit import acted
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import book_of, queue_frame, queue_frames
 from ibactors.actors.order_terms import Surveyor
-from ibactors.actors.orders import Preview, Previewed, boot_now
+from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_frames import cancel_frame, preview_frame
 from ibactors.errors import GatewayDisconnected, IbactorsError

@@ -8,9 +8,9 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Reconciled
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.orders import Reconciled
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_lists import completed_orders, executions, open_orders
 from ibactors.bridge.requests import RequestSpec

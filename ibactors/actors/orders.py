@@ -1,9 +1,8 @@
-"""The address of whoever keeps the orders: what may be asked, and what may be read at any time. The actor is in `orders_actor.py`."""
+"""The address of whoever keeps the orders: what may be asked (`order_asks.py`), and read at any time. The actor is in `orders_actor.py`."""
 
 import os
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,143 +13,44 @@ from msgspec.structs import replace
 
 from ibactors.actors.order_asks import (
     Adopt,
+    Bury,
+    Cancel,
     CancelMany,
     Changed,
     ChangeOrder,
+    Find,
     FindChange,
     HaltTrading,
     ListEvents,
     ListExecutions,
     ListOrders,
+    OrdersMessage,
+    Place,
+    Placed,
+    Preview,
+    Previewed,
+    Reconcile,
+    Reconciled,
     Resolve,
     ResumeTrading,
     SetDeadman,
     TakeSnapshot,
 )
-from ibactors.kernel.ref import Ask, Ref
+from ibactors.kernel.ref import Ref
 from ibactors.kernel.topic import Topic
 from ibactors.model.sessions import SessionStatus
-from ibactors.model.times import Value
-from ibactors.orders.canonical import Canonical
-from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.halts import Halt
 from ibactors.orders.keeping import UNCHANGED
-from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
-from ibactors.orders.previews import Tokens, WhatIf
+from ibactors.orders.previews import Tokens
 from ibactors.orders.reader import Page, Snapshot
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Mode
 from ibactors.orders.terms import Side
 
 HALT_FILE = "HALT"
-
-
-class Placed(Value, frozen=True, kw_only=True):
-    """The order that a request stands for."""
-
-    order: Order
-    replayed: bool
-    """Whether an earlier request has placed it."""
-
-
-class Reconciled(Value, frozen=True, kw_only=True):
-    """The last comparison with IB's lists."""
-
-    epoch: int = 0
-    at: float | None = None
-    unfit: str | None = None
-    """Why nothing followed from what the lists lacked."""
-    foreign_orders: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Place(Ask[Placed]):
-    """Place an order, or find the one that an equal request has placed."""
-
-    body: PlaceBody
-    client_order_id: str
-    key: str
-    received: datetime
-
-
-class Previewed(Value, frozen=True, kw_only=True):
-    """What a request would come to."""
-
-    account: str
-    assessed: Canonical
-    """As it would be sent."""
-    verdict: Verdict
-    reference: Reference | None
-    """What the price is measured against."""
-    answer: WhatIf
-    margin_currency: str | None
-    token: str | None
-    """What placing may ask for; None where placing would be refused."""
-    valid_until: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Preview(Ask[Previewed]):
-    """Ask IB what an order would do, without placing it."""
-
-    body: PlaceBody
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cancel(Ask[Order]):
-    """Have an order cancelled: an intent, which is carried out as soon as it may be."""
-
-    order_id: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bury(Ask[Order | None]):
-    """Make a client_order_id void; the order that has it, if there is one, which is then cancelled."""
-
-    account: str
-    client_order_id: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Find(Ask[Order | None]):
-    """One order, by our id or by the client's."""
-
-    order_id: str | None = None
-    account: str = ""
-    client_order_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reconcile(Ask[Reconciled]):
-    """Compare with IB's lists, now."""
-
-
-OrdersMessage = (
-    Adopt
-    | Resolve
-    | SetDeadman
-    | Place
-    | Preview
-    | ChangeOrder
-    | FindChange
-    | Cancel
-    | CancelMany
-    | Bury
-    | Find
-    | ListOrders
-    | ListEvents
-    | TakeSnapshot
-    | ListExecutions
-    | HaltTrading
-    | ResumeTrading
-    | Reconcile
-)
 
 
 class OrdersRef(Ref[OrdersMessage, Never]):

@@ -16,13 +16,20 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.market import MarketRef
 from ibactors.actors.order_asks import (
     Adopt,
+    Bury,
+    Cancel,
     CancelMany,
     ChangeOrder,
+    Find,
     FindChange,
     HaltTrading,
     ListEvents,
     ListExecutions,
     ListOrders,
+    OrdersMessage,
+    Place,
+    Preview,
+    Reconcile,
     Resolve,
     ResumeTrading,
     SetDeadman,
@@ -42,16 +49,7 @@ from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
 from ibactors.actors.order_settings import key_rules_of, rules_of, state_folder
 from ibactors.actors.order_terms import Surveyor
-from ibactors.actors.orders import (
-    Bury,
-    Cancel,
-    Find,
-    OrdersMessage,
-    OrdersRef,
-    Place,
-    Preview,
-    Reconcile,
-)
+from ibactors.actors.orders import OrdersRef
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected
 from ibactors.kernel.actor import Actor

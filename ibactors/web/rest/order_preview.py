@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from ibactors.actors.orders import Previewed
+from ibactors.actors.order_asks import Previewed
 from ibactors.keys import Scope
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders import errors as e
