@@ -8,7 +8,7 @@ import time
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import CancelMany
+from ibactors.actors.order_asks import Bury, CancelMany
 from ibactors.actors.order_audit import acted, governed
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import queue_frame, queue_frames
@@ -20,7 +20,7 @@ from ibactors.orders.draft import Kind
 from ibactors.orders.evidence import CancelAsked, Sent
 from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven, why_not_cancel_blind
-from ibactors.orders.placing import send
+from ibactors.orders.placing import bury, send
 from ibactors.orders.verdicts import Pass
 
 
@@ -65,6 +65,18 @@ class Canceller:
             if why_not_cancel_blind(order, desk.next_valid_id, rows) is None:
                 self._blind.add((order.order_id, present.epoch))
                 await self.want(order, time.time(), "ibactors", Kind.GROUP_BROKEN)
+
+    async def bury(self, msg: Bury) -> None:
+        """Make a client_order_id void, or cancel the order that has it."""
+        keeper = self._keeper
+        found = await keeper.writer.write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
+        if found is None:
+            governed("client_order_id_voided", f"key:{msg.key}", client_order_id=msg.client_order_id, account=msg.account)
+            msg.reply.send(None)
+            return
+        order = keeper.book.get(found.order.order_id)
+        open_still = order is not None and not order.status.is_terminal
+        msg.reply.send(await self.want(order, time.time(), f"key:{msg.key}") if order and open_still else found.order)
 
     async def take_many(self, msg: CancelMany) -> None:
         """Cancel all open orders that fit: what waits is taken back, the intents are one transaction, then the cancels go."""

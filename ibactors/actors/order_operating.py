@@ -5,7 +5,7 @@ import time
 import structlog
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import Adopt, Resolve
+from ibactors.actors.order_asks import Adopt, Reconcile, Resolve
 from ibactors.actors.order_audit import acted
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import book_of
@@ -51,6 +51,14 @@ class Operator:
         keeper.ref.changed()
         self._reconciler.behind = {}
         return tuple(keeper.ref.shown.get(order.order_id, order) for order in orders)
+
+    async def reconcile(self, msg: Reconcile) -> None:
+        """Compare with IB's lists, now."""
+        done = await self._reconciler.reconcile()
+        if done is None:
+            msg.reply.fail(GatewayDisconnected("IB's lists could not be read."))
+        else:
+            msg.reply.send(done)
 
     async def resolve(self, msg: Resolve) -> None:
         """Apply an admin's word to all orders that it names, in one transaction; nothing is sent by it."""

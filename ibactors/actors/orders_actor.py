@@ -35,11 +35,11 @@ from ibactors.actors.order_asks import (
     SetDeadman,
     TakeSnapshot,
 )
-from ibactors.actors.order_audit import governed
 from ibactors.actors.order_book import Book
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_changing import Changer
 from ibactors.actors.order_deadmen import Deadmen
+from ibactors.actors.order_halting import Brake
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper, open_journal
 from ibactors.actors.order_looking import Looker
@@ -51,18 +51,16 @@ from ibactors.actors.order_settings import key_rules_of, rules_of, state_folder
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import OrdersRef
 from ibactors.config import Settings
-from ibactors.errors import GatewayDisconnected
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.sessions import SessionStatus
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Kind, Want
-from ibactors.orders.errors import ClientIdChanged, OrderNotFound, TradingHalted, TradingOff
+from ibactors.orders.errors import ClientIdChanged, OrderNotFound, TradingOff
 from ibactors.orders.evidence import SessionLost, TimePassed
-from ibactors.orders.exposure import to_cancel
-from ibactors.orders.halts import Resume, halts_in_force, resume
+from ibactors.orders.halts import halts_in_force
 from ibactors.orders.order import Order
-from ibactors.orders.placing import bind_client_id, bury
+from ibactors.orders.placing import bind_client_id
 from ibactors.orders.tokens import new_order_id
 from ibactors.orders.tripwires import Tripwires
 
@@ -94,6 +92,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._canceller: Canceller
         self._changer: Changer
         self._deadmen: Deadmen
+        self._brake: Brake
         self._reconciler: Reconciler
         self._looker: Looker
 
@@ -115,6 +114,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         keeper = self._keeper
         self._canceller = Canceller(keeper, self._connection, self._live)
         self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
+        self._brake = Brake(keeper, self._canceller, self._surveyor.positions)
         judge = Judge(
             keeper,
             self._connection,
@@ -172,8 +172,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             with trio.move_on_after(TICK):
                 await self._keeper.wanted.wait()
             self._keeper.wanted = trio.Event()
-            if (why := self._me.why_halted) is not None and why != self._keeper.noted:
-                await self._stop("ibactors", why, "entries")
+            await self._brake.look()
             self._me.read_only = None if self._keeper.desk is None else self._keeper.desk.log.read_only
             await self._bind()
             await self._pass_time()
@@ -241,7 +240,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             case CancelMany():
                 await self._canceller.take_many(msg)
             case Bury():
-                await self._bury(msg)
+                await self._canceller.bury(msg)
             case Find():
                 msg.reply.send(await self._find(msg))
             case ListEvents() | TakeSnapshot() | ListExecutions() | ListOrders():
@@ -262,12 +261,12 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             case Resolve():
                 await self._operator.resolve(msg)
             case HaltTrading():
-                await self._halt(msg)
+                await self._brake.halt(msg)
             case ResumeTrading():
-                await self._resume(msg)
+                await self._brake.resume(msg)
             case Reconcile():
                 msg.reply.defer()
-                self.nursery.start_soon(self._reconcile, msg, name="actor:orders/reconcile")
+                self.nursery.start_soon(self._operator.reconcile, msg, name="actor:orders/reconcile")
             case _:
                 assert_never(msg)
 
@@ -280,59 +279,12 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         else:
             msg.reply.send(await self._canceller.want(order, time.time(), msg.by))
 
-    async def _bury(self, msg: Bury) -> None:
-        found = await self._keeper.writer.write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
-        if found is None:
-            governed("client_order_id_voided", f"key:{msg.key}", client_order_id=msg.client_order_id, account=msg.account)
-            msg.reply.send(None)
-            return
-        order = self._keeper.book.get(found.order.order_id)
-        open_still = order is not None and not order.status.is_terminal
-        msg.reply.send(await self._canceller.want(order, time.time(), f"key:{msg.key}") if order and open_still else found.order)
-
     async def _find(self, msg: Find) -> Order | None:
         reader = self._keeper.reader
         if msg.order_id is not None:
             return self._me.shown.get(msg.order_id) or await self._keeper.read(reader.order, msg.order_id)
         found = await self._keeper.read(reader.by_client_order_id, msg.account, msg.client_order_id)
         return None if found is None else self._me.shown.get(found.order.order_id, found.order)
-
-    async def _halt(self, msg: HaltTrading) -> None:
-        await self._stop(msg.by, msg.reason, msg.cancel)
-        msg.reply.send(None)
-
-    async def _stop(self, by: str, reason: str, cancel: str) -> None:
-        """The flag is set already; what waits is taken back, then it is written, then cancels go."""
-        desk = self._keeper.desk
-        if desk is not None:
-            desk.withdraw_openings("trading_halted")
-        governed("trading_halted", by, reason=reason, cancel=cancel)
-        await self._keeper.write_halt(by, reason, cancel)
-        if cancel == "all":
-            self._canceller.everything()
-        for order_id in to_cancel(self._keeper.book.all, self._surveyor.positions(), cancel, time.time()):
-            order = self._keeper.book.get(order_id)
-            if order is not None:
-                await self._canceller.want(order, time.time(), by, "halt")
-
-    async def _resume(self, msg: ResumeTrading) -> None:
-        self._me.halted = None
-        why = self._keeper.journal.broken or self._me.why_halted
-        if why is not None:
-            self._me.halted = why
-            msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
-            return
-        self._keeper.noted = self._me.halt_noted = None
-        await self._keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
-        governed("trading_resumed", msg.by)
-        msg.reply.send(None)
-
-    async def _reconcile(self, msg: Reconcile) -> None:
-        done = await self._reconciler.reconcile()
-        if done is None:
-            msg.reply.fail(GatewayDisconnected("IB's lists could not be read."))
-        else:
-            msg.reply.send(done)
 
 
 def _since(page: Callable[..., tuple[Order, ...]], after: str) -> list[Order]:

@@ -1,0 +1,60 @@
+"""Halts: the flag comes first, then what waits is taken back, then the journal, then the cancels."""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+from ibactors.actors.order_asks import HaltTrading, ResumeTrading
+from ibactors.actors.order_audit import governed
+from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_keeper import Keeper
+from ibactors.orders.errors import TradingHalted
+from ibactors.orders.exposure import to_cancel
+from ibactors.orders.halts import Resume, resume
+
+
+class Brake:
+    """Stops trading as a whole, and lets it go on."""
+
+    def __init__(self, keeper: Keeper, canceller: Canceller, positions: Callable[[], dict[tuple[str, int], Decimal]]) -> None:
+        self._keeper = keeper
+        self._canceller = canceller
+        self._positions = positions
+
+    async def look(self) -> None:
+        """Carry out a halt that nobody asked for: of the keeper's own accord, or by the file."""
+        if (why := self._keeper.ref.why_halted) is not None and why != self._keeper.noted:
+            await self._stop("ibactors", why, "entries")
+
+    async def halt(self, msg: HaltTrading) -> None:
+        """Stop trading."""
+        await self._stop(msg.by, msg.reason, msg.cancel)
+        msg.reply.send(None)
+
+    async def _stop(self, by: str, reason: str, cancel: str) -> None:
+        """The flag is set already; what waits is taken back, then it is written, then cancels go."""
+        desk = self._keeper.desk
+        if desk is not None:
+            desk.withdraw_openings("trading_halted")
+        governed("trading_halted", by, reason=reason, cancel=cancel)
+        await self._keeper.write_halt(by, reason, cancel)
+        if cancel == "all":
+            self._canceller.everything()
+        for order_id in to_cancel(self._keeper.book.all, self._positions(), cancel, time.time()):
+            order = self._keeper.book.get(order_id)
+            if order is not None:
+                await self._canceller.want(order, time.time(), by, "halt")
+
+    async def resume(self, msg: ResumeTrading) -> None:
+        """Go on, unless there is a reason that stands."""
+        keeper, ref = self._keeper, self._keeper.ref
+        ref.halted = None
+        why = keeper.journal.broken or ref.why_halted
+        if why is not None:
+            ref.halted = why
+            msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
+            return
+        keeper.noted = ref.halt_noted = None
+        await keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
+        governed("trading_resumed", msg.by)
+        msg.reply.send(None)
