@@ -71,13 +71,20 @@ def fill_of(seen: ExecutionSeen, *, leg: bool) -> Fill | None:
 
 
 def with_fill(fills: tuple[Fill, ...], fill: Fill) -> tuple[tuple[Fill, ...], Fill | None] | None:
-    """The fills with *fill*, and the one that it corrects; None when it is known already, or older than what is known."""
+    """The fills with *fill*, and the one that it corrects; None when it is known already, or older than what is known.
+
+    They stand in the order of their time, whatever the order in which they came: the journal, which is read after a crash, has them so.
+    """
     for position, known in enumerate(fills):
         if known.base == fill.base:
             if known.revision >= fill.revision:
                 return None
-            return (*fills[:position], fill, *fills[position + 1 :]), known
-    return (*fills, fill), None
+            return _by_time((*fills[:position], fill, *fills[position + 1 :])), known
+    return _by_time((*fills, fill)), None
+
+
+def _by_time(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    return tuple(sorted(fills, key=lambda fill: (fill.time, fill.execution_id)))
 
 
 def commission_of(seen: CommissionSeen) -> Decimal | None:

@@ -253,6 +253,13 @@ def test_partial_fills() -> None:
     assert (life.status, life.kinds[-1]) == ("partially_filled", "fill")
 
 
+def test_executions_stand_in_the_order_of_their_time() -> None:
+    life = Life().open().fill(4, "a.01", time=NOON + 2).fill(3, "b.01", time=NOON + 1)
+    assert [fill.execution_id for fill in life.order.fills] == ["b.01", "a.01"]
+    life.fill(3, "b.02", time=NOON + 3)
+    assert [fill.execution_id for fill in life.order.fills] == ["a.01", "b.02"]
+
+
 def test_a_change_is_accepted_by_the_echo() -> None:
     life = Life().open().change(limit_price=D(229))
     assert (life.status, life.kinds[-1]) == ("pending_replace", "replace_pending")
