@@ -64,19 +64,49 @@ MUTANTS = (
 )  # fmt: skip
 
 
+MACHINE = frozenset(
+    {
+        "a lost number leaves a gap",
+        "a correction is another execution",
+        "a list without end is empty",
+        "what was seen may be not received",
+        "numbers alone match",
+    }
+)
+"""Those that the state machine of `test_orders_stateful` notices without a test that was written for them."""
+FIRST_FAILURE = """
+from hypothesis import Phase, settings
+settings.register_profile("first failure", deadline=None, database=None, phases=[Phase.generate])
+settings.load_profile("first failure")
+"""
+"""To make a failure small takes longer than to find it."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_the_tests_notice(mutant: Mutant, tmp_path: Path) -> None:
+    _notices(mutant, mutant.tests, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.name in MACHINE], ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_the_machine_notices(mutant: Mutant, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(FIRST_FAILURE)
+    _notices(mutant, "orders_stateful", tmp_path, "--hypothesis-seed=3")
+
+
+def _notices(mutant: Mutant, tests: str, tmp_path: Path, *options: str) -> None:
     shutil.copytree(ROOT / "ibactors", tmp_path / "ibactors", ignore=shutil.ignore_patterns("__pycache__", "ui", "page"))
     shutil.copytree(ROOT / "tests/orders", tmp_path / "tests/orders")
     (tmp_path / "tests/__init__.py").touch()
+    shutil.copy(ROOT / "tests/examples.py", tmp_path / "tests")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     source = tmp_path / "ibactors/orders" / mutant.file
     text = source.read_text()
     assert text.count(mutant.old) == 1, "the line to change is there once"
     source.write_text(text.replace(mutant.old, mutant.new))
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", f"tests/orders/test_{mutant.tests}.py"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", *options, f"tests/orders/test_{tests}.py"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "THOROUGH": "1"}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603  # this interpreter
     assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]
     assert "failed" in run.stdout
