@@ -11,6 +11,7 @@ import ibapi.decoder
 import pytest
 from ib_async.decoder import Decoder
 
+from ibactors.sim import Simulator, SimulatorOptions
 from tests.sim.rawclient import Bench, contract, market_data, pack
 from tests.sim.test_recorded import questions
 from tests.sim.test_sim_messages import Recorder
@@ -65,6 +66,13 @@ def more(version: int) -> list[bytes]:
         pack(94, 50, "DU1234567", "", 265598),
     ]
     return asks if version >= 165 else [a for a in asks if b"SCHEDULE" not in a]
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    """At noon on a trading day: no bar of a stock forms, and no message 90 comes, while its market is closed."""
+    noon = dt.datetime(2026, 11, 24, 17, 0, 4, 900_000, tzinfo=dt.UTC)
+    return Simulator(SimulatorOptions(port=0, control_port=0, rate=20, accounts=("DU1234567", "DU7654321"), now=lambda: noon))
 
 
 @pytest.mark.parametrize("version", range(157, 179))
