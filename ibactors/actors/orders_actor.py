@@ -69,6 +69,8 @@ log = structlog.get_logger(__name__)
 TICK = 0.25
 """Seconds between two looks at deadlines, waiting cancels and the halt file."""
 DAY = 86_400.0
+_LAST_READ = 5.0
+"""Seconds that a reading of the journal has to end when the actor does."""
 
 
 class OrdersActor(Actor[OrdersMessage, Never]):
@@ -105,7 +107,12 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             async with trio.open_nursery() as writing:
                 self._keeper = Keeper(self._me, self._connection, journal, reader, Tripwires(self._settings.halt_after))
                 writing.start_soon(self._keeper.writer.run, name="actor:orders/journal")
-                await self._serve(mailbox)
+                try:
+                    await self._serve(mailbox)
+                finally:
+                    # A thread that still reads has its time; the limiter is never given back, so that none begins after it.
+                    with trio.move_on_after(_LAST_READ, shield=True):
+                        await self._keeper.reading.acquire()
         finally:
             reader.close()
             journal.close()

@@ -1,13 +1,18 @@
 """The actor that keeps the orders crashes between two steps of a placement: it is restarted, and nothing is sent twice or forgotten."""
 
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 import trio
 
 from chaos.points import POINTS, arm
-from tests.conftest import ErrorLog, Service
+from ibactors.orders.reader import Reader
+from tests.conftest import ErrorLog, Service, eventually
 from tests.service.trading import ledger, order, place, trading_service
 
 PASSED = (
@@ -80,3 +85,35 @@ async def test_actor_that_crashes_while_it_places_sends_nothing_twice_and_tells_
 def test_every_point_of_the_protocol_is_there() -> None:
     for point in POINTS.values():
         assert callable(getattr(point.owner, point.step))
+
+
+async def test_reading_of_the_journal_that_goes_on_as_the_service_stops_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error_log: ErrorLog
+) -> None:
+    begun, whole = threading.Event(), []
+    read = Reader.executions
+
+    def slow(self: Reader, *arguments: Any, **named: Any) -> Any:
+        begun.set()
+        time.sleep(2.5)
+        found = read(self, *arguments, **named)
+        whole.append(found)
+        return found
+
+    monkeypatch.setattr(Reader, "executions", slow)
+    async with trading_service(tmp_path) as service, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with suppress(httpx.HTTPError):
+                await service.http.get("/executions")
+
+        nursery.start_soon(ask)
+        await eventually(lambda: _set(begun))
+        nursery.cancel_scope.cancel()  # so that no answer is waited for
+        service.stop.set()
+    assert whole
+    assert not error_log.take()
+
+
+async def _set(event: threading.Event) -> bool:
+    return event.is_set()
