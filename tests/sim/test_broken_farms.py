@@ -3,9 +3,15 @@
 import pytest
 
 from ibactors.sim import Simulator
+from tests.sim.noon import simulator_at_noon
 from tests.sim.rawclient import Bench, contract, market_data, pack
 
 AAPL = contract("AAPL")
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    return simulator_at_noon()
 
 
 async def test_lines_stay_dead_after_a_dead_farm_until_they_are_requested_again(bench: Bench) -> None:

@@ -11,7 +11,8 @@ import ibapi.decoder
 import pytest
 from ib_async.decoder import Decoder
 
-from ibactors.sim import Simulator, SimulatorOptions
+from ibactors.sim import Simulator
+from tests.sim.noon import simulator_at_noon
 from tests.sim.rawclient import Bench, contract, market_data, pack
 from tests.sim.test_recorded import questions
 from tests.sim.test_sim_messages import Recorder
@@ -70,9 +71,7 @@ def more(version: int) -> list[bytes]:
 
 @pytest.fixture
 def simulator() -> Simulator:
-    """At noon on a trading day: no bar of a stock forms, and no message 90 comes, while its market is closed."""
-    noon = dt.datetime(2026, 11, 24, 17, 0, 4, 900_000, tzinfo=dt.UTC)
-    return Simulator(SimulatorOptions(port=0, control_port=0, rate=20, accounts=("DU1234567", "DU7654321"), now=lambda: noon))
+    return simulator_at_noon()
 
 
 @pytest.mark.parametrize("version", range(157, 179))

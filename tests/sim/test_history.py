@@ -8,6 +8,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibactors.sim import Simulator
 from ibactors.sim.history.past import Past
 from ibactors.sim.history.query import BadQuery, read_query
 from ibactors.sim.market import hours
@@ -15,6 +16,7 @@ from ibactors.sim.market.catalogue import build_catalogue
 from ibactors.sim.market.instruments import Instrument, TradingHours
 from ibactors.sim.market.market import Market
 from ibactors.sim.wire.datetimes import Dialect, moment, parse
+from tests.sim.noon import simulator_at_noon
 from tests.sim.rawclient import Bench, RawClient, contract
 
 NOW = dt.datetime(2026, 11, 24, 17, 3, 20, tzinfo=dt.UTC)
@@ -76,6 +78,11 @@ def test_neighbouring_bars_meet() -> None:
     bars = [past.bar(start + dt.timedelta(minutes=n), 60, "TRADES") for n in range(180)]
     assert all(a.close == b.open for a, b in itertools.pairwise(bars))
     assert bars[-1].close == pytest.approx(AAPL.price, rel=1e-2)
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    return simulator_at_noon()
 
 
 async def test_bar_that_is_not_over_ends_at_the_live_price(strict: Bench) -> None:
