@@ -42,7 +42,8 @@ golden:
 # the tests that take longer
 [group('test')]
 slow *args:
-    THOROUGH=1 python -m pytest -m "slow or thorough" "$@"
+    THOROUGH=1 python -m pytest -n 2 --dist worksteal -m "(slow or thorough) and not alone" "$@"
+    python -m pytest -n 0 -m alone "$@"
 
 # the suite with branch coverage
 [group('test')]

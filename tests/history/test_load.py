@@ -30,6 +30,7 @@ async def loop(service: Service, query: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_year_of_minutes_comes_in_one_loop_of_pages_and_is_kept(service: Service) -> None:
     query = f"/history/bars/AAPL?bar=1m&start={TODAY - timedelta(days=368)}&end={TODAY - timedelta(days=2)}&limit=10000&wait=60"
     times = await loop(service, query)
@@ -42,6 +43,7 @@ async def test_year_of_minutes_comes_in_one_loop_of_pages_and_is_kept(service: S
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_crowd_costs_ib_each_question_once_and_never_breaks_its_pacing(service: Service) -> None:
     queries = [
         f"/history/bars/{symbol}?bar={bar}&wait=60&limit=10000"

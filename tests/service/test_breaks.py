@@ -81,6 +81,7 @@ async def test_live_again_soon_after_the_port_returns(service: Service) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_first_tick_comes_within_a_second_of_the_ports_return(service: Service) -> None:
     waits: list[float] = []
     async with service.stream() as stream:

@@ -13,6 +13,7 @@ ROUNDS = 2
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("attack", GREEDS)
 async def test_one_key_does_not_cost_another_its_quotes(attack: Attack) -> None:
     assert await starve(attack, ROUNDS) == {"quote": 3 * ROUNDS}

@@ -25,6 +25,7 @@ class Measured:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_every_fault_shows_what_the_table_says(error_log: ErrorLog) -> None:
     rows = SIMULATED + SCRIPTED
     assert len(rows) >= 30

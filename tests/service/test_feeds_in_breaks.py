@@ -33,6 +33,7 @@ FAULTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", FAULTS)
 async def test_feeds_come_through_a_fault(name: str) -> None:
     fault = FAULTS[name]
@@ -95,6 +96,7 @@ async def compare(service: Service, found: list[Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_nothing_of_them_is_left_at_the_gateway_after_the_clients_have_gone() -> None:
     async with running_service(options=SimulatorOptions(rate=10)) as service:
         async with service.stream() as stream:

@@ -8,6 +8,7 @@ from tests.siege.siege import Plan, besiege
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_hostile_clients_are_released_while_others_are_served(tmp_path: Path) -> None:
     plan = Plan(
         connections=150,

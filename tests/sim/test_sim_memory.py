@@ -77,6 +77,7 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Bench]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_memory_stays_flat_under_bad_connections_and_others_are_served(process: tuple[Process, Bench]) -> None:
     simulator, bench = process
