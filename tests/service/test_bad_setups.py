@@ -39,7 +39,7 @@ ENVIRONMENT = [
     ("IBACTOR_LOG_LEVEL", "debug", "did you mean IBACTORS_LOG_LEVEL?"),
     ("IBACTORS_QQQ", "1", "`ibactors settings` lists them all"),
     ("IBACTORS_HOST", "127.0.0.256", "IBACTORS_HOST is '127.0.0.256', for which no address was found"),
-    ("IBACTORS_HOST", "http://127.0.0.1", "IBACTORS_HOST is 'http://127.0.0.1', for which no address was found"),
+    ("IBACTORS_HOST", "http://127.0.0.1", "IBACTORS_HOST is 'http://127.0.0.1', but must be a host name or an address alone"),
     ("IBACTORS_HOST", "a" * 70, "for which no address was found"),
     ("IBACTORS_TLS_KEY", "key.pem", "IBACTORS_TLS_KEY is set without IBACTORS_TLS_CERTIFICATE"),
     ("IBACTORS_TLS_CERTIFICATE", "/nonexistent/chain.pem", "cannot be used: [Errno 2] No such file"),

@@ -94,7 +94,7 @@ async def test_loop_that_has_nothing_to_do_is_left_alone() -> None:
         assert watched.lag.count - measured < 10
         assert _wakes(thread) - wakes < 20
         hold_up(0.3)
-        await trio.sleep(0.0)
+        await trio.lowlevel.checkpoint()
     assert watched.slowest[-1].stack[-1].function == "hold_up"
 
 

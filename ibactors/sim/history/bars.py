@@ -62,16 +62,19 @@ class KeptBars:
     def moved(self, _: Change) -> None:
         """Send the bar as it is now, four times a second at most."""
         due = trio.current_time() - self._sent >= _UPDATE_PAUSE_S
-        over = self._present is not None and self._session.gateway.now() >= self._present.until
+        now = self._session.gateway.now()
+        over = self._present is not None and now >= max(self._present.until, self._next_look)
         if self._session.gateway.faults.silence(self.instrument) or not (due or over):
             return
         before, self._present = self._present, self._bucket()
         if before is not None and (self._present is None or self._present.start != before.start):
             *pieces, (opened, _cut) = before.pieces
             self._send(replace(before, pieces=(*pieces, (opened, before.until))))
-        if self._present is not None and self._session.gateway.now() < self._present.until:
+        if self._present is not None and now < self._present.until:
             quiet = self.instrument.fate is Fate.QUIET
             self._send(self._present, live=None if quiet else self._session.gateway.market.mark(self.instrument))
+        elif self._present is not None and due and not self._session.gateway.market.keeps_hours:
+            self._send(self._present)  # a market that ticks around the clock sends its last bar on, whatever the hour
         self._sent = trio.current_time()
 
     def _bucket(self) -> Bucket | None:
