@@ -9,6 +9,7 @@ from ibactors.errors import InvalidRequest
 from ibactors.model.times import whole
 
 _Code = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._-]{1,60}"))]
+RankedBy = Annotated[_Code, msgspec.Meta(description="What to rank by, such as TOP_PERC_GAIN.", examples=["TOP_PERC_GAIN"])]
 _Bound = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
@@ -17,7 +18,7 @@ class ScanParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     instrument: Annotated[_Code, msgspec.Meta(description="The kind of instruments, such as STK.")] = "STK"
     location: Annotated[_Code, msgspec.Meta(description="Where to look, such as STK.US.MAJOR.")] = "STK.US.MAJOR"
-    code: Annotated[_Code, msgspec.Meta(description="What to rank by, such as TOP_PERC_GAIN.", examples=["TOP_PERC_GAIN"])] | None = None
+    code: RankedBy | None = None
     above_price: _Bound | None = None
     below_price: _Bound | None = None
     above_volume: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 2)] | None = None

@@ -7,7 +7,7 @@ from ibactors.errors import ActorDown, GatewayDisconnected, GatewayRefused, Gate
 from ibactors.keys import Scope
 from ibactors.model.news import Scan, ScannerParameters
 from ibactors.model.times import now
-from ibactors.web.contract.scans import ScanParameters, terms_of
+from ibactors.web.contract.scans import RankedBy, ScanParameters, terms_of
 from ibactors.web.operation import Call, Nothing, Operation
 
 DAY = 86_400.0
@@ -16,6 +16,8 @@ _PROBLEMS = (ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, Mai
 
 class ScanBody(ScanParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to look for."""
+
+    code: RankedBy
 
 
 async def get_scanner_parameters(call: Call[Nothing, Nothing]) -> ScannerParameters:
