@@ -56,7 +56,17 @@ def build_asyncapi() -> dict[str, Any]:
         messages[name] = {"title": name, "summary": summary, "payload": {"$ref": REF.format(name=kind.__name__)}}
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "ibactors", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT"}},
+        "info": {
+            "title": "ibactors",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT"},
+            "contact": {"name": "ibactors"},
+            "tags": [{"name": "stream", "description": "What is new, as it comes."}],
+        },
+        "servers": {
+            "service": {"host": "localhost:8000", "protocol": "ws", "description": "Where the service runs; wss where it has TLS."}
+        },
         "defaultContentType": "application/json",
         "channels": {
             "stream": {
@@ -66,8 +76,10 @@ def build_asyncapi() -> dict[str, Any]:
             }
         },
         "operations": {
-            "command": _operation("receive", "A client asks for something.", ["command"]),
-            "news": _operation("send", "The service tells what is new.", list(_SENT)),
+            "command": _operation(
+                "receive", "A client asks for something: to subscribe, to unsubscribe, for its list, for a pong.", ["command"]
+            ),
+            "news": _operation("send", "The service tells what is new of what was subscribed, and answers commands.", list(_SENT)),
         },
         "components": {"messages": messages, "schemas": schemas},
     }
@@ -78,6 +90,7 @@ def _operation(action: str, summary: str, messages: list[str]) -> dict[str, obje
     return {
         "action": action,
         "channel": {"$ref": channel},
-        "summary": summary,
+        "summary": summary.partition(":")[0].removesuffix("."),
+        "description": summary,
         "messages": [{"$ref": f"{channel}/messages/{name}"} for name in messages],
     }
