@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from steps import Step
 
 # What every connection brings: data farms that are well, or asleep.
-_NOTICES = {2104, 2106, 2107, 2108, 2158}
+_NOTICES = {2104, 2106, 2107, 2108, 2152, 2158}
 _LOGGED_CODE = re.compile(r"Error (\d+), reqId")
 
 
