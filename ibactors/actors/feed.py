@@ -124,10 +124,7 @@ class FedRef(MemberRef[FedMessage, FedNews]):
         return value
 
     async def newest(self, to: str, *, within: float) -> Any:
-        """The newest value; waits for the first one. *to* completes "The gateway did not …".
-
-        Raises what IB's refusal means, GatewayDisconnected, GatewayTimeout or an ActorError.
-        """
+        """The newest value or the first; *to* completes "The gateway did not …". Raises what IB refuses, or that nothing came in time."""
         self.touch()
         msg = GetNewest()
         try:
