@@ -189,6 +189,17 @@ class Preview(Ask[Previewed]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreviewChange(Ask[Previewed]):
+    """Ask IB what an order would do with other terms, without changing it."""
+
+    order_id: str
+    body: ChangeBody
+    key: str
+    revision: int | None = None
+    """Which the order must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cancel(Ask[Order]):
     """Have an order cancelled: an intent, which is carried out as soon as it may be."""
 
@@ -225,6 +236,7 @@ OrdersMessage = (
     | SetDeadman
     | Place
     | Preview
+    | PreviewChange
     | ChangeOrder
     | FindChange
     | Cancel

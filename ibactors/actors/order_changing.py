@@ -6,14 +6,15 @@ looked at once more in the step of the write, and is never written twice.
 
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import structlog
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange
+from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange, PreviewChange
 from ibactors.actors.order_audit import acted
-from ibactors.actors.order_judging import Judge, entry_of
+from ibactors.actors.order_judging import Assessed, Judge, entry_of
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import queue_frames
 from ibactors.actors.order_terms import Surveyor, expires_at
@@ -23,18 +24,36 @@ from ibactors.bridge.order_frames import place_frame
 from ibactors.bridge.order_lists import Listed
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.kernel.ref import Reply
-from ibactors.orders.canonical import changed
+from ibactors.model.times import Value
+from ibactors.orders.canonical import Canonical, Member, Tradable, changed
 from ibactors.orders.claims import Claims
-from ibactors.orders.errors import ChangeIdReused, OrderNotChangeable, OrderNotFound, PreviewRequired, RevisionChanged
+from ibactors.orders.collar import Reference
+from ibactors.orders.errors import ChangeIdReused, OrderNotChangeable, OrderNotFound, RevisionChanged
 from ibactors.orders.evidence import ChangeAsked, Sent
 from ibactors.orders.keeping import note_unchanged
 from ibactors.orders.limits import Candidate
 from ibactors.orders.order import Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, why_not_change
+from ibactors.orders.prices import Adjusted
 from ibactors.orders.reader import ChangeKept
-from ibactors.orders.request import InstrumentBody, deadline_of, fingerprint
+from ibactors.orders.request import ChangeBody, InstrumentBody, deadline_of, fingerprint
 
 log = structlog.get_logger(__name__)
+
+
+class _Survey(Value, frozen=True, kw_only=True):
+    """What a change is judged by besides the order."""
+
+    listed: Listed
+    tradable: Tradable
+    reference: Reference | None
+    rate: Decimal
+    underlying: Decimal | None
+
+
+def mark_of(order: Order, body: ChangeBody) -> str:
+    """What a preview of a change is for: this change of this order, as it is now. After any other change it is for nothing."""
+    return f"{order.order_id} {order.revision} {fingerprint(body)}"
 
 
 class Changer:
@@ -81,33 +100,54 @@ class Changer:
         if kept is not None:
             return self._replay(order, kept, msg.change_id, mark)
         until = deadline_of(msg.body, msg.received)
-        if self._judge.needs_preview:
-            setting: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"}
-            raise PreviewRequired("Changes cannot be previewed: cancel the order and place another.", extra=setting)
-        await self._keeper.drain()
-        desk = self._judge.check_open(order.account)
-        order = self._changeable(msg, desk)
-        terms = order.terms
-        body = InstrumentBody(con_id=terms.con_id, symbol=terms.symbol if terms.legs else None, exchange=terms.exchange)
-        listed, tradable = await self._surveyor.contract(body, terms.legs)
-        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(order.account, listed.currency)
-        underlying = await self._judge.underlying(terms, listed)
+        survey = await self._survey(msg, order)
         # From here to the write in memory nothing waits: what is judged is what is changed.
         desk = self._judge.check_open(order.account)
         order = self._changeable(msg, desk)
         if datetime.now(UTC) >= until:
             raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
-        new, _adjusted = changed(order.terms, msg.body, tradable)
-        if new == order.terms:
+        self._judge.check_token(msg.body.preview_token, order.account, msg.key, mark_of(order, msg.body))
+        candidate, _adjusted = self._candidate(order, msg.body, survey)
+        if candidate.terms == order.terms:
             return await self._unchanged(order, msg.change_id, mark, desk.log.epoch)
-        skips = msg.body.collar == "skip"
-        parent = self._keeper.book.get(order.parent or "")
+        return await self._commit(order, candidate, survey.listed, desk, msg, mark)
+
+    async def assess(self, msg: PreviewChange) -> tuple[Order, Assessed]:
+        """The order, and what it would be after a change: judged as the change would be, and nothing of it is kept."""
+        order = await self._order(msg.order_id)
+        survey = await self._survey(msg, order, asks=True)
+        order = self._changeable(msg, self._judge.check_open(order.account, asks=True))
+        candidate, adjusted = self._candidate(order, msg.body, survey)
+        if candidate.terms == order.terms:
+            raise InvalidRequest("The order has these terms already.", remedy="Give a member that changes.")
+        terms = Canonical(members=(Member(role=order.role, terms=candidate.terms),), adjusted=adjusted, warnings=())
+        return order, Assessed(listed=survey.listed, orders=terms, candidate=candidate)
+
+    async def _survey(self, msg: ChangeOrder | PreviewChange, order: Order, *, asks: bool = False) -> _Survey:
+        """What has to be asked for. Raises what the change is refused with already."""
+        await self._keeper.drain()
+        terms = self._changeable(msg, self._judge.check_open(order.account, asks=asks)).terms
+        body = InstrumentBody(con_id=terms.con_id, symbol=terms.symbol if terms.legs else None, exchange=terms.exchange)
+        listed, tradable = await self._surveyor.contract(body, terms.legs)
+        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(order.account, listed.currency)
+        underlying = await self._judge.underlying(terms, listed)
+        return _Survey(listed=listed, tradable=tradable, reference=reference, rate=rate, underlying=underlying)
+
+    def _candidate(self, order: Order, body: ChangeBody, survey: _Survey) -> tuple[Candidate, dict[str, Adjusted]]:
+        """The terms that the order would have, as the limits look at them. Raises InvalidRequest."""
+        new, adjusted = changed(order.terms, body, survey.tradable)
+        reference, parent = survey.reference, self._keeper.book.get(order.parent or "")
         if parent is not None and not parent.greatest_filled:
             reference = entry_of(parent.terms, reference)
         candidate = Candidate(
-            terms=new, order_id=order.order_id, reference=reference, underlying_price=underlying, rate=rate, skip_collar=skips
+            terms=new,
+            order_id=order.order_id,
+            reference=reference,
+            underlying_price=survey.underlying,
+            rate=survey.rate,
+            skip_collar=body.collar == "skip",
         )
-        return await self._commit(order, candidate, listed, desk, msg, mark)
+        return candidate, adjusted
 
     async def _kept(self, order_id: str, change_id: str) -> ChangeKept | None:
         return await self._keeper.read(self._keeper.reader.change, order_id, change_id)
@@ -123,7 +163,7 @@ class Changer:
             raise ChangeIdReused(f"{change_id!r} stands for another change.")
         return Changed(order=order, change_id=change_id, kept=kept, replayed=True)
 
-    def _changeable(self, msg: ChangeOrder, desk: OrderDesk) -> Order:
+    def _changeable(self, msg: ChangeOrder | PreviewChange, desk: OrderDesk) -> Order:
         """The order, as it is now. Raises OrderNotChangeable, RevisionChanged, InvalidRequest."""
         order, foreseen = self._keeper.book.get(msg.order_id), self._keeper.foreseen(msg.order_id, desk)
         if order is None or foreseen is None:

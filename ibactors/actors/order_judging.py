@@ -169,13 +169,13 @@ class Judge:
             if (refusal := not_allowed(candidate.terms, rules)) is not None:
                 raise refused(refusal)
 
-    def check_token(self, body: PlaceBody, account: str, key: str, mark: str) -> None:
+    def check_token(self, given: str | None, account: str, key: str, mark: str) -> None:
         """Whether the request was previewed, where that is asked for. Raises PreviewRequired."""
-        if body.preview_token is None and not self.needs_preview:
+        if given is None and not self.needs_preview:
             return
         why = "preview_token is missing"
-        if body.preview_token is not None:
-            why = self._keeper.ref.tokens.why_not(body.preview_token, key, account, mark, boot_now()) or ""
+        if given is not None:
+            why = self._keeper.ref.tokens.why_not(given, key, account, mark, boot_now()) or ""
         if why:
             extra: dict[str, object] = {"setting": "IBACTORS_REQUIRE_PREVIEW"} if self.needs_preview else {}
             raise PreviewRequired(f"{why}.", extra=extra)

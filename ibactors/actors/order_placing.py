@@ -94,7 +94,7 @@ class Placer:
         if known is not None:
             return self._replay(known, body, msg.key, mark)
         self._judge.check_open(account)
-        self._judge.check_token(body, account, msg.key, mark)
+        self._judge.check_token(body.preview_token, account, msg.key, mark)
         until = deadline_of(body, msg.received)
         assessed = await self._judge.assess(body, account)
         generation = await self._groups.generation(body.oca, account, msg.key)

@@ -7,10 +7,12 @@ import time
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import Preview, Previewed
+from ibactors.actors.order_asks import Preview, PreviewChange, Previewed
 from ibactors.actors.order_audit import acted
+from ibactors.actors.order_changing import Changer, mark_of
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_placing import book_of, queue_frame, queue_frames
@@ -43,19 +45,28 @@ MOST_SHARED = 1_000
 class Previewer:
     """Asks for what-ifs; each request runs in a task of the actor."""
 
-    def __init__(self, keeper: Keeper, connection: ConnectionRef, surveyor: Surveyor, judge: Judge, live_accounts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        connection: ConnectionRef,
+        surveyor: Surveyor,
+        judge: Judge,
+        changer: Changer,
+        live_accounts: frozenset[str],
+    ) -> None:
         self._keeper = keeper
         self._connection = connection
         self._surveyor = surveyor
         self._judge = judge
+        self._changer = changer
         self._live_accounts = live_accounts
         self._turn = trio.Lock()
         self._answers: dict[tuple[str, str], tuple[float, WhatIf]] = {}
 
-    async def take(self, msg: Preview) -> None:
+    async def take(self, msg: Preview | PreviewChange) -> None:
         """Carry out one request and settle its reply. Raises only what is a bug."""
         try:
-            msg.reply.send(await self._take(msg))
+            msg.reply.send(await (self._take(msg) if isinstance(msg, Preview) else self._take_change(msg)))
         except IbactorsError as error:
             msg.reply.fail(error)
 
@@ -63,20 +74,27 @@ class Previewer:
         account = self._judge.named(self._judge.account_of(msg.body))
         self._judge.check_open(account, asks=True)
         assessed = await self._judge.assess(msg.body, account)
-        self._judge.check_allowed(assessed.candidate, msg.key)
-        mark = fingerprint(msg.body)
+        return await self._previewed(account, assessed, msg.key, fingerprint(msg.body))
+
+    async def _take_change(self, msg: PreviewChange) -> Previewed:
+        """The what-if has a number of its own: under that of the order it would be one byte from the change."""
+        order, assessed = await self._changer.assess(msg)
+        return await self._previewed(order.account, assessed, msg.key, mark_of(order, msg.body))
+
+    async def _previewed(self, account: str, assessed: Assessed, key: str, mark: str) -> Previewed:
+        self._judge.check_allowed(assessed.candidate, key)
         with trio.move_on_after(TURN_WITHIN) as waiting:
             await self._turn.acquire()
         if waiting.cancelled_caught:
             raise OrderRate("Previews are asked for one at a time; the turn of this one did not come in time.")
         try:
-            answer = await self._answer(account, mark, assessed, msg.key)
+            answer = await self._answer(account, mark, assessed, key)
         finally:
             self._turn.release()
-        verdict = self._judge.verdict(assessed, msg.key)
+        verdict = self._judge.verdict(assessed, key)
         token = until = None
         if verdict.refusal is None and self._keeper.ref.takes_orders:
-            token = self._keeper.ref.tokens.token(msg.key, account, mark, boot_now() + TOKEN_LASTS)
+            token = self._keeper.ref.tokens.token(key, account, mark, boot_now() + TOKEN_LASTS)
             until = time.time() + TOKEN_LASTS
         return Previewed(
             account=account,
@@ -103,7 +121,7 @@ class Previewer:
 
     async def _ask(self, account: str, assessed: Assessed, key: str) -> WhatIf:
         """The number that the what-if uses up is on disk before it is sent; it is sent in the order of the numbers, as orders are."""
-        keeper, terms = self._keeper, assessed.candidate.terms
+        keeper, terms = self._keeper, replace(assessed.candidate.terms, oca=None)  # a question joins no group
         desk = self._judge.check_open(account, asks=True)
         epoch, incarnation, book = desk.log.epoch, keeper.ref.incarnation, book_of(self._connection, keeper, desk)
         next_valid_id, highest = desk.next_valid_id, keeper.highest_number(desk.client_id)

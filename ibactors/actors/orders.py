@@ -28,6 +28,7 @@ from ibactors.actors.order_asks import (
     Place,
     Placed,
     Preview,
+    PreviewChange,
     Previewed,
     Reconcile,
     Reconciled,
@@ -134,6 +135,10 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def preview(self, body: PlaceBody, key: str) -> Previewed:
         """What a request would come to. Raises what it is refused with."""
         msg = Preview(body=body, key=key)
+        return await self.ask(msg, msg.reply)
+
+    async def preview_change(self, msg: PreviewChange) -> Previewed:
+        """What a change would come to. Raises what it is refused with."""
         return await self.ask(msg, msg.reply)
 
     async def change(self, msg: ChangeOrder, *, wait: float) -> Changed:

@@ -29,6 +29,7 @@ from ibactors.actors.order_asks import (
     OrdersMessage,
     Place,
     Preview,
+    PreviewChange,
     Reconcile,
     Resolve,
     ResumeTrading,
@@ -132,9 +133,9 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._deadmen.has_gone_off,
             needs_preview=self._settings.require_preview,
         )
-        self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._live)
         self._placer = Placer(keeper, self._connection, judge, self._live)
         self._changer = Changer(keeper, self._connection, self._surveyor, judge, self._live)
+        self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._changer, self._live)
         self._reconciler = Reconciler(keeper, self._connection, self._canceller, self._settings.gateway)
         self._operator = Operator(keeper, self._connection, self._reconciler)
         self._looker = Looker(keeper, self.nursery)
@@ -236,7 +237,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             case Place():
                 msg.reply.defer()
                 self.nursery.start_soon(self._placer.take, msg, name="actor:orders/place")
-            case Preview():
+            case Preview() | PreviewChange():
                 msg.reply.defer()
                 self.nursery.start_soon(self._previewer.take, msg, name="actor:orders/preview")
             case ChangeOrder() | FindChange():

@@ -90,7 +90,7 @@ class TradingSettings:
         "IBACTORS_REQUIRE_PREVIEW",
         "1 or 0",
         lambda text: number(text, int, 0, 1) == 1,
-        "1 takes an order only with the preview_token of an equal preview of the last 60 seconds.",
+        "1 takes an order or a change only with the preview_token of an equal preview of the last 60 seconds.",
     )
     journal_ephemeral: bool = setting(
         False,  # noqa: FBT003  # the setting's default

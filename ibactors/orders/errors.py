@@ -224,7 +224,10 @@ class PreviewRequired(IbactorsError):
     """The request was not previewed, or not as it is, or too long ago."""
 
     code = "preview_required"
-    hint = "POST /orders/preview with the same body, and place it with the preview_token of its answer within 60 seconds."
+    hint = (
+        "POST /orders/preview, or /orders/{order_id}/preview for a change, with the same body, and send it with the preview_token of the "
+        "answer within 60 seconds."
+    )
 
 
 class OrderNotReceived(IbactorsError):

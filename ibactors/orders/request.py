@@ -169,6 +169,8 @@ class ChangeBody(Body, frozen=True, kw_only=True):
     """What becomes of a price between two ticks; `reject` if not given."""
     collar: str | None = None
     """`skip` leaves out the check against the market, where that is allowed."""
+    preview_token: str | None = None
+    """Of an equal preview by the same key, of the order as it is now, at most 60 seconds old."""
     wait: Decimal | None = None
     """Seconds to wait for IB's word."""
     send_before: Instant | None = None

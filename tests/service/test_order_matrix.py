@@ -16,6 +16,7 @@ PLACES = {"POST /orders", "POST /orders/preview"}
 BODIES: dict[str, Any] = {
     "POST /orders/preview": order(),
     "PATCH /orders/{order_id}": {"limit_price": 1},
+    "POST /orders/{order_id}/preview": {"limit_price": 1},
     "POST /trading/halt": {"cancel": "none", "reason": "test"},
     "PUT /trading/deadman": {"seconds": 0},
     "POST /orders/{order_id}/resolve": {"as": "cancelled"},
@@ -36,6 +37,7 @@ ON = {
     "DELETE /orders/{order_id}": 404,
     "DELETE /orders/by-client-id/{client_order_id}": 204,
     "PATCH /orders/{order_id}": 404,
+    "POST /orders/{order_id}/preview": 404,
     "POST /orders/{order_id}/resolve": 404,
     "POST /orders/resolve": 404,
     "POST /orders/adopt": 200,

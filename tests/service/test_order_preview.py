@@ -82,6 +82,47 @@ async def test_a_preview_is_needed_where_the_setting_says_so(tmp_path: Path) -> 
         assert await received(service) == 1
 
 
+async def test_a_change_is_previewed_by_its_limits_and_by_a_what_if_of_its_own(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        where = f"/orders/{(await place(service)).json()['order_id']}"
+        answer = await service.http.post(f"{where}/preview", json={"limit_price": 99.4, "quantity": 20})
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["allowed"], found["complete"], found["notional"]) == (True, True, 1988)
+        assert (found["order"]["limit_price"], found["order"]["quantity"]) == (99.4, 20)
+        assert {each["name"]: each["value"] for each in found["limits"]}["open_orders"] == 1, "it is counted once"
+        over = (await service.http.post(f"{where}/preview", json={"quantity": 200})).json()
+        assert (over["allowed"], over["refusal"]["code"], over["preview_token"]) == (False, "order_limit", None)
+        same = await service.http.post(f"{where}/preview", json={"quantity": 10})
+        assert same.status_code == 422
+        stale = await service.http.post(f"{where}/preview", json={"quantity": 11}, headers={"If-Match": '"7"'})
+        assert (stale.status_code, stale.json()["code"]) == (412, "revision_changed")
+        (row,) = await ledger(service)
+        assert row["received"] == 1, "a what-if never has the number of the order"
+        assert (await service.get(where))["revision"] == 1
+
+
+async def test_a_change_needs_a_preview_of_itself_where_the_setting_says_so(tmp_path: Path) -> None:
+    async with trading_service(tmp_path, require_preview=True) as service:
+        token = (await preview(service)).json()["preview_token"]
+        where = f"/orders/{(await place(service, preview_token=token)).json()['order_id']}"
+
+        async def token_of(**changes: Any) -> str:
+            return str((await service.http.post(f"{where}/preview", json=changes)).json()["preview_token"])
+
+        bare = await service.http.patch(where, json={"change_id": "c", "limit_price": 99.4})
+        assert (bare.status_code, bare.json()["code"], bare.json()["setting"]) == (409, "preview_required", "IBACTORS_REQUIRE_PREVIEW")
+        dear, cheap = await token_of(limit_price=99.4), await token_of(limit_price=99.3)
+        other = await service.http.patch(where, json={"change_id": "c", "limit_price": 99.4, "preview_token": cheap})
+        assert (other.status_code, other.json()["code"]) == (409, "preview_required"), "it is of another change"
+        for expected in (None, "true"):
+            made = await service.http.patch(where, json={"change_id": "c", "limit_price": 99.4, "preview_token": dear})
+            assert (made.status_code, made.headers.get("Idempotent-Replayed")) == (200, expected), made.text
+        late = await service.http.patch(where, json={"change_id": "d", "limit_price": 99.3, "preview_token": cheap})
+        assert (late.status_code, late.json()["code"]) == (409, "preview_required"), "the order has been changed since"
+        assert await received(service) == 2
+
+
 async def test_mode_preview_asks_and_places_nothing(tmp_path: Path) -> None:
     async with trading_service(tmp_path, trading="preview") as service:
         found = await preview(service)

@@ -29,12 +29,12 @@ async def change_order(call: Call[OrderQuery, ChangeBody]) -> Answer:
         change_id=given or new_change_id(),
         key=call.caller.name,
         received=received,
-        revision=_revision(request.headers.get("If-Match")),
+        revision=revision_of(request.headers.get("If-Match")),
     )
     return changed_answer(await orders.change(change, wait=wait), repeatable=given is not None)
 
 
-def _revision(header: str | None) -> int | None:
+def revision_of(header: str | None) -> int | None:
     """The revision that If-Match names."""
     if header is None or header.strip() == "*":
         return None

@@ -1,9 +1,12 @@
 """What an order would do, without placing it: IB's margins and commission, the limits' verdict, the market that it is measured against."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ibactors.actors.order_asks import Previewed
+from quart import request
+
+from ibactors.actors.order_asks import PreviewChange, Previewed
 from ibactors.keys import Scope
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders import errors as e
@@ -11,12 +14,13 @@ from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Figures
 from ibactors.orders.limits import Measure
 from ibactors.orders.prices import Adjusted
-from ibactors.orders.request import PlaceBody, read_body
+from ibactors.orders.request import ChangeBody, PlaceBody, check_change, read_body
 from ibactors.orders.safety import Refusal
 from ibactors.orders.terms import Terms
 from ibactors.web.contract.orders import InstrumentShown
 from ibactors.web.operation import Call, Nothing, Operation
-from ibactors.web.rest.orders import PLACING, orders_of
+from ibactors.web.rest.order_changes import revision_of
+from ibactors.web.rest.orders import PLACING, TAKING, OrderQuery, orders_of
 
 _NEVER = frozenset({
     e.OrderLimit, e.PriceCollar, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.OrderRejected, e.OrderNotReceived,
@@ -149,6 +153,13 @@ async def preview_order(call: Call[Nothing, PlaceBody]) -> PreviewShown:
     return _shown(await orders_of(call).preview(call.body, call.caller.name))
 
 
+async def preview_change(call: Call[OrderQuery, ChangeBody]) -> PreviewShown:
+    check_change(call.body, datetime.now(UTC))
+    revision = revision_of(request.headers.get("If-Match"))
+    asked = PreviewChange(order_id=call.query.order_id, body=call.body, key=call.caller.name, revision=revision)
+    return _shown(await orders_of(call).preview_change(asked))
+
+
 def _shown(found: Previewed) -> PreviewShown:
     answer, refusal = found.answer, found.verdict.refusal
     return PreviewShown(
@@ -212,6 +223,10 @@ def _read(data: bytes) -> PlaceBody:
     return read_body(data, PlaceBody)
 
 
+def _read_change(data: bytes) -> ChangeBody:
+    return read_body(data, ChangeBody)
+
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -229,5 +244,26 @@ OPERATIONS = (
         read=_read,
         returns=PreviewShown,
         problems=(*(error for error in PLACING if error not in _NEVER), e.PreviewRejected),
+    ),
+    Operation(
+        method="POST",
+        path="/orders/{order_id}/preview",
+        handle=preview_change,
+        summary="What an order would do after a change, without changing it",
+        description=(
+            "Takes the body of PATCH /orders/{order_id}. The limits judge the change; IB is asked what an order with the new terms would "
+            "do, beside the one that is there: its margins count both."
+        ),
+        tag="Orders",
+        scope=Scope.TRADE,
+        query=OrderQuery,
+        body=ChangeBody,
+        read=_read_change,
+        headers={"If-Match": "The revision that the order must have, in double quotes."},
+        returns=PreviewShown,
+        problems=(
+            *(error for error in TAKING if error not in _NEVER),
+            *(e.OrderIdsExhausted, e.OrderNotFound, e.OrderNotChangeable, e.RevisionChanged, e.PreviewRejected),
+        ),
     ),
 )
