@@ -4,7 +4,6 @@ It asks for one page after the other and writes each as it comes. With `--output
 may have been forming, or cut, and is asked for again.
 """
 
-import http.client
 import json
 import sys
 import time
@@ -13,13 +12,12 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os import environ
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
 
+from ibactors import calling
+from ibactors.calling import PASSING, Answer, Lost, NotDone, Refused, Remote, place
 from ibactors.config import Settings
 from ibactors.errors import StartupError
-from ibactors.healthcheck import connect, local_url
 from ibactors.terminal import complain
 
 PAGE = 10_000
@@ -28,12 +26,10 @@ _WAIT, _TIMEOUT = 60, 90.0
 """Seconds that a page may take at the service, and here."""
 _PAUSE = 5.0
 """Seconds until a page is asked for again, where the service does not say."""
-_PASSING = frozenset({429, 502, 503, 504})
-"""What may be otherwise in a while."""
 
 
-class Failed(Exception):
-    """The service does not answer, or refuses; the message says why."""
+class Failed(NotDone):
+    """The bars cannot be written; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +52,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--what", default="trades", help="what bars are made of (default: %(default)s)")
     parser.add_argument("--all-hours", action="store_true", help="outside regular hours, too")
     parser.add_argument("--with", action="append", default=[], metavar="NAME=VALUE", dest="more", help="more of the query: exchange=LSE")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line (default: CSV)")
+    parser.add_argument("--json", action="store_true", help="JSON lines, a bar each (default: CSV)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there, and go on with what is there already")
     parser.add_argument("--patience", type=float, default=600.0, metavar="SECONDS", help="how long a page is tried (default: %(default)g)")
-    parser.add_argument("--url", help="where the service runs (default: this machine, $PORT or 8000)")
-    parser.add_argument("--key", help="API key, if the service wants one; better given as $IBACTORS_API_KEY, where others cannot see it")
+    calling.add_arguments(parser, as_json=False)
 
 
 def run(settings: Settings, arguments: Namespace) -> int:
     """Write the bars; the exit status is 1 when not all of them are to be had. Raises StartupError."""
-    url = arguments.url or local_url(settings)
+    remote = Remote.of(settings, arguments)
     progress = Progress(arguments.symbol, arguments.start, arguments.end)
     try:
         start, has_head = _resume(arguments.output, as_json=arguments.json) if arguments.output else (None, False)
         query = _query(arguments, start or arguments.start)
         with arguments.output.open("a", encoding="utf-8") if arguments.output else nullcontext(sys.stdout) as file:
-            for page in _pages(url, settings, arguments, query, progress):
+            for page in _pages(remote, arguments, query, progress):
                 head = 0 if arguments.json else 1
                 file.writelines(page.lines[head if has_head else 0 :])
                 file.flush()
                 has_head = True
                 progress.add(len(page.lines) - head, page.newest)
-    except (Failed, OSError) as exc:
+    except (NotDone, OSError) as exc:
         progress.end()
         complain(str(exc))
         return 1
@@ -144,11 +139,11 @@ def _query(arguments: Namespace, start: str) -> dict[str, str]:
     return query | ({"end": arguments.end} if arguments.end else {})
 
 
-def _pages(url: str, settings: Settings, arguments: Namespace, query: dict[str, str], progress: Progress) -> Iterator[Page]:
+def _pages(remote: Remote, arguments: Namespace, query: dict[str, str], progress: Progress) -> Iterator[Page]:
     token: str | None = ""
     while token is not None:
         deadline = time.monotonic() + arguments.patience
-        while isinstance(page := _ask(url, settings, arguments, query | ({"page_token": token} if token else {})), _Later):
+        while isinstance(page := _ask(remote, arguments, query | ({"page_token": token} if token else {})), _Later):
             if time.monotonic() + page.seconds > deadline:
                 raise Failed(page.why)
             progress.say(f"{page.why} Next try in {page.seconds:.0f} s.")
@@ -163,46 +158,28 @@ class _Later:
     seconds: float
 
 
-def _ask(url: str, settings: Settings, arguments: Namespace, query: dict[str, str]) -> Page | _Later:
-    """One page. Raises Failed."""
-    url = url if "://" in url else f"http://{url}"
-    connection = connect(url, settings)
-    connection.timeout = _TIMEOUT
-    key = arguments.key or environ.get("IBACTORS_API_KEY", "")
-    path = f"{urlsplit(url).path.rstrip('/')}/history/bars/{quote(arguments.symbol, safe='')}?{urlencode(query)}"
+def _ask(remote: Remote, arguments: Namespace, query: dict[str, str]) -> Page | _Later:
+    """One page. Raises Refused where waiting does not help."""
     try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
-        response = connection.getresponse()
-        text = response.read().decode()
-    except (OSError, http.client.HTTPException, ValueError) as exc:
-        return _Later(f"Nothing answers at {url}: {exc}.", _PAUSE)
-    finally:
-        connection.close()
-    if response.status == http.HTTPStatus.OK:
-        return _json_page(text) if arguments.json else _csv_page(text, response.getheader("X-Next-Page-Token"))
-    why = _reason(text, response.status)
-    if response.status in _PASSING:
-        return _Later(why, float(response.getheader("Retry-After") or _PAUSE))
-    raise Failed(why)
+        answer = remote.ask("GET", place("/history/bars/{}", arguments.symbol), query=query, timeout=_TIMEOUT)
+    except Lost as exc:
+        return _Later(str(exc), _PAUSE)
+    except Refused as exc:
+        if exc.http_status not in PASSING:
+            raise
+        return _Later(str(exc), exc.retry_after or _PAUSE)
+    return _json_page(answer) if arguments.json else _csv_page(answer)
 
 
-def _csv_page(text: str, token: str | None) -> Page:
-    lines = text.splitlines(keepends=True)
-    return Page(lines=lines, newest=_moment(lines[-1], as_json=False) if len(lines) > 1 else None, token=token)
+def _csv_page(answer: Answer) -> Page:
+    lines = answer.text.splitlines(keepends=True)
+    return Page(lines=lines, newest=_moment(lines[-1], as_json=False) if len(lines) > 1 else None, token=answer.next_page)
 
 
-def _json_page(text: str) -> Page:
-    page = json.loads(text)
+def _json_page(answer: Answer) -> Page:
+    page = answer.members
     lines = [f"{json.dumps(bar)}\n" for bar in page["bars"]]
     return Page(lines=lines, newest=page["bars"][-1]["t"] if lines else None, token=page["next_page_token"])
-
-
-def _reason(text: str, status: int) -> str:
-    try:
-        problem = json.loads(text)
-        return " ".join(str(problem[name]) for name in ("detail", "hint") if problem.get(name))
-    except (ValueError, AttributeError):
-        return f"The service answered with status {status}."
 
 
 def _moment(line: str, *, as_json: bool) -> str:

@@ -7,6 +7,6 @@ They are grouped by topic in `web.py`, `session.py`, `access.py` and `login.py`;
 
 from ibactors.config.environment import read_settings
 from ibactors.config.settings import Settings
-from ibactors.config.table import most_wanted, settings_table, settings_text
+from ibactors.config.table import settings_table, settings_text
 
-__all__ = ["Settings", "most_wanted", "read_settings", "settings_table", "settings_text"]
+__all__ = ["Settings", "read_settings", "settings_table", "settings_text"]

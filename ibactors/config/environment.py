@@ -16,7 +16,7 @@ from ibactors.config.setting import Declaration, declarations
 from ibactors.config.settings import Settings
 from ibactors.errors import InvalidRequest, StartupError
 
-OTHERS = frozenset({"IBACTORS_API_KEY", "IBACTORS_IMAGE", "IBACTORS_API_IMAGE", "IBACTORS_SIDECAR_PORT", "IBACTORS_PYTHON"})
+OTHERS = frozenset({"IBACTORS_API_KEY", "IBACTORS_URL", "IBACTORS_IMAGE", "IBACTORS_API_IMAGE", "IBACTORS_SIDECAR_PORT", "IBACTORS_PYTHON"})
 """Variables of our name that are no settings: a client's key, what compose.yaml fills in, and what the recipes pass on."""
 _OURS = re.compile(r"IB_?ACTORS?_", re.IGNORECASE)
 _SERVICE = re.compile(r"IBACTORS(_[A-Z0-9_]+)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)")

@@ -20,16 +20,6 @@ GROUPS = {
 }
 
 
-MOST_WANTED = ("PORT", "IBACTORS_GATEWAY_HOST", "IBACTORS_GATEWAY_PORT", "IBACTORS_API_KEYS", "IBACTORS_AUTO_RESTART", "IBACTORS_TIME_ZONE")
-"""What people set first, for a help text that fits a screen."""
-
-
-def most_wanted() -> str:
-    """A line for each setting that people set first."""
-    meanings = {name: meaning for name, _, _, meaning in settings_table()}
-    return "\n".join(f"  {name:<21} {textwrap.shorten(meanings[name], 56, placeholder=' …')}" for name in MOST_WANTED)
-
-
 def settings_table(kind: type = Settings) -> list[tuple[str, str, str, str]]:
     """For help texts and docs: variable, default, accepted form, meaning."""
     return [(one.variable, _shown(one.default), one.form, one.meaning) for one in declarations(kind).values()]
