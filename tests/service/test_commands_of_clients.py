@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from ibactors import cli
+from ibactors.calling import Answer, Lost, Refused, Remote
 from ibactors.commands import login, order, surely, watch
 from ibactors.config import Settings
 from tests.conftest import DEADLINE, Service, eventually
@@ -142,7 +143,7 @@ async def test_halt_that_fails_says_how_to_halt_without_the_service(
 
 
 async def test_watch_ends_each_line_when_the_gateway_is_lost(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    remote = watch.Remote(service.url, "", Settings())
+    remote = Remote(service.url, "", Settings())
     seen: list[str] = []
     screen = watch.Screen()
 
@@ -181,13 +182,13 @@ def test_login_that_was_followed_by_the_old_session_is_no_success() -> None:
         assert login._end(report, attempt) == status  # noqa: SLF001  # the whole of it is a service test
 
 
-def refused(status: int, **members: object) -> surely.Refused:
-    return surely.Refused(status, json.dumps(members), None)
+def refused(status: int, **members: object) -> Refused:
+    return Refused(status, json.dumps(members), None)
 
 
-GONE, UNSENT = surely.Lost("gone", sent=True), surely.Lost("no connection", sent=False)
-DONE = surely.Answer(status=201, text="{}", next_page=None)
-WAITS = surely.Answer(status=202, text='{"status": "unknown"}', next_page=None)
+GONE, UNSENT = Lost("gone", sent=True), Lost("no connection", sent=False)
+DONE = Answer(status=201, text="{}", next_page=None)
+WAITS = Answer(status=202, text='{"status": "unknown"}', next_page=None)
 
 
 @pytest.mark.parametrize(
@@ -196,13 +197,13 @@ WAITS = surely.Answer(status=202, text='{"status": "unknown"}', next_page=None)
         ([DONE], DONE),
         ([UNSENT, DONE], DONE),
         ([GONE, refused(503, code="x"), WAITS, DONE], DONE),
-        ([UNSENT, UNSENT], surely.Lost),
+        ([UNSENT, UNSENT], Lost),
         ([GONE, UNSENT], surely.Unknown),
-        ([refused(422, code="invalid_request")], surely.Refused),
-        ([GONE, refused(422, code="order_rejected")], surely.Refused),
-        ([GONE, refused(409, code="other", new_client_order_id_allowed=True)], surely.Refused),
+        ([refused(422, code="invalid_request")], Refused),
+        ([GONE, refused(422, code="order_rejected")], Refused),
+        ([GONE, refused(409, code="other", new_client_order_id_allowed=True)], Refused),
         ([GONE, refused(403, code="scope")], surely.Unknown),
-        ([refused(429, code="rate"), refused(429, code="rate")], surely.Refused),
+        ([refused(429, code="rate"), refused(429, code="rate")], Refused),
         ([GONE, refused(429, code="rate")], surely.Unknown),
         ([refused(502), refused(502)], surely.Unknown),
         ([refused(404)], surely.Unknown),
@@ -218,11 +219,11 @@ def test_order_is_called_refused_only_where_nothing_can_have_been_done(
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
 
-    def ask() -> surely.Answer:
+    def ask() -> Answer:
         answer = left.pop(0)
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(answer, surely.Answer)
+        assert isinstance(answer, Answer)
         return answer
 
     patience = (len(answers) - 1) * surely.PAUSE
