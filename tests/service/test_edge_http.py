@@ -72,6 +72,10 @@ BROKEN = {
     "endless heads": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 20_000, 431),
     "head of many lines": (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 3000 + b"\r\n", 431),
     "head of many bare lines": (b"GET / HTTP/1.1\n" + b"a:\n" * 129 + b"\n", 431),
+    "query of many parts": (get("/nowhere?" + "&".join(["a=%41"] * 2700)), 431),
+    "path of many escapes": (get("/" + "%41" * 5000), 431),
+    "line of many media ranges": (get("/", "Accept: " + "a/b," * 3900), 431),
+    "line of many parameters": (get("/", "Accept: text/html" + ";a=b" * 3900), 431),
     "trailer of many lines": (get("/auth/ticket", *CHUNKED, method="POST", body=b"0\r\n" + b"a:\r\n" * 3000 + b"\r\n"), 400),
     "bad chunk": (get("/auth/ticket", *CHUNKED, method="POST", body=b"zz\r\n"), 400),
     "chunk without its end": (get("/auth/ticket", *CHUNKED, method="POST", body=b"1\r\naa\r\n"), 400),
@@ -134,6 +138,19 @@ async def test_head_may_have_some_lines(service: Service) -> None:
     lines = [f"X-{number}: y" for number in range(100)]
     data = get("/health", *lines) * 3 + get("/health", *lines, *CLOSING)
     assert statuses(await said(service, data)) == [200] * 4
+
+
+async def test_head_may_have_some_parts_in_query_and_lines(service: Service) -> None:
+    # A browser sends all the cookies of its programs on this machine; nobody here reads them.
+    lines = ["X-Forwarded-For: " + ", ".join(["a"] * 100), "Cookie: " + "; ".join(["a=b"] * 1000), "User-Agent: " + ";" * 500]
+    target = "/nowhere?" + "&".join(["a=%41"] * 100)
+    assert statuses(await said(service, get(target, *lines), get(target, *lines, *CLOSING))) == [404, 404]
+
+
+async def test_head_that_comes_while_an_answer_is_waited_for_is_no_longer_than_others(service: Service) -> None:
+    waiting = get("/docs/assets/css/swagger-ui.css")
+    received = await said(service, waiting + get("/health", "X: " + "a" * 40_000))
+    assert statuses(received) == [200, 431]
 
 
 async def test_target_may_be_a_url(service: Service) -> None:

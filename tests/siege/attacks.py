@@ -14,6 +14,7 @@ _OFTEN = 10_000
 _LARGE = b"a" * 60_000
 _REQUEST = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _BODY = b"GET /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+_TIRING = _REQUEST[:-2] % (b"/?" + b"&".join([b"a=%41"] * 127)) + b"Accept: " + b"text/html;a=b," * 60 + b"\r\n\r\n"
 _KEYED = UPGRADE.replace(b"\r\n\r\n", f"\r\nX-API-Key: {KEYS['stream']}\r\n\r\n".encode())
 
 
@@ -45,6 +46,13 @@ def attacks(*, keyed: bool) -> Iterator[Attack]:
     yield Attack(name=f"refused upgrades, {shown}", opening=UPGRADE.replace(b"Version: 13", b"Version: 8"), rest=b"")
     yield Attack(name=f"requests in a row, {shown}", opening=b"", rest=_REQUEST % b"/health" * 100)
     yield Attack(name=f"targets that cannot be read, {shown}", opening=b"", rest=_REQUEST % b"http://[" * 100)
+    yield Attack(
+        name=f"queries of many parts, {shown}", opening=b"", rest=_REQUEST % (b"/market/quote/AAPL?" + b"&".join([b"a=%41"] * 2600))
+    )
+    yield Attack(name=f"paths of many escapes, {shown}", opening=b"", rest=_REQUEST % (b"/" + b"%41" * 5000))
+    yield Attack(name=f"lines of many parts, {shown}", opening=b"", rest=_REQUEST[:-2] % b"/" + b"Accept: " + b"a/b," * 3900 + b"\r\n\r\n")
+    yield Attack(name=f"lines of as many parts as may be, {shown}", opening=b"", rest=_TIRING)
+    yield Attack(name=f"names of files that are too long, {shown}", opening=b"", rest=_REQUEST % (b"/docs/assets/" + b"a/" * 4000))
     yield Attack(name=f"paths that do not exist, {shown}", opening=b"", rest=_REQUEST % b"/nope" * 100)
     yield Attack(name=f"bodies in parts of one octet, {shown}", opening=_BODY, rest=b"1\r\na\r\n" * _OFTEN)
     yield Attack(name=f"trailers of many lines, {shown}", opening=_BODY + b"0\r\n" + b"a:\r\n" * 1000 + b"\r\n", rest=b"")

@@ -33,6 +33,9 @@ def test_difference_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         b"X: \t \r\n",
         b"Cookie: a=\xff\r\n",
         b"X: y\r\n" * 98,
+        b"X: " + b"a," * 127 + b"\r\n",
+        b"Cookie: " + b"a=b; " * 500 + b"\r\n",
+        b"User-Agent: " + b";" * 500 + b"\r\n",
         b"X: " + b"y" * (LONGEST - len(GOOD) - 3) + b"\r\n",
     ],
 )
@@ -61,6 +64,10 @@ def test_plain_head_is_taken(line: bytes) -> None:
         b"X: \x0b\r\n",
         b": y\r\n",
         b"X: y\r\n" * 100,
+        b"Accept: " + b"a/b," * 200 + b"\r\n",
+        b"Accept: text/html" + b";a=b" * 200 + b"\r\n",
+        b"If-None-Match: " + b'"a",' * 200 + b"\r\n",
+        b"X-Forwarded-For: " + b"a,;" * 64 + b"\r\n",
         b"X: " + b"y" * LONGEST + b"\r\n",
     ],
 )
@@ -70,6 +77,7 @@ def test_anything_else_is_left_to_h11(line: bytes) -> None:
 
 FIRST_LINES = (
     *(b"HEAD / HTTP/1.1", b"get / HTTP/1.1", b"GET / HTTP/1.0", b"GET  / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET / HTTP/1.1\n"),
+    *(b"GET /?" + b"&" * 128 + b" HTTP/1.1", b"GET /?a=b" + b"&a=%41" * 600 + b" HTTP/1.1", b"GET /" + b"%41" * 1025 + b" HTTP/1.1"),
     *(b"GET http://a/ HTTP/1.1", b"GET * HTTP/1.1", b"GET /\xe4 HTTP/1.1", b"GET /", b"\r\nGET / HTTP/1.1"),
 )
 

@@ -1,9 +1,14 @@
-"""What is half written is completed before anything else is written."""
+"""What is half written is completed before anything else is written, and is in memory once, however many clients it is written to."""
+
+import socket
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 import trio
 import trio.testing
 
+from ibactors.web.contract.asgi import ASGIReceiveCallable, ASGISendCallable, Scope
 from ibactors.web.edge.connection import Connection
 from ibactors.web.edge.short_way import Places
 
@@ -36,3 +41,49 @@ async def test_frame_that_is_half_written_is_completed_before_anything_else(monk
                 received += await theirs.recv(65536)
     assert received == sent + b"ping"
     assert not connection.blocked
+
+
+FILE = b"a" * 4_000_000
+
+
+class _File:
+    """An application with one large answer."""
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:  # noqa: ARG002
+        """Answers with it."""
+        headers = [(b"content-length", b"%d" % len(FILE))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+        await send({"type": "http.response.body", "body": FILE, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+async def test_file_that_many_clients_take_slowly_is_in_memory_once(listener: socket.socket) -> None:
+    async with trio.open_nursery() as nursery:
+        clients = []
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                client = trio.socket.socket()
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                await client.connect(listener.getsockname())
+                ours = trio.socket.from_stdlib_socket(listener.accept()[0])
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+                nursery.start_soon(Connection(_File(), trio.SocketStream(ours), Places()).serve)
+                await client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                clients.append(client)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert tracemalloc.get_traced_memory()[1] < len(FILE)
+        finally:
+            tracemalloc.stop()
+        received = bytearray()
+        while not received.endswith(b"a" * 10) or len(received) < len(FILE):
+            received += await clients[0].recv(65536)
+        assert received.partition(b"\r\n\r\n")[2] == FILE
+        for client in clients:
+            client.close()

@@ -16,10 +16,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import inspect
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 
 from ibactors.errors import InvalidRequest
+from ibactors.web.contract.accepting import preferred
 
 CSV = "text/csv"
 TEXT = "text/plain"
@@ -97,8 +96,7 @@ def form_of(rows: Rows, given: Mapping[str, str], accept: str) -> Form | None:
             raise InvalidRequest("There is no such field in the answer.", field="field", remedy=f"Accepted: {', '.join(rows.table)}.")
         return Form(rows, field)
     if wanted is None and "text/" in accept.lower():
-        best = parse_accept_header(accept, MIMEAccept).best_match([JSON, CSV], default=JSON)
-        wanted = "csv" if best == CSV else None
+        wanted = "csv" if preferred(accept, [JSON, CSV]) == CSV else None
     return Form(rows) if wanted == "csv" else None
 
 

@@ -32,6 +32,8 @@ from ibactors.web.edge.websocket import WebSocket, wants_websocket
 LINGER_OCTETS = 8 * 1024 * 1024
 """Octets that are read at most after closing our side: a client that sends more is not about to read its answer."""
 _MAX_RECEIVE = 64 * 1024
+_AT_ONCE = 64 * 1024
+"""Octets that are written at once where that takes waiting: TLS keeps a second, encrypted text of all that it is given."""
 
 
 class Connection:
@@ -51,8 +53,8 @@ class Connection:
         self._stream = stream if tls is None else trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         self._reading = trio.CancelScope()
         self._sending = trio.Lock()
-        self._unwritten = b""
-        """The rest of a frame of which the socket has taken a part."""
+        self._unwritten: bytes | memoryview = b""
+        """The rest of what the socket has taken a part of."""
         self._write_scope = trio.CancelScope()
         self._last_write = float("inf")
         self._idle = False
@@ -166,10 +168,10 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Write what the socket takes at once, without a turn of the event loop, and wait for the rest."""
         if isinstance(self._stream, trio.SocketStream) and not self.blocked:
-            data = data[self._write_at_once(data) :]
-            if not data:
+            written = self._write_at_once(data)
+            if written == len(data):
                 return
-            self._unwritten = data
+            self._unwritten = memoryview(data)[written:]
             data = b""
         async with self._sending:
             await self._write(data)
@@ -206,11 +208,14 @@ class Connection:
 
     async def _write(self, data: bytes) -> None:
         """Write all of it, after what is unwritten, whoever is cancelled meanwhile: half a frame would garble all that follows."""
-        data, self._unwritten = self._unwritten + data, b""
+        pieces, self._unwritten = (self._unwritten, data), b""
         deadline = min(trio.current_time() + self._timeouts.write, self._last_write)
         with trio.CancelScope(deadline=deadline, shield=True) as self._write_scope:
             try:
-                await self._stream.send_all(data)
+                for piece in pieces:
+                    view = memoryview(piece)
+                    for start in range(0, len(view), _AT_ONCE):
+                        await self._stream.send_all(view[start : start + _AT_ONCE])
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._reading.cancel(reason="the client is gone")
         if self._write_scope.cancelled_caught:

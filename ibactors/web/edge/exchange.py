@@ -20,8 +20,12 @@ MOST_CHUNKS = 512
 """Parts in which a body may come; the head of each costs time, whatever its size."""
 CHUNKS_AT_ONCE = 32
 """Parts that are taken before others have their turn."""
-MOST_AHEAD = 64 * 1024
-"""Octets that a client may send before its last request is answered; the rest waits in the kernel."""
+MOST_AHEAD = LONGEST_HEAD
+"""Octets that are read before the last request is answered; the rest waits in the kernel. A client without a key may make many connections
+wait, by not reading."""
+ONE_WRITE = 64 * 1024
+"""Octets of a response, head and body, that are put together to leave in one write. What is longer is not copied: a file that many clients
+take slowly is in memory once."""
 LEAVING = 1.0
 """Seconds in which an answer is still finished for a client that has ended its side; it may be one that only sends no more."""
 _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -124,7 +128,7 @@ class Exchange:
     async def _watch(self, watching: trio.CancelScope) -> None:
         with watching:
             while len(self._ahead) < MOST_AHEAD:
-                data = await self._http.wire.receive(MOST_AHEAD)
+                data = await self._http.wire.receive(MOST_AHEAD - len(self._ahead))
                 if not data:
                     await trio.sleep(LEAVING)
                     self._departed.set()
@@ -156,12 +160,13 @@ class Exchange:
             body = b""
         if more and not body:
             return
-        data = b""
+        http, pieces = self._http, list[bytes]()
         if not self._begun:
             self._begun = True
-            data = self._http.head(response["status"], response["headers"], last=self._departed.is_set())
+            pieces.append(http.head(response["status"], response["headers"], last=self._departed.is_set()))
         if body:
-            data += self._http.h11.send(h11.Data(data=bytes(body)))
+            pieces += http.h11.send_with_data_passthrough(h11.Data(data=bytes(body))) or ()
         if not more:
-            data += self._http.h11.send(h11.EndOfMessage())
-        await self._http.wire.send(data)
+            pieces += http.h11.send_with_data_passthrough(h11.EndOfMessage()) or ()
+        for data in pieces if len(body) > ONE_WRITE else [b"".join(pieces)]:
+            await http.wire.send(data)

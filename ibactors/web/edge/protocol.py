@@ -14,7 +14,7 @@ import trio
 
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import headers_of, make_problem
-from ibactors.web.edge.heads import Ends, http_date
+from ibactors.web.edge.heads import MOST_ESCAPES, MOST_PARTS, Ends, http_date, is_long_winded
 from ibactors.web.edge.short_way import ShortWay
 
 MOST_REQUESTS = 1000
@@ -80,6 +80,9 @@ class Http1:
         if {name for name, _ in event.headers} >= _FRAMING:
             # h11 believes the second; a proxy in front that believes the first would see other requests than this service does.
             raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding exclude each other")
+        if is_long_winded(event.target, event.headers):
+            limits = f"A query and a line may have {MOST_PARTS} parts, a target {MOST_ESCAPES} octets with a percent sign"
+            raise h11.RemoteProtocolError(limits, error_status_hint=431)
         return event
 
     async def _receive(self) -> bytes:
@@ -140,10 +143,13 @@ class Http1:
         await self.wire.send(head + self.h11.send(h11.Data(data=body)) + self.h11.send(h11.EndOfMessage()))
 
     def _check_lines(self) -> None:
-        """Raises RemoteProtocolError when the head that comes next has more lines than it may have."""
+        """Raises RemoteProtocolError when the head that comes next has more lines or octets than it may have."""
         waiting = self.h11.trailing_data[0]
-        if waiting.count(b"\n") > MOST_LINES and _HEAD_END.split(waiting, 1)[0].count(b"\n") > MOST_LINES:
-            raise h11.RemoteProtocolError(f"A head may have {MOST_LINES} lines", error_status_hint=431)
+        if len(waiting) <= LONGEST_HEAD and waiting.count(b"\n") <= MOST_LINES:
+            return
+        head = _HEAD_END.split(waiting, 1)[0]
+        if len(head) > LONGEST_HEAD or head.count(b"\n") > MOST_LINES:
+            raise h11.RemoteProtocolError(f"A head may have {LONGEST_HEAD} octets and {MOST_LINES} lines", error_status_hint=431)
 
     def _begin_again(self) -> bool:
         if self.wire.stopping or self.h11.our_state is not h11.DONE or self.h11.their_state is not h11.DONE:

@@ -14,6 +14,7 @@ from quart import Response, request
 from werkzeug.exceptions import NotFound
 
 from ibactors.keys import Scope
+from ibactors.web.contract.accepting import preferred
 from ibactors.web.contract.routes import Route
 
 INDEX = "index.html"
@@ -61,7 +62,7 @@ def page_or(view: Callable[[], Awaitable[Response]]) -> Callable[[], Awaitable[R
 
     async def choose() -> Response:
         # The first of equals wins, so that `*/*`, which curl sends, means JSON.
-        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        wanted = preferred(request.headers.get("Accept", ""), ["application/json", "text/html"])
         response = await (_FILES[INDEX].response() if wanted == "text/html" else view())
         response.vary.add("Accept")
         return response

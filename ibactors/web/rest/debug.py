@@ -14,6 +14,7 @@ from ibactors.inside import tasktree
 from ibactors.inside.logs import masked
 from ibactors.inside.watch import waiting_for
 from ibactors.keys import Scope
+from ibactors.web.contract.accepting import preferred
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, make_problem
 from ibactors.web.operation import Answer, Call, Nothing, Operation
@@ -61,8 +62,8 @@ _TYPES = {"text": "text/plain", "html": "text/html", "json": "application/json"}
 
 def _form(given: str | None, *offered: str) -> str:
     """The form that a request wants; the first of the offered where it does not care."""
-    accepted = request.accept_mimetypes.best_match([_TYPES[form] for form in offered])
-    return given or next((form for form in offered if _TYPES[form] == accepted), offered[0])
+    accepted = preferred(request.headers.get("Accept", ""), [_TYPES[form] for form in offered])
+    return given or next(form for form in offered if _TYPES[form] == accepted)
 
 
 def _answer(form: str, body: str) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from quart import Response, send_from_directory
+from werkzeug.exceptions import NotFound
 
 from ibactors.keys import Scope
 from ibactors.web.contract.routes import Route
@@ -93,7 +94,12 @@ def _serve_text(text: str, kind: str) -> Callable[[], Awaitable[Response]]:
 
 
 def _serve_assets(folder: Path) -> Callable[[str], Awaitable[Response]]:
+    # What is not in this list is not looked for: of a name that is too long an operating system says so by an error.
+    names = frozenset(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
     async def serve(filename: str) -> Response:
+        if filename not in names:
+            raise NotFound
         return await send_from_directory(folder, filename, cache_timeout=CACHE_S)
 
     return serve
