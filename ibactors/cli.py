@@ -64,6 +64,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "operate": (
         Command("status", "service, session, login and trading in a few lines", "commands.status"),
+        Command("doctor", "what is wrong with the set-up, and what to do", "doctor.command"),
         Command("login", "have the gateway logged in at IB", "commands.login"),
         Command("logout", "end the gateway's session with IB", "commands.logout"),
         Command("health", "exit 0 when the service is healthy, 1 when it is not", "healthcheck"),
