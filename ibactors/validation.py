@@ -13,8 +13,8 @@ B = TypeVar("B")
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list", "object": "an object"}
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _SAID: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
-    (r"Object contains unknown field", lambda _: "There is no field {name}"),
-    (r"Object missing required field", lambda _: "The field {name} is missing"),
+    (r"Object contains unknown field", lambda _: "There is no field {bare!r}"),
+    (r"Object missing required field", lambda _: "The field {bare!r} is missing"),
     (r"Expected `str` matching regex", lambda _: "{name} does not have the form of such a value"),
     (r"Invalid enum value", lambda _: "{name} is not one of the accepted values"),
     (r"Expected `(?:str|array)` of length (<=|>=) (\d+)", lambda found: f"{{name}} must have {_BOUNDS[found[1]]} {found[2]} {{parts}}"),
@@ -59,7 +59,7 @@ def sentence(message: str, field: str | None) -> str:
     name = "The message" if whole else f"{'An entry of ' if entry else ''}{bare!r}"
     for pattern, words in _SAID:
         if found := re.match(pattern, message):
-            said = words(found).format(name=name, parts="characters" if "`str`" in found[0] else "entries")
+            said = words(found).format(name=name, bare=bare, parts="characters" if "`str`" in found[0] else "entries")
             return f"{said}."
     return f"{name} is not acceptable."
 

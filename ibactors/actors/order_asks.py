@@ -13,7 +13,7 @@ from ibactors.orders.limits import Verdict
 from ibactors.orders.order import Order
 from ibactors.orders.previews import WhatIf
 from ibactors.orders.reader import ChangeKept, Page, Snapshot
-from ibactors.orders.request import ChangeBody, PlaceBody
+from ibactors.orders.request import ChangeBody, GroupBody, PlaceBody
 from ibactors.orders.terms import Side
 
 
@@ -164,6 +164,16 @@ class Place(Ask[Placed]):
     received: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceGroup(Ask[Placed]):
+    """Place orders that stand or fall together, or find those that an equal request has placed; the first stands for them."""
+
+    body: GroupBody
+    client_order_id: str
+    key: str
+    received: datetime
+
+
 class Previewed(Value, frozen=True, kw_only=True):
     """What a request would come to."""
 
@@ -235,6 +245,7 @@ OrdersMessage = (
     | Resolve
     | SetDeadman
     | Place
+    | PlaceGroup
     | Preview
     | PreviewChange
     | ChangeOrder

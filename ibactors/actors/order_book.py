@@ -18,7 +18,6 @@ class Book:
         self._numbers: dict[tuple[int, int], str] = {}
         self._perm_ids: dict[int, str] = {}
         self._executions: dict[str, str] = {}
-        self._children: dict[str, set[str]] = {}
         for order in orders:
             self.put(order)
 
@@ -52,11 +51,9 @@ class Book:
         """Those that are not over."""
         return tuple(order for order in self._orders.values() if not order.status.is_terminal)
 
-    def bracket(self, order: Order) -> tuple[Order, ...]:
-        """The members of an order's bracket that are here, parent first; none of one that stands alone."""
-        head = order.parent or order.order_id
-        children = self._children.get(head)
-        return tuple(self._orders[name] for name in (head, *sorted(children)) if name in self._orders) if children else ()
+    def family(self, order: Order) -> tuple[Order, ...]:
+        """The members that are here of an order's bracket, parent first, or of its group; none of one that stands alone."""
+        return tuple(self._orders[each.order_id] for each in order.kin if each.order_id in self._orders)
 
     def put(self, order: Order) -> None:
         """Take a new state."""
@@ -69,8 +66,6 @@ class Book:
         self._highest[order.client_id] = max(self.highest_number(order.client_id), order.ib_order_id)
         self._tokens[order.token] = name
         self._numbers[order.client_id, order.ib_order_id] = name
-        if order.parent is not None:
-            self._children.setdefault(order.parent, set()).add(name)
         for each in order.incarnations:
             if each.perm_id:
                 self._perm_ids[each.perm_id] = name

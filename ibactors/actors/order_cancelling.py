@@ -58,9 +58,9 @@ class Canceller:
         """
         rows = None if present.open_orders is None or present.all_open_orders is None else (*present.open_orders, *present.all_open_orders)
         for order in self._keeper.book.open:
-            members = self._keeper.book.bracket(order)
-            here = order.status is not Status.UNKNOWN or order.written_epoch == present.epoch or any(each.seen for each in members)
-            if not members or here or (order.order_id, present.epoch) in self._blind:
+            seen = any(each.seen for each in self._keeper.book.family(order))
+            here = order.status is not Status.UNKNOWN or order.written_epoch == present.epoch or seen
+            if not order.in_bracket or here or (order.order_id, present.epoch) in self._blind:
                 continue
             if why_not_cancel_blind(order, desk.next_valid_id, rows) is None:
                 self._blind.add((order.order_id, present.epoch))
@@ -74,9 +74,13 @@ class Canceller:
             governed("client_order_id_voided", f"key:{msg.key}", client_order_id=msg.client_order_id, account=msg.account)
             msg.reply.send(None)
             return
+        family = () if found.order.in_bracket else keeper.book.family(found.order)  # a bracket's children go with their parent
         order = keeper.book.get(found.order.order_id)
-        open_still = order is not None and not order.status.is_terminal
-        msg.reply.send(await self.want(order, time.time(), f"key:{msg.key}") if order and open_still else found.order)
+        order = found.order if order is None else order
+        for each in family or (order,):
+            if not each.status.is_terminal and each.order_id in keeper.book:
+                order = await self.want(each, time.time(), f"key:{msg.key}")
+        msg.reply.send(order)
 
     async def take_many(self, msg: CancelMany) -> None:
         """Cancel all open orders that fit: what waits is taken back, the intents are one transaction, then the cancels go."""

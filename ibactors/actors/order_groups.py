@@ -1,17 +1,51 @@
-"""One-cancels-all groups: which name a caller's group has at IB.
+"""One-cancels-all groups: the orders of one request, and which name a caller's group has at IB.
 
 IB's names are everybody's and for ever, and a group that had a fill cancels newcomers. So a name is made of account, key, the caller's name
 and a generation, which ends when all members are done.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec.structs import asdict
+
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
-from ibactors.errors import InvalidRequest
+from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Group
-from ibactors.orders.request import OcaBody
+from ibactors.orders.request import GroupBody, OcaBody, PlaceBody
 from ibactors.orders.terms import Oca, OcaType
 from ibactors.orders.tokens import group_name
+
+MOST_MEMBERS = 10
+
+
+def parts_of(body: PlaceBody | GroupBody) -> tuple[PlaceBody, ...]:
+    """The orders that a request asks for, each as it would be asked for alone. Raises InvalidRequest."""
+    if isinstance(body, PlaceBody):
+        return (body,)
+    if not 2 <= len(body.orders) <= MOST_MEMBERS:  # noqa: PLR2004
+        raise InvalidRequest(f"A group has 2 to {MOST_MEMBERS} orders.", field="orders")
+    return tuple(PlaceBody(**asdict(each), account=body.account) for each in body.orders)
+
+
+def oca_of(body: PlaceBody | GroupBody, client_order_id: str) -> OcaBody | None:
+    """The group that the orders of a request join, by its caller's name."""
+    return body.oca or (OcaBody(group=client_order_id) if isinstance(body, GroupBody) else None)
+
+
+@contextmanager
+def naming(body: PlaceBody | GroupBody, position: int) -> Iterator[None]:
+    """Have what is raised within say which order of a group it is about."""
+    try:
+        yield
+    except IbactorsError as error:
+        if isinstance(body, GroupBody):
+            error.extra["member"] = position
+            if isinstance(error, InvalidRequest) and error.field is not None:
+                error.extra["field"] = error.field = f"orders.{position}.{error.field}"
+        raise
 
 
 class Groups:

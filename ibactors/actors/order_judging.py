@@ -5,7 +5,7 @@ The last look at the limits and the queued write are one step without a wait, so
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -77,10 +77,10 @@ class Judge:
         self.reserved: dict[str, Order] = {}
         """Taken by the limits, and not in the journal yet."""
 
-    def account_of(self, body: PlaceBody) -> str:
+    def account_of(self, named: str | None) -> str:
         """The account, which must be named where there are several; empty where nobody can say."""
-        if body.account is not None:
-            return body.account
+        if named is not None:
+            return named
         accounts = self._connection.sessions.value.accounts
         if not accounts and (known := {order.account for order in self._keeper.book.all}) and len(known) == 1:
             return known.pop()
@@ -202,6 +202,12 @@ class Judge:
             raise AssertionError("the service has rules")
         self._placed_at.setdefault(key, deque(maxlen=5_000)).extend([time.time()] * candidate.members)
         return passed
+
+    def give_back(self, key: str, orders: Sequence[Order]) -> None:
+        """Count no longer what was taken in this very step: of what belongs together a later part was refused."""
+        for order in orders:
+            self.reserved.pop(order.order_id, None)
+            self._placed_at[key].pop()
 
 
 def entry_of(parent: Terms, reference: Reference | None) -> Reference | None:

@@ -188,16 +188,17 @@ class Keeper:
         for want in step.wants:
             self._want(order.order_id, want)
         if step.order.status is not order.status:
-            self.look_at_bracket(step.order)
+            self.look_at_family(step.order)
         if isinstance(evidence, ExecutionSeen) and (early := self._early.take(evidence.execution_id)) is not None:
             later = self._advance(step.order, early)
             return Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
         return step
 
-    def look_at_bracket(self, order: Order) -> None:
+    def look_at_family(self, order: Order) -> None:
         """Want the others cancelled that must not go on without a refused member, in the step in which that is known."""
-        if order.kin and order.status is Status.REJECTED and order.withdrawn is None:
-            for name in broken_group(order, self.book.bracket(order)):
+        missing = order.status is Status.REJECTED or (order.status is Status.NOT_RECEIVED and not order.in_bracket)
+        if order.kin and missing and order.withdrawn is None:
+            for name in broken_group(order, self.book.family(order)):
                 log.warning("group_broken", order_id=name, refused=order.order_id, role=order.role)
                 self._want(name, Want.GROUP)
 

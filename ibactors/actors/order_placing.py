@@ -5,7 +5,7 @@ that can be refused is refused; once it is journaled it is told to nobody that i
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,9 +14,9 @@ import structlog
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import Place, Placed
+from ibactors.actors.order_asks import Place, Placed, PlaceGroup
 from ibactors.actors.order_audit import acted
-from ibactors.actors.order_groups import Groups
+from ibactors.actors.order_groups import Groups, naming, oca_of, parts_of
 from ibactors.actors.order_judging import Assessed, Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_terms import expires_at
@@ -35,12 +35,13 @@ from ibactors.orders.errors import (
 )
 from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
-from ibactors.orders.order import Kin, Order
+from ibactors.orders.order import CHILDREN, Kin, Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
 from ibactors.orders.placing import Book, Existing, Group, Intent, numbered, place
 from ibactors.orders.placing import Placed as Written
-from ibactors.orders.request import PlaceBody, as_text, deadline_of, differing, fingerprint
+from ibactors.orders.request import MemberBody, PlaceBody, as_text, deadline_of, differing, fingerprint
 from ibactors.orders.safety import Mode, account_refusal
+from ibactors.orders.terms import Terms
 from ibactors.orders.tokens import new_order_id, token_of
 from ibactors.orders.transaction import Transaction
 
@@ -54,6 +55,24 @@ class Claim:
         self.joined: list[Reply[Placed]] = []
 
 
+def _kin(client_order_id: str, assessed: Sequence[Assessed]) -> tuple[Kin, ...]:
+    """All members, the one that stands for them first: the others are named after it."""
+    now = int(time.time() * 1000)
+    roles = [member.role for each in assessed for member in each.orders.members]
+    if len(assessed) > 1:
+        roles = ["", *(str(place) for place in range(2, len(assessed) + 1))]
+    names = [f"{client_order_id}/{role}" if role else client_order_id for role in roles]
+    return tuple(Kin(order_id=new_order_id(now), client_order_id=name, role=role) for name, role in zip(names, roles, strict=True))
+
+
+def _asked_by(msg: Place | PlaceGroup, order: Order) -> MemberBody | None:
+    """What a request asks for in the place that an adopted order has in it, by its token; None for a bracket's child."""
+    parts: Sequence[MemberBody] = (msg.body,) if isinstance(msg.body, PlaceBody) else msg.body.orders
+    roles = ("", *map(str, range(2, len(parts) + 1)))
+    found = (part for role, part in zip(roles, parts, strict=True) if token_of(order.account, msg.client_order_id, role) == order.token)
+    return next(found, None)
+
+
 class Placer:
     """Takes requests; each runs in a task of the actor, never of its caller, who may leave without changing anything."""
 
@@ -65,9 +84,9 @@ class Placer:
         self._claims: Claims[Claim] = Claims()
         self._groups = Groups(keeper, judge)
 
-    async def take(self, msg: Place) -> None:
+    async def take(self, msg: Place | PlaceGroup) -> None:
         """Carry out one request, and settle its reply and that of all that joined it. Raises only what is a bug."""
-        account = self._judge.account_of(msg.body)
+        account = self._judge.account_of(msg.body.account)
         claim, mark = Claim(), fingerprint(msg.body)
         held = self._claims.take(account, msg.client_order_id, f"{msg.key} {mark}", claim)
         if held is not None:
@@ -88,76 +107,92 @@ class Placer:
         finally:
             self._claims.release(account, msg.client_order_id, claim)
 
-    async def _take(self, msg: Place, account: str, mark: str) -> Placed:
+    async def _take(self, msg: Place | PlaceGroup, account: str, mark: str) -> Placed:
         body, account = msg.body, self._judge.named(account)
         known = await self._keeper.read(self._keeper.reader.by_client_order_id, account, msg.client_order_id)
         if known is not None:
-            return self._replay(known, body, msg.key, mark)
+            return self._replay(known, msg, mark)
         self._judge.check_open(account)
-        self._judge.check_token(body.preview_token, account, msg.key, mark)
+        parts, oca = parts_of(body), oca_of(body, msg.client_order_id)
         until = deadline_of(body, msg.received)
-        assessed = await self._judge.assess(body, account)
-        generation = await self._groups.generation(body.oca, account, msg.key)
+        assessed = []
+        for position, part in enumerate(parts):
+            with naming(body, position):
+                self._judge.check_token(part.preview_token, account, msg.key, fingerprint(part))
+                assessed.append(await self._judge.assess(part, account))
+        generation = await self._groups.generation(oca, account, msg.key)
         # From here to the queued write nothing waits: what the limits count is what is taken.
         desk = self._judge.check_open(account)
         if datetime.now(UTC) >= until:
             raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
-        group = self._groups.name(body.oca, account, msg.key, generation) if body.oca is not None else None
-        passed = self._judge.take(assessed.candidate, msg.key, assessed.children)
-        orders = self._orders(msg, account, assessed, passed, group)
+        group = self._groups.name(oca, account, msg.key, generation) if oca is not None else None
+        orders = self._count(msg, account, parts, assessed, group)
         return await self._commit(orders, desk, msg, mark, group)
 
-    def _replay(self, known: Existing, body: PlaceBody, key: str, mark: str) -> Placed:
-        if known.order.adopted:
-            if fields := unlike(known.order.terms, body):
-                raise ClientOrderIdReused(f"IB's order differs in {', '.join(fields)}.", extra={"fields": list(fields)})
-            return Placed(order=self._keeper.ref.shown.get(known.order.order_id, known.order), replayed=True)
-        if known.key != key:
-            raise ClientOrderIdTaken("Another key has used this client_order_id.")
-        if known.fingerprint != mark:
-            fields = differing(known.request, body)
-            raise ClientOrderIdReused(f"The request differs in {', '.join(fields)}.", extra={"fields": list(fields)})
+    def _replay(self, known: Existing, msg: Place | PlaceGroup, mark: str) -> Placed:
         order = self._keeper.ref.shown.get(known.order.order_id, known.order)
+        if known.order.adopted:
+            asked = _asked_by(msg, known.order)
+            if asked is not None and (fields := unlike(known.order.terms, asked)):
+                raise ClientOrderIdReused(f"IB's order differs in {', '.join(fields)}.", extra={"fields": list(fields)})
+        elif known.key != msg.key:
+            raise ClientOrderIdTaken("Another key has used this client_order_id.")
+        elif known.fingerprint != mark:
+            fields = differing(known.request, msg.body)
+            raise ClientOrderIdReused(f"The request differs in {', '.join(fields)}.", extra={"fields": list(fields)})
         return Placed(order=order, replayed=True)
 
-    def _orders(self, msg: Place, account: str, assessed: Assessed, passed: Passed, group: Group | None) -> tuple[Order, ...]:
-        """All members, parent first: a bracket's children are named after it."""
-        now, members = time.time(), assessed.orders.members
-        ids = [new_order_id(int(now * 1000)) for _ in members]
-        names = [f"{msg.client_order_id}/{member.role}" if member.role else msg.client_order_id for member in members]
-        kin = tuple(
-            Kin(order_id=order_id, client_order_id=name, role=member.role)
-            for order_id, name, member in zip(ids, names, members, strict=True)
-        )
-        return tuple(
-            Order(
-                order_id=own.order_id,
-                client_order_id=own.client_order_id,
-                account=account,
-                mode=self._keeper.ref.mode,
-                key=msg.key,
-                token=token_of(account, msg.client_order_id, own.role),
-                label=msg.body.label or "",
-                role=own.role,
-                parent=ids[0] if own.role else None,
-                kin=kin if len(kin) > 1 else (),
-                oca_name=group.name if group is not None else "",
-                terms=member.terms if group is None else replace(member.terms, oca=group.sent),
-                ib_order_id=0,
-                client_id=0,
-                notional=Decimal(0) if own.role else passed.notional,
-                created=now,
-                updated=now,
-                expires_at=expires_at(member.terms, assessed.listed),
-            )
-            for own, member in zip(kin, members, strict=True)
+    def _count(
+        self, msg: Place | PlaceGroup, account: str, parts: Sequence[PlaceBody], assessed: Sequence[Assessed], group: Group | None
+    ) -> tuple[Order, ...]:
+        """All orders of a request, counted by the limits one after the other, or none of them. Raises what one is refused with."""
+        kin = _kin(msg.client_order_id, assessed)
+        taken: list[Order] = []
+        try:
+            for position, (part, each) in enumerate(zip(parts, assessed, strict=True)):
+                with naming(msg.body, position):
+                    passed = self._judge.take(each.candidate, msg.key, each.children)
+                for member in each.orders.members:
+                    order = self._order(msg, account, kin, kin[len(taken)], member.terms, passed)
+                    order = replace(
+                        order,
+                        label=part.label or "",
+                        oca_name=group.name if group is not None else "",
+                        terms=member.terms if group is None else replace(member.terms, oca=group.sent),
+                        expires_at=expires_at(member.terms, each.listed),
+                    )
+                    taken.append(order)
+                    self._judge.reserved[order.order_id] = order
+        except IbactorsError:
+            self._judge.give_back(msg.key, taken)
+            raise
+        return tuple(taken)
+
+    def _order(self, msg: Place | PlaceGroup, account: str, kin: tuple[Kin, ...], own: Kin, terms: Terms, passed: Passed) -> Order:
+        now, is_child = time.time(), own.role in CHILDREN
+        return Order(
+            order_id=own.order_id,
+            client_order_id=own.client_order_id,
+            account=account,
+            mode=self._keeper.ref.mode,
+            key=msg.key,
+            token=token_of(account, msg.client_order_id, own.role),
+            role=own.role,
+            parent=kin[0].order_id if is_child else None,
+            kin=kin if len(kin) > 1 else (),
+            terms=terms,
+            ib_order_id=0,
+            client_id=0,
+            notional=Decimal(0) if is_child else passed.notional,
+            created=now,
+            updated=now,
         )
 
-    async def _commit(self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place, mark: str, group: Group | None) -> Placed:
+    async def _commit(self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place | PlaceGroup, mark: str, group: Group | None) -> Placed:
         """Durable first, then on its way: the frame is made from what is on disk."""
         keeper, epoch, incarnation = self._keeper, desk.log.epoch, self._keeper.ref.incarnation
         highest = keeper.highest_number(desk.client_id)
-        foreseen = numbered(orders, max(desk.next_valid_id, highest + 1) + len(self._judge.reserved), desk.client_id)
+        foreseen = numbered(orders, max(desk.next_valid_id, highest + 1) + len(self._judge.reserved) - len(orders), desk.client_id)
         intent = Intent(
             orders=orders,
             group=group,
@@ -168,7 +203,6 @@ class Placer:
             next_valid_id=desk.next_valid_id,
             highest_seen=highest,
         )
-        self._judge.reserved |= {order.order_id: order for order in orders}
         found: list[Written | Existing] = []
         sent: list[Placed] = []
 
@@ -194,7 +228,7 @@ class Placer:
         finally:
             for order in orders:
                 self._judge.reserved.pop(order.order_id, None)
-        return self._replay(found[0], msg.body, msg.key, mark) if isinstance(found[0], Existing) else sent[0]
+        return self._replay(found[0], msg, mark) if isinstance(found[0], Existing) else sent[0]
 
     def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int, messages: tuple[str, ...]) -> Placed:
         """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write.

@@ -71,7 +71,7 @@ class Previewer:
             msg.reply.fail(error)
 
     async def _take(self, msg: Preview) -> Previewed:
-        account = self._judge.named(self._judge.account_of(msg.body))
+        account = self._judge.named(self._judge.account_of(msg.body.account))
         self._judge.check_open(account, asks=True)
         assessed = await self._judge.assess(msg.body, account)
         return await self._previewed(account, assessed, msg.key, fingerprint(msg.body))

@@ -27,6 +27,7 @@ from ibactors.actors.order_asks import (
     OrdersMessage,
     Place,
     Placed,
+    PlaceGroup,
     Preview,
     PreviewChange,
     Previewed,
@@ -45,9 +46,10 @@ from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.halts import Halt
 from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.order import Order
+from ibactors.orders.permits import fell_at_once
 from ibactors.orders.previews import Tokens
 from ibactors.orders.reader import Page, Snapshot
-from ibactors.orders.request import PlaceBody
+from ibactors.orders.request import GroupBody, PlaceBody
 from ibactors.orders.safety import Mode
 from ibactors.orders.terms import Side
 
@@ -131,6 +133,24 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         """Place an order. Raises what it is refused with, or an ActorError: then the same request is to be repeated."""
         msg = Place(body=body, client_order_id=client_order_id, key=key, received=received)
         return await self.ask(msg, msg.reply)
+
+    async def place_group(self, body: GroupBody, client_order_id: str, key: str, received: datetime) -> Placed:
+        """Place orders that stand or fall together; the first of them stands for all. Raises as `place`."""
+        msg = PlaceGroup(body=body, client_order_id=client_order_id, key=key, received=received)
+        return await self.ask(msg, msg.reply)
+
+    async def family(self, order: Order, *, wait: float) -> tuple[Order, ...]:
+        """All that were placed together with an order, once IB has shown what became of each, or as they are after *wait* seconds."""
+        names = [each.order_id for each in order.kin] or [order.order_id]
+        members = [found for name in names if (found := self.shown.get(name) or await self.find(name)) is not None]
+        deadline = trio.current_time() + wait
+        for until_terminal in (False, True):
+            for place, each in enumerate(members):
+                left = max(0.0, deadline - trio.current_time())
+                members[place] = await self.settled(each, until_terminal=until_terminal, wait=left)
+            if not any(map(fell_at_once, members)):
+                break
+        return tuple(self.shown.get(each.order_id, each) for each in members)
 
     async def preview(self, body: PlaceBody, key: str) -> Previewed:
         """What a request would come to. Raises what it is refused with."""

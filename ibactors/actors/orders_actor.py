@@ -28,6 +28,7 @@ from ibactors.actors.order_asks import (
     ListOrders,
     OrdersMessage,
     Place,
+    PlaceGroup,
     Preview,
     PreviewChange,
     Reconcile,
@@ -167,7 +168,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         lost = SessionLost(at=time.time(), reason="The service was restarted.")
         await keeper.give_all({order.order_id: (lost,) for order in keeper.book.open})
         for order in keeper.book.all:
-            keeper.look_at_bracket(order)
+            keeper.look_at_family(order)
 
     def _session_changed(self, session: SessionStatus) -> None:
         if session.up:
@@ -234,7 +235,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             msg.reply.fail(TradingOff(f"Trading is {self._me.mode}.", extra={"limit": str(self._me.mode), "setting": "IBACTORS_TRADING"}))
             return
         match msg:
-            case Place():
+            case Place() | PlaceGroup():
                 msg.reply.defer()
                 self.nursery.start_soon(self._placer.take, msg, name="actor:orders/place")
             case Preview() | PreviewChange():

@@ -47,13 +47,16 @@ def preview_frame(client: GatewayClient, order: Order, terms: Terms) -> str:
 
 
 def place_frames(client: GatewayClient, orders: tuple[Order, ...]) -> tuple[str, ...]:
-    """The messages that place an order, or a bracket, parent first. Only the last one transmits: nothing works before all are there.
+    """The messages that place an order, a bracket, parent first, or a group.
 
+    Only the last one of a bracket transmits: nothing works before all are there. Orders of a group wait for nothing at IB.
     Raises InvalidRequest, GatewayDisconnected.
     """
     parent, last = orders[0].ib_order_id, orders[-1]
     return tuple(
-        place_frame(client, order, order.terms, parent=parent if order.parent is not None else 0, transmit=order is last)
+        place_frame(
+            client, order, order.terms, parent=parent if order.parent is not None else 0, transmit=order is last or not order.in_bracket
+        )
         for order in orders
     )
 

@@ -14,7 +14,7 @@ from ibactors.orders.evidence import CompletedSeen, Echo, ExecutionSeen, OpenOrd
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Book, is_order_id
-from ibactors.orders.request import PlaceBody
+from ibactors.orders.request import MemberBody
 from ibactors.orders.terms import IB_TYPES, OrderType, Terms, TimeInForce
 from ibactors.orders.tokens import new_order_id
 from ibactors.orders.transaction import EventBody, Transaction, encoded
@@ -86,7 +86,7 @@ def _terms_of_executions(rows: Sequence[Row], account: str) -> Terms:
     )
 
 
-def unlike(terms: Terms, body: PlaceBody) -> tuple[str, ...]:
+def unlike(terms: Terms, body: MemberBody) -> tuple[str, ...]:
     """The members in which a request is certainly not the one that placed an adopted order; of prices nothing is certain."""
     differs = {
         "side": body.side is not terms.side,

@@ -45,6 +45,10 @@ PENDING_WORDS = frozenset({"ApiPending", "PendingSubmit"})
 WORDS = LIVE_WORDS | CANCELLED_WORDS | PENDING_WORDS | {"Filled", "Inactive"}
 
 
+CHILDREN = frozenset({"tp", "sl"})
+"""Roles of a bracket's children."""
+
+
 class Incarnation(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One order at IB under our number. There is one, unless IB made two of it (a change during a break did)."""
 
@@ -81,7 +85,7 @@ class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Kin(Value, frozen=True, kw_only=True):
-    """A member of a bracket."""
+    """A member of a bracket, or of orders that were placed together."""
 
     order_id: str
     client_order_id: str
@@ -109,12 +113,12 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     token: str
     label: str = ""
     role: str = ""
-    """Empty, or what a member is to its bracket: `tp`, `sl`."""
+    """Empty, or what a member is to its bracket, `tp` or `sl`; of orders that were placed together, from the second on, its place."""
     parent: str | None = None
     adopted: bool = False
     """It was taken over from IB's lists: neither its client_order_id nor its full terms are known."""
     kin: tuple[Kin, ...] = ()
-    """All members of its bracket, itself included, parent first."""
+    """All members of its bracket, itself included, parent first; or all orders that were placed together with it."""
     oca_name: str = ""
     """What its caller calls its one-cancels-all group; `terms.oca` has what IB calls it."""
     ib_group: str = ""
@@ -175,6 +179,11 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     former: Terms | None = None
     replaced_at: float | None = None
     warnings: tuple[Remark, ...] = ()
+
+    @property
+    def in_bracket(self) -> bool:
+        """Whether it is the parent or a child of a bracket."""
+        return any(each.role in CHILDREN for each in self.kin)
 
     @property
     def ref(self) -> str:

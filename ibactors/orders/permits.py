@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ibactors.model.times import Value
+from ibactors.orders.errors_seen import RECENT
 from ibactors.orders.evidence import OpenOrderSeen, Sent
 from ibactors.orders.order import Order, Status
 
@@ -98,14 +99,25 @@ def why_not_cancel_blind(order: Order, next_valid_id: int, open_orders: Iterable
 
 
 def broken_group(refused: Order, members: Iterable[Order]) -> tuple[str, ...]:
-    """Which members of a bracket to cancel because one was refused.
+    """Which of the orders that came together with a refused one to cancel.
 
-    Before the parent has evidence: all that were written, by their numbers, as untransmitted parts are invisible and one click in TWS would
-    send them. A refused stop loss of a living parent: the parent's rest, which would be without its protection.
+    Of a bracket, before the parent has evidence: all that were written, by their numbers, as untransmitted parts are invisible and one
+    click in TWS would send them. A refused stop loss of a living parent: the parent's rest, which would be without its protection.
+    Of a group, whose members stand or fall together: all, unless one has traded, which ends the others by itself, or unless it is later
+    than its placing that one is refused: a protective order must not vanish then.
     """
     everyone = list(members)
-    parent = next((each for each in everyone if each.parent is None), None)
     living = [each for each in everyone if each.order_id != refused.order_id and not each.status.is_terminal]
+    if refused.kin and not refused.in_bracket:
+        has_traded = any(each.greatest_filled for each in everyone)
+        return () if has_traded or not fell_at_once(refused) else tuple(each.order_id for each in living)
+    parent = next((each for each in everyone if each.parent is None), None)
     if parent is None or parent.order_id == refused.order_id or parent.acknowledged_at is None:
         return tuple(each.order_id for each in living if each.written_at is not None)
     return (parent.order_id,) if refused.role == "sl" and parent in living else ()
+
+
+def fell_at_once(order: Order) -> bool:
+    """Whether an order was refused, or never received, when it was placed; IB may show one alive for a moment before it refuses it."""
+    gone = order.status in {Status.REJECTED, Status.NOT_RECEIVED}
+    return gone and (order.acknowledged_at is None or order.updated - order.acknowledged_at <= RECENT)

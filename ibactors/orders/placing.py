@@ -43,7 +43,7 @@ class Group(Value, frozen=True, kw_only=True):
 
 
 class Intent(Value, frozen=True, kw_only=True):
-    """One request to place: an order, or all members of a bracket, parent first. Their `ib_order_id` is given here."""
+    """One request to place: an order, all members of a bracket, parent first, or all of a group. Their `ib_order_id` is given here."""
 
     orders: tuple[Order, ...]
     group: Group | None = None
@@ -79,6 +79,9 @@ def place(tx: Transaction, intent: Intent) -> Placed | Existing:
     first = intent.orders[0]
     if (known := find_client_order(tx, first.account, first.client_order_id)) is not None:
         return known
+    for each in intent.orders[1:]:  # of an adopted family the first may be missing
+        if (known := _existing(tx, each.account, each.client_order_id, each.token)) is not None and known.order.adopted:
+            return known
     if tx.row("SELECT 1 FROM tombstones WHERE account = ? AND client_order_id = ?", (first.account, first.client_order_id)):
         raise ClientOrderIdVoid(f"{first.client_order_id!r} was deleted before an order with it came.")
     numbers = take_ids(tx, intent.book, len(intent.orders), next_valid_id=intent.next_valid_id, highest_seen=intent.highest_seen)
@@ -95,14 +98,14 @@ def numbered(orders: tuple[Order, ...], first: int, client_id: int) -> tuple[Ord
 
 
 def _insert(tx: Transaction, intent: Intent, order: Order) -> Entry:
-    parent = order.parent is None
+    head = not order.role
     tx.run(
         "INSERT INTO orders (order_id, account, mode, client_order_id, key, token, login, client_id, ib_order_id, parent, is_open, created,"
         " fingerprint, request, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
         (
             *(order.order_id, order.account, order.mode, order.client_order_id, order.key, order.token, intent.book.login),
             *(order.client_id, order.ib_order_id, order.parent, order.created),
-            *(intent.fingerprint if parent else "", intent.request if parent else "{}", encoded(order)),
+            *(intent.fingerprint if head else "", intent.request if head else "{}", encoded(order)),
         ),
     )
     send(tx, order, Sent.PLACE, epoch=intent.epoch, at=order.created)
@@ -139,9 +142,14 @@ def settle_send(tx: Transaction, order_id: str, kind: Sent, outcome: str, *, cha
 
 def find_client_order(tx: Transaction, account: str, client_order_id: str) -> Existing | None:
     """The order that has this client_order_id, or None."""
+    return _existing(tx, account, client_order_id, token_of(account, client_order_id))
+
+
+def _existing(tx: Transaction, account: str, client_order_id: str, token: str) -> Existing | None:
+    """By its client_order_id, or, as an adopted one is found, by its token."""
     row = tx.row(
         "SELECT order_id, key, fingerprint, request FROM orders WHERE (account = ? AND client_order_id = ?) OR token = ?",
-        (account, client_order_id, token_of(account, client_order_id)),  # by its token an adopted one is found
+        (account, client_order_id, token),
     )
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Requests to place and to change, as clients send them: read, checked field by field, and comparable with a repetition.
+"""Requests to place and to change, as clients send them: checked field by field, and comparable with a repetition.
 
 Comparing takes no gateway: what counts is what the client sent, numbers as values, instants as instants.
 """
@@ -6,31 +6,24 @@ Comparing takes no gateway: what counts is what the client sent, numbers as valu
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Never, TypeVar
+from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ibactors.errors import InvalidRequest
 from ibactors.model.times import Value, whole
-from ibactors.orders.errors import BadText
 from ibactors.orders.prices import Rounding
 from ibactors.orders.terms import Condition, OcaType, OrderType, Session, Side, TimeInForce
-from ibactors.validation import validated
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ClientOrderId = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}"))]
 Label = Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9._-]{0,16}"))]
-R = TypeVar("R", bound="Body")
 
 SEND_BEFORE = timedelta(seconds=10)
 LATEST_SEND_BEFORE = timedelta(seconds=60)
-_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
-_MOST_DIGITS = 20
-_EXPONENTS = range(-10, 13)
-_MOST_LEVELS = 8
 
 
 class Body(Value, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -104,11 +97,9 @@ class OcaBody(Body, frozen=True, kw_only=True):
     """What a fill does to the others; `cancel_with_block` if not given."""
 
 
-class PlaceBody(Body, frozen=True, kw_only=True):
-    """POST /orders."""
+class MemberBody(Body, frozen=True, kw_only=True):
+    """An order, without what belongs to the request that it comes in."""
 
-    client_order_id: ClientOrderId | None = None
-    account: str | None = None
     instrument: InstrumentBody
     """What is to be traded."""
     side: Side
@@ -140,12 +131,35 @@ class PlaceBody(Body, frozen=True, kw_only=True):
     conditions: list[Condition] | None = None
     conditions_cancel_order: bool | None = None
     conditions_ignore_rth: bool | None = None
-    bracket: BracketBody | None = None
-    """Children that take profit and limit loss."""
-    oca: OcaBody | None = None
     extra: dict[str, Any] | None = None
     preview_token: str | None = None
     """Of an equal preview by the same key, at most 60 seconds old."""
+
+
+class PlaceBody(MemberBody, frozen=True, kw_only=True):
+    """POST /orders."""
+
+    client_order_id: ClientOrderId | None = None
+    account: str | None = None
+    bracket: BracketBody | None = None
+    """Children that take profit and limit loss."""
+    oca: OcaBody | None = None
+    wait: Decimal | None = None
+    """Seconds to wait for IB's first word."""
+    send_before: Instant | None = None
+    """Not sent after this; within 60 s, 10 s after receipt if not given."""
+
+
+class GroupBody(Body, frozen=True, kw_only=True):
+    """POST /orders/groups: orders of which one cancels the others, and which are all taken, or none."""
+
+    client_order_id: ClientOrderId | None = None
+    """Stands for all of them; the second is called `g-1/2`, and so on."""
+    account: str | None = None
+    oca: OcaBody | None = None
+    """The group that they join; a new one with the name of the client_order_id if not given."""
+    orders: list[MemberBody]
+    """2 to 10, each as in POST /orders."""
     wait: Decimal | None = None
     """Seconds to wait for IB's first word."""
     send_before: Instant | None = None
@@ -181,58 +195,10 @@ NOT_COMPARED = frozenset({"wait", "send_before", "preview_token", "client_order_
 """Members of the attempt, not of the request; the ids are what requests are looked up by."""
 
 
-def read_body(text: bytes, kind: type[R]) -> R:
-    """A request from JSON. Raises InvalidRequest, and BadText for a text that must not get into a message to IB."""
-    try:
-        raw = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is no JSON that can be read.", remedy="Send one JSON object.") from error
-    _check_values(raw)
-    return validated(kind, lambda: msgspec.convert(raw, kind, strict=True))
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(name)
-
-
-_NUMBERS = frozenset(
-    "quantity cash_quantity limit_price stop_price trail_amount trail_percent limit_offset strike price percent wait".split()
-)
-
-
-def _check_values(raw: object) -> None:
-    """Bound every text and every number, wherever it stands: NUL in a text would shift the fields of the message to IB."""
-    for path, value in _leaves(raw, (), 0):
-        field = ".".join(path)
-        last = path[-1] if path else ""
-        if isinstance(value, str):
-            if not _TEXT.fullmatch(value) and not (last == "label" and not value):
-                raise BadText(f"{field} is not a text of 1 to 64 printable ASCII characters.", field=field)
-            if last in _NUMBERS:
-                raise InvalidRequest(f"{field} is a text; a number is wanted.", field=field, remedy="Send it without quotes.")
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            number = Decimal(value)
-            if len(number.as_tuple().digits) > _MOST_DIGITS or number.adjusted() not in _EXPONENTS:
-                raise InvalidRequest(f"{field} is out of range.", field=field, remedy="Up to 12 digits before and 10 behind the point.")
-
-
-def _leaves(value: object, path: tuple[str, ...], level: int) -> Iterator[tuple[tuple[str, ...], object]]:
-    if level > _MOST_LEVELS:
-        raise InvalidRequest("The body is nested too deeply.", field=".".join(path[:3]))
-    if isinstance(value, dict):
-        for name, each in value.items():
-            if not _TEXT.fullmatch(name):
-                raise BadText("A member's name is not a text of 1 to 64 printable ASCII characters.", field=".".join(path))
-            yield from _leaves(each, (*path, name), level + 1)
-    elif isinstance(value, list):
-        for position, each in enumerate(value):
-            yield from _leaves(each, (*path, str(position)), level + 1)
-    else:
-        yield path, value
-
-
 def comparable(body: Body) -> dict[str, object]:
     """What a repetition must say again: every member that was given, in one spelling."""
+    if isinstance(body, GroupBody):
+        body = replace(body, orders=[replace(each, preview_token=None) for each in body.orders])
     members = msgspec.to_builtins(body, builtin_types=(Decimal, datetime))
     plain: dict[str, object] = {name: _plain(value) for name, value in members.items() if name not in NOT_COMPARED and value is not None}
     return plain
@@ -270,7 +236,7 @@ def differing(known: str, body: Body) -> tuple[str, ...]:
     return tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
 
 
-def deadline_of(body: PlaceBody | ChangeBody, received: datetime) -> datetime:
+def deadline_of(body: PlaceBody | GroupBody | ChangeBody, received: datetime) -> datetime:
     """Until when the request may be sent on: a request that hung on its way must not become an order that nobody waits for any more.
 
     Raises InvalidRequest for a `send_before` that has passed or is more than 60 s ahead; without one it is 10 s after receipt.
@@ -310,7 +276,7 @@ def check_change(body: ChangeBody, at: datetime) -> None:
         raise InvalidRequest("good_till is in the past.", field="good_till")
 
 
-def resolve_client_order_id(body: PlaceBody, header: str | None) -> str:
+def resolve_client_order_id(body: PlaceBody | GroupBody, header: str | None) -> str:
     """The client_order_id, from the body or from the header Idempotency-Key, which mean the same. Raises InvalidRequest."""
     given = body.client_order_id
     if header is not None and (given or header) != header:

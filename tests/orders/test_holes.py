@@ -28,11 +28,12 @@ from ibactors.orders.halts import Deadman, Halt, deadmen, halt, halts_in_force, 
 from ibactors.orders.journal import Job, Journal
 from ibactors.orders.keeping import Known, begin_change, executions_were_complete, save
 from ibactors.orders.limits import Candidate, Passed, State
-from ibactors.orders.order import Order, Status
+from ibactors.orders.order import Kin, Order, Status
 from ibactors.orders.permits import Fence, Present, broken_group, is_proven, why_not_cancel_blind, why_not_change, why_not_send
 from ibactors.orders.placing import Book, Existing, Group, Intent, bind_client_id, bury, is_order_id, place, take_ids
 from ibactors.orders.reader import Reader
-from ibactors.orders.request import PlaceBody, deadline_of, fingerprint, read_body
+from ibactors.orders.reading import read_body
+from ibactors.orders.request import PlaceBody, deadline_of, fingerprint
 from ibactors.orders.safety import Limits, Mode, Rules, account_refusal
 from ibactors.orders.states import advance
 from ibactors.orders.storage import check_file_system
@@ -530,6 +531,38 @@ def test_hole_35_a_group_is_a_keys_own_and_of_its_day(journal: Journal) -> None:
     reader = Reader(journal.path)
     assert [reader.generation(ACCOUNT, key, "g1") for key in ("bot", "other")] == [2, 0]
     reader.close()
+
+
+def test_hole_35_members_of_a_group_stand_or_fall_together_when_they_are_placed() -> None:
+    kin = tuple(Kin(order_id=order(n).order_id, client_order_id=f"g/{n}", role="" if n == 1 else str(n)) for n in (1, 2, 3))
+    first, second, third = (Life(order(n, kin=kin, role=own.role)) for n, own in enumerate(kin, 1))
+    second.error(201, "no")
+
+    def to_end() -> set[str]:
+        return set(broken_group(second.order, [each.order for each in (first, second, third)]))
+
+    both = {first.order.order_id, third.order.order_id}
+    assert to_end() == both
+    first.open()
+    assert to_end() == both, "which of them IB tells first means nothing"
+    first.fill(1, "x.01")
+    assert to_end() == set(), "a fill ends the others by itself"
+    late = Life(order(2, kin=kin, role="2")).open().later(60).open("Inactive").error(201, "no")
+    assert late.order.status is Status.REJECTED
+    others = [Life(order(n, kin=kin)).open().order for n in (1, 3)]
+    assert broken_group(late.order, [late.order, *others]) == (), "what has lived protects somebody"
+    missing = Life(order(2, kin=kin, role="2")).lost()
+    missing.give(e.Judged(at=missing.at, verdict=e.Verdict.NOT_RECEIVED, reason="nothing"))
+    assert set(broken_group(missing.order, [missing.order, *others])) == both
+
+
+def test_hole_08_a_request_whose_first_order_is_lost_is_known_by_another(journal: Journal) -> None:
+    known = replace(order(2), token=token_of(ACCOUNT, "g-1", "2"), adopted=True)
+    put(journal, known)
+    first, second = order(3, name="g-1"), replace(order(4, name="g-1/2", role="2"), token=known.token)
+    found = put(journal, first, second)
+    assert isinstance(found, Existing)
+    assert found.order.order_id == known.order_id
 
 
 def test_hole_36_doubt_counts_in_full() -> None:

@@ -16,7 +16,8 @@ from ibactors.orders.consistency import _NEEDS, check_request
 from ibactors.orders.errors import BadText
 from ibactors.orders.extra import DEPRECATED, HAVE_NAMES, OURS
 from ibactors.orders.prices import Increment, MarketRule, Rounding, on_tick
-from ibactors.orders.request import ChangeBody, PlaceBody, as_text, differing, fingerprint, read_body, resolve_client_order_id
+from ibactors.orders.reading import read_body
+from ibactors.orders.request import ChangeBody, PlaceBody, as_text, differing, fingerprint, resolve_client_order_id
 from ibactors.orders.terms import IB_TYPES, OrderType, Session, Side, TimeInForce
 from ibactors.orders.tokens import LONGEST_REF, new_order_id, order_ref, token_in, token_of, tokens_in_frame
 from tests.orders.orderkit import ACCOUNT, D

@@ -12,7 +12,8 @@ from tests.service.trading import ACCOUNT, ledger, order
 
 ROUTES = tuple(operation for operation in OPERATIONS if operation.tag in {"Orders", "Trading"})
 LAST = ("/trading/halt", "/trading/resume")
-PLACES = {"POST /orders", "POST /orders/preview"}
+PLACES = {"POST /orders": 201, "POST /orders/groups": 201, "POST /orders/preview": 200}
+TWO: dict[str, Any] = {"orders": [order(None, limit_price=price) for price in (99, 98)]}
 BODIES: dict[str, Any] = {
     "POST /orders/preview": order(),
     "PATCH /orders/{order_id}": {"limit_price": 1},
@@ -57,9 +58,9 @@ def wanted(name: str, mode: str, *, halted: bool) -> int:
         return 403
     if name not in PLACES:
         return ON[name]
-    if name == "POST /orders" and mode == "preview":
+    if PLACES[name] == 201 and mode == "preview":
         return 403
-    return 423 if halted else 201 if name == "POST /orders" else 200
+    return 423 if halted else PLACES[name]
 
 
 async def status(service: Service, method: str, path: str, key: str | None, body: Any) -> tuple[int, str]:
@@ -74,7 +75,8 @@ async def look(service: Service, mode: str, *, halted: bool) -> None:
     for route in sorted(ROUTES, key=lambda each: LAST.index(each.path) if each.path in LAST else -1):
         name = f"{route.method} {route.path}"
         path = route.path.format(order_id="ord_1", client_order_id="x")
-        body = order(f"o-{mode}-{halted}") if name == "POST /orders" else BODIES.get(name)
+        fresh = {"POST /orders": order(f"o-{mode}-{halted}"), "POST /orders/groups": {**TWO, "client_order_id": f"g-{mode}-{halted}"}}
+        body = fresh.get(name, BODIES.get(name))
         for key in (None, *KEYS):
             found, text = await status(service, route.method, path, key, body)
             right = wanted(name, mode, halted=halted) if key == route.scope else 401 if key is None else 403
@@ -98,7 +100,7 @@ async def test_every_route_by_key_mode_and_halt(tmp_path: Path, mode: str) -> No
             assert halted.status_code == 200
             await look(service, mode, halted=True)
         rows = await ledger(service)
-        assert sum(row["received"] for row in rows) == (1 if mode in {"paper", "live"} else 0)
+        assert sum(row["received"] for row in rows) == (3 if mode in {"paper", "live"} else 0)
         if mode == "off":
             asked = set((await service.gateway.stats())["requests"])
             assert not asked & {"placeOrder", "cancelOrder", "reqOpenOrders", "reqAllOpenOrders", "reqCompletedOrders", "reqGlobalCancel"}

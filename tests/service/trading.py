@@ -25,7 +25,7 @@ async def trading_service(folder: Path, *, still: bool = True, **settings: Any) 
         yield service
 
 
-def order(name: str = "o-1", **changes: Any) -> dict[str, Any]:
+def order(name: str | None = "o-1", **changes: Any) -> dict[str, Any]:
     """The body of a limit order that rests below the market."""
     body = {
         "client_order_id": name,

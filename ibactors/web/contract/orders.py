@@ -45,21 +45,21 @@ class WarningShown(Value, frozen=True, kw_only=True):
 
 
 class MemberShown(Value, frozen=True, kw_only=True):
-    """A member of a bracket; its state is that of `GET /orders/{order_id}`."""
+    """A member of a bracket or group; its state is that of `GET /orders/{order_id}`."""
 
     order_id: str
     client_order_id: str
     role: str
-    """`parent`, `take_profit` or `stop_loss`."""
+    """`parent`, `take_profit` or `stop_loss`; `member` of a group."""
 
 
 class GroupShown(Value, frozen=True, kw_only=True):
-    """A bracket: an order and its children, of which one cancels the other."""
+    """Orders of one request: a bracket, which is an order and its children, or orders of which one cancels the others."""
 
     kind: str
-    """`bracket`."""
-    parent: str
-    """The parent's order_id."""
+    """`bracket` or `oca`."""
+    parent: str | None
+    """The parent's order_id; null where there is no parent."""
     members: tuple[MemberShown, ...]
     """The parent first."""
 
@@ -138,9 +138,9 @@ class OrderShown(Value, frozen=True, kw_only=True):
     candidates: tuple[str, ...]
     """Orders at IB without our token that could be this one."""
     group: GroupShown | None
-    """Its bracket; null where it is in none."""
+    """What was placed together with it; null where nothing was."""
     role: str | None
-    """What it is to its bracket: `parent`, `take_profit`, `stop_loss`."""
+    """What it is to its bracket: `parent`, `take_profit`, `stop_loss`; `member` of a group."""
     oca: OcaShown | None
     ib: AtIb
     """IB's own words and numbers."""
@@ -206,7 +206,7 @@ def shown(order: Order) -> OrderShown:
         change_id=order.change.change_id if order.change is not None else None,
         candidates=order.candidates,
         group=_group(order),
-        role=ROLES[order.role] if order.kin else None,
+        role=_role(order, order.role) if order.kin else None,
         oca=OcaShown(group=order.oca_name, type=terms.oca.type) if terms.oca is not None else None,
         ib=AtIb(
             status=(last.word or None) if last else None,
@@ -225,11 +225,18 @@ def shown(order: Order) -> OrderShown:
     )
 
 
-ROLES = {"": "parent", "tp": "take_profit", "sl": "stop_loss"}
+_ROLES = {"": "parent", "tp": "take_profit", "sl": "stop_loss"}
+
+
+def _role(order: Order, role: str) -> str:
+    return _ROLES[role] if order.in_bracket else "member"
 
 
 def _group(order: Order) -> GroupShown | None:
     if not order.kin:
         return None
-    members = tuple(MemberShown(order_id=each.order_id, client_order_id=each.client_order_id, role=ROLES[each.role]) for each in order.kin)
-    return GroupShown(kind="bracket", parent=order.parent or order.order_id, members=members)
+    members = tuple(
+        MemberShown(order_id=each.order_id, client_order_id=each.client_order_id, role=_role(order, each.role)) for each in order.kin
+    )
+    bracket = order.in_bracket
+    return GroupShown(kind="bracket" if bracket else "oca", parent=(order.parent or order.order_id) if bracket else None, members=members)

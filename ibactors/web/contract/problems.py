@@ -46,6 +46,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Members in which a request differs from the one that has its client_order_id."""
     order: Any = None
     """The order that the answer is about."""
+    orders: Any = None
+    """All orders of the group that the answer is about."""
+    member: int | None = None
+    """Which order of a group it is about, counted from 0."""
     new_client_order_id_allowed: bool | None = None
     """True where it is certain that the order did and will do nothing: that alone permits another client_order_id."""
     cursor: str | None = None
@@ -191,6 +195,8 @@ _MEMBERS = (
     "setting",
     "fields",
     "order",
+    "orders",
+    "member",
     "new_client_order_id_allowed",
     "cursor",
     "budget",

@@ -1,5 +1,6 @@
 """The answers about an order and a change of it: the status is always that of the order, never that of the attempt."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ibactors.actors.order_asks import Changed
@@ -10,6 +11,7 @@ from ibactors.orders.draft import Event, Kind
 from ibactors.orders.errors import ChangeNotSent, ChangeRejected, OrderNotReceived, OrderNotSent, OrderRejected
 from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.order import Order, Status
+from ibactors.orders.permits import fell_at_once
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.orders import shown
 from ibactors.web.operation import Answer
@@ -28,6 +30,25 @@ def placed_answer(order: Order, *, replayed: bool) -> Answer:
     if order.status in _OPEN_QUESTIONS:
         status, headers["Retry-After"] = 202, "1"
     return Answer(body=encode(shown(order)), status=status, headers=headers)
+
+
+def group_answer(orders: Sequence[Order], *, replayed: bool) -> Answer:
+    """The answer of a group. Raises the verdict of the one that IB has none of, once the others are over and nothing was traded."""
+    rows, fallen = {"orders": tuple(map(shown, orders))}, [order for order in orders if fell_at_once(order)]
+    over = all(order.status.is_terminal for order in orders)
+    if fallen and over and not any(order.greatest_filled for order in orders):
+        allowed = all(order.new_attempt_is_safe or order.status is Status.CANCELLED for order in orders)
+        verdict = _verdict(fallen[0])
+        if verdict is not None:
+            verdict.extra |= rows | {"new_client_order_id_allowed": allowed}
+            raise verdict
+    headers: dict[str, str] = {"Location": f"/orders/{orders[0].order_id}"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    status = 200 if replayed else 201
+    if any(order.status in _OPEN_QUESTIONS for order in orders) or (fallen and not over):
+        status, headers["Retry-After"] = 202, "1"
+    return Answer(body=encode(rows), status=status, headers=headers)
 
 
 def _verdict(order: Order) -> IbactorsError | None:

@@ -9,7 +9,8 @@ from ibactors.actors.order_asks import ChangeOrder
 from ibactors.errors import InvalidRequest
 from ibactors.keys import Scope
 from ibactors.orders import errors as e
-from ibactors.orders.request import ChangeBody, check_change, read_body, resolve_change_id
+from ibactors.orders.reading import read_body
+from ibactors.orders.request import ChangeBody, check_change, resolve_change_id
 from ibactors.orders.tokens import new_change_id
 from ibactors.web.contract.orders import OrderShown
 from ibactors.web.operation import Answer, Call, Operation

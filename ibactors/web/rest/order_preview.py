@@ -14,7 +14,8 @@ from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Figures
 from ibactors.orders.limits import Measure
 from ibactors.orders.prices import Adjusted
-from ibactors.orders.request import ChangeBody, PlaceBody, check_change, read_body
+from ibactors.orders.reading import read_body
+from ibactors.orders.request import ChangeBody, PlaceBody, check_change
 from ibactors.orders.safety import Refusal
 from ibactors.orders.terms import Terms
 from ibactors.web.contract.orders import InstrumentShown

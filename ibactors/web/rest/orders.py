@@ -24,7 +24,8 @@ from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.orders import errors as e
 from ibactors.orders.order import Order
-from ibactors.orders.request import PlaceBody, read_body, resolve_client_order_id
+from ibactors.orders.reading import read_body
+from ibactors.orders.request import PlaceBody, resolve_client_order_id
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.orders import OrderShown, shown
 from ibactors.web.contract.queries import AccountName
