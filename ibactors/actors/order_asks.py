@@ -126,6 +126,8 @@ class ResumeTrading(Ask[None]):
     """Go on."""
 
     by: str
+    halts: int
+    """`OrdersRef.halts` when it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

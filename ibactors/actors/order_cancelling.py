@@ -15,7 +15,7 @@ from ibactors.actors.order_placing import queue_frame, queue_frames
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_frames import cancel_frame, global_cancel_frame
-from ibactors.errors import GatewayDisconnected
+from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.orders.draft import Kind
 from ibactors.orders.evidence import CancelAsked, Sent
 from ibactors.orders.order import Order, Status
@@ -69,7 +69,11 @@ class Canceller:
     async def bury(self, msg: Bury) -> None:
         """Make a client_order_id void, or cancel the order that has it."""
         keeper = self._keeper
-        found = await keeper.writer.write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
+        try:
+            found = await keeper.must_write(lambda tx: bury(tx, msg.account, msg.client_order_id, key=msg.key, at=time.time()))
+        except IbactorsError as error:
+            msg.reply.fail(error)
+            return
         if found is None:
             governed("client_order_id_voided", f"key:{msg.key}", client_order_id=msg.client_order_id, account=msg.account)
             msg.reply.send(None)

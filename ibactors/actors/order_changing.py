@@ -5,7 +5,6 @@ looked at once more in the step of the write, and is never written twice.
 """
 
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import structlog
@@ -16,7 +15,7 @@ from ibactors.actors.order_asks import Changed, ChangeOrder, FindChange, Preview
 from ibactors.actors.order_audit import acted
 from ibactors.actors.order_judging import Assessed, Judge, entry_of
 from ibactors.actors.order_keeper import Keeper
-from ibactors.actors.order_placing import queue_frames
+from ibactors.actors.order_placing import last_moment, queue_frames
 from ibactors.actors.order_terms import Surveyor, expires_at
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk
@@ -104,13 +103,12 @@ class Changer:
         # From here to the write in memory nothing waits: what is judged is what is changed.
         desk = self._judge.check_open(order.account)
         order = self._changeable(msg, desk)
-        if datetime.now(UTC) >= until:
-            raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
+        last = last_moment(until)
         self._judge.check_token(msg.body.preview_token, order.account, msg.key, mark_of(order, msg.body))
         candidate, _adjusted = self._candidate(order, msg.body, survey)
         if candidate.terms == order.terms:
             return await self._unchanged(order, msg.change_id, mark, desk.log.epoch)
-        return await self._commit(order, candidate, survey.listed, desk, msg, mark)
+        return await self._commit(order, candidate, survey.listed, desk, msg, mark, last)
 
     async def assess(self, msg: PreviewChange) -> tuple[Order, Assessed]:
         """The order, and what it would be after a change: judged as the change would be, and nothing of it is kept."""
@@ -185,7 +183,9 @@ class Changer:
         await writer.write(lambda tx: note_unchanged(tx, order, change_id, mark, epoch=epoch, at=now), opens=True)
         return Changed(order=order, change_id=change_id, kept=await self._kept(order.order_id, change_id), replayed=False)
 
-    async def _commit(self, order: Order, candidate: Candidate, listed: Listed, desk: OrderDesk, msg: ChangeOrder, mark: str) -> Changed:
+    async def _commit(
+        self, order: Order, candidate: Candidate, listed: Listed, desk: OrderDesk, msg: ChangeOrder, mark: str, last: float
+    ) -> Changed:
         """Durable first, then on its way."""
         keeper, terms, epoch, incarnation = self._keeper, candidate.terms, desk.log.epoch, self._keeper.ref.incarnation
         message = place_frame(desk.client, order, terms, parent=self._parent(order))  # what cannot be encoded is not journaled
@@ -198,10 +198,10 @@ class Changer:
         if kept is not None:
             return self._replay(await self._order(order.order_id), kept, msg.change_id, mark)
         acted("order_changed", f"key:{msg.key}", replace(order, terms=terms), change_id=msg.change_id)
-        self._queue(order, desk, self._fence(order, desk, epoch, incarnation), message, msg.change_id)
+        self._queue(order, desk, self._fence(order, desk, epoch, incarnation, last), message, msg.change_id)
         return Changed(order=keeper.ref.shown[order.order_id], change_id=msg.change_id, kept=None, replayed=False)
 
-    def _fence(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int) -> Fence:
+    def _fence(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int, last: float) -> Fence:
         return Fence(
             kind=Sent.CHANGE,
             socket=desk.socket,
@@ -209,7 +209,7 @@ class Changer:
             incarnation=incarnation,
             mode=order.mode,
             account=order.account,
-            send_before=boot_now() + SEND_WITHIN,
+            send_before=min(boot_now() + SEND_WITHIN, last),
         )
 
     def _queue(self, order: Order, desk: OrderDesk, fence: Fence, message: str, change_id: str) -> None:

@@ -16,6 +16,7 @@ from ibactors.actors.order_audit import governed
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.orders import boot_now
+from ibactors.errors import IbactorsError
 from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Deadman, deadmen, fire, unwatch, watch
 
@@ -44,13 +45,16 @@ class Deadmen:
         return switch is not None and (switch.fired_at is not None or boot_now() >= switch.boot + switch.seconds)
 
     async def put(self, msg: SetDeadman) -> None:
-        """Register, renew or remove a switch; durable when it is answered."""
-        if not msg.seconds:
-            await self._keeper.writer.write(lambda tx: unwatch(tx, msg.key))
+        """Register, renew or remove a switch; durable when it is answered, and refused by a disk that fails."""
+        switch = Deadman(key=msg.key, seconds=msg.seconds, wall=time.time(), boot=boot_now()) if msg.seconds else None
+        try:
+            await self._keeper.must_write(lambda tx: watch(tx, switch) if switch is not None else unwatch(tx, msg.key))
+        except IbactorsError as error:
+            msg.reply.fail(error)
+            return
+        if switch is None:
             self._switches.pop(msg.key, None)
         else:
-            switch = Deadman(key=msg.key, seconds=msg.seconds, wall=time.time(), boot=boot_now())
-            await self._keeper.writer.write(lambda tx: watch(tx, switch))
             self._switches[msg.key] = switch
         governed("deadman_set", f"key:{msg.key}", seconds=msg.seconds)
         msg.reply.send(None)

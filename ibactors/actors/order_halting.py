@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+import trio
+
 from ibactors.actors.order_asks import HaltTrading, ResumeTrading
 from ibactors.actors.order_audit import governed
 from ibactors.actors.order_cancelling import Canceller
@@ -20,15 +22,34 @@ class Brake:
         self._keeper = keeper
         self._canceller = canceller
         self._positions = positions
+        self._one = trio.Lock()
+        """A halt is carried out to its end, or a resume, before the next."""
+        self._carried: HaltTrading | None = None
 
     async def look(self) -> None:
-        """Carry out a halt that nobody asked for: of the keeper's own accord, or by the file."""
-        if (why := self._keeper.ref.why_halted) is not None and why != self._keeper.noted:
-            await self._stop("ibactors", why, "entries")
+        """Carry out a halt that nobody asked for, of the keeper's own accord or by the file; or one whose caller is gone."""
+        async with self._one:
+            ref = self._keeper.ref
+            if (why := ref.why_halted) is None or why == self._keeper.noted:
+                return
+            asked, ref.asked = ref.asked, None
+            if asked is not None and asked.reason == why:
+                self._carried = asked
+                await self._stop(asked.by, why, asked.cancel)
+            else:
+                await self._stop("ibactors", why, "entries")
 
     async def halt(self, msg: HaltTrading) -> None:
         """Stop trading."""
-        await self._stop(msg.by, msg.reason, msg.cancel)
+        ref = self._keeper.ref
+        ref.halted = ref.halted or msg.reason
+        if ref.halted != msg.reason:
+            await self.look()  # what stopped it before has its own cancels
+        async with self._one:
+            if ref.asked is msg:
+                ref.asked = None
+            if msg is not self._carried:
+                await self._stop(msg.by, msg.reason, msg.cancel)
         msg.reply.send(None)
 
     async def _stop(self, by: str, reason: str, cancel: str) -> None:
@@ -46,15 +67,17 @@ class Brake:
                 await self._canceller.want(order, time.time(), by, "halt")
 
     async def resume(self, msg: ResumeTrading) -> None:
-        """Go on, unless there is a reason that stands."""
-        keeper, ref = self._keeper, self._keeper.ref
-        ref.halted = None
-        why = keeper.journal.broken or ref.why_halted
-        if why is not None:
-            ref.halted = why
-            msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
-            return
-        keeper.noted = ref.halt_noted = None
-        await keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
+        """Go on, unless there is a reason that stands, or that the caller cannot know of yet."""
+        async with self._one:
+            keeper, ref = self._keeper, self._keeper.ref
+            why = "it was halted again meanwhile" if msg.halts != ref.halts else None
+            if why is None:
+                ref.halted = keeper.journal.broken or (ref.further.pop(0) if ref.further else None)
+                why = ref.why_halted
+            if why is not None:
+                msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
+                return
+            keeper.noted = ref.halt_noted = None
+            await keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
         governed("trading_resumed", msg.by)
         msg.reply.send(None)

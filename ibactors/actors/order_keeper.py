@@ -7,7 +7,6 @@ same step, so that the journal has them in the order of memory.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -41,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 
+_MOST_REASONS = 16  # for one halt, of different kinds
 TOGETHER = 256
 """Entries that are taken in one step."""
 _HALTING = {
@@ -48,8 +48,6 @@ _HALTING = {
     Want.ORDER_REF_UNRELIABLE: "order_ref_unreliable: IB does not send back what identifies our orders",
     Want.QUARANTINE: "quarantine: a message about an order could not be applied",
 }
-
-
 _STRANGE = frozenset({Want.FOREIGN_COPY, Want.NOT_OURS})
 """It names an order of ours, and is about another."""
 
@@ -288,11 +286,18 @@ class Keeper:
     async def write(self, operation: Callable[[Transaction], object], then: Callable[[], object] = lambda: None) -> bool:
         """Write what ends or describes orders. A disk that fails halts trading, but stops no cancel: memory goes on."""
         try:
-            await self.writer.write(operation, then=then)
-        except (JournalFailed, JournalFull) as error:
-            self.halt(f"{error.code}: {error}")
+            await self.must_write(operation, then)
+        except (JournalFailed, JournalFull):
             return False
         return True
+
+    async def must_write(self, operation: Callable[[Transaction], R], then: Callable[[], object] = lambda: None) -> R:
+        """Write what must be on disk. A disk that fails halts trading. Raises JournalFailed, JournalFull, and what *operation* raises."""
+        try:
+            return await self.writer.write(operation, then=then)
+        except (JournalFailed, JournalFull) as error:
+            self.halt(f"{error.code}: {error}")
+            raise
 
     def show(self, order: Order) -> None:
         """A state is on disk, and may be told."""
@@ -303,6 +308,10 @@ class Keeper:
     def halt(self, reason: str) -> None:
         """Stop trading of our own accord. The flag first; what waits is taken back; then, by the actor, the journal."""
         if self.ref.halted is not None:
+            known = [self.ref.halted, *self.ref.further]
+            if len(known) < _MOST_REASONS and all(each.partition(":")[0] != reason.partition(":")[0] for each in known):
+                log.error("trading_halted", reason=reason, halted_already=self.ref.halted)
+                self.ref.further.append(reason)
             return
         self.ref.halted = reason
         log.error("trading_halted", reason=reason)
@@ -326,7 +335,7 @@ class Keeper:
 
     async def write_halt(self, by: str, reason: str, cancel: str) -> None:
         """Put a halt on disk, so that it holds over restarts."""
-        self.noted = reason
+        self.noted = self.ref.halted or reason
         stop = Halt(at=time.time(), by=by, reason=reason, cancel=cancel)
         if await self.write(lambda tx: halt(tx, stop)):
             self.ref.halt_noted = stop
@@ -340,9 +349,3 @@ def _settling(order: Order, evidence: Written | Withdrawn) -> Callable[[Transact
 
 def _keeping(entry: Entry, order: Order) -> Callable[[Transaction], object]:
     return lambda tx: keep_frame(tx, entry.evidence.at, entry.frame, order_id=order.order_id)
-
-
-def open_journal(state_path: Path, *, allow_ephemeral: bool) -> tuple[Journal, Reader]:
-    """The journal and its reading side. Raises StartupError and JournalFailed."""
-    journal = Journal(state_path, allow_ephemeral=allow_ephemeral)
-    return journal, Reader(journal.path)

@@ -123,11 +123,10 @@ class Placer:
         generation = await self._groups.generation(oca, account, msg.key)
         # From here to the queued write nothing waits: what the limits count is what is taken.
         desk = self._judge.check_open(account)
-        if datetime.now(UTC) >= until:
-            raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
+        last = last_moment(until)
         group = self._groups.name(oca, account, msg.key, generation) if oca is not None else None
         orders = self._count(msg, account, parts, assessed, group)
-        return await self._commit(orders, desk, msg, mark, group)
+        return await self._commit(orders, desk, msg, mark, group, last)
 
     def _replay(self, known: Existing, msg: Place | PlaceGroup, mark: str) -> Placed:
         order = self._keeper.ref.shown.get(known.order.order_id, known.order)
@@ -188,7 +187,9 @@ class Placer:
             updated=now,
         )
 
-    async def _commit(self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place | PlaceGroup, mark: str, group: Group | None) -> Placed:
+    async def _commit(
+        self, orders: tuple[Order, ...], desk: OrderDesk, msg: Place | PlaceGroup, mark: str, group: Group | None, last: float
+    ) -> Placed:
         """Durable first, then on its way: the frame is made from what is on disk."""
         keeper, epoch, incarnation = self._keeper, desk.log.epoch, self._keeper.ref.incarnation
         highest = keeper.highest_number(desk.client_id)
@@ -213,7 +214,7 @@ class Placer:
             # In the order of the numbers: IB takes one below the last that it saw for a duplicate (103), and callers resume in any order.
             if isinstance(found[0], Written):
                 ready = messages if found[0].orders == foreseen else ()
-                sent.append(self._send(found[0], desk, epoch, incarnation, ready))
+                sent.append(self._send(found[0], desk, epoch, incarnation, ready, last))
 
         try:
             # What cannot be encoded is not journaled. The numbers are the journal's to give: others than these have it encoded anew.
@@ -230,14 +231,14 @@ class Placer:
                 self._judge.reserved.pop(order.order_id, None)
         return self._replay(found[0], msg, mark) if isinstance(found[0], Existing) else sent[0]
 
-    def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int, messages: tuple[str, ...]) -> Placed:
+    def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int, messages: tuple[str, ...], last: float) -> Placed:
         """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write.
 
         *messages* are those of these very orders, or none.
         """
         orders, order, keeper = placed.orders, placed.orders[0], self._keeper
         for each in orders:
-            del self._judge.reserved[each.order_id]
+            self._judge.reserved.pop(each.order_id, None)  # gone already where its task was cancelled during the commit
             keeper.book.put(each)
             keeper.show(each)
             acted("order_placed", f"key:{each.key}", each)
@@ -249,13 +250,21 @@ class Placer:
             incarnation=incarnation,
             mode=order.mode,
             account=order.account,
-            send_before=boot_now() + SEND_WITHIN,
+            send_before=min(boot_now() + SEND_WITHIN, last),
         )
         if not messages:
             with suppress(GatewayDisconnected):
                 messages = place_frames(desk.client, orders)
         queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
         return Placed(order=order, replayed=False)
+
+
+def last_moment(until: datetime) -> float:
+    """*until* in `boot_now()` seconds, for the fence: a slow disk gives no order more time. Raises InvalidRequest when it has passed."""
+    left = (until - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
+    return boot_now() + left
 
 
 def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:

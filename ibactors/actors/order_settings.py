@@ -4,7 +4,9 @@ from pathlib import Path
 
 from ibactors.config import Settings
 from ibactors.errors import StartupError
+from ibactors.orders.journal import Journal
 from ibactors.orders.limits_file import SETTING, read_limits
+from ibactors.orders.reader import Reader
 from ibactors.orders.safety import Allowed, Limits, Rules
 
 
@@ -48,3 +50,9 @@ def rules_of(settings: Settings) -> Rules:
             collar_wide_percent=settings.collar_wide_percent,
         ),
     )
+
+
+def open_journal(settings: Settings) -> tuple[Journal, Reader]:
+    """The journal and its reading side. Raises StartupError and JournalFailed."""
+    journal = Journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)
+    return journal, Reader(journal.path)

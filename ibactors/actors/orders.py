@@ -64,6 +64,12 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.mode = mode
         self.halted: str | None = None
         """Why trading is stopped. The flag comes first, then the journal."""
+        self.asked: HaltTrading | None = None
+        """Whose word the flag is, and what is to be cancelled, until it is carried out; None for a halt of our own accord."""
+        self.further: list[str] = []
+        """Reasons of our own that came up while trading was halted already; each wants a resume of its own."""
+        self.halts = 0
+        """How often a halt was asked for: a resume is for those before it."""
         self.incarnation = 0
         self.shown: dict[str, Order] = {}
         """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
@@ -227,8 +233,10 @@ class OrdersRef(Ref[OrdersMessage, Never]):
 
     async def halt(self, by: str, reason: str, cancel: str) -> None:
         """Stop trading: from this step on nothing but cancels leaves."""
-        self.halted = self.halted or reason
         msg = HaltTrading(by=by, reason=reason, cancel=cancel)
+        if self.halted is None:
+            self.halted, self.asked = reason, msg
+        self.halts += 1
         await self.ask(msg, msg.reply)
 
     async def set_deadman(self, key: str, seconds: float) -> None:
@@ -238,7 +246,7 @@ class OrdersRef(Ref[OrdersMessage, Never]):
 
     async def resume(self, by: str) -> None:
         """Go on. Raises TradingHalted while the reason stands."""
-        msg = ResumeTrading(by=by)
+        msg = ResumeTrading(by=by, halts=self.halts)
         await self.ask(msg, msg.reply)
 
     async def adopt(self, by: str) -> tuple[Order, ...]:

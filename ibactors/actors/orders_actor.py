@@ -43,13 +43,13 @@ from ibactors.actors.order_changing import Changer
 from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_halting import Brake
 from ibactors.actors.order_judging import Judge
-from ibactors.actors.order_keeper import Keeper, open_journal
+from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_looking import Looker
 from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_placing import Placer, book_of
 from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
-from ibactors.actors.order_settings import key_rules_of, rules_of, state_folder
+from ibactors.actors.order_settings import key_rules_of, open_journal, rules_of
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.orders import OrdersRef
 from ibactors.config import Settings
@@ -58,7 +58,7 @@ from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.sessions import SessionStatus
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Kind, Want
-from ibactors.orders.errors import ClientIdChanged, OrderNotFound, TradingOff
+from ibactors.orders.errors import ClientIdChanged, JournalFailed, JournalFull, OrderNotFound, TradingOff
 from ibactors.orders.evidence import SessionLost, TimePassed
 from ibactors.orders.halts import halts_in_force
 from ibactors.orders.order import Order
@@ -104,7 +104,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         if not self._me.is_on:
             await self.serve(mailbox)
         self._me.incarnation += 1
-        journal, reader = open_journal(state_folder(self._settings), allow_ephemeral=self._settings.journal_ephemeral)
+        journal, reader = open_journal(self._settings)
         try:
             async with trio.open_nursery() as writing:
                 self._keeper = Keeper(self._me, self._connection, journal, reader, Tripwires(self._settings.halt_after))
@@ -199,9 +199,11 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._bound = desk.socket
         book = book_of(self._connection, self._keeper, desk)
         try:
-            await self._keeper.writer.write(lambda tx: bind_client_id(tx, book))
+            await self._keeper.must_write(lambda tx: bind_client_id(tx, book))
         except ClientIdChanged as error:
             self._keeper.halt(f"client_id_changed: {error}")
+        except (JournalFailed, JournalFull):
+            self._bound = 0  # trading is halted; it is tried again
 
     async def _pass_time(self) -> None:
         now, before = time.time(), self._looked

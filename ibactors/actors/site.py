@@ -27,8 +27,7 @@ from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.market_feeds import BooksActor, BooksRef, TickersActor, TickersRef
 from ibactors.actors.news import NewsDirectory, NewsRefs
-from ibactors.actors.order_keeper import open_journal
-from ibactors.actors.order_settings import key_rules_of, state_folder
+from ibactors.actors.order_settings import key_rules_of, open_journal, state_folder
 from ibactors.actors.orders import OrdersRef
 from ibactors.actors.orders_actor import OrdersActor
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
@@ -161,7 +160,7 @@ def check_trading(settings: Settings) -> None:
             raise StartupError(f"IBACTORS_TRADING is {settings.trading}, but {why}")
     key_rules_of(settings)
     try:
-        journal, reader = open_journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)
+        journal, reader = open_journal(settings)
     except JournalFailed as error:
         raise StartupError(str(error)) from error
     reader.close()
