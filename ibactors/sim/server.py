@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-import structlog
 import trio
 
 from ibactors.sim.connection import Connection
@@ -11,13 +10,9 @@ from ibactors.sim.gateway import Gateway
 from ibactors.sim.orders.desk import Desk
 from ibactors.sim.registry import REQUESTS
 from ibactors.sim.session import Session
-from ibactors.sim.wire.ports import open_listener, port_of
+from ibactors.sim.wire.ports import ReopeningPort, open_listener, port_of
 
-_REOPEN_TRIES = 50
-_REOPEN_PAUSE_S = 0.1
 _REFRESH_LOOK_S = 0.1
-
-log = structlog.get_logger(__name__)
 
 
 class Server:
@@ -72,15 +67,19 @@ class Server:
         """Accept API clients; the task status is the port."""
         listener = await open_listener(self._host, self._port)
         self._port = port_of(listener)
+        port = ReopeningPort(listener)
         task_status.started(self._port)
-        async with trio.open_nursery() as clients:
-            while True:
-                with trio.CancelScope() as self._phase:
-                    await trio.serve_listeners(self._serve_client, [listener], handler_nursery=clients)
-                while trio.current_time() < self._refuse_until:
+        try:
+            async with trio.open_nursery() as clients:
+                while True:
                     with trio.CancelScope() as self._phase:
-                        await trio.sleep_until(self._refuse_until)
-                listener = await self._reopen()
+                        await trio.serve_listeners(self._serve_client, [port], handler_nursery=clients)
+                    while trio.current_time() < self._refuse_until:
+                        with trio.CancelScope() as self._phase:
+                            await trio.sleep_until(self._refuse_until)
+                    port.reopen()
+        finally:
+            port.give_up()
 
     async def _refresh_forever(self) -> NoReturn:
         """Repeat account data to the clients that subscribed to it, and let orders expire."""
@@ -105,12 +104,3 @@ class Server:
                 await connection.run()
         finally:
             self.connections.discard(connection)
-
-    async def _reopen(self) -> trio.SocketListener:
-        for _ in range(_REOPEN_TRIES):
-            try:
-                return await open_listener(self._host, self._port)
-            except OSError as error:
-                log.warning("reopening_failed", port=self._port, error=str(error))
-            await trio.sleep(_REOPEN_PAUSE_S)
-        return await open_listener(self._host, self._port)

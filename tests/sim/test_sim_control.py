@@ -1,4 +1,5 @@
 import json
+import socket
 import time
 
 import pytest
@@ -250,3 +251,11 @@ async def test_control_port_hangs_up_on_http_and_carries_nothing_out(bench: Benc
     assert answer.startswith(b"error: this port takes commands")
     assert answer.count(b"\n") == 1
     await client.synchronise()
+
+
+async def test_nobody_else_gets_the_port_while_it_refuses(bench: Bench) -> None:
+    await bench.control("refuse 600")
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", bench.ports.port))
+    await bench.control("refuse 0")
+    await bench.returning()
