@@ -29,10 +29,11 @@ simulate *args:
 t *args:
     @exec python -m pytest -n 0 -q "$@"
 
+# What fails beside others and passes alone is told as FLAKY, here and in the recipes below.
 # the suite, without the slow tests
 [group('test')]
 test *args:
-    python -m pytest -n 4 --dist worksteal -m "not slow and not ibc" "$@"
+    python -m tests.twice -n 4 --dist worksteal -m "not slow and not ibc" "$@"
 
 # openapi.json and asyncapi.json as they are now, for a change of the contract that is meant: see the diff
 golden:
@@ -42,8 +43,8 @@ golden:
 # the tests that take longer
 [group('test')]
 slow *args:
-    THOROUGH=1 python -m pytest -n 2 --dist worksteal -m "(slow or thorough) and not alone" "$@"
-    python -m pytest -n 0 -m alone "$@"
+    THOROUGH=1 python -m tests.twice -n 2 --dist worksteal -m "(slow or thorough) and not alone" "$@"
+    python -m tests.twice -n 0 -m alone "$@"
 
 # the suite with branch coverage
 [group('test')]

@@ -28,7 +28,7 @@ FONT = Path("/usr/share/fonts/opentype/inter")
 def main() -> int:
     task, *arguments = sys.argv[1:] or ["test"]
     programs = {
-        "test": ["-m", "pytest", "-c", str(HERE / "pytest.ini"), "--confcutdir", str(HERE), str(HERE), *arguments],
+        "test": ["-m", "tests.twice", "-c", str(HERE / "pytest.ini"), "--confcutdir", str(HERE), str(HERE), *arguments],
         "screenshots": [str(HERE / "screenshots.py"), *arguments],
     }
     if task not in programs:

@@ -35,7 +35,7 @@ def main() -> int:
     except (InstallError, OSError) as error:
         sys.stderr.write(f"interop-ibc: {error}\n")
         return 2
-    tests = [sys.executable, "-m", "pytest", "-m", "ibc", str(HERE), *sys.argv[1:]]
+    tests = [sys.executable, "-m", "tests.twice", "-m", "ibc", str(HERE), *sys.argv[1:]]
     return subprocess.run(tests, check=False).returncode  # noqa: S603 - our own command
 
 
