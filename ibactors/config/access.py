@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from ibactors.config.setting import integer, rate, setting, words
+from ibactors.config.setting import choice, integer, rate, setting, words
 from ibactors.keys import ApiKey, read_keys
 from ibactors.limits import Rate
 
@@ -68,6 +68,12 @@ class AccessSettings:
         "addresses or networks such as 10.0.0.0/8, between commas",
         _networks,
         "Proxies whose X-Forwarded-For, -Proto and -Host are believed.",
+    )
+    mcp: str = choice(
+        "off",
+        "IBACTORS_MCP",
+        ("off", "read", "preview", "trade"),
+        "Tools for assistants at /mcp: none; to look; also to preview orders; also to place one that was previewed.",
     )
     rate_per_key: Rate | None = rate(Rate(100.0, 200), "IBACTORS_RATE_PER_KEY", "Requests per second with one key.")
     rate_per_address: Rate | None = rate(

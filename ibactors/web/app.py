@@ -32,6 +32,7 @@ from ibactors.web.rest import (
     history,
     history_jobs,
     login,
+    mcp,
     news,
     options,
     order_cancels,
@@ -90,6 +91,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
 ROUTES: tuple[Route, ...] = (
     *OPERATIONS,
     *docs.ROUTES,
+    *mcp.ROUTES,
     *serve.ROUTES,
     Route(method="GET", path="/openapi.json", scope=Scope.OPEN),
     Route(method="GET", path="/asyncapi.json", scope=Scope.OPEN),
@@ -135,6 +137,7 @@ class _Context(RequestContext):
 def create_app(system: System) -> Front:
     """The application in front of *system*; it starts nothing of its own, and must stand behind a `Gate` with the table `ROUTES`."""
     views: dict[tuple[str, str], View] = {(operation.method, operation.path): _view(operation, system) for operation in OPERATIONS}
+    views["POST", mcp.PATH] = mcp.view(system)
     views["GET", "/"] = serve.page_or(views["GET", "/"])
     documents = {"/openapi.json": _serve(lambda: _OPENAPI[system.access.secured]), "/asyncapi.json": _serve(lambda: _ASYNCAPI)}
     views |= {("GET", path): view for path, view in {**documents, **docs.views(), **serve.views()}.items()}

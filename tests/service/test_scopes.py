@@ -31,6 +31,7 @@ ADMITTED = {
     "/trading/deadman": ("/trading/deadman", {"seconds": 0}, 403),
     "/trading/halt": ("/trading/halt", {}, 403),
     "/trading/resume": ("/trading/resume", None, 403),
+    "/mcp": ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}, 200),
     "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
     "/debug/actors/{name}": ("/debug/actors/market", None, 200),
     "/ui/{filename}": ("/ui/index.html", None, 200),
