@@ -14,6 +14,7 @@ from ibactors.orders.order import Order
 from ibactors.orders.previews import WhatIf
 from ibactors.orders.reader import ChangeKept, Page, Snapshot
 from ibactors.orders.request import ChangeBody, GroupBody, PlaceBody
+from ibactors.orders.statement import Traded
 from ibactors.orders.terms import Side
 
 
@@ -52,6 +53,26 @@ class ListExecutions(Ask[Executions]):
     """Executions by time, and where some may be missing."""
 
     wanted: Wanted
+
+
+class Imported(Value, frozen=True, kw_only=True):
+    """What came of a statement."""
+
+    known: int
+    new: int
+    order_ids: tuple[str, ...]
+    """Orders of ours that it has executions of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImportExecutions(Ask[Imported]):
+    """Take over the executions of a statement."""
+
+    executions: tuple[Traded, ...]
+    by: str
+    account: str = ""
+    whole: tuple[float, float] | None = None
+    """The span in which they are all that there are of the account."""
 
 
 class Changed(Value, frozen=True, kw_only=True):
@@ -260,6 +281,7 @@ OrdersMessage = (
     | ListEvents
     | TakeSnapshot
     | ListExecutions
+    | ImportExecutions
     | HaltTrading
     | ResumeTrading
     | Reconcile

@@ -21,6 +21,8 @@ from ibactors.actors.order_asks import (
     Find,
     FindChange,
     HaltTrading,
+    Imported,
+    ImportExecutions,
     ListEvents,
     ListExecutions,
     ListOrders,
@@ -229,6 +231,10 @@ class OrdersRef(Ref[OrdersMessage, Never]):
     async def executions(self, wanted: Wanted) -> Executions:
         """Executions by time. Raises InvalidRequest for a token that is none."""
         msg = ListExecutions(wanted=wanted)
+        return await self.ask(msg, msg.reply)
+
+    async def import_executions(self, msg: ImportExecutions) -> Imported:
+        """Take over the executions of a statement. Raises InvalidRequest where an order of ours says otherwise, JournalFailed."""
         return await self.ask(msg, msg.reply)
 
     async def halt(self, by: str, reason: str, cancel: str) -> None:

@@ -23,6 +23,7 @@ from ibactors.actors.order_asks import (
     Find,
     FindChange,
     HaltTrading,
+    ImportExecutions,
     ListEvents,
     ListExecutions,
     ListOrders,
@@ -42,6 +43,7 @@ from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_changing import Changer
 from ibactors.actors.order_deadmen import Deadmen
 from ibactors.actors.order_halting import Brake
+from ibactors.actors.order_importing import Importer
 from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_looking import Looker
@@ -99,6 +101,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._brake: Brake
         self._reconciler: Reconciler
         self._looker: Looker
+        self._importer: Importer
 
     async def run(self, mailbox: Mailbox[OrdersMessage, Never]) -> None:
         if not self._me.is_on:
@@ -140,6 +143,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._reconciler = Reconciler(keeper, self._connection, self._canceller, self._settings.gateway)
         self._operator = Operator(keeper, self._connection, self._reconciler)
         self._looker = Looker(keeper, self.nursery)
+        self._importer = Importer(keeper)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
         await self._recall()
@@ -258,17 +262,20 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 self._looker.answer(msg)
             case SetDeadman():
                 await self._deadmen.put(msg)
-            case Adopt() | Resolve() | HaltTrading() | ResumeTrading() | Reconcile():
+            case Adopt() | Resolve() | HaltTrading() | ResumeTrading() | Reconcile() | ImportExecutions():
                 await self._govern(msg)
             case _:
                 assert_never(msg)
 
-    async def _govern(self, msg: Adopt | Resolve | HaltTrading | ResumeTrading | Reconcile) -> None:
+    async def _govern(self, msg: Adopt | Resolve | HaltTrading | ResumeTrading | Reconcile | ImportExecutions) -> None:
         """What is about trading as a whole, or by an admin's hand."""
         match msg:
             case Adopt():
                 msg.reply.defer()
                 self.nursery.start_soon(self._operator.adopt, msg, name="actor:orders/adopt")
+            case ImportExecutions():
+                msg.reply.defer()
+                self.nursery.start_soon(self._importer.take, msg, name="actor:orders/import")
             case Resolve():
                 await self._operator.resolve(msg)
             case HaltTrading():

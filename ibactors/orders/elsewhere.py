@@ -12,7 +12,7 @@ ELSEWHERE = "elsewhere"
 """What an entry about one is called: it was executed, corrected, or has its commission now."""
 
 
-def keep_elsewhere(tx: Transaction, seen: ExecutionSeen, commission: CommissionSeen | None) -> Entry | None:
+def keep_elsewhere(tx: Transaction, seen: ExecutionSeen, commission: CommissionSeen | None, *, source: str | None = None) -> Entry | None:
     """Write an execution down, unless the journal has it, or a correction of it. A sum that is no number is left out."""
     fill = fill_of(seen, leg=False)
     if fill is None:
@@ -20,7 +20,7 @@ def keep_elsewhere(tx: Transaction, seen: ExecutionSeen, commission: CommissionS
     known = tx.row("SELECT max(revision) FROM executions WHERE base = ?", (fill.base,))
     if known is not None and known[0] is not None and int(known[0]) >= fill.revision:
         return None
-    fill = replace(fill, source=source_of(seen))
+    fill = replace(fill, source=source or source_of(seen))
     fill = _paid(fill, commission) or fill
     tx.run(
         "INSERT INTO executions (execution_id, base, revision, order_id, account, at, body) VALUES (?, ?, ?, NULL, ?, ?, ?)",

@@ -106,6 +106,13 @@ class Reader:
         row = self._tx.row("SELECT order_id FROM orders WHERE token = ?", (token,))
         return load(self._tx, str(row[0])) if row else None
 
+    def execution_of(self, execution_id: str, token: str | None, order_id: str | None) -> tuple[bool, str | None]:
+        """Whether an execution is there, and whose it is or, by a token or our id, would be; None for nobody's here."""
+        row = self._tx.row("SELECT order_id FROM executions WHERE execution_id = ?", (execution_id,))
+        owner = self._tx.row("SELECT order_id FROM orders WHERE token = ? OR order_id = ?", (token, order_id))
+        order_id = next((str(each[0]) for each in (row, owner) if each is not None and each[0] is not None), None)
+        return row is not None, order_id
+
     def generation(self, account: str, key: str, name: str) -> int:
         """The last generation of a caller's one-cancels-all group; 0 where there was none."""
         row = self._tx.row("SELECT generation FROM groups WHERE account = ? AND key = ? AND name = ?", (account, key, name))

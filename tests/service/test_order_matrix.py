@@ -21,6 +21,7 @@ BODIES: dict[str, Any] = {
     "POST /trading/halt": {"cancel": "none", "reason": "test"},
     "PUT /trading/deadman": {"seconds": 0},
     "POST /orders/{order_id}/resolve": {"as": "cancelled"},
+    "POST /executions/import": {"statement": '{"executions": []}'},
     "POST /orders/resolve": {"order_ids": ["ord_1"], "as": "cancelled"},
 }
 ALWAYS = {"GET /trading": 200}
@@ -42,6 +43,7 @@ ON = {
     "POST /orders/{order_id}/resolve": 404,
     "POST /orders/resolve": 404,
     "POST /orders/adopt": 200,
+    "POST /executions/import": 200,
     "POST /orders/reconcile": 200,
     "POST /trading/halt": 200,
     "PUT /trading/deadman": 200,

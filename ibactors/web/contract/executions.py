@@ -19,7 +19,7 @@ class ExecutionShown(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str | None
     account: str
     source: str
-    """`ibactors`, or where it was traded: `manual`, `client:7`."""
+    """`ibactors`, or where it was traded: `manual`, `client:7`; `statement` where an imported statement alone tells of it."""
     con_id: int
     symbol: str | None
     """Null, as other texts, where IB tells none."""

@@ -27,6 +27,9 @@ class Route:
     tail: bool = False
     """Whether the last parameter takes the rest of the path, slashes included."""
 
+    most_bytes: int = 64 * 1024
+    """Of a request's body."""
+
     @property
     def rule(self) -> str:
         """The path as Werkzeug writes it."""

@@ -10,20 +10,19 @@ from ibactors.web.contract.routes import Place
 from ibactors.web.gate.refusals import Refused, RequestTimeout, RequestTooLarge
 from ibactors.web.gate.visit import Headers, Visit
 
-MAX_BODY = 64 * 1024
 _PREFLIGHT = (
     (b"access-control-allow-headers", b"Authorization, X-API-Key, Content-Type, X-Request-Id"),
     (b"access-control-max-age", b"600"),
 )
 
 
-async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float) -> ASGIReceiveCallable:
+async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float, most_bytes: int) -> ASGIReceiveCallable:
     """Read the body, if there is one, within *at_most* seconds; the result brings it whole. Raises RequestTooLarge, RequestTimeout."""
     length = visit.headers.get(b"content-length", b"0")
     if length == b"0" and b"transfer-encoding" not in visit.headers:
         return receive
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise _too_large()
+    if length.isdigit() and int(length) > most_bytes:
+        raise _too_large(most_bytes)
     body = bytearray()
     with trio.move_on_after(at_most) as waiting:
         more = True
@@ -33,15 +32,15 @@ async def read_body(visit: Visit, receive: ASGIReceiveCallable, at_most: float) 
                 return _replaying(event, receive)
             body += event["body"]
             more = event["more_body"]
-            if len(body) > MAX_BODY:
-                raise _too_large()
+            if len(body) > most_bytes:
+                raise _too_large(most_bytes)
     if waiting.cancelled_caught:
         raise RequestTimeout(f"The body did not come within {at_most:g} s.")
     return _replaying({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 
-def _too_large() -> RequestTooLarge:
-    return RequestTooLarge(f"A body may have {MAX_BODY} bytes.")
+def _too_large(most_bytes: int) -> RequestTooLarge:
+    return RequestTooLarge(f"A body may have {most_bytes} bytes.")
 
 
 def _replaying(first: ASGIReceiveEvent, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:

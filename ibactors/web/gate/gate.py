@@ -120,7 +120,7 @@ class Gate:
         with visit.caller.until_revoked() if visit.caller else trio.CancelScope() as ending:
             try:
                 # 6. The body, whole and in time; read for nobody who may not be here, and before the application begins anything.
-                receive = await read_body(visit, receive, self._terms.body_timeout)
+                receive = await read_body(visit, receive, self._terms.body_timeout, route.most_bytes)
             except Refused as refusal:
                 await self._refuse(visit, refusal, send)
                 return
