@@ -114,7 +114,6 @@ class ChainsActor(Actor[LookAt, None]):
         self._connection = connection
         self._market = market
         self._shared: Shared[tuple[OptionLeg, ...]] = Shared()
-        self._looks = 0
 
     async def handle(self, msg: LookAt) -> None:
         key = (tuple(option.con_id for option in msg.options), msg.greeks, msg.open_interest)
@@ -162,11 +161,9 @@ class ChainsActor(Actor[LookAt, None]):
                 return
 
     async def _glance(self, msg: LookAt, option: ContractInfo, glance: _Glance) -> None:
-        self._looks += 1
-        owner = f"{self.ref.name}:{self._looks}"
+        line = OptionLine(option, glance, greeks=msg.greeks, open_interest=msg.open_interest, caller=msg.caller)
         try:
-            line = OptionLine(option, glance, greeks=msg.greeks, open_interest=msg.open_interest, caller=msg.caller)
-            await self._connection.subscribe(owner, line)
+            await self._connection.subscribe(line, line)
             # Twice the time that what is unsent by now would take alone, as others take turns with it.
             with trio.move_on_after(HOLD + 2 * self._connection.unsent * WINDOW / RATE):
                 await glance.nearly.wait()
@@ -175,7 +172,7 @@ class ChainsActor(Actor[LookAt, None]):
         except IbactorsError as exc:
             glance.failed(exc)
         finally:
-            self._connection.unsubscribe(owner)
+            self._connection.unsubscribe(line)
 
 
 def _legs(glances: list[_Glance]) -> tuple[OptionLeg, ...]:

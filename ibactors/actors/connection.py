@@ -4,6 +4,7 @@ Every change of the session is published on `ConnectionRef.sessions`, where acto
 data must be requested anew.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -32,7 +33,7 @@ class Request(Ask[tuple[Any, ...]]):
 class Subscribe(Ask[None]):
     """Have the gateway send something; what the same owner had before is ended first."""
 
-    owner: str
+    owner: Hashable
     subscription: Subscription[Any]
 
 
@@ -40,7 +41,7 @@ class Subscribe(Ask[None]):
 class Unsubscribe:
     """The owner needs its subscription no longer."""
 
-    owner: str
+    owner: Hashable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +133,15 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         """The same of what is answered with one row. Raises GatewayRefused where the answer has none, or several."""
         return only(spec, await self.request(spec))
 
-    async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
-        """Have the gateway send something, told to the subscription's listener, for the rest of the session; raises GatewayDisconnected."""
+    async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
+        """Have the gateway send something, told to the subscription's listener, for the rest of the session; raises GatewayDisconnected.
+
+        An *owner* has one, the last. It is an object, such as the address of an actor, and not a name: two owners never share one.
+        """
         msg = Subscribe(owner=owner, subscription=subscription)
         await self.ask(msg, msg.reply)
 
-    def unsubscribe(self, owner: str) -> None:
+    def unsubscribe(self, owner: Hashable) -> None:
         """End the owner's subscription, if it has one; without effect while the actor is down, as its session ended with it."""
         self.tell_newest(("unsubscribe", owner), Unsubscribe(owner=owner))
 

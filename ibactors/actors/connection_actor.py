@@ -4,7 +4,7 @@ It connects, waits and connects again for as long as it lives. Requests made whi
 GatewayDisconnected, and those in flight at a break end with it; nothing is kept to be sent later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar, assert_never
 
@@ -86,7 +86,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         self._run_session = run_session
         self._backoff = backoff
         self._accounts: AccountsTold | None = None
-        self._subscribed: dict[str, int] = {}
+        self._subscribed: dict[Hashable, int] = {}
         """By owner, the id that the session knows a subscription by."""
         self._aim = trio.CancelScope()
 
@@ -143,7 +143,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
             self._subscribed[msg.owner] = session.subscribe(msg.subscription)
             msg.reply.send(None)
 
-    def _unsubscribe(self, owner: str) -> None:
+    def _unsubscribe(self, owner: Hashable) -> None:
         request_id = self._subscribed.pop(owner, None)
         if request_id is not None and (session := self._live()) is not None:
             session.unsubscribe(request_id)

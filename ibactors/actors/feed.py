@@ -216,7 +216,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
                 await self.serve(mailbox)
             finally:
                 self._fed.look = None
-                self._connection.unsubscribe(self._fed.name)
+                self._connection.unsubscribe(self._fed)
                 self.void(ActorDown(self._fed.name, started=False))
 
     async def handle(self, msg: FedMessage) -> None:
@@ -293,7 +293,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         try:
             # The feed counts from before the request leaves: its first answer may come while this waits.
             self._feed, self._epoch = feed, session.epoch
-            await self._connection.subscribe(self._fed.name, await self.subscription(feed))
+            await self._connection.subscribe(self._fed, await self.subscription(feed))
         except IbactorsError as exc:
             self._on_outcome(exc)
 

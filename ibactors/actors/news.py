@@ -39,7 +39,7 @@ class NewsRef(FedRef):
     """The headlines of one instrument. Listeners of `updates` are told each, gaps, and `Failed` when it is over."""
 
     def __init__(self, key: NewsKey) -> None:
-        super().__init__(f"news:{key.instrument.name}", key)
+        super().__init__(":".join(filter(None, ("news", key.instrument.name, key.providers))), key)
         self.of = key
         self.contract: ContractInfo | None = None
         self.sequence = 0

@@ -233,7 +233,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
                 await self.serve(mailbox)
             finally:
                 self._me.pinned_until = -math.inf
-                self._connection.unsubscribe(self._me.name)
+                self._connection.unsubscribe(self._me)
                 self.broke(GatewayDisconnected("The part of the service that follows it was stopped."))
 
     async def handle(self, msg: Any) -> None:
@@ -292,7 +292,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
         # It counts from before the request leaves: something may come of it while this waits.
         self._feed, self._epoch, self._requested_at, self._opened_at = feed, session.epoch, trio.current_time(), now()
         try:
-            await self._connection.subscribe(self._me.name, self.subscription(feed))
+            await self._connection.subscribe(self._me, self.subscription(feed))
         except IbactorsError:
             if self._feed is feed:
                 self._feed = None

@@ -24,7 +24,7 @@ class ScanRef(FedRef):
     """One scan. Listeners of `updates` are told each `Scan`, what stands in its place, and `Failed` when it is over."""
 
     def __init__(self, terms: ScanTerms) -> None:
-        super().__init__(f"scan:{terms.location}:{terms.code}", terms)
+        super().__init__(f"scan:{terms.name}", terms)
         self.of = terms
 
 

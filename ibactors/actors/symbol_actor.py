@@ -114,7 +114,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
                 await self.serve(mailbox)
             finally:
                 self._me.shown = None  # before anything that could fail: no request is answered with it any more
-                self._connection.unsubscribe(self._me.name)
+                self._connection.unsubscribe(self._me)
                 self._board.close()
 
     async def handle(self, msg: SymbolMessage) -> None:
@@ -207,7 +207,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
                 fields=self._me.fields,
                 plain=self._plain,
             )
-            await self._connection.subscribe(self._me.name, line)
+            await self._connection.subscribe(self._me, line)
         except Doubtful as exc:
             self._try_again(exc)
         except GatewayTimeout as exc:

@@ -39,6 +39,14 @@ class ScanTerms(Value, frozen=True, kw_only=True):
     filters: tuple[tuple[str, str], ...] = ()
     limit: int = MOST_ROWS
 
+    @property
+    def name(self) -> str:
+        """Short and unique."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"instrument", "location", "code", "filters"}}
+        usual = dict.fromkeys(given) | {"limit": MOST_ROWS}
+        terms = {name: value for name, value in given.items() if value != usual[name]} | dict(self.filters)
+        return ":".join([self.instrument, self.location, self.code, *(f"{name}={value}" for name, value in terms.items())])
+
 
 def _judge(code: int, text: str) -> IbactorsError | Verdict:
     """165 says that nothing fits or, before the rows, that more do; 162 that a scan was cancelled; and both many other things."""

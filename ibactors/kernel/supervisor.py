@@ -42,11 +42,12 @@ class Supervisor:
     def __init__(self, nursery: trio.Nursery, timers: Timers) -> None:
         self._nursery = nursery
         self._timers = timers
-        self._running: dict[str, tuple[AnyRef, trio.CancelScope]] = {}
+        self._running: dict[AnyRef, trio.CancelScope] = {}
+        """By address, as names are for people: two actors may have the same, and one that ends the same as its successor."""
         self._restarts_of_stopped: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[AnyRef]:
-        return iter([ref for ref, _ in self._running.values()])
+        return iter(list(self._running))
 
     @property
     def restarts(self) -> Counter[str]:
@@ -58,14 +59,14 @@ class Supervisor:
 
     async def start(self, ref: Ref[M, N], build: Build[M, N], policy: RestartPolicy | None = None) -> None:
         """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
-        if self._running.get(ref.name, (None,))[0] is ref:
+        if ref in self._running:
             raise ValueError(f"Actor {ref.name!r} runs already.")
         await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
 
     def stop(self, ref: Ref[M, N], *, reason: str) -> None:
         """End an actor for good, whatever it is doing; open asks get ActorDown. Returns at once."""
-        known, scope = self._running.get(ref.name, (None, None))
-        if known is ref and scope is not None:
+        scope = self._running.get(ref)
+        if scope is not None:
             scope.cancel(reason=reason)
 
     async def _run(
@@ -78,14 +79,12 @@ class Supervisor:
     ) -> None:
         structlog.contextvars.bind_contextvars(actor=ref.name)
         with trio.CancelScope() as scope:
-            self._running[ref.name] = (ref, scope)
+            self._running[ref] = scope
             try:
                 await supervise(ref, build, policy, self._timers, task_status=task_status)
             finally:
                 self._restarts_of_stopped[ref.kind] += ref.status.restarts
-                # A successor of the same name may have been started already.
-                if self._running.get(ref.name, (None,))[0] is ref:
-                    del self._running[ref.name]
+                del self._running[ref]
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002  # autojump_clock acts by being asked for
 """A series of live bars over silence, nights without a word and histories that fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,7 +35,7 @@ class StandIn(ConnectionRef):
         super().__init__()
         self.opened: list[BarLine] = []
 
-    async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
+    async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
         await trio.lowlevel.checkpoint()
         assert isinstance(subscription, BarLine)
         self.opened.append(subscription)
@@ -44,7 +44,7 @@ class StandIn(ConnectionRef):
         await trio.lowlevel.checkpoint()
         return (CONTRACT,)
 
-    def unsubscribe(self, owner: str) -> None:
+    def unsubscribe(self, owner: Hashable) -> None:
         """It is forgotten with the test."""
 
     def enter(self, phase: SessionPhase, epoch: int = 1) -> None:

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002  # autojump_clock acts by being asked for; listeners are told more than they note
 """Profit and loss: from IB's messages to whoever asks, and nothing from before a break."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -120,9 +120,9 @@ class StandIn(ConnectionRef):
         self.opened: list[ProfitLine] = []
         self.broken = 0
         """Subscriptions that are to fail as nothing should."""
-        self.ended: list[str] = []
+        self.ended: list[Hashable] = []
 
-    async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
+    async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
         await trio.lowlevel.checkpoint()
         assert isinstance(subscription, ProfitLine)
         if self.broken:
@@ -130,7 +130,7 @@ class StandIn(ConnectionRef):
             raise RuntimeError("a bug")
         self.opened.append(subscription)
 
-    def unsubscribe(self, owner: str) -> None:
+    def unsubscribe(self, owner: Hashable) -> None:
         self.ended.append(owner)
 
     def enter(self, phase: SessionPhase, epoch: int) -> None:
@@ -184,7 +184,7 @@ async def test_one_that_nobody_wants_is_given_up_and_asked_for_anew(autojump_clo
         await there.ask()
         there.connection.say(1.0)
         await trio.sleep(IDLE_WAIT * 2)
-        assert there.connection.ended == ["pnl:DU1"]
+        assert [getattr(owner, "name", None) for owner in there.connection.ended] == ["pnl:DU1"]
         assert not there.ref.running
         await there.ask()
         there.connection.say(2.0)

@@ -242,3 +242,14 @@ async def test_error_in_the_cleanup_of_a_stopped_actor_touches_no_other(crashes:
 def test_summary_of_a_group_names_every_leaf() -> None:
     group = ExceptionGroup("outer", [Broken("one"), ExceptionGroup("inner", [KeyError("two"), OSError(5, "three")])])
     assert summary(group) == "Broken: one; KeyError: 'two'; OSError: [Errno 5] three"
+
+
+async def test_actors_of_one_name_are_two(autojump_clock: MockClock) -> None:
+    first, second = WorkerRef("twin"), WorkerRef("twin")
+    async with open_supervisor() as supervisor:
+        for ref in (first, second):
+            await supervisor.start(ref, ref.build, GENTLE)
+        supervisor.stop(first, reason="the test wants it")
+        await wait_all_tasks_blocked()
+        assert (first.status.state, second.status.state) == (State.STOPPED, State.RUNNING)
+        assert list(supervisor) == [second]

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002  # autojump_clock acts by being asked for
 """Ticks one by one as a policy: numbers, holes and their filling, refusals, crashes; and the same of books."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
@@ -48,11 +48,11 @@ class StandIn(ConnectionRef):
         super().__init__()
         self.opened: list[Any] = []
 
-    async def subscribe(self, owner: str, subscription: Subscription[Any]) -> None:
+    async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
         await trio.lowlevel.checkpoint()
         self.opened.append(subscription)
 
-    def unsubscribe(self, owner: str) -> None:
+    def unsubscribe(self, owner: Hashable) -> None:
         pass
 
     def enter(self, phase: SessionPhase, epoch: int) -> None:
