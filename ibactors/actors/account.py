@@ -16,7 +16,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.known_accounts import Complete, Item, KnownAccounts, Refused, TaggedFigure, Unreadable
 from ibactors.bridge.accounts import AccountHalf, AccountPart
 from ibactors.errors import AccountAmbiguous, GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, UnknownAccount
-from ibactors.kernel.actor import Actor
+from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.ref import Ask, Ref, Reply
 from ibactors.kernel.topic import Topic, TopicName
@@ -56,11 +56,9 @@ class Publish:
     """Time to tell listeners what has changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AskAgain:
     """By now the first full set should be in."""
-
-    feed: "_Feed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,7 +177,8 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._told: dict[tuple[str | None, AccountHalf], Told] = {}
         """Since something has changed."""
         self._waiting: list[GetBook] = []
-        self._publishing = False
+        self._publishing = Alarm(self, Publish())
+        self._asking_again = Alarm(self, AskAgain())
         self._ask_again_wait = ref.terms.ask_again
 
     async def run(self, mailbox: Mailbox[AccountMessage, AccountNews]) -> None:
@@ -197,13 +196,11 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
             case GetBook():
                 self._answer_or_wait(msg)
             case Publish():
-                self._publishing = False
-                self._publish()
+                if self._publishing.rings():
+                    self._publish()
             case AskAgain():
-                if msg.feed is self._feed and self._known.unreadable:
-                    self._begin()
-                elif msg.feed is self._feed and (not self._known.is_complete or self._known.refusals):
-                    self._watch(msg.feed)
+                if self._asking_again.rings():
+                    self._ask_again()
             case _:
                 assert_never(msg)
 
@@ -214,7 +211,7 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
                 self._on_session(msg.session)
             case Seen():
                 if msg.feed is self._feed:
-                    self._on_item(msg.feed, msg.item, msg.arrived)
+                    self._on_item(msg.item, msg.arrived)
                     self._publish_later()
             case _:
                 assert_never(msg)
@@ -244,33 +241,44 @@ class AccountActor(Actor[AccountMessage, AccountNews]):
         self._told.clear()
         self._known = KnownAccounts()
         self._feed = _Feed(self._me)
+        self._asking_again.unset()
         self._watch(self._feed)
 
     def _watch(self, feed: _Feed) -> None:
         self._connection.watch_accounts(feed)
-        self.after(self._ask_again_wait, AskAgain(feed=feed))
+        self._asking_again.set(self._ask_again_wait)
         self._ask_again_wait = min(2 * self._ask_again_wait, ASK_AGAIN_LONGEST)
 
-    def _on_item(self, feed: _Feed, item: Item, arrived: float) -> None:
+    def _ask_again(self) -> None:
+        if self._feed is not None and self._known.unreadable:
+            self._begin()
+        elif self._feed is not None and (not self._known.is_complete or self._known.refusals):
+            self._watch(self._feed)
+
+    def _on_item(self, item: Item, arrived: float) -> None:
         self._known.take(item, arrived)
         if isinstance(item, Unreadable):
             self._go_stale("gateway_error", _UNREADABLE.format(item.what))
             self._answer_waiting()
-            self.after(self._me.terms.ask_again, AskAgain(feed=feed))
+            self._asking_again.set(self._me.terms.ask_again)
         if isinstance(item, Complete | Refused | Unreadable):
             self._connection.accounts_told(self._epoch, complete=self._known.is_complete, refused=self._known.refused)
             self._answer_waiting()
         if isinstance(item, Refused):
-            if item.what == "portfolio":
-                # It is asked for again much later: whoever took it over would lose it, and ask again as well.
-                self.after(ASK_AGAIN_LONGEST, AskAgain(feed=feed))
-            else:
-                self._go_stale(item.error.code, str(item.error))
+            self._on_refusal(item)
+
+    def _on_refusal(self, refused: Refused) -> None:
+        if refused.what != "portfolio":
+            self._go_stale(refused.error.code, str(refused.error))
+            self._asking_again.set(self._ask_again_wait)
+        elif self._known.is_complete:
+            # It is asked for again much later: whoever took it over would lose it, and ask again as well.
+            self._asking_again.unset()
+            self._asking_again.set(ASK_AGAIN_LONGEST)
 
     def _publish_later(self) -> None:
-        if self._known.is_complete and not self._publishing:
-            self._publishing = True
-            self.after(PUBLISH_WAIT if self._epoch == self._me.states.value.epoch else 0.0, Publish())
+        if self._known.is_complete:
+            self._publishing.set(PUBLISH_WAIT if self._epoch == self._me.states.value.epoch else 0.0)
 
     def _publish(self) -> None:
         session = self._connection.sessions.value

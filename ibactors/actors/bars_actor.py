@@ -15,7 +15,7 @@ import trio
 from ibactors.actors.bars import BarFeed, BarsRef, BarsRefs, Filled, Look
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.directory import DirectoryActor, Room
-from ibactors.actors.feed import Directory, FedActor, FedMessage, FedNews, Feed, Own, Reopen
+from ibactors.actors.feed import Directory, FedActor, FedMessage, FedNews, Feed, Own
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_questions import BarsQuestion
 from ibactors.actors.lookup import find
@@ -209,8 +209,7 @@ class BarsActor(FedActor[ArrivedBar]):
         if self._feed is not None and quiet > self._quiet and not self._is_closed():
             self._quiet = min(2 * self._quiet, max(LONGEST_QUIET, 3.0 * self._track.size.seconds))
             self._track.lose()
-            self._feed = None
-            self.after(0.0, Reopen())
+            self.reopen()
 
     def _is_closed(self) -> bool:
         contract = self._me.contract

@@ -15,7 +15,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import ActorDown, ActorError, CompetingSession, Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError
-from ibactors.kernel.actor import Actor
+from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.ref import Ask, Reply
@@ -173,6 +173,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         self._directory = directory
         self._idle_seconds = idle_seconds
         self._feed: Feed | None = None
+        self._reopening = Alarm(self, Reopen())
         self._epoch = 0
         self._outcome: V | IbactorsError | None = None
         self._showing = False
@@ -224,7 +225,8 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             case GetNewest():
                 self._answer_or_wait(msg.reply)
             case Reopen():
-                await self._open()
+                if self._reopening.rings():
+                    await self._open()
             case IdleCheck():
                 self._directory.retire(self._fed)
                 self.after(max(self._idle_seconds - self._fed.idle_for(), 1.0), IdleCheck())
@@ -251,7 +253,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
                 if msg.feed is self._feed:
                     # IB may send nothing until something changes: on the old subscription that might take hours.
                     self._drop(GatewayDisconnected("It is requested again after an interruption."))
-                    self.after(0.0, Reopen())
+                    self._reopening.set(0.0)
             case _:
                 assert_never(msg)
 
@@ -267,6 +269,11 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self._showing = False
             self._fed.updates.publish(self.voided(error))
 
+    def reopen(self) -> None:
+        """Subscribe anew, in place of what there is; listeners hear nothing of it."""
+        self._feed = None
+        self._reopening.set(0.0)
+
     def _drop(self, error: IbactorsError) -> None:
         self._outcome = self._feed = None
         self.void(error)
@@ -278,7 +285,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         """What belongs to an ended session goes; a refusal does too, as another gateway may have another mind."""
         if not session.up or session.epoch != self._epoch or self._feed is None:
             self._drop(GatewayDisconnected(session.reason or "The session was replaced."))
-            self.after(0.0, Reopen())
+            self._reopening.set(0.0)
         elif not session.current:
             self.void(GatewayDisconnected(session.reason or "The gateway is silent."))
         elif not self._showing and self._outcome is not None and not isinstance(self._outcome, IbactorsError):
@@ -314,7 +321,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self._outcome = outcome if isinstance(outcome, Doubtful | CompetingSession) else None
             self._feed = None
             self.void(outcome)
-            self.after(wait, Reopen())
+            self._reopening.set(wait)
         else:
             log.info("feed_refused", kind=self._fed.kind, code=outcome.code, ib_code=outcome.ib_code)
             self._outcome = outcome

@@ -27,7 +27,7 @@ from ibactors.actors.holdings import (
 )
 from ibactors.actors.profits import ProfitsRef
 from ibactors.errors import IbactorsError, TooManyProfits
-from ibactors.kernel.actor import Actor
+from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.accounts import AccountStale, AccountState, HeldPosition, PnlState, PortfolioState, Position, Profit, ProfitKey
@@ -73,8 +73,7 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
         self._directory = directory
         self._listening: dict[ProfitKey, ExitStack] = {}
         self._outcomes: dict[ProfitKey, Profit | IbactorsError] = {}
-        self._due = False
-        """Whether an `Update` is on its way."""
+        self._updating = Alarm(self, Update())
 
     async def run(self, mailbox: Mailbox[HoldingsMessage, HoldingsNews]) -> None:
         self.after(IDLE_WAIT, IdleCheck())
@@ -82,7 +81,7 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
             listening.callback(self._listen_to_none)
             listening.enter_context(self._account.states.listening(self._held_changed))
             listening.enter_context(self._connection.sessions.listening(self._session_changed))
-            self._update_after(0.0)
+            self._updating.set(0.0)
             try:
                 await self.serve(mailbox)
             finally:
@@ -91,9 +90,9 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
     async def handle(self, msg: HoldingsMessage) -> None:
         match msg:
             case Update():
-                self._due = False
-                await self._listen()
-                self._publish()
+                if self._updating.rings():
+                    await self._listen()
+                    self._publish()
             case IdleCheck():
                 self._directory.retire(self._me)
                 self.after(max(IDLE_WAIT - self._me.idle_for(), 1.0), IdleCheck())
@@ -105,11 +104,11 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
             case SessionChanged():
                 if not msg.session.current or msg.session.epoch != self._me.states.value.epoch:
                     self._go_stale("gateway_disconnected", msg.session.reason or "The session was replaced.")
-                self._update_after(0.0)
+                self._updating.set(0.0)
             case HeldChanged():
                 if self._me.of.channel == "portfolio" and msg.states.is_stale:
                     self._go_stale("gateway_disconnected", "What the account holds is not known at the moment.")
-                self._update_after(PUBLISH_WAIT)
+                self._updating.set(PUBLISH_WAIT)
             case ProfitChanged():
                 self._on_profit(msg.key, msg.outcome)
             case _:
@@ -121,11 +120,6 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
     def _held_changed(self, states: AccountStates) -> None:
         self._me.tell_newest("held", HeldChanged(states=states))
 
-    def _update_after(self, seconds: float) -> None:
-        if not self._due:
-            self._due = True
-            self.after(seconds, Update())
-
     def _on_profit(self, key: ProfitKey, outcome: Profit | IbactorsError | None) -> None:
         if key not in self._listening or outcome is None:
             return
@@ -133,7 +127,7 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
         self._outcomes[key] = outcome
         if lost:
             self._publish()  # what was shown is not current: that is not put off
-        self._update_after(PUBLISH_WAIT)
+        self._updating.set(PUBLISH_WAIT)
 
     # who is listened to
 
@@ -184,7 +178,7 @@ class HoldingsActor(Actor[HoldingsMessage, HoldingsNews]):
                 stack = self._listening[key] = ExitStack()
                 self._on_profit(key, stack.enter_context(profit.updates.listening(partial(self._profit_changed, key))))
         if any(isinstance(outcome, IbactorsError) for outcome in self._outcomes.values()):
-            self._update_after(RETRY_WAIT)
+            self._updating.set(RETRY_WAIT)
 
     def _profit_changed(self, key: ProfitKey, outcome: Profit | IbactorsError | None) -> None:
         self._me.tell_newest(key, ProfitChanged(key=key, outcome=outcome))

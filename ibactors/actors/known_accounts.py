@@ -79,6 +79,7 @@ class KnownAccounts:
                 self.refusals.pop(what, None)
             case Refused(what=what, error=error):
                 self.refusals[what] = error
+                self._complete.discard(what)  # what is known is not kept up to date
                 if what == "portfolio":
                     self._portfolio.clear()  # it is not kept up to date any more
             case Unreadable(what=what):

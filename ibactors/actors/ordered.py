@@ -18,7 +18,7 @@ from ibactors.actors.lookup import Found
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import CompetingSession, DepthLimit, Doubtful, GatewayDisconnected, IbactorsError, TicksLimit
-from ibactors.kernel.actor import Actor
+from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.topic import Topic, TopicName
@@ -197,7 +197,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
         self._opened_at = now()
         """When it was requested last, for others than this process."""
         self._proven = False  # whether IB is known to have it, from a session before
-        self._reopening = False
+        self._reopening = Alarm(self, Reopen())
 
     # for subclasses
 
@@ -239,8 +239,8 @@ class OrderedActor(Actor[Any, OrderedNews]):
     async def handle(self, msg: Any) -> None:
         match msg:
             case Reopen():
-                self._reopening = False
-                await self._open()
+                if self._reopening.rings():
+                    await self._open()
             case Verify():
                 if msg.feed is self._feed and msg.feed.count == msg.heard:
                     self._feed = None
@@ -280,9 +280,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
             self.session_seen(session)
 
     def _reopen(self, wait: float) -> None:
-        if not self._reopening:
-            self._reopening = True
-            self.after(max(wait, self._requested_at + self.request_gap - trio.current_time()), Reopen())
+        self._reopening.set(max(wait, self._requested_at + self.request_gap - trio.current_time()))
 
     async def _open(self) -> None:
         session = self._connection.sessions.value

@@ -48,7 +48,7 @@ from ibactors.errors import (
     InvalidRequest,
     MarketDataNotSubscribed,
 )
-from ibactors.kernel.actor import Actor
+from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.instruments import ContractInfo
 from ibactors.model.sessions import SessionPhase, SessionStatus
@@ -103,7 +103,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._board = QuoteBoard(ref, connection.sessions)
         self._feed: Feed | None = None
         self._proven = False  # whether IB is known to have it, from a session before
-        self._reopening = False
+        self._reopening = Alarm(self, Reopen())
         self._plain = False  # whether IB has refused to send more than quotes
 
     async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
@@ -122,8 +122,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             case GetQuote():
                 self._board.answer_or_wait(msg.reply)
             case Reopen():
-                self._reopening = False
-                await self._open()
+                if self._reopening.rings():
+                    await self._open()
             case Verify():
                 if msg.feed is self._feed and self._board.empty:
                     self._feed = None
@@ -146,7 +146,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             case Widen():
                 if self._feed is not None:
                     self._lose(None)
-                    self.after(0.0, Reopen())
+                    self._reopening.set(0.0)
             case Ticked():
                 if msg.feed is self._feed and self._board.put(msg.quote):
                     self.after(FIRST_SET_WAIT, FirstSetDue(feed=msg.feed))
@@ -171,10 +171,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         elif session.epoch != self._board.epoch or self._feed is None:
             # Those that somebody waits for come first: requests for all lines take seconds at the gateway's pace.
             self._lose(None)
-            if self._me.idle_for() > UNWANTED:
-                self._reopen_later()
-            else:
-                self.after(0.0, Reopen())
+            self._reopening.set(REOPEN_WAIT if self._me.idle_for() > UNWANTED else 0.0)
         elif not session.current:
             self._board.hide(session.reason or "The gateway is silent.")
         else:
@@ -213,10 +210,10 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         except GatewayTimeout as exc:
             # Slow, or told off for the pace: no caller's problem as long as the next try is in time.
             self._me.advisory = exc
-            self._reopen_later()
+            self._reopening.set(REOPEN_WAIT)
         except (GatewayDisconnected, ActorError) as exc:
             self._board.refuse_waiting(exc)
-            self._reopen_later()
+            self._reopening.set(REOPEN_WAIT)
         except IbactorsError as exc:
             self._fail(exc)
         else:
@@ -225,17 +222,12 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             self._me.advisory = None
             self.ref.status.epoch = session.epoch
 
-    def _reopen_later(self, wait: float = REOPEN_WAIT) -> None:
-        if not self._reopening:
-            self._reopening = True
-            self.after(wait, Reopen())
-
     def _try_again(self, error: Doubtful) -> None:
         """IB refused it, but at a time at which that means nothing."""
         log.info("refusal_doubted", symbol=self._me.instrument.name, ib_code=error.ib_code)
         self._lose(error)
         self._feed = None  # the gateway holds no line
-        self._reopen_later(REOPEN_WAIT if self._connection.sessions.value.sound else DOUBT_WAIT)
+        self._reopening.set(REOPEN_WAIT if self._connection.sessions.value.sound else DOUBT_WAIT)
 
     async def _look_up(self) -> ContractInfo:
         contract = self._me.contract
@@ -263,7 +255,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             log.info("fields_refused", symbol=self._me.instrument.name, fields=sorted(self._me.fields), ib_code=error.ib_code)
             self._plain = True
             self._lose(None)
-            self.after(0.0, Reopen())
+            self._reopening.set(0.0)
         elif error.ib_code in codes.ADVISORY:
             self._me.advisory = error
         elif isinstance(error, CompetingSession):

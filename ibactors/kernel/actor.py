@@ -1,8 +1,9 @@
 """What runs behind a `Ref`: one mailbox, one handler, one task per incarnation."""
 
+import math
 from collections.abc import Callable
 from time import perf_counter
-from typing import ClassVar, Generic, NoReturn, TypeAlias
+from typing import Any, ClassVar, Generic, NoReturn, TypeAlias
 
 import trio
 
@@ -94,6 +95,38 @@ class Actor(Generic[M, N]):
 
     def _blame(self, error: Exception, msg: M | N) -> None:
         error.add_note(f"while actor {self.ref.name!r} handled {msg!r}")
+
+
+class Alarm:
+    """One message that an actor sends to itself later: of the moments that were set the earliest counts, and it comes once.
+
+    An actor that sets timers one by one, each of which may set another, has ever more of them.
+    """
+
+    __slots__ = ("_actor", "_due", "_msg")
+
+    def __init__(self, actor: Actor[Any, Any], msg: Any) -> None:
+        self._actor = actor
+        self._msg = msg
+        self._due = math.inf
+
+    def set(self, seconds: float) -> None:
+        """Have the message come after *seconds*, if it does not come sooner."""
+        due = trio.current_time() + seconds
+        if due < self._due:
+            self._due = due
+            self._actor.after(seconds, self._msg)
+
+    def unset(self) -> None:
+        """Have it not come."""
+        self._due = math.inf
+
+    def rings(self) -> bool:
+        """To be asked when the message comes: whether it is to be heeded, or was set for a moment that counts no more."""
+        if trio.current_time() < self._due:
+            return False
+        self._due = math.inf
+        return True
 
 
 Build: TypeAlias = Callable[[], Actor[M, N]]

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.account import ACCOUNT_TERMS, PUBLISH_WAIT, AccountRef, AccountStates, account_builder
+from ibactors.actors.account import ACCOUNT_TERMS, ASK_AGAIN_LONGEST, PUBLISH_WAIT, AccountRef, AccountStates, account_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.known_accounts import Item, KnownAccounts, Refused
 from ibactors.bridge.accounts import AccountHalf, AccountListener
@@ -156,6 +156,44 @@ async def test_half_of_which_a_row_cannot_be_read_is_told_beside_its_refusal(aut
         fill(connection.feeds[1])
         await account.book(None, needs="positions")
         assert connection.refused is None
+
+
+async def test_portfolio_that_is_taken_over_again_and_again_is_asked_for_at_the_same_pace(autojump_clock: MockClock) -> None:
+    connection, account = StandIn(), AccountRef()
+    async with open_supervisor() as supervisor:
+        await supervisor.start(account, account_builder(account, connection))
+        connection.enter(SessionPhase.SYNCING, 1)
+        await wait_all_tasks_blocked()
+        fill(connection.feeds[0])
+        answered = 0
+        for _ in range(3600):
+            await trio.sleep(2)
+            if len(connection.feeds) > answered:
+                answered = len(connection.feeds)
+                connection.feeds[-1].refused("portfolio", REFUSAL)
+        assert 7200 / ASK_AGAIN_LONGEST - 1 <= len(connection.feeds) <= 7200 / ASK_AGAIN_LONGEST + 2, (
+            "two programs must not chase each other"
+        )
+
+
+@pytest.mark.parametrize("refused", ["summary", "positions"])
+async def test_half_that_ib_sends_no_more_is_not_shown_any_more(refused: AccountHalf, autojump_clock: MockClock) -> None:
+    connection, account = StandIn(), AccountRef()
+    async with open_supervisor() as supervisor:
+        await supervisor.start(account, account_builder(account, connection))
+        connection.enter(SessionPhase.SYNCING, 1)
+        await wait_all_tasks_blocked()
+        fill(connection.feeds[0])
+        await trio.sleep(1)
+        connection.feeds[0].refused(refused, REFUSAL)
+        await trio.sleep(1)
+        with pytest.raises(GatewayRefused, match="limit of 50"):
+            await account.book(None, needs=refused)
+        assert account.states.value.is_stale
+        await trio.sleep(ACCOUNT_TERMS.ask_again * 2)
+        fill(connection.feeds[-1], "200.00")
+        await trio.sleep(1)
+        assert shown(account.states.value) == ("200.00", [5.0])
 
 
 async def test_silent_gateway_leaves_nothing_to_be_shown_until_it_answers(autojump_clock: MockClock) -> None:
