@@ -18,7 +18,7 @@ from ibactors.actors.directory import DirectoryActor, Room
 from ibactors.actors.feed import Directory, FedActor, FedMessage, FedNews, Feed, Own
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_questions import BarsQuestion
-from ibactors.actors.lookup import find
+from ibactors.actors.lookup import CONTRACT_LIFE, find
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.live_bars import ArrivedBar, BarLine
 from ibactors.bridge.quote_line import origin_of
@@ -50,8 +50,6 @@ GRACE = 15.0
 """Seconds after the end of a bar, and after its last update, when it is over for certain."""
 QUIET, LONGEST_QUIET = 90.0, 900.0
 """Seconds without an update, three bars at least, after which a subscription is made anew; twice as long each time, up to the second."""
-CONTRACT_LIFE = 12 * 3600.0
-"""Seconds for which a contract is not looked up again; IB tells its hours for six days."""
 FILL_WAIT, FILL_TRIES = 30.0, 6
 """Seconds that history may take for what is missing; how often it is asked."""
 LATE_WAIT, LATE_TRIES = 5.0, 2
@@ -202,6 +200,7 @@ class BarsActor(FedActor[ArrivedBar]):
         quiet = trio.current_time() - self._heard_at
         forming = self._track.forming
         if forming is not None and quiet > GRACE and self._history.now() > self._track.size.over(forming.at) + GRACE:
+            self._me.forming = None
             over = self._track.close()
             if over is not None:
                 self._tell(over, time.time(), final=True)

@@ -134,9 +134,10 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         return only(spec, await self.request(spec))
 
     async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
-        """Have the gateway send something, told to the subscription's listener, for the rest of the session; raises GatewayDisconnected.
+        """Have the gateway send something, told to the subscription's listener, for the rest of the session.
 
         An *owner* has one, the last. It is an object, such as the address of an actor, and not a name: two owners never share one.
+        Raises GatewayDisconnected, InvalidRequest or an ActorError.
         """
         msg = Subscribe(owner=owner, subscription=subscription)
         await self.ask(msg, msg.reply)

@@ -140,8 +140,12 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         session = self._session_or_refuse(msg.reply)
         if session is not None:
             self._unsubscribe(msg.owner)
-            self._subscribed[msg.owner] = session.subscribe(msg.subscription)
-            msg.reply.send(None)
+            try:
+                self._subscribed[msg.owner] = session.subscribe(msg.subscription)
+            except IbactorsError as exc:
+                msg.reply.fail(exc)
+            else:
+                msg.reply.send(None)
 
     def _unsubscribe(self, owner: Hashable) -> None:
         request_id = self._subscribed.pop(owner, None)

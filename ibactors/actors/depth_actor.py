@@ -65,8 +65,6 @@ class DepthActor(OrderedActor):
         self._rows: Changed | None = None
         self._settled = False
         """Whether the first rows are in."""
-        self._hidden = False
-        """Whether the book may not be shown at the moment, though it may be current."""
         newest = ref.newest
         self._sequence = newest.sequence if isinstance(newest, Depth | DepthReset) else 0
         self._published_at = -math.inf
@@ -112,10 +110,9 @@ class DepthActor(OrderedActor):
             reply.fail(error)
 
     def session_seen(self, session: SessionStatus) -> None:
-        hidden, self._hidden = self._hidden, not session.current
-        if self._hidden and not hidden:
+        if not session.current:
             self._stale(GatewayDisconnected(session.reason or "The gateway is silent."))
-        elif hidden and not self._hidden and self._rows is not None:
+        elif not isinstance(self._book.newest, Depth):
             self._publish()
 
     async def act(self, msg: Any) -> None:
@@ -153,7 +150,7 @@ class DepthActor(OrderedActor):
             await self.ref.post(Publish())
 
     def _publish(self) -> None:
-        if self._rows is not None and not self._hidden:
+        if self._rows is not None and self._connection.sessions.value.current:
             self._published_at, self._published = trio.current_time(), self._sequence
             self._book.publish(self._newest(self._rows))
 

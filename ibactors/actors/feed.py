@@ -188,6 +188,9 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         """What carries the news of a new subscription."""
         return Feed(self._fed)
 
+    def subscribed(self) -> None:
+        """It is subscribed to, again or for the first time."""
+
     def shown(self, value: V) -> Any:
         """What listeners are told of a value."""
         return value
@@ -203,6 +206,11 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
     def act(self, msg: Own) -> None:
         """Act on one of its own messages."""
         raise NotImplementedError
+
+    def recovered(self, value: V | None) -> None:
+        """The gateway was silent and is not any more; *value* came last."""
+        if value is not None:
+            self.show(value)
 
     def took(self, value: V) -> None:
         """A value has come; it may be shown if the session is current."""
@@ -288,8 +296,8 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self._reopening.set(0.0)
         elif not session.current:
             self.void(GatewayDisconnected(session.reason or "The gateway is silent."))
-        elif not self._showing and self._outcome is not None and not isinstance(self._outcome, IbactorsError):
-            self.show(self._outcome)
+        elif not self._showing and not isinstance(self._outcome, IbactorsError):
+            self.recovered(self._outcome)
         self._answer_waiting()
 
     async def _open(self) -> None:
@@ -301,6 +309,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             # The feed counts from before the request leaves: its first answer may come while this waits.
             self._feed, self._epoch = feed, session.epoch
             await self._connection.subscribe(self._fed, await self.subscription(feed))
+            self.subscribed()
         except IbactorsError as exc:
             self._on_outcome(exc)
 

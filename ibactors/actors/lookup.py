@@ -1,9 +1,11 @@
 """From what a client asks for to the one contract that it means: each reading of its symbol in turn, until IB knows one."""
 
+import math
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 import msgspec
+import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.bridge import codes
@@ -13,6 +15,10 @@ from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from ibactors.model.symbols import readings
 
 _HOURS = frozenset({"trading_hours", "liquid_hours", "time_zone"})
+CONTRACT_LIFE = 12 * 3600.0
+"""Seconds for which a contract is not looked up again; IB tells its hours for six days, and a continuous future becomes another one."""
+MOST_FOUND = 1000
+"""Instruments whose contracts are remembered."""
 MOST_CANDIDATES = 50
 """Of an ambiguous symbol, that are told."""
 
@@ -32,6 +38,24 @@ async def find(connection: ConnectionRef, asked: Instrument, known: Found | None
         if known is None:
             raise
         return known
+
+
+class Lookups:
+    """What instruments were found to mean, remembered for as long as that holds."""
+
+    def __init__(self, connection: ConnectionRef) -> None:
+        self._connection = connection
+        self._found: dict[Instrument, tuple[float, Found]] = {}
+
+    async def find(self, asked: Instrument, *, caller: str) -> Found:
+        """Raises what the function of that name raises."""
+        found_at, found = self._found.get(asked, (-math.inf, None))
+        if found is None or trio.current_time() - found_at > CONTRACT_LIFE:
+            found = await find(self._connection, asked, found, caller=caller)
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
+            self._found[asked] = trio.current_time(), found
+        return found
 
 
 async def _find(connection: ConnectionRef, asked: Instrument, caller: str) -> Found:

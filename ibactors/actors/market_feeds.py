@@ -11,7 +11,7 @@ from ibactors.actors.depth import DepthRef
 from ibactors.actors.depth_actor import DepthActor
 from ibactors.actors.directory import DirectoryActor, DirectoryRef, Room
 from ibactors.actors.history import HistoryRef
-from ibactors.actors.lookup import Found, find
+from ibactors.actors.lookup import Lookups
 from ibactors.actors.ticks import TicksRef
 from ibactors.actors.ticks_actor import TicksActor
 from ibactors.errors import DepthLimit, DepthNotSupported, TicksLimit
@@ -19,28 +19,8 @@ from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.ticks import LiveKind
 
-MOST_FOUND = 1000
-"""Instruments whose contracts are remembered."""
 BOOK_IDLE, TICKS_IDLE = 30.0, 20.0
 """Seconds for which one is kept that nobody wants. IB takes one request for the ticks of an instrument in 15."""
-
-
-class Contracts:
-    """What instruments were found to mean."""
-
-    def __init__(self, connection: ConnectionRef) -> None:
-        self.connection = connection
-        self._found: dict[Instrument, Found] = {}
-
-    async def find(self, instrument: Instrument, caller: str) -> Found:
-        """Raises ContractNotFound, ContractAmbiguous and what the connection raises."""
-        found = self._found.get(instrument)
-        if found is None:
-            found = await find(self.connection, instrument, caller=caller)
-            if len(self._found) >= MOST_FOUND:
-                self._found.clear()
-            self._found[instrument] = found
-        return found
 
 
 class TickersRef(DirectoryRef[TicksRef]):
@@ -48,16 +28,17 @@ class TickersRef(DirectoryRef[TicksRef]):
 
     def __init__(self, connection: ConnectionRef) -> None:
         super().__init__("tickers")
-        self._contracts = Contracts(connection)
+        self._sessions = connection.sessions
+        self._lookups = Lookups(connection)
 
     async def ticks(self, instrument: Instrument, of: LiveKind, *, caller: str) -> TicksRef:
-        """The ticks of an instrument. Raises TicksLimit and what `Contracts.find` raises.
+        """The ticks of an instrument. Raises TicksLimit and what `Lookups.find` raises.
 
         It counts among those of *caller*; who goes on using it enters `held` in the step that gets it.
         """
-        found = await self._contracts.find(instrument, caller)
+        found = await self._lookups.find(instrument, caller=caller)
         key = ("ticks", found[1].con_id, found[0].exchange or found[1].exchange, of)
-        return await self.open(key, lambda: TicksRef(key, of, found, self._contracts.connection.sessions), caller=caller)
+        return await self.open(key, lambda: TicksRef(key, of, found, self._sessions), caller=caller)
 
 
 class BooksRef(DirectoryRef[DepthRef]):
@@ -65,14 +46,15 @@ class BooksRef(DirectoryRef[DepthRef]):
 
     def __init__(self, connection: ConnectionRef) -> None:
         super().__init__("books")
-        self._contracts = Contracts(connection)
+        self._sessions = connection.sessions
+        self._lookups = Lookups(connection)
 
     async def book(self, instrument: Instrument, *, smart: bool | None, caller: str) -> DepthRef:
         """The book of an instrument: of its exchange, or put together from all, as there is of stocks, and None means for them.
 
-        Raises DepthNotSupported, DepthLimit and what `Contracts.find` raises.
+        Raises DepthNotSupported, DepthLimit and what `Lookups.find` raises.
         """
-        reading, contract = await self._contracts.find(instrument, caller)
+        reading, contract = await self._lookups.find(instrument, caller=caller)
         is_stock = contract.sec_type == SecType.STK.value
         whole = is_stock if smart is None else smart
         if whole and not is_stock:
@@ -81,7 +63,7 @@ class BooksRef(DirectoryRef[DepthRef]):
         named = Instrument.of_id(contract.con_id, exchange or contract.exchange)
         key = ("depth", named, whole)
         return await self.open(
-            key, lambda: DepthRef(key, (named, contract), self._contracts.connection.sessions, smart=whole), caller=caller
+            key, lambda: DepthRef(key, (named, contract), self._sessions, smart=whole), caller=caller
         )
 
 

@@ -43,7 +43,9 @@ class NewsRef(FedRef):
         self.of = key
         self.contract: ContractInfo | None = None
         self.sequence = 0
-        """Of the last message; here, so that a crash of the actor does not begin anew."""
+        """Of the last message; here, like the next, so that a crash of the actor is one more break."""
+        self.broken_at: str | None = None
+        """Since when headlines may have been missed that nobody has been told of."""
 
     @property
     def names(self) -> dict[str, Any]:
@@ -95,7 +97,6 @@ class NewsActor(FedActor[dict[str, Any]]):
     def __init__(self, ref: NewsRef, connection: ConnectionRef, directory: Directory) -> None:
         super().__init__(ref, connection, directory, idle_seconds=IDLE_WAIT)
         self._me = ref
-        self._broken_at: str | None = None
 
     def new_feed(self) -> Feed:
         return _NewsFeed(self._me)
@@ -103,35 +104,38 @@ class NewsActor(FedActor[dict[str, Any]]):
     async def subscription(self, feed: Feed) -> Subscription[Any]:
         reading, contract = await find(self._connection, self._me.of.instrument, caller=self._me.holder)
         self._me.contract = contract
-        self._tell_gap()
         return NewsLine(contract, feed, providers=self._me.of.providers, origin=origin_of(reading, contract), caller=self._me.holder)
 
+    def subscribed(self) -> None:
+        self._tell_gap()
+
+    def recovered(self, value: dict[str, Any] | None) -> None:  # noqa: ARG002  # what has been told is told
+        self._tell_gap()
+
     def took(self, value: dict[str, Any]) -> None:
+        self._tell_gap()
         # It says itself when it was published: it is told, though the gateway may be silent.
         self._me.updates.publish(Encoded(Headline(**self._me.names, **value, sequence=self._me.next_sequence())))
 
-    def show(self, value: dict[str, Any]) -> None:
-        """The gateway is not silent any more; what has been told is told."""
-
     def void(self, error: IbactorsError) -> None:  # noqa: ARG002  # whatever it is
-        if self._broken_at is None and self._epoch:
-            self._broken_at = now()
+        if self._me.broken_at is None and self._me.contract is not None:
+            self._me.broken_at = now()
 
     def ended(self, error: IbactorsError) -> Any:
         return Failed(error=error)
 
     def _tell_gap(self) -> None:
         """There was a break, in which headlines may have been published."""
-        if self._broken_at is not None:
+        if self._me.broken_at is not None:
             gap = Gap(
                 **self._me.names,
                 channel="news",
                 lost=None,
-                begin=self._broken_at,
+                begin=self._me.broken_at,
                 end=now(),
                 sequence=self._me.next_sequence(),
                 timestamp=now(),
                 code="interrupted",
             )
-            self._broken_at = None
+            self._me.broken_at = None
             self._me.updates.publish(Encoded(gap))

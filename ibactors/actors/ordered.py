@@ -17,7 +17,7 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.lookup import Found
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import CompetingSession, DepthLimit, Doubtful, GatewayDisconnected, IbactorsError, TicksLimit
+from ibactors.errors import ActorError, CompetingSession, DepthLimit, Doubtful, GatewayDisconnected, IbactorsError, TicksLimit
 from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
@@ -243,6 +243,8 @@ class OrderedActor(Actor[Any, OrderedNews]):
                     await self._open()
             case Verify():
                 if msg.feed is self._feed and msg.feed.count == msg.heard:
+                    # From here on nobody hears what may still come of it.
+                    self.broke(GatewayDisconnected("It is requested again, as nothing came of it."))
                     self._feed = None
                     self._reopen(0.0)
             case IdleCheck():
@@ -291,10 +293,11 @@ class OrderedActor(Actor[Any, OrderedNews]):
         self._feed, self._epoch, self._requested_at, self._opened_at = feed, session.epoch, trio.current_time(), now()
         try:
             await self._connection.subscribe(self._me, self.subscription(feed))
-        except IbactorsError:
-            if self._feed is feed:
-                self._feed = None
+        except (GatewayDisconnected, ActorError):
+            self._feed = None
             self._reopen(REOPEN_WAIT)
+        except IbactorsError as exc:
+            self._on_failure(exc)
         else:
             self.ref.status.epoch = session.epoch
 

@@ -36,16 +36,18 @@ class QuoteBoard:
 
     def put(self, quote: Quote) -> bool:
         """Show a newer quote; tells whether it is the first since the line was opened or interrupted. The hot path: each tick is here."""
+        session = self._sessions.value
+        if not session.current:
+            # Though nobody may have been told that yet: what was shown before is not current either.
+            self.hide(session.reason or "The gateway is silent.")
         is_first = self._quote is None
         self._ref.problem = self._ref.advisory = None
         self._quote = Encoded(quote)
         self._show()
-        if self._sessions.value.current:
+        if session.current:
             self._ref.updates.publish(self._quote)
             if self._waiting:
                 self._answer_waiting()
-        else:
-            self._hidden = True
         return is_first
 
     def end_first_set(self) -> None:

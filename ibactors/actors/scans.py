@@ -8,13 +8,13 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.directory import DirectoryActor, DirectoryRef, Room
 from ibactors.actors.feed import Directory, FedActor, FedRef, Feed
 from ibactors.actors.symbol import Failed
-from ibactors.bridge.scans import ScanLine, ScanTerms
+from ibactors.bridge.scans import ArrivedScan, ScanLine, ScanTerms
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import IbactorsError, TooManyScans
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.encoded import Encoded
-from ibactors.model.news import Scan, ScanRow, ScanStale
-from ibactors.model.times import now
+from ibactors.model.news import Scan, ScanStale
+from ibactors.model.times import now, rfc3339
 
 MOST, SHARE, IDLE_WAIT = 9, 5, 15.0
 """Scans at once, as IB has ten and one is for those who look once; of one caller; seconds for which one is kept for the next."""
@@ -50,7 +50,7 @@ class ScansActor(DirectoryActor[ScanRef]):
         super().__init__(ref, supervisor, ScanRef, builder, room, lambda why: TooManyScans(f"Of scans {why}"))
 
 
-class ScanActor(FedActor[tuple[ScanRow, ...]]):
+class ScanActor(FedActor[ArrivedScan]):
     """One incarnation."""
 
     def __init__(self, ref: ScanRef, connection: ConnectionRef, directory: Directory) -> None:
@@ -60,9 +60,9 @@ class ScanActor(FedActor[tuple[ScanRow, ...]]):
     async def subscription(self, feed: Feed) -> Subscription[Any]:
         return ScanLine(self._me.of, feed, caller=self._me.holder)
 
-    def shown(self, value: tuple[ScanRow, ...]) -> Any:
+    def shown(self, value: ArrivedScan) -> Any:
         of = self._me.of
-        return Encoded(Scan(instrument=of.instrument, location=of.location, code=of.code, rows=value, timestamp=now()))
+        return Encoded(Scan(instrument=of.instrument, location=of.location, code=of.code, rows=value.rows, timestamp=rfc3339(value.arrived)))
 
     def voided(self, error: IbactorsError) -> Any:
         of = self._me.of

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.lookup import find
+from ibactors.actors.lookup import CONTRACT_LIFE, find
 from ibactors.actors.quote_board import QuoteBoard
 from ibactors.actors.symbol import (
     Feed,
@@ -65,8 +65,6 @@ UNWANTED = 1.0
 """Seconds after which a symbol that nobody listens to and nobody asks for lets others go first in a new session."""
 VERIFY_WAIT = 1.5
 """Seconds within which ticks must come again after IB said that data is back; a line without is opened anew."""
-CONTRACT_LIFE = 12 * 3600.0
-"""Seconds for which a contract is not looked up again; IB tells its hours for six days."""
 COMPETING_WAIT = 10.0
 """Seconds until a line that lost its data to another session is requested again; no notice tells when that session ends."""
 FAILED_LINGER = 5.0
@@ -166,6 +164,8 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         self._me.tell_newest("session", SessionChanged(session=session))
 
     def _on_session(self, session: SessionStatus) -> None:
+        if self._me.over:
+            return  # it holds no line, and is not counted as one; whoever asks again later gets another one
         if not session.up:
             self._on_break(session)
         elif session.epoch != self._board.epoch or self._feed is None:
@@ -185,7 +185,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     async def _open(self) -> None:
         """Open the line in the present session, whatever there was before."""
         session = self._connection.sessions.value
-        if not session.up or self._me.successor or (self._feed is not None and self._board.epoch == session.epoch):
+        if not session.up or self._me.over or (self._feed is not None and self._board.epoch == session.epoch):
             return
         self._lose(None)
         feed = Feed(self._me)

@@ -119,6 +119,11 @@ class Inbox:
     def heard(self) -> None:
         self.vigil.heard()
 
+    def beat(self) -> None:
+        """A moment has passed, whether or not anything came."""
+        self.turn_markets()
+        self.feeds.beat()
+
     def turn_markets(self) -> None:
         """Markets open and close, though no tick tells it."""
         present = time.time() + self.vigil.clock_ahead

@@ -1,6 +1,8 @@
 """Market scans: what they can be made of, one look, and one that IB repeats every half minute."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Protocol
 from xml.etree import ElementTree as ET  # see parameters_of
@@ -129,10 +131,18 @@ def _row(fields: list[str]) -> ScanRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ArrivedScan:
+    """The whole of a scan, and the Unix time of its arrival."""
+
+    rows: tuple[ScanRow, ...]
+    arrived: float
+
+
 class ScanListener(SubscriptionListener, Protocol):
     """Who hears of a scan; each method returns at once."""
 
-    def told(self, rows: tuple[ScanRow, ...]) -> None:
+    def told(self, value: ArrivedScan) -> None:
         """The whole of it."""
 
 
@@ -155,7 +165,7 @@ class ScanLine(FedSubscription[ScanListener]):
 
     def judge(self, code: int, text: str) -> IbactorsError | Verdict:
         if code == _NOTHING and "no items retrieved" in text.lower():
-            self.listener.told(())  # nothing fits now, and something may later
+            self.listener.told(ArrivedScan((), time.time()))  # nothing fits now, and something may later
             return Verdict.NOTICE
         return _judge(code, text)
 
@@ -165,11 +175,11 @@ class ScanLine(FedSubscription[ScanListener]):
     def forget(self) -> None:
         self._rows = None
 
-    def packet_done(self, arrived: float) -> None:  # noqa: ARG002  # a scan is told when it arrives
+    def packet_done(self, arrived: float) -> None:
         self._served = True
         if self._rows is not None:
             rows, self._rows = self._rows, None
-            self.listener.told(rows)
+            self.listener.told(ArrivedScan(rows, arrived))
 
 
 def scanner_document() -> RequestSpec[str]:

@@ -125,7 +125,10 @@ class Session:
         return tuple(request.rows)
 
     def subscribe(self, subscription: Subscription[Any]) -> int:
-        """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes."""
+        """Have the gateway send something from now on; messages and errors go to its listener. Returns what `unsubscribe` takes.
+
+        Raises InvalidRequest for what cannot be sent.
+        """
         if self._inbox.connectivity.interrupts(subscription.origin):
             subscription.expect_resume()
         request_id = self._inbox.of_kind(subscription).add(self._client, subscription)
@@ -199,7 +202,7 @@ async def run_session(
                         nursery.start_soon(take_turns, session, name="session/portfolios")
                     client.reqMarketDataType(terms.market_data_type.ib_number)
                     client.reqCurrentTime()  # markets open and close by its clock
-                    nursery.start_soon(beat, inbox.turn_markets, name="session/beat")
+                    nursery.start_soon(beat, inbox.beat, name="session/beat")
                     with watched(inbox.vigil):
                         await inbox.vigil.keep(client, terms)
                 raise GatewayDisconnected(inbox.reason, ib_code=inbox.reason_code)

@@ -154,11 +154,11 @@ class Subscriptions(Generic[S]):
         """Those that the present packet has something for; whoever routes a message to one puts it here."""
 
     def add(self, client: GatewayClient, subscription: S) -> int:
-        """Request it; its id is what closes it again."""
+        """Request it; its id is what closes it again. Raises InvalidRequest for what cannot be sent."""
         request_id = client.getReqId()
-        self.open[request_id] = subscription
         with client.sending(subscription.kind, caller=subscription.caller, key=request_id):
             subscription.request(client, request_id)
+        self.open[request_id] = subscription
         return request_id
 
     def close(self, client: GatewayClient, request_id: int) -> None:
@@ -173,6 +173,12 @@ class Subscriptions(Generic[S]):
             release(client, request_id, subscription)
         else:
             subscription.closing = client
+
+    def beat(self) -> None:
+        """Close what was not cancellable when it was to be closed, and is by now though nothing has come of it."""
+        for request_id, subscription in tuple(self.open.items()):
+            if subscription.closing is not None:
+                self.close(subscription.closing, request_id)
 
     def packet_done(self, arrived: float) -> None:
         """Have each that was touched tell its listener."""

@@ -156,3 +156,14 @@ async def test_sequence_has_no_hole(autojump_clock: MockClock) -> None:
                 await there.say(minute)
             await trio.sleep(20)
         assert sequences == list(range(1, len(sequences) + 1))
+
+
+async def test_bar_that_is_over_and_whose_end_was_not_seen_is_not_the_present_one(autojump_clock: MockClock) -> None:
+    async with watching() as there:
+        await there.say(0)
+        await trio.sleep(30)
+        read = BEGIN + 60, (1.0, 2.0, 0.5, 7.0), 10.0, 1.0, 1.0
+        there.connection.opened[-1].listener.told(ArrivedBar(read, BEGIN + trio.current_time(), updated=True))
+        assert there.ref.forming is not None
+        await trio.sleep(60)
+        assert there.ref.forming is None

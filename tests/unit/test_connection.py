@@ -20,7 +20,7 @@ from ibactors.bridge.session import Session, slow_start
 from ibactors.bridge.terms import Endpoint
 from ibactors.config import Settings
 from ibactors.config.session import CLIENT_ID
-from ibactors.errors import GatewayDisconnected
+from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.instruments import ContractInfo, Instrument
@@ -125,7 +125,9 @@ class Closing:
     def on_pause(self, listener: Callable[[str], None]) -> None:
         pass
 
-    def subscribe(self, *_: object) -> int:
+    def subscribe(self, subscription: Any) -> int:
+        if isinstance(subscription, IbactorsError):
+            raise subscription
         return self._use_socket()
 
     def unsubscribe(self, _: int) -> None:
@@ -223,6 +225,15 @@ async def test_requests_in_the_instant_of_socket_loss_are_refused_and_crash_noth
         await trio.sleep(12)
         assert ref.sessions.value.epoch == 2
         assert await ref.request(SEARCH) == (CONTRACT,)
+
+
+async def test_subscription_that_cannot_be_sent_is_its_owners_problem_alone(autojump_clock: MockClock) -> None:
+    async with connection(Gateway(up=lambda _: HOUR)) as (ref, _):
+        await wait_all_tasks_blocked()
+        unsendable: Any = InvalidRequest("A number of the request is infinite.")
+        with pytest.raises(InvalidRequest):
+            await ref.subscribe("owner", unsendable)
+        assert (ref.sessions.value.up, ref.sessions.value.epoch) == (True, 1)
 
 
 async def test_nothing_is_told_after_the_stop(autojump_clock: MockClock) -> None:

@@ -93,6 +93,19 @@ async def test_a_book_that_never_began_is_cancelled_all_the_same(autojump_clock:
         assert ("11" in [fields[0] for fields in there.sent], there.session.closing_books) == (True, 0)
 
 
+async def test_a_book_that_is_closed_before_it_begins_and_never_does_is_cancelled_when_ib_heeds_that(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        request_id, _ = await book(there)
+        there.session.unsubscribe(request_id)
+        await trio.sleep(FIRST_ROW_LIMIT - 1)
+        there.inbox.beat()
+        assert there.session.closing_books == 1
+        await trio.sleep(2)
+        there.inbox.beat()
+        await wait_all_tasks_blocked()
+        assert ("11" in [fields[0] for fields in there.sent], there.session.closing_books) == (True, 0), "a login has three of them"
+
+
 @pytest.mark.parametrize(("code", "cancels"), [(317, True), (309, False), (10092, False)])
 async def test_a_reset_lets_a_cancel_pass_and_a_refusal_needs_none(code: int, cancels: bool, autojump_clock: MockClock) -> None:
     async with line() as there:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -14,25 +15,30 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.holdings import HoldingsKey, HoldingsRefs
 from ibactors.actors.holdings_actor import HoldingsDirectory
+from ibactors.actors.lookup import Lookups
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.market_feeds import TickersRef
-from ibactors.actors.news import NewsDirectory, NewsKey, NewsRefs
+from ibactors.actors.news import NewsDirectory, NewsKey, NewsRef, NewsRefs
+from ibactors.actors.ordered import VERIFY_WAIT
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
 from ibactors.actors.scans import IDLE_WAIT, ScansActor, ScansRef
 from ibactors.actors.ticks import TicksRef
 from ibactors.actors.ticks_actor import TicksActor
 from ibactors.bridge.requests import RequestSpec
-from ibactors.bridge.scans import ScanTerms
+from ibactors.bridge.scans import ArrivedScan, ScanTerms
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError, InvalidRequest
+from ibactors.errors import Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError, InvalidRequest, MarketDataNotSubscribed
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 from ibactors.model.accounts import PnlState, Profit
-from ibactors.model.instruments import Instrument
+from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.news import ScanRow
+from ibactors.model.quotes import Quote, Stale
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.ticks import LiveKind
-from ibactors.model.times import now
+from ibactors.model.times import now, rfc3339
+from tests.conftest import ErrorLog
 from tests.unit.test_lines import CONTRACT
+from tests.unit.test_ticks_actor import Past
 
 GAINERS = ScanTerms(instrument="STK", location="STK.US", code="TOP_PERC_GAIN")
 DEAR_GAINERS = ScanTerms(instrument="STK", location="STK.US", code="TOP_PERC_GAIN", above_price=100.0)
@@ -47,6 +53,7 @@ class StandIn(ConnectionRef):
         self.open: dict[Hashable, Any] = {}
         self.opened: list[Any] = []
         """In vain, too."""
+        self.requests = 0
         self.error: IbactorsError | None = None
         """What subscribing raises."""
 
@@ -59,6 +66,7 @@ class StandIn(ConnectionRef):
 
     async def request(self, spec: RequestSpec[Any]) -> tuple[Any, ...]:
         await trio.lowlevel.checkpoint()
+        self.requests += 1
         return (CONTRACT,)
 
     def unsubscribe(self, owner: Hashable) -> None:
@@ -92,7 +100,7 @@ async def test_scans_that_differ_in_a_filter_alone_are_two_and_end_by_themselves
                 await wait_all_tasks_blocked()
             assert len(connection.open) == 2, "the second must not take the place of the first, whose listener would hear nothing more"
             for listener in connection.listeners:
-                listener.told((ROW,))
+                listener.told(ArrivedScan((ROW,), 1_700_000_000.0))
             assert [len(messages) for messages in told.values()] == [1, 1]
         await trio.sleep(3 * IDLE_WAIT)
         assert not connection.open
@@ -162,3 +170,126 @@ async def test_a_figure_that_is_refused_does_not_hold_up_the_others(autojump_clo
         state = ref.states.value.by_account["DU1"].value
         assert isinstance(state, PnlState)
         assert state.daily == 2.0, "what is told five times a second is not ten seconds old"
+
+
+async def test_quote_that_comes_between_a_pause_and_the_news_of_it_does_not_keep_the_old_one_current(autojump_clock: MockClock) -> None:
+    async with connected() as (connection, supervisor):
+        market = MarketRef()
+        await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, MarketSettings()))
+        ref = await market.open(Instrument(symbol="AAPL"), caller="desk", stream=True)
+        told: list[Any] = []
+        with ref.updates.listening(lambda update: told.append(type(getattr(update, "value", update)))):
+            await wait_all_tasks_blocked()
+            line = connection.opened[0]
+            for bid in (1.0, 2.0):
+                line.price(1, bid, 1.0)
+                line.packet_done(1_700_000_000.0 + bid)
+                paused = msgspec.structs.replace(connection.sessions.value, phase=SessionPhase.SILENT, reason="paused")
+                connection.sessions.foresee(paused)  # as at the first step after a pause, before anybody is told
+            connection.sessions.publish(paused)
+            assert told == [Quote, Stale]
+            connection.enter(SessionPhase.UP)
+            assert told == [Quote, Stale, Quote]
+
+
+async def test_scan_of_before_a_silence_has_the_time_of_its_arrival_after_it(autojump_clock: MockClock) -> None:
+    async with connected() as (connection, supervisor):
+        scans = ScansRef()
+        await supervisor.start(scans, lambda: ScansActor(scans, connection, supervisor))
+        ref = await scans.of(GAINERS, caller="desk")
+        told: list[Any] = []
+        with ref.updates.listening(lambda message: told.append(message.value)):
+            await wait_all_tasks_blocked()
+            line = connection.opened[0]
+            line.take(["20", "3", "7", "0"])
+            line.packet_done(1_700_000_000.0)
+            connection.enter(SessionPhase.SILENT)
+            connection.enter(SessionPhase.UP)
+        assert [getattr(message, "timestamp", None) for message in told] == ["2023-11-14T22:13:20.000000Z", None, "2023-11-14T22:13:20.000000Z"]
+
+
+@asynccontextmanager
+async def headlines() -> AsyncIterator[tuple[StandIn, list[str], NewsRef]]:
+    async with connected() as (connection, supervisor):
+        news = NewsRefs()
+        await supervisor.start(news, lambda: NewsDirectory(news, connection, supervisor))
+        ref = await news.of(NewsKey(instrument=Instrument(symbol="AAPL")), caller="desk")
+        told: list[str] = []
+        with ref.updates.listening(lambda message: told.append(getattr(message.value, "headline", "gap"))):
+            await wait_all_tasks_blocked()
+            yield connection, told, ref
+
+
+def tell(connection: StandIn, headline: str) -> None:
+    members = {"time": now(), "provider": "BRFG", "article_id": "1", "headline": headline, "extra": None, "timestamp": now()}
+    connection.opened[-1].listener.told(members)
+
+
+async def test_headlines_that_a_crash_may_have_cost_are_a_gap(autojump_clock: MockClock, error_log: ErrorLog) -> None:
+    async with headlines() as (connection, told, _):
+        tell(connection, "first")
+        connection.opened[-1].listener.told({"nonsense": object()})
+        await trio.sleep(5)
+        tell(connection, "second")
+        assert told == ["first", "gap", "second"]
+        assert error_log.take()
+
+
+async def test_headlines_that_a_silent_gateway_may_have_dropped_are_one_gap_that_ends_with_the_silence(autojump_clock: MockClock) -> None:
+    async with headlines() as (connection, told, ref):
+        tell(connection, "first")
+        connection.enter(SessionPhase.SILENT)
+        await trio.sleep(2)
+        connection.enter(SessionPhase.UP)
+        await trio.sleep(2)
+        assert told == ["first", "gap"]
+        tell(connection, "second")
+        connection.enter(SessionPhase.UP, 2)
+        await trio.sleep(2)
+        tell(connection, "third")
+        assert told == ["first", "gap", "second", "gap", "third"]
+
+
+async def test_gap_of_headlines_is_told_before_the_first_after_an_interruption(autojump_clock: MockClock) -> None:
+    async with headlines() as (connection, told, _):
+        connection.opened[-1].listener.interrupted(GatewayDisconnected("2103"))
+        tell(connection, "first")
+        assert told == ["gap", "first"]
+
+
+async def test_ticks_of_a_subscription_that_is_given_up_for_another_are_missed_and_asked_of_the_past(autojump_clock: MockClock) -> None:
+    async with connected() as (connection, supervisor):
+        past = Past()
+        ref = TicksRef("AAPL", LiveKind.LAST, (Instrument.of_id(1), CONTRACT), connection.sessions)
+        await supervisor.start(ref, lambda: TicksActor(ref, connection, TickersRef(connection), past, idle_seconds=60.0))
+        await wait_all_tasks_blocked()
+        connection.opened[0].listener.resumed()  # error 100: IB may have dropped the request
+        await trio.sleep(VERIFY_WAIT + 1)
+        tick = {"t": rfc3339(1_700_000_000), "price": 1.0, "size": 1, "exchange": "IEX", "timestamp": now()}
+        connection.opened[0].listener.ticked([tick])  # IB had not, and it takes one request for an instrument in 15 s
+        await trio.sleep(15)
+        connection.opened[1].listener.ticked([tick])
+        await trio.sleep(1)
+        assert past.asked, "who listens must not miss a tick unknowingly"
+
+
+async def test_what_a_name_means_is_looked_up_again_after_half_a_day(autojump_clock: MockClock) -> None:
+    connection = StandIn()
+    lookups = Lookups(connection)
+    for hours in (0, 11, 13):
+        await trio.sleep(hours * 3600 - trio.current_time())
+        await lookups.find(Instrument(symbol="ES", sec_type=SecType.CONTFUT), caller="desk")
+    assert connection.requests == 2, "the future at the front is another one by then"
+
+
+async def test_failed_symbol_holds_no_line_while_it_is_remembered(autojump_clock: MockClock) -> None:
+    async with connected() as (connection, supervisor):
+        market = MarketRef()
+        await supervisor.start(market, lambda: MarketActor(market, connection, supervisor, MarketSettings()))
+        ref = await market.open(Instrument(symbol="AAPL"), caller="desk", stream=True)
+        await wait_all_tasks_blocked()
+        connection.listeners[0].failed(MarketDataNotSubscribed("354", ib_code=354))
+        connection.enter(SessionPhase.UP, 2)
+        await trio.sleep(2)
+        assert len(connection.opened) == 1, "it is not counted as a line any more"
+        assert ref.over

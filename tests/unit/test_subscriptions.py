@@ -1,6 +1,8 @@
 # ruff: noqa: ARG002  # autojump_clock acts by being asked for; listeners are told more than they note
 """What a session keeps open: requested and cancelled once, told of errors and breaks, and fed by nothing but its own messages."""
 
+import math
+
 import msgspec
 import pytest
 import trio
@@ -8,9 +10,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.bridge.incoming import SETTLING
 from ibactors.bridge.quote_line import QuoteLine
+from ibactors.bridge.scans import ScanLine, ScanTerms
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.wire import GatewayClient
-from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, IbactorsError, MarketDataNotSubscribed
+from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, IbactorsError, InvalidRequest, MarketDataNotSubscribed
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote
 from tests.unit.test_connection import CONTRACT
@@ -275,3 +278,12 @@ async def test_refusal_in_a_young_session_is_believed_of_what_no_session_before_
         bid(there, request_id, 1.0)
         there.say(4, 2, request_id, 354, "Requested market data is not subscribed.", "")
         assert isinstance(heard.said[-1], Doubtful if inherited else MarketDataNotSubscribed)
+
+
+async def test_what_cannot_be_sent_leaves_nothing_open(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        terms = ScanTerms(instrument="STK", location="STK.US", code="TOP", above_price=math.inf)
+        listener: Any = object()
+        with pytest.raises(InvalidRequest):
+            there.session.subscribe(ScanLine(terms, listener))
+        assert not there.inbox.feeds.open

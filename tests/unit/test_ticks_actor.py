@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -331,6 +332,33 @@ async def test_silence_hides_a_book_and_its_end_shows_it_again(autojump_clock: M
         scene.connection.enter(SessionPhase.UP, 1)
         await trio.sleep(1)
         assert [type(message).__name__ for message in scene.told] == ["Depth", "DepthStale", "Depth"]
+
+
+async def test_a_book_of_a_new_session_is_told_though_the_one_before_fell_silent(autojump_clock: MockClock) -> None:
+    async with book() as scene:
+        scene.bid(10)
+        await trio.sleep(1)
+        scene.connection.enter(SessionPhase.SILENT, 1)
+        scene.connection.enter(SessionPhase.BACKING_OFF, 1)
+        scene.connection.enter(SessionPhase.UP, 2)
+        await trio.sleep(1)
+        scene.bid(11)
+        await trio.sleep(1)
+        assert [type(message).__name__ for message in scene.told] == ["Depth", "DepthStale", "Depth"]
+
+
+async def test_rows_that_come_after_a_pause_before_the_news_of_it_are_not_told(autojump_clock: MockClock) -> None:
+    async with book() as scene:
+        scene.bid(10)
+        await trio.sleep(1)
+        paused = msgspec.structs.replace(scene.connection.sessions.value, phase=SessionPhase.SILENT)
+        scene.connection.sessions.foresee(paused)
+        scene.bid(11)
+        await trio.sleep(1)
+        scene.connection.sessions.publish(paused)
+        scene.connection.enter(SessionPhase.UP, 1)
+        await trio.sleep(1)
+        assert [message.bids[0].price if hasattr(message, "bids") else "stale" for message in scene.told] == [10, "stale", 11]
 
 
 async def test_callers_share_a_book_wait_for_it_and_hear_of_a_refusal(autojump_clock: MockClock) -> None:
