@@ -15,10 +15,11 @@ import trio
 from ibactors.actors.bars import BarFeed, BarsRef, BarsRefs, Filled, Look
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.directory import DirectoryActor, Room
-from ibactors.actors.feed import Directory, FedActor, FedMessage, FedNews, Feed, Own
+from ibactors.actors.feed import FedActor, FedMessage, FedNews, Feed, Own
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_questions import BarsQuestion
 from ibactors.actors.lookup import CONTRACT_LIFE, find
+from ibactors.actors.subscriber import Directory
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.live_bars import ArrivedBar, BarLine
 from ibactors.bridge.quote_line import origin_of

@@ -12,7 +12,8 @@ import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.depth import DepthRef, GetBook
-from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, OrderedNews, Swamped
+from ibactors.actors.ordered import OrderedActor, OrderedFeed, OrderedNews, Swamped
+from ibactors.actors.subscriber import Directory
 from ibactors.bridge.depth_line import FIRST_ROW_LIMIT, DepthLine
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.mailbox import Mailbox

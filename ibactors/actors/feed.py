@@ -7,15 +7,15 @@ what listeners are told.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, assert_never
+from typing import Any, Generic, TypeVar, assert_never
 
 import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.subscriber import COMPETING_WAIT, DOUBT_WAIT, REOPEN_WAIT, Directory, Due, SessionChanged, Subscriber
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import ActorDown, ActorError, CompetingSession, Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError
-from ibactors.kernel.actor import Actor, Alarm
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.ref import Ask, Reply
@@ -26,41 +26,10 @@ log = structlog.get_logger(__name__)
 
 V = TypeVar("V")
 
-REOPEN_WAIT = 1.0
-"""Seconds until a subscription that could not be made, or was interrupted, is tried again."""
-DOUBT_WAIT = 5.0
-"""The same for one that IB refused at a time at which that means nothing."""
-COMPETING_WAIT = 10.0
-"""The same for one whose data go to another session; no notice tells when that ends."""
-FAILED_LINGER = 5.0
-"""Seconds for which a refusal of IB's is remembered, so that clients that insist do not hammer IB."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GetNewest(Ask[Any]):
     """The newest value, or the first one."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdleCheck:
-    """Time to see whether anybody still wants it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Time to subscribe, unless that has been done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Time to end after a refusal, so that the next request tries again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChanged:
-    """The session with the gateway came up or broke."""
-
-    session: SessionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +60,7 @@ class Own:
     """Base of the messages of one kind of feed alone."""
 
 
-FedMessage = GetNewest | IdleCheck | Reopen | Forget | Own
+FedMessage = GetNewest | Due | Own
 FedNews = SessionChanged | Told | Interrupted | Resumed
 
 
@@ -154,26 +123,15 @@ class Feed:
         self._ref.tell_newest("resumed", Resumed(feed=self))
 
 
-class Directory(Protocol):
-    """What one needs of the actor that started it."""
-
-    def retire(self, ref: Any) -> None:
-        """Stop it, unless somebody wants it again."""
-
-
-class FedActor(Actor[FedMessage, FedNews], Generic[V]):
+class FedActor(Subscriber[FedMessage, FedNews], Generic[V]):
     """One incarnation: it begins with nothing and asks for it again."""
 
     mailbox_size = 256  # one ask per waiting request; more are refused with 503
 
     def __init__(self, ref: FedRef, connection: ConnectionRef, directory: Directory, *, idle_seconds: float) -> None:
-        super().__init__(ref)
+        super().__init__(ref, connection, directory, idle_seconds=idle_seconds)
         self._fed = ref
-        self._connection = connection
-        self._directory = directory
-        self._idle_seconds = idle_seconds
         self._feed: Feed | None = None
-        self._reopening = Alarm(self, Reopen())
         self._epoch = 0
         self._outcome: V | IbactorsError | None = None
         self._showing = False
@@ -217,29 +175,19 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         self.show(value)
 
     async def run(self, mailbox: Mailbox[FedMessage, FedNews]) -> None:
-        self.after(self._idle_seconds, IdleCheck())
-        with self._connection.sessions.listening(self._session_changed) as session:
-            self._session_changed(session)
-            self._fed.look = self._look
-            try:
-                await self.serve(mailbox)
-            finally:
-                self._fed.look = None
-                self._connection.unsubscribe(self._fed)
-                self.void(ActorDown(self._fed.name, started=False))
+        self._fed.look = self._look
+        await super().run(mailbox)
+
+    def stopped(self) -> None:
+        self._fed.look = None
+        self.void(ActorDown(self._fed.name, started=False))
 
     async def handle(self, msg: FedMessage) -> None:
         match msg:
             case GetNewest():
                 self._answer_or_wait(msg.reply)
-            case Reopen():
-                if self._reopening.rings():
-                    await self._open()
-            case IdleCheck():
-                self._directory.retire(self._fed)
-                self.after(max(self._idle_seconds - self._fed.idle_for(), 1.0), IdleCheck())
-            case Forget():
-                self._directory.retire(self._fed)
+            case Due():
+                await self.due(msg)
             case Own():
                 self.act(msg)
             case _:
@@ -286,9 +234,6 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
         self._outcome = self._feed = None
         self.void(error)
 
-    def _session_changed(self, session: SessionStatus) -> None:
-        self._fed.tell_newest("session", SessionChanged(session=session))
-
     def _on_session(self, session: SessionStatus) -> None:
         """What belongs to an ended session goes; a refusal does too, as another gateway may have another mind."""
         if not session.up or session.epoch != self._epoch or self._feed is None:
@@ -300,7 +245,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self.recovered(self._outcome)
         self._answer_waiting()
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         session = self._connection.sessions.value
         if not session.up or self._feed is not None or self._fed.refused:
             return
@@ -337,7 +282,7 @@ class FedActor(Actor[FedMessage, FedNews], Generic[V]):
             self._fed.refused = True
             self._showing = False
             self._fed.updates.publish(self.ended(outcome))
-            self.after(FAILED_LINGER, Forget())
+            self.forget_later()
         self._answer_waiting()
 
     def _look(self) -> V | None:

@@ -62,9 +62,7 @@ class BooksRef(DirectoryRef[DepthRef]):
         exchange = "SMART" if whole else reading.exchange if reading.exchange not in {"", "SMART"} else contract.primary_exchange
         named = Instrument.of_id(contract.con_id, exchange or contract.exchange)
         key = ("depth", named, whole)
-        return await self.open(
-            key, lambda: DepthRef(key, (named, contract), self._sessions, smart=whole), caller=caller
-        )
+        return await self.open(key, lambda: DepthRef(key, (named, contract), self._sessions, smart=whole), caller=caller)
 
 
 class BooksActor(DirectoryActor[DepthRef]):

@@ -10,8 +10,9 @@ from typing import Any
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.directory import DirectoryActor, DirectoryRef, Room
-from ibactors.actors.feed import Directory, FedActor, FedRef, Feed, Told
+from ibactors.actors.feed import FedActor, FedRef, Feed, Told
 from ibactors.actors.lookup import find
+from ibactors.actors.subscriber import Directory
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.news import NewsLine
 from ibactors.bridge.quote_line import origin_of

@@ -8,18 +8,17 @@ tries again; when nobody wants it any more it asks to be retired.
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.lookup import Found
+from ibactors.actors.subscriber import COMPETING_WAIT, DOUBT_WAIT, REOPEN_WAIT, Directory, Due, SessionChanged, Subscriber
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import ActorError, CompetingSession, DepthLimit, Doubtful, GatewayDisconnected, IbactorsError, TicksLimit
-from ibactors.kernel.actor import Actor, Alarm
-from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.topic import Topic, TopicName
 from ibactors.model.instruments import names_of
@@ -28,33 +27,10 @@ from ibactors.model.times import now
 
 log = structlog.get_logger(__name__)
 
-REOPEN_WAIT = 1.0
-"""Seconds until a subscription that could not be made is tried again."""
-DOUBT_WAIT = 5.0
-"""The same for one that IB refused at a time at which that means nothing."""
 VERIFY_WAIT = 3.0
 """Seconds within which something must come again after IB said that data are back; else it is opened anew."""
-COMPETING_WAIT = 10.0
-"""Seconds until what lost its data to another session is requested again; no notice tells when that session ends."""
-FAILED_LINGER = 5.0
-"""Seconds for which a failure is remembered, so that clients that insist do not hammer IB."""
 MOST_HEARD = 20_000
 """Of one subscription that wait for an actor that is busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdleCheck:
-    """Time to see whether anybody still wants it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Time to subscribe, unless that has been done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Time to end after a failure, so that the next request tries anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +39,6 @@ class Verify:
 
     feed: "OrderedFeed"
     heard: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChanged:
-    """The session with the gateway came up or broke."""
-
-    session: SessionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +67,6 @@ class Swamped:
     lost: int
 
 
-OrderedMessage = IdleCheck | Reopen | Forget | Verify
 OrderedNews = SessionChanged | Heard
 
 
@@ -171,14 +139,7 @@ class OrderedFeed:
         self.hear(Resumed())
 
 
-class Directory(Protocol):
-    """What a feed needs of the actor that started it."""
-
-    def retire(self, ref: Any) -> None:
-        """Stop it, unless somebody wants it again."""
-
-
-class OrderedActor(Actor[Any, OrderedNews]):
+class OrderedActor(Subscriber[Any, OrderedNews]):
     """One incarnation; what it makes of its subscription is in its subclasses."""
 
     mailbox_size = 256  # one ask per waiting request; more are refused with 503
@@ -186,18 +147,14 @@ class OrderedActor(Actor[Any, OrderedNews]):
     """Seconds between two requests of the subscription in one session, at least."""
 
     def __init__(self, ref: OrderedRef, connection: ConnectionRef, directory: Directory, *, idle_seconds: float) -> None:
-        super().__init__(ref)
+        super().__init__(ref, connection, directory, idle_seconds=idle_seconds)
         self._me = ref
-        self._connection = connection
-        self._directory = directory
-        self._idle_seconds = idle_seconds
         self._feed: OrderedFeed | None = None
         self._epoch = 0
         self._requested_at = -math.inf
         self._opened_at = now()
         """When it was requested last, for others than this process."""
         self._proven = False  # whether IB is known to have it, from a session before
-        self._reopening = Alarm(self, Reopen())
 
     # for subclasses
 
@@ -225,33 +182,20 @@ class OrderedActor(Actor[Any, OrderedNews]):
 
     # the same for all
 
-    async def run(self, mailbox: Mailbox[Any, OrderedNews]) -> None:
-        self.after(self._idle_seconds, IdleCheck())
-        with self._connection.sessions.listening(self._session_changed) as session:
-            self._session_changed(session)
-            try:
-                await self.serve(mailbox)
-            finally:
-                self._me.pinned_until = -math.inf
-                self._connection.unsubscribe(self._me)
-                self.broke(GatewayDisconnected("The part of the service that follows it was stopped."))
+    def stopped(self) -> None:
+        self._me.pinned_until = -math.inf
+        self.broke(GatewayDisconnected("The part of the service that follows it was stopped."))
 
     async def handle(self, msg: Any) -> None:
         match msg:
-            case Reopen():
-                if self._reopening.rings():
-                    await self._open()
+            case Due():
+                await self.due(msg)
             case Verify():
                 if msg.feed is self._feed and msg.feed.count == msg.heard:
                     # From here on nobody hears what may still come of it.
                     self.broke(GatewayDisconnected("It is requested again, as nothing came of it."))
                     self._feed = None
                     self._reopen(0.0)
-            case IdleCheck():
-                self._directory.retire(self._me)
-                self.after(max(self._idle_seconds - self._me.idle_for(), 1.0), IdleCheck())
-            case Forget():
-                self._directory.retire(self._me)
             case _:
                 await self.act(msg)
 
@@ -263,9 +207,6 @@ class OrderedActor(Actor[Any, OrderedNews]):
                 self._on_item(item)
         else:
             msg.feed.take()
-
-    def _session_changed(self, session: SessionStatus) -> None:
-        self._me.tell_newest("session", SessionChanged(session=session))
 
     def _on_session(self, session: SessionStatus) -> None:
         is_other = session.epoch != self._epoch
@@ -284,7 +225,7 @@ class OrderedActor(Actor[Any, OrderedNews]):
     def _reopen(self, wait: float) -> None:
         self._reopening.set(max(wait, self._requested_at + self.request_gap - trio.current_time()))
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         session = self._connection.sessions.value
         if not session.up or self._me.over or (self._feed is not None and self._epoch == session.epoch):
             return
@@ -333,4 +274,4 @@ class OrderedActor(Actor[Any, OrderedNews]):
             self._feed = None
             self._me.fail(error)
             self.gave_up(error)
-            self.after(FAILED_LINGER, Forget())
+            self.forget_later()

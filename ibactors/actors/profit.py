@@ -3,7 +3,8 @@
 from typing import Any
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.feed import Directory, FedActor, FedRef, Feed
+from ibactors.actors.feed import FedActor, FedRef, Feed
+from ibactors.actors.subscriber import Directory
 from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.model.accounts import Profit, ProfitKey

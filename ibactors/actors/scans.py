@@ -6,7 +6,8 @@ from typing import Any
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.directory import DirectoryActor, DirectoryRef, Room
-from ibactors.actors.feed import Directory, FedActor, FedRef, Feed
+from ibactors.actors.feed import FedActor, FedRef, Feed
+from ibactors.actors.subscriber import Directory
 from ibactors.actors.symbol import Failed
 from ibactors.bridge.scans import ArrivedScan, ScanLine, ScanTerms
 from ibactors.bridge.subscriptions import Subscription
@@ -62,7 +63,9 @@ class ScanActor(FedActor[ArrivedScan]):
 
     def shown(self, value: ArrivedScan) -> Any:
         of = self._me.of
-        return Encoded(Scan(instrument=of.instrument, location=of.location, code=of.code, rows=value.rows, timestamp=rfc3339(value.arrived)))
+        return Encoded(
+            Scan(instrument=of.instrument, location=of.location, code=of.code, rows=value.rows, timestamp=rfc3339(value.arrived))
+        )
 
     def voided(self, error: IbactorsError) -> Any:
         of = self._me.of

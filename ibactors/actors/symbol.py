@@ -9,6 +9,7 @@ from typing import Any
 
 import trio
 
+from ibactors.actors.subscriber import Due, SessionChanged
 from ibactors.errors import GatewayDisconnected, IbactorsError, NoMarketData
 from ibactors.kernel.pool import MemberRef
 from ibactors.kernel.ref import Ask
@@ -44,13 +45,6 @@ Update = Encoded[Quote] | Encoded[Stale] | Failed
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GetQuote(Ask[Encoded[Quote]]):
     """The newest quote, or the first one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChanged:
-    """The session with the gateway came up or broke."""
-
-    session: SessionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +95,7 @@ class FirstSetDue(FeedMessage):
     """Time to answer with what is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdleCheck:
-    """Time to see whether anybody still wants the symbol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Time to try again to open the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Time to end after a failure, so that the next request tries anew."""
-
-
-SymbolMessage = GetQuote | Verify | FirstSetDue | IdleCheck | Reopen | Forget
+SymbolMessage = GetQuote | Verify | FirstSetDue | Due
 """Asks and timers."""
 SymbolNews = SessionChanged | Widen | Ticked | LineFailed | Interrupted | Resumed
 """Conflated: only the newest of each counts."""

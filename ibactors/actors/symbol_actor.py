@@ -17,18 +17,15 @@ import trio
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.lookup import CONTRACT_LIFE, find
 from ibactors.actors.quote_board import QuoteBoard
+from ibactors.actors.subscriber import COMPETING_WAIT, DOUBT_WAIT, REOPEN_WAIT, Directory, Due, SessionChanged, Subscriber
 from ibactors.actors.symbol import (
     Feed,
     FirstSetDue,
-    Forget,
     GetQuote,
-    IdleCheck,
     Interrupted,
     LineFailed,
     Moved,
-    Reopen,
     Resumed,
-    SessionChanged,
     SymbolMessage,
     SymbolNews,
     SymbolRef,
@@ -48,8 +45,6 @@ from ibactors.errors import (
     InvalidRequest,
     MarketDataNotSubscribed,
 )
-from ibactors.kernel.actor import Actor, Alarm
-from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.instruments import ContractInfo
 from ibactors.model.sessions import SessionPhase, SessionStatus
 
@@ -57,31 +52,20 @@ log = structlog.get_logger(__name__)
 
 FIRST_SET_WAIT = 0.5
 """Seconds after the first tick for the rest of the first set to arrive; IB sends it within a few packets."""
-REOPEN_WAIT = 1.0
-"""Seconds until a line that could not be opened in a live session is tried again."""
-DOUBT_WAIT = 5.0
-"""The same while something is broken; when that is over it is tried at once."""
 UNWANTED = 1.0
 """Seconds after which a symbol that nobody listens to and nobody asks for lets others go first in a new session."""
 VERIFY_WAIT = 1.5
 """Seconds within which ticks must come again after IB said that data is back; a line without is opened anew."""
-COMPETING_WAIT = 10.0
-"""Seconds until a line that lost its data to another session is requested again; no notice tells when that session ends."""
-FAILED_LINGER = 5.0
-"""Seconds for which a failure is remembered, so that clients that insist do not hammer IB."""
 
 
-class Market(Protocol):
+class Market(Directory, Protocol):
     """What a symbol needs of the market actor."""
-
-    def retire(self, ref: SymbolRef) -> None:
-        """Stop the symbol, unless somebody wants it again."""
 
     def resolved(self, ref: SymbolRef) -> SymbolRef:
         """Hear which contract the symbol means; tells the symbol that has its line."""
 
 
-class SymbolActor(Actor[SymbolMessage, SymbolNews]):
+class SymbolActor(Subscriber[SymbolMessage, SymbolNews]):
     """One incarnation: it begins without any value and requests everything anew."""
 
     has_children = False
@@ -90,49 +74,34 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
     def __init__(
         self, ref: SymbolRef, connection: ConnectionRef, market: Market, *, idle_seconds: float, unsubscribed_hint: str | None = None
     ) -> None:
-        super().__init__(ref)
+        super().__init__(ref, connection, market, idle_seconds=idle_seconds)
         self._me = ref
-        self._connection = connection
         self._market = market
-        self._idle_seconds = idle_seconds
         self._unsubscribed_hint = unsubscribed_hint
         ref.contract = None
         self._found_at = 0.0
         self._board = QuoteBoard(ref, connection.sessions)
         self._feed: Feed | None = None
         self._proven = False  # whether IB is known to have it, from a session before
-        self._reopening = Alarm(self, Reopen())
         self._plain = False  # whether IB has refused to send more than quotes
 
-    async def run(self, mailbox: Mailbox[SymbolMessage, SymbolNews]) -> None:
-        self.after(self._idle_seconds, IdleCheck())
-        with self._connection.sessions.listening(self._session_changed) as session:
-            self._session_changed(session)
-            try:
-                await self.serve(mailbox)
-            finally:
-                self._me.shown = None  # before anything that could fail: no request is answered with it any more
-                self._connection.unsubscribe(self._me)
-                self._board.close()
+    def stopped(self) -> None:
+        self._me.shown = None  # before anything that could fail: no request is answered with it any more
+        self._board.close()
 
     async def handle(self, msg: SymbolMessage) -> None:
         match msg:
             case GetQuote():
                 self._board.answer_or_wait(msg.reply)
-            case Reopen():
-                if self._reopening.rings():
-                    await self._open()
+            case Due():
+                await self.due(msg)
             case Verify():
                 if msg.feed is self._feed and self._board.empty:
                     self._feed = None
-                    await self._open()
+                    await self.open()
             case FirstSetDue():
                 if msg.feed is self._feed:
                     self._board.end_first_set()
-            case IdleCheck():
-                self._check_idle()
-            case Forget():
-                self._market.retire(self._me)
             case _:
                 assert_never(msg)
 
@@ -160,9 +129,6 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             case _:
                 assert_never(msg)
 
-    def _session_changed(self, session: SessionStatus) -> None:
-        self._me.tell_newest("session", SessionChanged(session=session))
-
     def _on_session(self, session: SessionStatus) -> None:
         if self._me.over:
             return  # it holds no line, and is not counted as one; whoever asks again later gets another one
@@ -182,7 +148,7 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
             self._feed = None
         self._lose(GatewayDisconnected(session.reason or "There is no session with the gateway."))
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         """Open the line in the present session, whatever there was before."""
         session = self._connection.sessions.value
         if not session.up or self._me.over or (self._feed is not None and self._board.epoch == session.epoch):
@@ -277,10 +243,4 @@ class SymbolActor(Actor[SymbolMessage, SymbolNews]):
         if isinstance(error, MarketDataNotSubscribed) and self._unsubscribed_hint:
             error.extra["hint"] = self._unsubscribed_hint
         self._board.fail(error)
-        self.after(FAILED_LINGER, Forget())
-
-    def _check_idle(self) -> None:
-        remaining = self._idle_seconds - self._me.idle_for()
-        if remaining <= 0:
-            self._market.retire(self._me)
-        self.after(max(remaining, 1.0), IdleCheck())
+        self.forget_later()

@@ -15,7 +15,8 @@ from ibactors.actors.backfill import fill
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.history import HistoryRef
 from ibactors.actors.history_questions import TicksQuestion
-from ibactors.actors.ordered import Directory, OrderedActor, OrderedFeed, Swamped
+from ibactors.actors.ordered import OrderedActor, OrderedFeed, Swamped
+from ibactors.actors.subscriber import Directory
 from ibactors.actors.ticks import TicksRef
 from ibactors.bridge.tick_line import RawTick, TickLine
 from ibactors.errors import ActorError, GatewayDisconnected, IbactorsError

@@ -18,7 +18,7 @@ from ibactors.actors.holdings_actor import HoldingsDirectory
 from ibactors.actors.lookup import Lookups
 from ibactors.actors.market import MarketActor, MarketRef, MarketSettings
 from ibactors.actors.market_feeds import TickersRef
-from ibactors.actors.news import NewsDirectory, NewsKey, NewsRef, NewsRefs
+from ibactors.actors.news import NewsDirectory, NewsKey, NewsRefs
 from ibactors.actors.ordered import VERIFY_WAIT
 from ibactors.actors.profits import ProfitsActor, ProfitsRef
 from ibactors.actors.scans import IDLE_WAIT, ScansActor, ScansRef
@@ -205,11 +205,15 @@ async def test_scan_of_before_a_silence_has_the_time_of_its_arrival_after_it(aut
             line.packet_done(1_700_000_000.0)
             connection.enter(SessionPhase.SILENT)
             connection.enter(SessionPhase.UP)
-        assert [getattr(message, "timestamp", None) for message in told] == ["2023-11-14T22:13:20.000000Z", None, "2023-11-14T22:13:20.000000Z"]
+        assert [getattr(message, "timestamp", None) for message in told] == [
+            "2023-11-14T22:13:20.000000Z",
+            None,
+            "2023-11-14T22:13:20.000000Z",
+        ]
 
 
 @asynccontextmanager
-async def headlines() -> AsyncIterator[tuple[StandIn, list[str], NewsRef]]:
+async def headlines() -> AsyncIterator[tuple[StandIn, list[str]]]:
     async with connected() as (connection, supervisor):
         news = NewsRefs()
         await supervisor.start(news, lambda: NewsDirectory(news, connection, supervisor))
@@ -217,7 +221,7 @@ async def headlines() -> AsyncIterator[tuple[StandIn, list[str], NewsRef]]:
         told: list[str] = []
         with ref.updates.listening(lambda message: told.append(getattr(message.value, "headline", "gap"))):
             await wait_all_tasks_blocked()
-            yield connection, told, ref
+            yield connection, told
 
 
 def tell(connection: StandIn, headline: str) -> None:
@@ -226,7 +230,7 @@ def tell(connection: StandIn, headline: str) -> None:
 
 
 async def test_headlines_that_a_crash_may_have_cost_are_a_gap(autojump_clock: MockClock, error_log: ErrorLog) -> None:
-    async with headlines() as (connection, told, _):
+    async with headlines() as (connection, told):
         tell(connection, "first")
         connection.opened[-1].listener.told({"nonsense": object()})
         await trio.sleep(5)
@@ -236,7 +240,7 @@ async def test_headlines_that_a_crash_may_have_cost_are_a_gap(autojump_clock: Mo
 
 
 async def test_headlines_that_a_silent_gateway_may_have_dropped_are_one_gap_that_ends_with_the_silence(autojump_clock: MockClock) -> None:
-    async with headlines() as (connection, told, ref):
+    async with headlines() as (connection, told):
         tell(connection, "first")
         connection.enter(SessionPhase.SILENT)
         await trio.sleep(2)
@@ -251,7 +255,7 @@ async def test_headlines_that_a_silent_gateway_may_have_dropped_are_one_gap_that
 
 
 async def test_gap_of_headlines_is_told_before_the_first_after_an_interruption(autojump_clock: MockClock) -> None:
-    async with headlines() as (connection, told, _):
+    async with headlines() as (connection, told):
         connection.opened[-1].listener.interrupted(GatewayDisconnected("2103"))
         tell(connection, "first")
         assert told == ["gap", "first"]

@@ -2,6 +2,7 @@
 """What a session keeps open: requested and cancelled once, told of errors and breaks, and fed by nothing but its own messages."""
 
 import math
+from typing import Any
 
 import msgspec
 import pytest
