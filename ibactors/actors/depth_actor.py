@@ -113,8 +113,9 @@ class DepthActor(OrderedActor):
     def session_seen(self, session: SessionStatus) -> None:
         if not session.current:
             self._stale(GatewayDisconnected(session.reason or "The gateway is silent."))
-        elif not isinstance(self._book.newest, Depth):
-            self._publish()
+        elif self._rows is not None and not isinstance(self._book.newest, Depth):
+            self._published = -1
+            self._publish_soon()
 
     async def act(self, msg: Any) -> None:
         match msg:

@@ -347,6 +347,20 @@ async def test_a_book_of_a_new_session_is_told_though_the_one_before_fell_silent
         assert [type(message).__name__ for message in scene.told] == ["Depth", "DepthStale", "Depth"]
 
 
+async def test_news_of_the_session_do_not_show_half_of_a_book_that_is_about_to_come(autojump_clock: MockClock) -> None:
+    async with book() as scene:
+        scene.bid(10)
+        await trio.sleep(1)
+        scene.connection.enter(SessionPhase.UP, 2)
+        await wait_all_tasks_blocked()
+        rows = (DepthRow(price=10, size=1, maker="IEX"),)
+        scene.connection.listener.changed(rows, (), 1_700_000_000.0, 1)
+        scene.connection.enter(SessionPhase.SYNCING, 2)
+        scene.connection.listener.changed(rows, rows, 1_700_000_000.0, 1)
+        await trio.sleep(1)
+        assert all(message.asks for message in scene.told if hasattr(message, "asks"))
+
+
 async def test_rows_that_come_after_a_pause_before_the_news_of_it_are_not_told(autojump_clock: MockClock) -> None:
     async with book() as scene:
         scene.bid(10)
