@@ -263,7 +263,8 @@ def resolve_change_id(body: ChangeBody, header: str | None) -> str | None:
 def check_change(body: ChangeBody, at: datetime) -> None:
     """Whether the members of a change make sense by themselves. Raises InvalidRequest."""
     if not set(comparable(body)) - {"rounding", "collar"}:
-        raise InvalidRequest("Nothing is to be changed.", remedy="Give at least one member that changes.")
+        # Of a member that is missing, as the contract wants a name; any other would do.
+        raise InvalidRequest("Nothing is to be changed.", field="quantity", remedy="Give this or another member that changes.")
     for field in ("quantity", "trail_amount", "trail_percent"):
         value = getattr(body, field)
         if value is not None and value <= 0:
