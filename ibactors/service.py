@@ -113,8 +113,11 @@ def take_up(system: System, settings: Settings) -> None:
             log.error("certificate_kept", reason=str(exc))  # noqa: TRY400  # one line; where it was raised says nothing
     if system.access.secured and not settings.api_keys:
         log.error("keys_gone", reason="The settings have no keys any more: nobody gets in until they do, or until the next start.")
-    revoked = system.access.replace_keys(settings.api_keys)
-    system.audit.keys_replaced(revoked, [key.name for key in settings.api_keys])
+    revoked, valid = system.access.replace_keys(settings.api_keys), [key.name for key in settings.api_keys]
+    if system.access.secured:
+        for site in system.sites:
+            site.history.keep_only(frozenset(valid))
+    system.audit.keys_replaced(revoked, valid)
 
 
 async def run_demo(

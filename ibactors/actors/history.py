@@ -66,8 +66,8 @@ class Forget:
 HistoryMessage = Look | Begin | Drop | Forget
 
 
-class HistoryRef(Ref[HistoryMessage, None]):
-    """Where to ask about the past. All but the last three raise what `Answers` raises, or an ActorError."""
+class HistoryRef(Ref[HistoryMessage, frozenset[str]]):
+    """Where to ask about the past. All questions raise what `Answers` raises, or an ActorError."""
 
     ask_limit: ClassVar[float] = 90.0
     """Longer than any `wait`."""
@@ -119,3 +119,7 @@ class HistoryRef(Ref[HistoryMessage, None]):
         """End a download and forget it. Raises JobNotFound."""
         msg = Drop(id=download, caller=caller)
         await self.ask(msg, msg.reply)
+
+    def keep_only(self, callers: frozenset[str]) -> None:
+        """End and forget the downloads of all others: their keys are not valid any more."""
+        self.tell_newest("callers", callers)

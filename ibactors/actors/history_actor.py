@@ -36,7 +36,7 @@ MOST_OPEN = 2048
 """Questions that may wait for their answers; more are refused with 503."""
 
 
-class HistoryActor(Actor[HistoryMessage, None]):
+class HistoryActor(Actor[HistoryMessage, frozenset[str]]):
     """One incarnation."""
 
     mailbox_size = 1024
@@ -50,7 +50,7 @@ class HistoryActor(Actor[HistoryMessage, None]):
         self._library: Library
         self._open = 0
 
-    async def run(self, mailbox: Mailbox[HistoryMessage, None]) -> None:
+    async def run(self, mailbox: Mailbox[HistoryMessage, frozenset[str]]) -> None:
         self._me.downloads.clear()
         self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._me.stride, self._me.now)
         self.nursery.start_soon(self._turns.run, name="actor:history/turns")
@@ -69,8 +69,10 @@ class HistoryActor(Actor[HistoryMessage, None]):
             case _:
                 assert_never(msg)
 
-    def handle_newest(self, msg: None) -> None:
-        """Nobody tells it anything of which the newest counts."""
+    def handle_newest(self, msg: frozenset[str]) -> None:
+        """End the downloads of callers that are not among these."""
+        for download in [download for download in self._me.downloads.values() if download.caller not in msg]:
+            self._end(download, "its caller's key was revoked")
 
     def _look(self, msg: Look) -> None:
         if self._open >= MOST_OPEN:
@@ -107,6 +109,8 @@ class HistoryActor(Actor[HistoryMessage, None]):
                 assert_never(question)
 
     def _begin(self, msg: Begin) -> None:
+        if msg.reply.settled:
+            return  # the caller has left, or lost its key: nobody would ever hear of it
         try:
             check_room(self._me.downloads, msg.question, msg.caller)
         except IbactorsError as exc:
@@ -127,9 +131,12 @@ class HistoryActor(Actor[HistoryMessage, None]):
         if download is None or download.caller != msg.caller:
             msg.reply.fail(JobNotFound(f"There is no download {msg.id!r}."))
             return
-        del self._me.downloads[msg.id]
-        download.scope.cancel(reason="its caller has deleted it")
+        self._end(download, "its caller has deleted it")
         msg.reply.send(None)
+
+    def _end(self, download: Download, reason: str) -> None:
+        del self._me.downloads[download.id]
+        download.scope.cancel(reason=reason)
 
 
 async def _cancel_when_over(reply: Reply[Any], scope: trio.CancelScope) -> None:

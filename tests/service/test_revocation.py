@@ -9,7 +9,7 @@ import trio
 
 from ibactors.config import Settings
 from ibactors.kernel.topic import Topic
-from ibactors.keys import read_keys
+from ibactors.keys import Scope, new_key, read_keys
 from tests.conftest import DEADLINE, ErrorLog, Service, eventually, running_service
 from tests.service.keyed import KEYS, LINES, bearer, keyed_service, settings_with
 from tests.service.test_stream import close_code
@@ -122,6 +122,20 @@ async def test_key_whose_scopes_changed_ends_what_it_had_open() -> None:
         await stream.expect("pong")
         updates.publish(Settings(api_keys=read_keys(LINES["stream"].replace(":stream:", ":read+stream:"))))
         assert await close_code(stream) == 1008
+
+
+async def test_downloads_end_with_the_keys_of_their_callers() -> None:
+    key, line = new_key("desk", [Scope.READ])
+    both, desk = Settings(api_keys=read_keys(f"{LINES['read']}\n{line}")), Settings(api_keys=read_keys(line))
+    updates = Topic(both)
+    target = "/history/bars/AAPL?bar=1d&start=2026-01-05&end=2026-01-10"
+    async with keyed_service(api_keys=both.api_keys, updates=updates) as service:
+        ours, theirs = [await service.http.get(target, headers={**bearer(who), "Prefer": "respond-async"}) for who in (key, "read")]
+        assert (ours.status_code, theirs.status_code) == (202, 202)
+        updates.publish(desk)
+        assert (await service.http.get(ours.headers["Location"], headers=bearer(key))).status_code == 200
+        updates.publish(both)  # the same key again is another caller's, who has nothing under way
+        assert (await service.http.get(theirs.headers["Location"], headers=bearer("read"))).status_code == 404
 
 
 async def test_first_keys_end_what_is_open_without_one() -> None:
