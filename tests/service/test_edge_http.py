@@ -123,6 +123,8 @@ TARGETS = [
     "ftp://a/",
     "*",
     "a:1",
+    "%2Fhealth",
+    "http%3A//localhost/health",
     "x",
 ]
 

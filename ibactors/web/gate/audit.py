@@ -12,10 +12,11 @@ import structlog
 import trio
 
 from ibactors.errors import IbactorsError
+from ibactors.web.contract.addresses import network_of
 
 USE_INTERVAL = 3600.0
 REFUSAL_INTERVAL = 10.0
-"""Seconds within which the same is told once: the same key from the same address, the same look inside by it; the same refusal of the
+"""Seconds within which the same is told once: the same key from the same network, the same look inside by it; the same refusal of the
 same caller."""
 MOST_REMEMBERED = 10_000
 LONGEST_PATH = 200
@@ -38,18 +39,19 @@ class Audit:
 
     def key_used(self, caller: str, address: str) -> None:
         """A request with a valid key."""
-        times = self._due(("key_used", caller, address), USE_INTERVAL)
+        times = self._due(("key_used", caller, network_of(address)), USE_INTERVAL)
         if times:
             log.info("key_used", caller=caller, address=address, times=times)
 
     def tells_use(self, caller: str, address: str) -> bool:
         """Whether the next `key_used` of it is told."""
-        told = self._told.get(("key_used", caller, address))
+        told = self._told.get(("key_used", caller, network_of(address)))
         return told is None or trio.current_time() >= told.next
 
     def refused(self, refusal: IbactorsError, caller: str, address: str, method: str, path: str) -> None:
         """A request that was turned away."""
-        times = self._due(("refused", caller, address, refusal.code), REFUSAL_INTERVAL)
+        # By network, as a /64 has more addresses than a disk has room for lines.
+        times = self._due(("refused", caller, network_of(address), refusal.code), REFUSAL_INTERVAL)
         if times:
             log.warning(
                 "refused", code=refusal.code, caller=caller, address=address, method=method, path=ascii(path[:LONGEST_PATH]), times=times
@@ -58,7 +60,8 @@ class Audit:
     def acted(self, scope: str, caller: str, address: str, method: str, path: str, status: int) -> None:
         """A login, a logout, or a look inside, and how it was answered; a scraper looks inside every few seconds."""
         shown = ascii(path[:LONGEST_PATH])
-        times = self._due(("acted", caller, address, method, shown, str(status)), USE_INTERVAL) if method in LOOKS else 1
+        what = "acted", caller, network_of(address), method, shown, str(status)
+        times = self._due(what, USE_INTERVAL) if method in LOOKS else 1
         if times:
             log.info("acted", scope=scope, caller=caller, address=address, method=method, path=shown, status=status, times=times)
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from ibactors.web.contract.asgi import HTTPScope, WebsocketScope
 from ibactors.web.contract.caller import Caller
@@ -121,12 +121,13 @@ def own_id(headers: dict[bytes, bytes]) -> str:
 def straighten(scope: HTTPScope | WebsocketScope) -> None:
     """Make the path what the application will take it for. Raises Refused.
 
-    A request's target may be a whole URL, of which Quart takes the path: the gate must judge the same path.
+    A request's target may be a whole URL, of which Quart takes the path: the gate must judge the same path. What it is shows before
+    anything is decoded, as it does to a proxy in front.
     """
-    path = scope["path"]
-    if path.startswith("/"):
+    target = scope["raw_path"]
+    if target.startswith(b"/"):
         return
-    found = _URL.fullmatch(path)
+    found = _URL.fullmatch(target.decode("latin-1"))
     if found is None:
         raise Refused("The target of the request is neither a path nor a URL of http or https.")
-    scope["path"] = found[1] or "/"
+    scope["path"] = unquote(found[1] or "/")

@@ -106,8 +106,10 @@ def _named(call: Call[Any, Nothing]) -> Wanted:
 
 
 async def stream_channels(call: Call[Any, Nothing]) -> Pieces | Answer:
-    places = _places(request.headers.get("Last-Event-ID"))
     wanted = _named(call)
+    # Of what is wanted alone: each event's id repeats them all, so that others would make each event as long as the client's header.
+    positions = {source.position for _, source in wanted}
+    places = {place: number for place, number in _places(request.headers.get("Last-Event-ID")).items() if place in positions}
     resumed = [
         (channel, source.resumed(places[source.position]) if source.resumed and source.position in places else source)
         for channel, source in wanted
