@@ -17,6 +17,8 @@ from ibactors.model.times import now
 class QuoteBoard:
     """What one incarnation of a symbol actor knows; it begins with nothing."""
 
+    __slots__ = ("_first_set_over", "_hidden", "_quote", "_ref", "_sessions", "_waiting", "epoch")
+
     def __init__(self, ref: SymbolRef, sessions: Topic[SessionStatus]) -> None:
         self._ref = ref
         self._sessions = sessions

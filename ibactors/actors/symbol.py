@@ -39,6 +39,8 @@ class Renamed(IbactorsError):
     """Whoever waits is to ask where the symbol has moved to."""
 
 
+_NONE: frozenset[str] = frozenset()
+"""One for all symbols: Python makes a new one each time."""
 Update = Encoded[Quote] | Encoded[Stale] | Failed
 
 
@@ -121,7 +123,7 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
         self.advisory: IbactorsError | None = None
         """An error of IB's after which data may still come; it explains why none came."""
         self._timeout = timeout
-        self.fields: frozenset[str] = frozenset()
+        self.fields = _NONE
         """What is wanted besides, by anybody since it was started: a line is requested with all of it."""
 
     def want(self, fields: AbstractSet[str]) -> None:
@@ -187,6 +189,8 @@ class SymbolRef(MemberRef[SymbolMessage, SymbolNews]):
 
 class Feed:
     """Carries what the bridge says about one opened line into the actor's mailbox; ticks are conflated there, newest value wins."""
+
+    __slots__ = ("_ref",)
 
     def __init__(self, ref: SymbolRef) -> None:
         self._ref = ref

@@ -1,6 +1,7 @@
 """Between ib_async's contracts and our own types, and the search for contracts."""
 
 import math
+from functools import lru_cache
 
 from ib_async.contract import ComboLeg, Contract, ContractDetails
 
@@ -12,6 +13,8 @@ from ibactors.model.instruments import ContractInfo, Instrument
 
 UNSET = 1.7e308
 """IB writes DBL_MAX for "no value"."""
+_LONGEST_HOURS = 5000
+"""Characters of trading hours; IB's, of six days, have some 400."""
 
 
 def float_or_none(value: float) -> float | None:
@@ -66,10 +69,10 @@ def contract_info(details: ContractDetails) -> ContractInfo:
     return ContractInfo(
         con_id=contract.conId,
         symbol=shown(contract.symbol),
-        sec_type=shown(contract.secType, LONGEST_NAME),
-        exchange=shown(contract.exchange, LONGEST_NAME),
-        primary_exchange=shown(contract.primaryExchange, LONGEST_NAME),
-        currency=shown(contract.currency, LONGEST_NAME),
+        sec_type=_shared(shown(contract.secType, LONGEST_NAME)),
+        exchange=_shared(shown(contract.exchange, LONGEST_NAME)),
+        primary_exchange=_shared(shown(contract.primaryExchange, LONGEST_NAME)),
+        currency=_shared(shown(contract.currency, LONGEST_NAME)),
         local_symbol=shown(contract.localSymbol),
         trading_class=shown(contract.tradingClass),
         expiry=shown(contract.lastTradeDateOrContractMonth or details.maturity, LONGEST_NAME),
@@ -78,13 +81,24 @@ def contract_info(details: ContractDetails) -> ContractInfo:
         multiplier=shown(contract.multiplier, LONGEST_NAME),
         min_tick=details.minTick,
         long_name=shown(details.longName),
-        trading_hours=details.tradingHours,
-        liquid_hours=details.liquidHours,
-        time_zone=shown(details.timeZoneId),
+        trading_hours=_hours(details.tradingHours),
+        liquid_hours=_hours(details.liquidHours),
+        time_zone=_shared(shown(details.timeZoneId)),
         price_magnifier=details.priceMagnifier or 1,
-        stock_type=shown(details.stockType, LONGEST_NAME),
+        stock_type=_shared(shown(details.stockType, LONGEST_NAME)),
         size_multiplier=details.mdSizeMultiplier or 1,
     )
+
+
+def _hours(text: str) -> str:
+    """Trading hours as IB writes them; none where they are longer than any are."""
+    return _shared(text) if len(text) <= _LONGEST_HOURS else ""
+
+
+@lru_cache(maxsize=256)
+def _shared(text: str) -> str:
+    """The text, as one object for all contracts that say the same: thousands have one set of hours, exchange and currency."""
+    return text
 
 
 def position_of(account: str, contract: Contract, position: float, average_cost: float) -> Position:

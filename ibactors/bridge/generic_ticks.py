@@ -37,6 +37,8 @@ _LIVE_ONLY = frozenset({37, 35, 34, 36, _TRADE, LIVE_MODEL})
 class GenericTicks:
     """Those of one line: what has come of what was asked for."""
 
+    __slots__ = ("_fields", "_interest", "_sec_type", "_values")
+
     def __init__(self, fields: AbstractSet[str], sec_type: str, right: str) -> None:
         self._fields = fields
         self._sec_type = sec_type

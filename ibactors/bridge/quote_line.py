@@ -70,6 +70,11 @@ def number_or_none(value: float) -> Number | None:
 class QuoteLine(Subscription[QuoteListener]):
     """Collects the ticks of one request and tells its listener of changes when a packet is done (messages 1, 2, 45, 46, 58)."""
 
+    __slots__ = (
+        *"_arrived _asked _changed _data_type _delayed _generics _hours _identity _is_known".split(),
+        *"_lot _no_price _scheduled _span _told _values instrument".split(),
+    )
+
     kind = "quotes"
 
     def __init__(

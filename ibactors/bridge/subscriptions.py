@@ -40,6 +40,8 @@ L = TypeVar("L", bound=SubscriptionListener)
 class Subscription(Generic[L]):
     """One thing that the gateway keeps sending; it belongs to one session, and a new one has new ones."""
 
+    __slots__ = ("_interrupted", "_proven", "_served", "caller", "closing", "listener", "origin")
+
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
 

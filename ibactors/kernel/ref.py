@@ -1,7 +1,7 @@
 """The address of an actor: how others reach it. A caller never hangs: each ask is answered, refused or settled with an error."""
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -192,18 +192,18 @@ class Ref(Generic[M, N]):
         except trio.WouldBlock:
             raise MailboxFull(self.name, self.waiting) from None
 
-    @contextmanager
-    def open_mailbox(self, size: int) -> Iterator["Mailbox[M, N]"]:
-        """Be reachable inside the block; on leaving it, every open ask is settled with ActorDown. For the supervisor."""
+    def open_mailbox(self, size: int) -> "Mailbox[M, N]":
+        """Be reachable until `close_mailbox`. For the supervisor."""
         self._mailbox = Mailbox(size, self._newest)
-        try:
-            yield self._mailbox
-        finally:
-            self.status.mailbox_peak = self.peak
-            self._mailbox = None
-            self._newest = Conflated()
-            for reply in tuple(self._open):
-                reply.fail(ActorDown(self.name, started=reply.started))
+        return self._mailbox
+
+    def close_mailbox(self) -> None:
+        """Be reachable no more; every open ask is settled with ActorDown."""
+        self.status.mailbox_peak = self.peak
+        self._mailbox = None
+        self._newest = Conflated()
+        for reply in tuple(self._open):
+            reply.fail(ActorDown(self.name, started=reply.started))
 
 
 AnyRef: TypeAlias = Ref[Any, Any]

@@ -78,10 +78,12 @@ class Supervisor:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         structlog.contextvars.bind_contextvars(actor=ref.name)
+        tell_started = _once(task_status.started)
+        del task_status  # it would keep the nursery that the actor was started through, for as long as the actor lives
         with trio.CancelScope() as scope:
             self._running[ref] = scope
             try:
-                await supervise(ref, build, policy, self._timers, task_status=task_status)
+                await supervise(ref, build, policy, self._timers, tell_started)
             finally:
                 self._restarts_of_stopped[ref.kind] += ref.status.restarts
                 del self._running[ref]
@@ -97,17 +99,12 @@ async def open_supervisor() -> AsyncIterator[Supervisor]:
         nursery.cancel_scope.cancel(reason="the service stops")
 
 
-async def supervise(
-    ref: Ref[M, N],
-    build: Build[M, N],
-    policy: RestartPolicy,
-    timers: Timers,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit)."""
+async def supervise(ref: Ref[M, N], build: Build[M, N], policy: RestartPolicy, timers: Timers, tell_started: Callable[[], None]) -> None:
+    """Run incarnations of one actor until it stops by itself, is cancelled, or fails too often (RestartLimit).
+
+    *tell_started* is called when the actor can be told and asked, or has failed; again for each incarnation.
+    """
     failures: list[float] = []
-    tell_started = _once(task_status.started)
     ref.status.started = trio.current_time()
     try:
         while True:
@@ -132,6 +129,7 @@ async def supervise(
 
 
 def _once(function: Callable[[], None]) -> Callable[[], None]:
+    """Call it the first time; afterwards it is not even kept."""
     calls = [function]
 
     def call() -> None:
@@ -155,7 +153,8 @@ def _without_failures(ref: AnyRef, group: BaseExceptionGroup[BaseException]) -> 
 async def _run_incarnation(ref: Ref[M, N], actor: Actor[M, N], tell_started: Callable[[], None]) -> None:
     # The mailbox is the outer block: it opens before the first child task can tell anything, and when it closes, with every open ask
     # settled, no task of the incarnation is left that could still answer.
-    with ref.open_mailbox(actor.mailbox_size) as mailbox:
+    mailbox = ref.open_mailbox(actor.mailbox_size)
+    try:
         if not actor.has_children:
             tell_started()
             await actor.run(mailbox)
@@ -165,6 +164,8 @@ async def _run_incarnation(ref: Ref[M, N], actor: Actor[M, N], tell_started: Cal
             tell_started()
             await actor.run(mailbox)
             nursery.cancel_scope.cancel(reason=f"actor {ref.name} stopped")
+    finally:
+        ref.close_mailbox()
 
 
 def _next_delay(ref: AnyRef, exc: Exception, failures: list[float], policy: RestartPolicy) -> float:

@@ -1,7 +1,7 @@
 """The newest value of something, told to everybody who listens."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -93,12 +93,24 @@ class Topic(Generic[T]):
                 await event.wait()
         return found[0]
 
-    @contextmanager
-    def listening(self, listener: Callable[[T], None]) -> Iterator[T]:
-        """Call *listener* with each value published inside the block; it must neither wait nor raise. Yields the newest value."""
-        key = object()
-        self._listeners[key] = listener
-        try:
-            yield self._value
-        finally:
-            del self._listeners[key]
+    def listening(self, listener: Callable[[T], None]) -> AbstractContextManager[T]:
+        """Call *listener* with each value published inside the block; it must neither wait nor raise. `as` gives the newest value."""
+        return _Listening(self, self._listeners, listener)
+
+
+class _Listening(AbstractContextManager[T]):
+    """The block of `Topic.listening`. Each symbol is in one all its life, and a generator would take half a KiB of it."""
+
+    __slots__ = ("_listener", "_listeners", "_topic")
+
+    def __init__(self, topic: Topic[T], listeners: dict[object, Callable[[T], None]], listener: Callable[[T], None]) -> None:
+        self._topic = topic
+        self._listeners = listeners
+        self._listener = listener
+
+    def __enter__(self) -> T:
+        self._listeners[self] = self._listener
+        return self._topic.value
+
+    def __exit__(self, *_exception: object) -> None:
+        del self._listeners[self]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ib_async.contract import ContractDetails
 
 from ibactors.bridge.connectivity import Connectivity, farm_of
-from ibactors.bridge.contracts import find_contracts
+from ibactors.bridge.contracts import contract_info, find_contracts
 from ibactors.bridge.tally import MOST_CODES, NOTICES, OTHER, GatewayTally
 from ibactors.bridge.texts import LONGEST, clean, shown, unescaped
 from ibactors.errors import IbactorsError, InvalidRequest
@@ -34,6 +35,13 @@ def test_shown_text_is_bounded_and_holds_nothing_that_drives_a_terminal_or_canno
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=100))
 def test_text_without_controls_stays_as_it_is(text: str) -> None:
     assert clean(text) == text
+
+
+def test_hours_of_a_contract_are_kept_once_for_all_that_say_the_same_and_not_at_all_where_they_are_too_long() -> None:
+    hours = "20261127:0400-20261127:2000;" * 6
+    one, other = (contract_info(ContractDetails(tradingHours="".join(list(hours)), liquidHours=text)) for text in (hours, "x" * 20_000))
+    assert one.trading_hours is one.liquid_hours is other.trading_hours
+    assert (one.trading_hours, other.liquid_hours) == (hours, "")
 
 
 @pytest.mark.parametrize(

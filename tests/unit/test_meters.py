@@ -50,6 +50,14 @@ def test_bounds_belong_to_the_bucket_below_as_in_prometheus() -> None:
     assert histogram.counts.index(1) == 3
 
 
+@pytest.mark.parametrize("seconds", [None, 0.0, BOUNDS[5], BOUNDS[-1], BOUNDS[-1] + 1])
+def test_counts_have_a_place_for_each_bucket_and_one_above_all_bounds(seconds: float | None) -> None:
+    histogram = Histogram()
+    if seconds is not None:
+        histogram.add(seconds)
+    assert (len(histogram.counts), sum(histogram.counts)) == (len(BOUNDS) + 1, histogram.count)
+
+
 def test_quotes_are_counted_by_way_and_freshness_with_their_age() -> None:
     meters = Meters()
     meters.quoted(quote_arrived(2.0))

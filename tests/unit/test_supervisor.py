@@ -1,5 +1,7 @@
+import gc
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import trio
@@ -45,6 +47,16 @@ class Mayfly(Worker):
         with trio.move_on_after(self._life):
             await self.serve(mailbox)
         raise Broken("old age")
+
+
+class Lone(Worker):
+    has_children = False
+
+
+def nurseries() -> int:
+    """How many there are in this process."""
+    gc.collect()
+    return sum(type(known) is trio.Nursery for known in gc.get_objects())
 
 
 def gaps(times: list[float]) -> list[float]:
@@ -189,6 +201,15 @@ async def test_successor_of_the_same_name_outlives_the_end_of_its_predecessor(au
         assert list(supervisor) == [new]
         supervisor.stop(old, reason="it has ended already")
         assert await new.do(answer("here")) == "here"
+
+
+async def test_actor_without_children_keeps_no_nursery_nor_the_one_that_it_was_started_in(autojump_clock: MockClock) -> None:
+    async with open_supervisor() as supervisor:
+        before = nurseries()
+        for number in range(3):
+            ref = WorkerRef(f"lone:{number}")
+            await supervisor.start(ref, partial(Lone, ref))
+        assert nurseries() == before
 
 
 async def test_crash_of_one_actor_touches_no_other(autojump_clock: MockClock) -> None:
