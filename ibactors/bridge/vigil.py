@@ -17,6 +17,7 @@ from ibactors.bridge.connectivity import Connectivity
 from ibactors.bridge.terms import SessionTerms
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import GatewayDisconnected
+from ibactors.model.times import next_round
 
 PAUSE = 1.0
 """Seconds without a step of any task after which this process was paused."""
@@ -168,9 +169,9 @@ def watched(vigil: Vigil) -> Iterator[None]:
 
 
 async def beat(now_and_then: Callable[[], None]) -> NoReturn:
-    """Have steps to notice the lack of, a few a second."""
+    """Have steps to notice the lack of, three a second: a pause longer than `PAUSE` is noticed, and none of less than two thirds."""
     while True:
-        await trio.sleep(PAUSE / 4)
+        await trio.sleep_until(next_round(trio.current_time(), PAUSE / 3))
         now_and_then()
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from time import perf_counter
 from types import FrameType
 from typing import NoReturn
@@ -21,7 +22,7 @@ import trio
 
 from ibactors.inside.histogram import Histogram
 from ibactors.inside.tracebacks import Frame, frames_of
-from ibactors.model.times import Value, now
+from ibactors.model.times import Value, next_round, now
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ _SHORTEST_NAP = 0.004
 _LONG_DOZE = 0.1
 """Seconds after which the loop counts as idle: its next step does not make it likely that another one follows."""
 _FEW = 10.0
-"""Times a second that an idle loop waits at most: the session's own beat is four of them."""
+"""Times a second that an idle loop waits at most: the session's own beat is three of them."""
 _LOG_INTERVAL = 1.0
 """Seconds between two log lines about slow steps; those between are counted."""
 
@@ -83,7 +84,7 @@ class Watch(trio.abc.Instrument):
         self._stop = threading.Event()
         self._dozing = False
         """Whether the watching thread is to be woken by the next step."""
-        self._wake = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._next_log = 0.0
         self._unlogged = 0
 
@@ -97,7 +98,7 @@ class Watch(trio.abc.Instrument):
         self._since = self._stepped[task] = present
         if self._dozing:  # after `_since` is set, as the thread looks at the two in the other order
             self._dozing = False
-            self._wake.set()
+            self._wake.put(None)
 
     def before_io_wait(self, _timeout: float) -> None:
         present = perf_counter()
@@ -135,7 +136,7 @@ class Watch(trio.abc.Instrument):
         """
         interval = LAG_INTERVAL
         while True:
-            waits, due = self._waits, trio.current_time() + interval
+            waits, due = self._waits, next_round(trio.current_time(), interval)
             await trio.sleep_until(due)
             self._was_late(max(trio.current_time() - due, 0.0))
             idle = self._waits - waits <= 2 + _FEW * interval
@@ -176,16 +177,15 @@ class Watch(trio.abc.Instrument):
             yield
         finally:
             self._stop.set()
-            self._wake.set()
+            self._wake.put(None)
             thread.join()
 
     def _doze(self) -> float:
         """Sleep while the loop waits; for how many seconds."""
         begun = perf_counter()
-        self._wake.clear()
         self._dozing = True
         if self._since == float("inf") and not self._stop.is_set():
-            self._wake.wait()
+            self._wake.get()
         self._dozing = False
         return perf_counter() - begun
 

@@ -14,7 +14,7 @@ from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.logins import Credentials, LoginRequest
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.sessions import SessionPhase, SessionStatus
-from ibactors.model.times import now, rfc3339
+from ibactors.model.times import next_round, now, rfc3339
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -132,3 +132,12 @@ def test_session_is_up_in_the_phases_with_data(phase: SessionPhase) -> None:
     assert SessionStatus(phase=phase, epoch=1, since=now()).up is (
         phase in {SessionPhase.SYNCING, SessionPhase.UP, SessionPhase.SILENT, SessionPhase.FARM_DEGRADED}
     )
+
+
+@pytest.mark.parametrize("interval", [0.05, 0.1, 1 / 3, 0.4, 1.0])
+@given(rounds=st.integers(0, 10**7), beyond=st.sampled_from([0.0, 1e-6, 0.01]))
+def test_next_round_time_is_a_multiple_that_lies_ahead(interval: float, rounds: int, beyond: float) -> None:
+    present = rounds * interval + beyond
+    due = next_round(present, interval)
+    assert present < due <= present + interval * 1.011
+    assert due / interval == pytest.approx(round(due / interval), abs=1e-6)

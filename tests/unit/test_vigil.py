@@ -1,6 +1,7 @@
 # autojump_clock acts by being asked for
 """Whether what comes is of this moment: silence of the gateway, pauses of this process, and the answer that ends the doubt."""
 
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.bridge.quote_line import QuoteLine
-from ibactors.bridge.vigil import PAUSE, Pulse
+from ibactors.bridge.vigil import PAUSE, Pulse, beat
 from ibactors.config import Settings
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.model.instruments import Instrument
@@ -187,3 +188,11 @@ async def test_busy_loop_is_no_pause(autojump_clock: MockClock) -> None:
             there.step(PAUSE * 0.9)
         assert there.session.silent is None
         assert not there.held
+
+
+async def test_there_are_steps_to_notice_the_lack_of_three_a_second(autojump_clock: MockClock) -> None:
+    times: list[float] = []
+    with trio.move_on_after(9.9 * PAUSE):
+        await beat(lambda: times.append(trio.current_time()))
+    assert len(times) == 29
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) == pytest.approx(PAUSE / 3)
