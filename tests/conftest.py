@@ -24,6 +24,7 @@ from ibactors.inside import logs
 from ibactors.kernel.topic import Topic
 from ibactors.service import USUAL, Terms, run_service
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
+from tests.conforming import conforming
 
 POLL = 0.02
 """Seconds between two looks at what cannot be waited for, such as another process's state."""
@@ -162,7 +163,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], within: float = DEADL
 
 @dataclass
 class Stream:
-    """A WebSocket client that speaks JSON."""
+    """A WebSocket client that speaks JSON; what it receives is as described in `/asyncapi.json`."""
 
     connection: WebSocketConnection
 
@@ -171,7 +172,7 @@ class Stream:
 
     async def receive(self, within: float = DEADLINE) -> Any:
         with trio.fail_after(within):
-            return json.loads(await self.connection.get_message())
+            return conforming(json.loads(await self.connection.get_message()))
 
     async def expect(self, kind: str, within: float = DEADLINE, **members: Any) -> Any:
         """The next message of a kind with the given members; others are passed over."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ibactors.actors.directory import DirectoryRef
 from ibactors.actors.feed import FedRef, Feed, Own, Told
+from ibactors.actors.tape import Tape
 from ibactors.bridge.live_bars import REAL_TIME, ArrivedBar
 from ibactors.history.live import BarTrack, Hole
 from ibactors.history.rows import Rows
@@ -14,8 +15,12 @@ from ibactors.history.sizes import SIZES
 from ibactors.kernel.topic import TopicName
 from ibactors.model.bars import BarSize, LiveBar, What
 from ibactors.model.encoded import Encoded
+from ibactors.model.gaps import Gap
 from ibactors.model.instruments import ContractInfo, Instrument, names_of
 from ibactors.model.times import Value
+
+KEPT = 500
+"""Bars that are kept for who comes again."""
 
 
 class Series(Value, frozen=True, kw_only=True):
@@ -55,8 +60,7 @@ class BarsRef(FedRef):
         self.of = series
         self.track = BarTrack(size=SIZES[series.bar], grows=SIZES[series.bar].seconds != REAL_TIME)
         """On the ref, like the next two: a crash of the actor is one more break, after which what is missing is filled."""
-        self.sequence = 0
-        """Of the last message."""
+        self.tape = Tape("bars", lambda: self.names, most=KEPT, kind=series.bar)
         self.contract: ContractInfo | None = None
         """What IB has found, by its `reading`; None until then."""
         self.reading = series.instrument
@@ -70,10 +74,23 @@ class BarsRef(FedRef):
             return names_of(self.of.instrument)
         return names_of(self.contract) | {"exchange": self.reading.exchange or self.contract.exchange}
 
-    def next_sequence(self) -> int:
-        """The number of the next message."""
-        self.sequence += 1
-        return self.sequence
+    def since(self, number: int | None, *, current: bool) -> list[Encoded[Any]]:
+        """What came after the message of a number, but for forming bars that have a successor; without one, the present bar.
+
+        *current*: whether the present bar may be shown.
+        """
+        present = self.forming if current else None
+        if number is None:
+            return [present] if present is not None else []
+        return self.tape.since(number, present)
+
+    def publish(self, message: LiveBar | Gap) -> None:
+        """Tell everybody; its number is the next."""
+        grows = isinstance(message, LiveBar) and not message.final
+        encoded = self.tape.pass_over(message) if grows else self.tape.keep(message)
+        if isinstance(message, LiveBar) and not message.backfill:
+            self.forming = encoded
+        self.updates.publish(encoded)
 
 
 class BarFeed(Feed):

@@ -37,8 +37,6 @@ from ibactors.history.rows import Rows, fields_of
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.bars import Bar, BarsStale, LiveBar, bar_time
-from ibactors.model.encoded import Encoded
-from ibactors.model.gaps import Gap
 from ibactors.model.instruments import ContractInfo
 from ibactors.model.markets import Market, market_hours
 from ibactors.model.times import now, rfc3339
@@ -145,41 +143,30 @@ class BarsActor(FedActor[ArrivedBar]):
         super().void(error)
 
     def voided(self, error: IbactorsError) -> Any:
-        return Encoded(
-            BarsStale(
-                **self._of_series(),
-                code=error.code,
-                reason=str(error),
-                since=now(),
-                sequence=self._me.next_sequence(),
-                timestamp=now(),
-            )
-        )
+        me, at = self._me, now()
+        stale = BarsStale(**self._of_series(), code=error.code, reason=str(error), since=at, sequence=me.tape.next, timestamp=at)
+        return me.tape.keep(stale)
 
     def ended(self, error: IbactorsError) -> Any:
         return Failed(error=error)
 
     def _tell(self, bar: Bar, arrived: float, *, final: bool, backfill: bool = False) -> None:
-        message = Encoded(
-            LiveBar(
-                **self._of_series(),
-                t=bar_time(bar.at, self._me.of.bar),
-                o=bar.open,
-                h=bar.high,
-                l=bar.low,
-                c=bar.close,
-                v=bar.volume,
-                vwap=bar.vwap,
-                n=bar.count,
-                final=final,
-                backfill=backfill,
-                sequence=self._me.next_sequence(),
-                timestamp=rfc3339(arrived),
-            )
+        message = LiveBar(
+            **self._of_series(),
+            t=bar_time(bar.at, self._me.of.bar),
+            o=bar.open,
+            h=bar.high,
+            l=bar.low,
+            c=bar.close,
+            v=bar.volume,
+            vwap=bar.vwap,
+            n=bar.count,
+            final=final,
+            backfill=backfill,
+            sequence=self._me.tape.next,
+            timestamp=rfc3339(arrived),
         )
-        if not backfill:
-            self._me.forming = message
-        self._me.updates.publish(message)
+        self._me.publish(message)
 
     def _of_series(self) -> dict[str, Any]:
         of = self._me.of
@@ -268,15 +255,4 @@ class BarsActor(FedActor[ArrivedBar]):
     def _give_up(self, hole: Hole) -> None:
         """Say that nobody can tell what was there."""
         self._track.holes.remove(hole)
-        gap = Gap(
-            **self._me.names,
-            channel="bars",
-            kind=self._me.of.bar,
-            lost=None,
-            begin=rfc3339(hole.begin),
-            end=rfc3339(hole.end),
-            sequence=self._me.next_sequence(),
-            timestamp=now(),
-            code="interrupted",
-        )
-        self._me.updates.publish(Encoded(gap))
+        self._me.publish(self._me.tape.gap("interrupted", rfc3339(hole.begin), rfc3339(hole.end)))

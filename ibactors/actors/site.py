@@ -11,6 +11,7 @@ from typing import Never
 from ibactors.actors.account import AccountRef, AccountTerms, account_builder
 from ibactors.actors.bars import BarsRefs
 from ibactors.actors.bars_actor import BarsDirectory
+from ibactors.actors.bulletins import BulletinsActor, BulletinsRef
 from ibactors.actors.chains import ChainsRef, chains_builder
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.connection_actor import RunSession, connection_builder
@@ -75,6 +76,8 @@ class Site:
     """Live bars."""
     news: NewsRefs
     """Live headlines."""
+    bulletins: BulletinsRef
+    """What IB tells everybody."""
     scans: ScansRef
     """Running market scans."""
 
@@ -112,6 +115,7 @@ async def start_site(
         history=HistoryRef(clock),
         bars=BarsRefs(),
         news=NewsRefs(),
+        bulletins=BulletinsRef(),
         scans=ScansRef(),
     )
     check_trading(settings)
@@ -140,6 +144,7 @@ async def start_site(
     ticks = {"most": settings.max_tick_streams, "share": min(settings.max_tick_streams, settings.tick_streams_per_caller)}
     await supervisor.start(site.tickers, lambda: TickersActor(site.tickers, connection, site.history, supervisor, **ticks))
     await supervisor.start(site.news, lambda: NewsDirectory(site.news, connection, supervisor))
+    await supervisor.start(site.bulletins, lambda: BulletinsActor(site.bulletins, connection))
     await supervisor.start(site.scans, lambda: ScansActor(site.scans, connection, supervisor))
     await supervisor.start(site.bars, lambda: BarsDirectory(site.bars, site.connection, site.history, supervisor))
     return site

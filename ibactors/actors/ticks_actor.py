@@ -66,7 +66,7 @@ class TicksActor(OrderedActor):
         super().__init__(ref, connection, directory, idle_seconds=idle_seconds)
         self._ticks = ref
         self._history = history
-        last = next((kept.value for kept in reversed(ref.kept) if isinstance(kept.value, LiveTick)), None)
+        last = next((kept.value for kept in reversed(ref.tape.newest()) if isinstance(kept.value, LiveTick)), None)
         self._hole: Hole | None = None if last is None else Hole(last.t)
         """A break, since when nothing was published."""
         self._second: list[LiveTick] = [] if last is None else _of_second(ref, last.t)
@@ -114,7 +114,7 @@ class TicksActor(OrderedActor):
     def _numbered(self, raw: RawTick | dict[str, Any], place: int, *, backfill: bool = False) -> LiveTick:
         me = self._ticks
         return LiveTick(
-            symbol=me.contract.symbol, con_id=me.contract.con_id, kind=me.of, sequence=me.next + place, backfill=backfill, **raw
+            symbol=me.contract.symbol, con_id=me.contract.con_id, kind=me.of, sequence=me.tape.next + place, backfill=backfill, **raw
         )
 
     def _publish(self, ticks: list[LiveTick]) -> None:
@@ -125,8 +125,7 @@ class TicksActor(OrderedActor):
             self._ticks.publish(tick)
 
     def _tell_gap(self, code: GapCode, begin: str, end: str, *, lost: int | None) -> None:
-        me = self._ticks
-        me.publish(me.gap(code, begin, end, lost=lost, sequence=me.next if lost is None else me.next + lost - 1))
+        self._ticks.publish(self._ticks.tape.gap(code, begin, end, lost=lost))
 
     # after a break
 
@@ -183,7 +182,7 @@ class TicksActor(OrderedActor):
             self._swamped = 0
 
     def _renumbered(self, ticks: "list[LiveTick] | tuple[LiveTick, ...]") -> list[LiveTick]:
-        return [msgspec.structs.replace(tick, sequence=self._ticks.next + place) for place, tick in enumerate(ticks)]
+        return [msgspec.structs.replace(tick, sequence=self._ticks.tape.next + place) for place, tick in enumerate(ticks)]
 
 
 def _members(tick: Tick) -> dict[str, Any]:
@@ -193,7 +192,7 @@ def _members(tick: Tick) -> dict[str, Any]:
 
 
 def _of_second(ref: TicksRef, second: str) -> list[LiveTick]:
-    return [kept.value for kept in ref.kept if isinstance(kept.value, LiveTick) and kept.value.t == second]
+    return [kept.value for kept in ref.tape.newest() if isinstance(kept.value, LiveTick) and kept.value.t == second]
 
 
 class _Listener:

@@ -27,6 +27,8 @@ _HEARD = (4, 7, 54, 61, 62, 63, 64)
 FEEDS = {"12": 2, "13": 2, "17": 1, "20": 2, "50": 2, "84": 1, "90": 1, "94": 1, "95": 1, "99": 1}
 """Messages that feed subscriptions, and where each has the id of its request: rows of books, bars and their updates, scans, five-second
 bars, headlines, profits, ticks one by one. Some of them answer requests as well."""
+UNNUMBERED = ("14",)
+"""Messages that feed subscriptions and name no request: bulletins."""
 _LONG_TEXTS = frozenset({"16", "19", "83"})
 """Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
 ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})
@@ -95,6 +97,7 @@ class FrameDecoder(Decoder):
         self._handlers |= {number: partial(self._order, self._handlers.get(number)) for number in ORDER_FRAMES}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
         self._handlers |= {number: partial(self._feed, place) for number, place in FEEDS.items()}
+        self._handlers |= dict.fromkeys(UNNUMBERED, inbox.feed_all)
         self._handlers |= {"21": self._computation, "57": self._snapshot_end}
 
     def wrap(self, methodName: str, types: list[type], skip: int = 2) -> Callable[[list[str]], None]:  # noqa: N803  # ib_async's name

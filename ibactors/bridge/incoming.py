@@ -205,6 +205,11 @@ class Inbox:
             feed.feed(fields)
         return feed is not None
 
+    def feed_all(self, fields: list[str]) -> None:
+        for request_id, feed in tuple(self.feeds.open.items()):
+            if feed.unnumbered == fields[0]:
+                self.feed(request_id, fields)
+
     def unreadable(self, message_id: str) -> None:
         self.accounts.unreadable(message_id)
         if message_id == _DATA_TYPE:

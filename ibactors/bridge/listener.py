@@ -54,6 +54,9 @@ class PacketListener(Protocol):
     def feed(self, request_id: int, fields: list[str]) -> bool:
         """A message of what the gateway goes on sending, as it came; tells whether it is for a subscription."""
 
+    def feed_all(self, fields: list[str]) -> None:
+        """The same, for all subscriptions to what names no request."""
+
     def marketDataType(self, line_id: int, number: int) -> None:  # noqa: N802
         """Message 58."""
 

@@ -27,6 +27,7 @@ _MEANINGS: dict[int, type[IbactorsError] | Verdict] = {
 _LONGEST_ID, _LONGEST_HEADLINE = 100, 1000
 _MOST_PROVIDERS = 200
 _TEXT = 0
+_BULLETINS = {1: "regular", 2: "exchange_unavailable", 3: "exchange_available"}
 _HEADLINES = "mdoff,292"
 """Headlines alone: without quotes."""
 
@@ -135,6 +136,43 @@ class NewsLine(FedSubscription[NewsListener]):
 
     def forget(self) -> None:
         self._new.clear()
+
+    def packet_done(self, arrived: float) -> None:
+        self._served = True
+        new, self._new = self._new, []
+        for members in new:
+            self.listener.told(members | {"timestamp": rfc3339(arrived)})
+
+
+class BulletinLine(FedSubscription[NewsListener]):
+    """Bulletins: those of the day, and each as it comes in (messages 12, 13 and 14). There is one such subscription for a session."""
+
+    kind: ClassVar[str] = "news"
+    what: ClassVar[str] = "a bulletin"
+    unnumbered: ClassVar[str | None] = "14"
+
+    def __init__(self, listener: NewsListener) -> None:
+        super().__init__(None, listener)
+        self._new: list[dict[str, Any]] = []
+
+    def request(self, client: GatewayClient, _request_id: int) -> None:
+        client.reqNewsBulletins(allMsgs=True)
+
+    def cancel(self, client: GatewayClient, _request_id: int) -> None:
+        client.cancelNewsBulletins()
+
+    def take(self, fields: list[str]) -> None:
+        self._new.append(
+            {
+                "bulletin_id": int(fields[2]),
+                "kind": _BULLETINS.get(int(fields[3]), "other"),
+                "text": shown(unescaped(fields[4]), _LONGEST_HEADLINE),
+                "exchange": shown(fields[5], LONGEST_NAME) or None,
+            }
+        )
+
+    def forget(self) -> None:
+        """What has been told is not taken back by a break."""
 
     def packet_done(self, arrived: float) -> None:
         self._served = True

@@ -130,6 +130,8 @@ class FedSubscription(Subscription[L]):
 
     what: ClassVar[str]
     """To complete "The gateway sent … that cannot be read"."""
+    unnumbered: ClassVar[str | None] = None
+    """The id of the messages that are for it although they name no request, if there are any."""
 
     def take(self, fields: list[str]) -> None:
         """A message for it. Raises ValueError or IndexError for what cannot be read."""

@@ -59,11 +59,16 @@ class Headline(Named, frozen=True, kw_only=True, tag_field="type", tag="headline
 class Bulletin(Value, frozen=True, kw_only=True, tag_field="type", tag="bulletin"):
     """What IB tells everybody (TWS message 14)."""
 
-    id: int
+    bulletin_id: int
+    """IB's number of it."""
     kind: Literal["regular", "exchange_unavailable", "exchange_available", "other"]
+    """What it is about, as far as IB says."""
     text: str
+    """IB's text."""
     exchange: str | None
+    """Where it comes from."""
     sequence: int
+    """Counts the bulletins that this service has seen, gaps too."""
     timestamp: str
     """When it arrived from the gateway."""
 

@@ -14,13 +14,14 @@ from ibactors.config import Settings
 from ibactors.kernel.topic import Topic
 from ibactors.keys import read_keys
 from ibactors.sim import SimulatorOptions
+from tests.conforming import conforming
 from tests.conftest import DEADLINE, Service, eventually, running_service
 from tests.service.keyed import LINES, bearer, keyed_service, settings_with
 from tests.service.test_stream import close_code
 
 
 class EventSource:
-    """Reads events as a browser does, from a connection of its own."""
+    """Reads events as a browser does, from a connection of its own; what it receives is as described in `/asyncapi.json`."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -42,7 +43,7 @@ class EventSource:
                 fields = dict(line.split(": ", 1) for line in (await self._next_block()).splitlines() if not line.startswith(":"))
                 self.last_id = fields.get("id", self.last_id)
                 if "data" in fields:
-                    return json.loads(fields["data"])
+                    return conforming(json.loads(fields["data"]))
 
     async def _next_block(self) -> str:
         while "\n\n" not in self._text:

@@ -6,6 +6,7 @@ from ibactors.bridge.scans import parameters_of
 from ibactors.errors import GatewayRefused
 from ibactors.sim import SimulatorOptions
 from tests.conftest import Service, running_service
+from tests.service.test_events import events_at
 
 
 async def test_providers_headlines_and_articles(service: Service) -> None:
@@ -38,14 +39,52 @@ async def test_headlines_come_in_and_a_break_is_told_as_a_gap(service: Service) 
     async with service.stream() as stream:
         await stream.send(action="subscribe", channel="news", symbol="AAPL", id="n")
         headline = await stream.expect("headline", id="n")
-        assert (headline["con_id"], headline["symbol"], headline["sequence"]) == (265598, "AAPL", 1)
+        assert (headline["con_id"], headline["symbol"]) == (265598, "AAPL")
         assert headline["time"] < headline["timestamp"]
         await service.gateway.do("drop")
         gap = await stream.expect("gap")
-        assert (gap["channel"], gap["lost"], gap["sequence"]) == ("news", None, 2)
-        assert (await stream.expect("headline"))["sequence"] == 3
+        assert (gap["channel"], gap["lost"], gap["sequence"]) == ("news", None, headline["sequence"] + 1)
+        assert (await stream.expect("headline"))["sequence"] == headline["sequence"] + 2
         await stream.send(action="unsubscribe", channel="news", symbol="AAPL")
         await stream.expect("unsubscribed")
+
+
+async def test_who_comes_again_gets_the_news_and_bars_that_it_missed(service: Service) -> None:
+    target = "/stream?channels=news,bars,bulletins&symbols=AAPL&bar=5s"
+    async with service.stream() as stream:
+        await stream.send(action="subscribe", channel="bars", symbol="AAPL", bar="5s")
+        await stream.send(action="subscribe", channel="news", symbol="AAPL")
+        async with events_at(service, target) as source:
+            known = await source.expect("bulletin")
+            first = await source.expect("bar")
+            last_id = source.last_id
+        await service.gateway.do("bulletin an exchange is late")
+        while (bar := await stream.expect("bar"))["sequence"] == first["sequence"]:
+            pass
+        async with events_at(service, target, **{"Last-Event-ID": last_id}) as source:
+            missed = await source.expect("bar")
+            assert (missed["t"], missed["sequence"]) == (bar["t"], first["sequence"] + 1)
+            bulletin = await source.expect("bulletin")
+            assert (bulletin["text"], bulletin["sequence"]) == ("an exchange is late", known["sequence"] + 1)
+        await stream.send(action="subscribe", channel="news", symbol="AAPL", after_sequence=5, id="again")
+        assert (await stream.expect("gap", id="again"))["code"] == "forgotten"
+
+
+async def test_bulletins_come_once_each_and_are_there_for_who_asks(service: Service) -> None:
+    async with service.stream() as stream:
+        await stream.send(action="subscribe", channel="bulletins", id="b")
+        first = await stream.expect("bulletin", id="b")
+        assert (first["bulletin_id"], first["kind"], first["exchange"]) == (1, "regular", "SMART")
+        await service.gateway.do("drop")
+        await stream.expect("status", connected=True)
+        await service.gateway.do("bulletin an exchange is late")
+        second = await stream.expect("bulletin")
+        assert (second["text"], second["sequence"]) == ("an exchange is late", first["sequence"] + 1), "the first is not told again"
+        found = (await service.get("/news/bulletins"))["bulletins"]
+        assert [each["bulletin_id"] for each in found] == [2, 1]
+        await service.gateway.do("refuse 1")
+        await stream.expect("status", connected=False)
+        assert (await service.get("/news/bulletins", 503))["code"] == "gateway_disconnected"
 
 
 async def test_scanner_tells_its_parameters_and_looks_once(service: Service) -> None:

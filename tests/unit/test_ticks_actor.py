@@ -257,13 +257,13 @@ async def test_a_refusal_ends_it(error: IbactorsError, autojump_clock: MockClock
 async def test_who_comes_again_gets_what_is_kept_and_a_gap_for_the_rest(autojump_clock: MockClock) -> None:
     async with followed() as scene:
         scene.trade(*range(1, KEPT + 11), at=0)
-        ref, first, last = scene.ref, scene.told[0].sequence, scene.told[-1].sequence
-        assert ref.since(last) == []
-        assert [kept.value.sequence for kept in ref.since(last - 2)] == [last - 1, last]
-        gap, *kept = [encoded.value for encoded in ref.since(first)]
+        tape, first, last = scene.ref.tape, scene.told[0].sequence, scene.told[-1].sequence
+        assert tape.since(last) == []
+        assert [kept.value.sequence for kept in tape.since(last - 2)] == [last - 1, last]
+        gap, *kept = [encoded.value for encoded in tape.since(first)]
         assert (gap.code, gap.lost, gap.sequence + 1) == ("forgotten", 9, kept[0].sequence)
         for stranger in (5, last + 10**9):
-            assert ref.since(stranger)[0].value.lost is None
+            assert tape.since(stranger)[0].value.lost is None
 
 
 class Book:

@@ -1,9 +1,10 @@
-"""News over REST: who writes it, headlines of the past, articles."""
+"""News over REST: who writes it, headlines of the past, articles; bulletins."""
 
 import datetime as dt
 from typing import Annotated
 
 import msgspec
+import trio
 
 from ibactors.bridge.news import MOST_HEADLINES, article, news_providers, news_time, past_headlines
 from ibactors.errors import (
@@ -19,7 +20,7 @@ from ibactors.errors import (
     NewsNotSubscribed,
 )
 from ibactors.keys import Scope
-from ibactors.model.news import Article, NewsProvider, PastHeadline
+from ibactors.model.news import Article, Bulletin, NewsProvider, PastHeadline
 from ibactors.model.times import whole
 from ibactors.web.contract.providers import Providers, joined
 from ibactors.web.contract.queries import InstrumentQuery, SymbolInPath, instrument_of
@@ -70,6 +71,13 @@ class ArticleQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     article_id: Annotated[str, msgspec.Meta(pattern=whole("[A-Za-z0-9$._:-]{1,100}"), description="As a headline has it.")]
 
 
+class Bulletins(msgspec.Struct, frozen=True, kw_only=True):
+    """What IB has told everybody."""
+
+    bulletins: tuple[Bulletin, ...]
+    """The newest first: those of the day, and older ones that the service has seen."""
+
+
 async def get_providers(call: Call[Nothing, Nothing]) -> NewsProviders:
     return NewsProviders(providers=await _providers(call.system, call.along.holder))
 
@@ -100,6 +108,15 @@ async def get_article(call: Call[ArticleQuery, Nothing]) -> Article:
     if not rows:
         raise ArticleNotFound("IB sent no such article.")
     return rows[0]
+
+
+async def get_bulletins(call: Call[Nothing, Nothing]) -> Bulletins:
+    site = call.system.site
+    session = site.connection.sessions.value
+    if not session.current:
+        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    await trio.lowlevel.checkpoint()
+    return Bulletins(bulletins=tuple(reversed(site.bulletins.known)))
 
 
 async def _providers(system: System, holder: str) -> tuple[NewsProvider, ...]:
@@ -153,5 +170,19 @@ OPERATIONS = (
         body=Nothing,
         returns=Article,
         problems=(ArticleNotFound, *_PROBLEMS),
+    ),
+    Operation(
+        method="GET",
+        path="/news/bulletins",
+        handle=get_bulletins,
+        summary="What IB tells everybody",
+        tag="News",
+        scope=Scope.READ,
+        query=Nothing,
+        body=Nothing,
+        returns=Bulletins,
+        rows=Rows(of=Bulletin, member="bulletins"),
+        problems=(GatewayDisconnected,),
+        description="Such as that an exchange does not work. The channel `bulletins` of the stream tells each as it comes in.",
     ),
 )

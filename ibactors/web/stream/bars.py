@@ -16,13 +16,13 @@ from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import names_of
 from ibactors.web.contract.queries import named_instruments
 from ibactors.web.stream.channel import Channel, Source
-from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.stream.quotes import NumberedParameters
 from ibactors.web.system import System
 
 _KINDS = (What.TRADES, What.MIDPOINT, What.BID, What.ASK)
 
 
-class BarsParameters(QuotesParameters, frozen=True, kw_only=True):
+class BarsParameters(NumberedParameters, frozen=True, kw_only=True):
     """Which series, of which instruments."""
 
     bar: Annotated[BarSize, msgspec.Meta(description="How long a bar is: 5s to 1mo. Those of 5s come when they are over.")] = BarSize.M1
@@ -37,20 +37,20 @@ def _sources(system: System, parameters: BarsParameters) -> list[Source]:
         raise InvalidRequest(f"There are no live bars of {parameters.what}.", field="what", remedy=f"Accepted: {', '.join(_KINDS)}.")
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
-    return [
-        _source(system, symbol, Series(instrument=instrument, bar=parameters.bar, what=parameters.what, rth=parameters.rth))
-        for symbol, instrument in named.items()
-    ]
+    series = partial(Series, bar=parameters.bar, what=parameters.what, rth=parameters.rth)
+    return [_source(system, symbol, series(instrument=instrument), parameters.after_sequence) for symbol, instrument in named.items()]
 
 
-def _source(system: System, symbol: str, series: Series) -> Source:
+def _source(system: System, symbol: str, series: Series, after: int | None) -> Source:
     return Source(
         key=series,
         symbol=symbol,
         names=partial(_names, system, series),
         open=partial(_open, system, series),
         kind=series.bar,
-        first=partial(_first, system, series),
+        first=partial(_first, system, series, after),
+        position=f"bars/{symbol}/{series.bar}/{series.what}/{series.rth}",
+        resumed=partial(_source, system, symbol, series),
     )
 
 
@@ -65,12 +65,10 @@ async def _open(system: System, series: Series, holder: str, until_stopped: Exit
     return ref.updates
 
 
-def _first(system: System, series: Series, _topic: Topic[Any]) -> Iterable[Encoded[Any]]:
-    """The present bar, if there is one that may be shown."""
+def _first(system: System, series: Series, after: int | None, _topic: Topic[Any]) -> Iterable[Encoded[Any]]:
+    """The present bar, if there is one that may be shown, after what was missed."""
     ref: BarsRef | None = system.site.bars.running.get(series)
-    if ref is None or ref.forming is None or not system.site.connection.sessions.value.current:
-        return ()
-    return (ref.forming,)
+    return () if ref is None else ref.since(after, current=system.site.connection.sessions.value.current)
 
 
 BARS = Channel(

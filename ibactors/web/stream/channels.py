@@ -11,13 +11,13 @@ from ibactors.web.stream.bars import BARS
 from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.depth import DEPTH
 from ibactors.web.stream.holdings import PNL, PORTFOLIO
-from ibactors.web.stream.news import NEWS, SCANNER
+from ibactors.web.stream.news import BULLETINS, NEWS, SCANNER
 from ibactors.web.stream.orders import ORDERS
 from ibactors.web.stream.quotes import QUOTES
 from ibactors.web.stream.ticks import TICKS
 from ibactors.web.stream.trading import TRADING
 
-_ALL: tuple[Channel[Any], ...] = (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS, TRADING, TICKS, DEPTH, BARS, NEWS, SCANNER)
+_ALL: tuple[Channel[Any], ...] = (QUOTES, ACCOUNT, PNL, PORTFOLIO, ORDERS, TRADING, TICKS, DEPTH, BARS, NEWS, BULLETINS, SCANNER)
 CHANNELS: dict[str, Channel[Any]] = {channel.name: channel for channel in _ALL}
 """By name. The first is that of commands that name none."""
 

@@ -1,25 +1,29 @@
-"""The channels of live headlines and of running scans."""
+"""The channels of live headlines, of bulletins and of running scans."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
+
+import msgspec
+import trio
 
 from ibactors.actors.news import NewsKey
 from ibactors.bridge.scans import ScanTerms
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
+from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import names_of
-from ibactors.model.news import Headline, Scan, ScanStale
+from ibactors.model.news import Bulletin, Headline, Scan, ScanStale
 from ibactors.web.contract.providers import Providers, joined
 from ibactors.web.contract.queries import named_instruments
 from ibactors.web.contract.scans import ScanParameters, terms_of
 from ibactors.web.stream.channel import Channel, Source
-from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.stream.quotes import AfterSequence, NumberedParameters
 from ibactors.web.system import System
 
 
-class NewsParameters(QuotesParameters, frozen=True, kw_only=True):
+class NewsParameters(NumberedParameters, frozen=True, kw_only=True):
     """Headlines about which instruments, and who writes them."""
 
     providers: Providers | None = None
@@ -29,10 +33,23 @@ def _of_news(system: System, parameters: NewsParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
     keys = {symbol: NewsKey(instrument=instrument, providers=joined(parameters.providers)) for symbol, instrument in named.items()}
-    return [
-        Source(key=key, symbol=symbol, names=partial(_names, system, key), open=partial(_open_news, system, key))
-        for symbol, key in keys.items()
-    ]
+    return [_news_source(system, symbol, key, parameters.after_sequence) for symbol, key in keys.items()]
+
+
+def _news_source(system: System, symbol: str, key: NewsKey, after: int | None) -> Source:
+    def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
+        ref = system.site.news.running.get(key)
+        return ref.tape.since(after) if ref is not None and after is not None else ()
+
+    return Source(
+        key=key,
+        symbol=symbol,
+        names=partial(_names, system, key),
+        open=partial(_open_news, system, key),
+        first=first,
+        position=f"news/{symbol}/{key.providers}",
+        resumed=partial(_news_source, system, symbol, key),
+    )
 
 
 def _names(system: System, key: NewsKey) -> Mapping[str, Any]:
@@ -44,6 +61,35 @@ async def _open_news(system: System, key: NewsKey, holder: str, until_stopped: E
     ref = await system.site.news.of(key, caller=holder)
     until_stopped.enter_context(ref.held(holder))
     return ref.updates
+
+
+class BulletinsParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """From where on."""
+
+    after_sequence: AfterSequence = None
+
+
+def _of_bulletins(system: System, parameters: BulletinsParameters) -> list[Source]:
+    return [_bulletins_source(system, parameters.after_sequence)]
+
+
+def _bulletins_source(system: System, after: int | None) -> Source:
+    tape, updates = system.site.bulletins.tape, system.site.bulletins.updates
+
+    async def open_bulletins(_holder: str, _until_stopped: ExitStack) -> Topic[Any]:
+        await trio.lowlevel.checkpoint()
+        return updates
+
+    def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
+        return tape.newest() if after is None else tape.since(after)
+
+    return Source(
+        key="bulletins",
+        open=open_bulletins,
+        first=first,
+        position="bulletins",
+        resumed=partial(_bulletins_source, system),
+    )
 
 
 def _of_scans(system: System, parameters: ScanParameters) -> list[Source]:
@@ -69,6 +115,15 @@ NEWS = Channel(
     parameters=NewsParameters,
     sources=_of_news,
     messages={"headline": (Headline, "A headline, as it comes in.")},
+    conflated=False,
+)
+BULLETINS = Channel(
+    name="bulletins",
+    summary="what IB tells everybody",
+    scope=Scope.STREAM,
+    parameters=BulletinsParameters,
+    sources=_of_bulletins,
+    messages={"bulletin": (Bulletin, "A bulletin: those that are known at once, then each as it comes in.")},
     conflated=False,
 )
 SCANNER = Channel(

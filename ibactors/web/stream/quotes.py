@@ -26,6 +26,16 @@ class QuotesParameters(CombinableQuery, frozen=True, kw_only=True):
     con_ids: Annotated[list[ContractId], msgspec.Meta(min_length=1, max_length=MAX_SYMBOLS)] | None = None
 
 
+_AFTER = "The number of the last message that the client has got of `ticks`, `bars`, `news` or `bulletins`; what came since is sent."
+AfterSequence = Annotated[int, msgspec.Meta(ge=0, le=2**53, description=_AFTER)] | None
+
+
+class NumberedParameters(QuotesParameters, frozen=True, kw_only=True):
+    """Which instruments, of a channel whose messages have numbers."""
+
+    after_sequence: AfterSequence = None
+
+
 class QuotesWanted(QuotesParameters, frozen=True, kw_only=True):
     """Which instruments, and what of them."""
 

@@ -15,20 +15,14 @@ from ibactors.model.instruments import Instrument
 from ibactors.model.ticks import LiveKind, LiveTick
 from ibactors.web.contract.queries import named_instruments
 from ibactors.web.stream.channel import Channel, Source
-from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.stream.quotes import NumberedParameters
 from ibactors.web.system import System
 
 
-class TicksParameters(QuotesParameters, frozen=True, kw_only=True):
+class TicksParameters(NumberedParameters, frozen=True, kw_only=True):
     """Which instruments, and what of them."""
 
     kind: Annotated[LiveKind, msgspec.Meta(description=f"Which ticks, in the channel `ticks`: {', '.join(LiveKind)}.")] = LiveKind.LAST
-    after_sequence: (
-        Annotated[
-            int, msgspec.Meta(ge=0, le=2**53, description="The number of the last tick that the client has got; what came since is sent.")
-        ]
-        | None
-    ) = None
 
 
 def _sources(system: System, parameters: TicksParameters) -> list[Source]:
@@ -47,7 +41,7 @@ def _source(system: System, symbol: str, instrument: Instrument, of: LiveKind, a
         return ref.updates
 
     def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
-        return found[0].since(after) if after is not None else ()
+        return found[0].tape.since(after) if after is not None else ()
 
     return Source(
         key=(instrument, of),
