@@ -52,8 +52,8 @@ class Hook:
                 subscribe = session.subscribe
 
                 def poisoned(subscription: Subscription[Any]) -> int:
-                    assert isinstance(subscription, QuoteLine)
-                    subscription.listener = PoisonedListener(subscription.listener, hook, subscription.instrument.symbol)
+                    if isinstance(subscription, QuoteLine):
+                        subscription.listener = PoisonedListener(subscription.listener, hook, subscription.instrument.symbol)
                     return subscribe(subscription)
 
                 session.subscribe = poisoned  # type: ignore[method-assign]
