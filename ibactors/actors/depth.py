@@ -4,6 +4,7 @@ All who want it share one subscription, however many rows they want: each number
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,7 +17,7 @@ from ibactors.bridge.depth_line import ROWS
 from ibactors.errors import GatewayDisconnected, IbactorsError, NoMarketData
 from ibactors.kernel.ref import Ask
 from ibactors.kernel.topic import Topic
-from ibactors.model.depth import Depth, DepthReset, DepthStale
+from ibactors.model.depth import Depth, DepthReset, DepthStale, delta
 from ibactors.model.encoded import Encoded
 from ibactors.model.sessions import SessionStatus
 
@@ -39,6 +40,8 @@ class DepthRef(OrderedRef):
         super().__init__(key, f"{found[0].name}{',smart' if smart else ''}", found, sessions)
         self.smart = smart
         self.newest: News | Failed | None = None
+        self.change = lru_cache(maxsize=64)(_change)
+        """What a client is sent that has one value and is to have another; the same for all that are as far as each other."""
         self._views: dict[int, Topic[Any]] = {}
         """By number of rows."""
 
@@ -94,6 +97,14 @@ def cut(book: Depth, rows: int) -> Depth:
     if max(len(book.bids), len(book.asks)) <= rows:
         return book
     return msgspec.structs.replace(book, bids=book.bids[:rows], asks=book.asks[:rows])
+
+
+def _change(old: Encoded[Any] | None, new: Encoded[Any]) -> Encoded[Any]:
+    """What makes one book into another, where that is shorter than the other."""
+    if old is None or not isinstance(old.value, Depth) or not isinstance(new.value, Depth):
+        return new
+    change = Encoded(delta(old.value, new.value))
+    return change if len(change.frame) < len(new.frame) else new
 
 
 def _cut(news: News | Failed | None, rows: int) -> Encoded[Any] | Failed | None:

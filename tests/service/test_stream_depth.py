@@ -1,9 +1,12 @@
 """Books: whole ones, the newest only; breaks and resets told; none left open at the gateway."""
 
 import pytest
+import trio
 
 from ibactors.sim import SimulatorOptions
-from tests.conftest import Service, running_service
+from tests.conftest import DEADLINE, Service, running_service
+from tests.following import Follower
+from tests.service.test_events import events_at
 
 
 def is_a_book(message: dict[str, list[dict[str, float]]], rows: int) -> None:
@@ -29,6 +32,28 @@ async def test_whole_books_come_with_rising_numbers() -> None:
         while len((book := await other.expect("depth"))["bids"]) < 10:
             pass
         is_a_book(book, 10)
+        assert (await service.gateway.stats())["streams"] == {"depth": 1}
+
+
+async def test_who_wants_changes_has_the_same_book_over_websocket_and_events() -> None:
+    async with (
+        running_service(options=SimulatorOptions(rate=50)) as service,
+        service.stream() as stream,
+        service.stream() as whole,
+        events_at(service, "/stream?channels=depth&symbols=AAPL&rows=10&delta=true") as source,
+    ):
+        await stream.send(action="subscribe", channel="depth", symbol="AAPL", rows=10, delta=True)
+        await whole.send(action="subscribe", channel="depth", symbol="AAPL", rows=10)
+        books = {book["sequence"]: book for book in [await whole.expect("depth") for _ in range(40)]}
+        for client in (stream, source):
+            follower = Follower()
+            compared = 0
+            with trio.fail_after(2 * DEADLINE):
+                while compared < 5 or follower.deltas < 5:
+                    follower.take(await client.receive())
+                    if follower.book is not None and (same := books.get(follower.book["sequence"])) is not None:
+                        assert (follower.book["bids"], follower.book["asks"]) == (same["bids"], same["asks"])
+                        compared += 1
         assert (await service.gateway.stats())["streams"] == {"depth": 1}
 
 

@@ -46,6 +46,8 @@ class Source:
     """The messages of one value, by what each is about: a newer one replaces an unsent one about the same. None: each value is one."""
     is_current: Callable[[Any], bool] = _always
     """Whether the value that is there at the beginning may be shown."""
+    change: Callable[[Encoded[Any] | None, Encoded[Any]], Encoded[Any]] | None = None
+    """What is sent in place of a value to a client that has got another one last, if any. None: values are sent as they are."""
     kind: str | None = None
     """What a gap is told of, besides the channel and the instrument."""
     first: Callable[[Topic[Any]], Iterable[Encoded[Any]]] = _nothing

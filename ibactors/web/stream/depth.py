@@ -1,12 +1,15 @@
-"""The channel of books: the whole book of an instrument whenever it changes, the newest only."""
+"""The channel of books: the whole book of an instrument whenever it changes, or what has changed in it; the newest only."""
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from ibactors.actors.depth import DepthRef
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
-from ibactors.model.depth import Depth, DepthReset, DepthStale
+from ibactors.model.depth import Depth, DepthDelta, DepthReset, DepthStale
+from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.web.contract.books import RowCount, Smart
 from ibactors.web.contract.queries import named_instruments
@@ -20,24 +23,36 @@ class DepthParameters(QuotesParameters, frozen=True, kw_only=True):
 
     rows: RowCount = 5
     smart: Smart | None = None
+    delta: Annotated[
+        bool, msgspec.Meta(description="Of books: whether a whole book is followed by what changes in it, while that is shorter.")
+    ] = False
 
 
 def _sources(system: System, parameters: DepthParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     instruments = named_instruments(symbols, parameters.con_ids or (), parameters)
-    return [_source(system, symbol, instrument, parameters.rows, smart=parameters.smart) for symbol, instrument in instruments.items()]
+    return [_source(system, symbol, instrument, parameters) for symbol, instrument in instruments.items()]
 
 
-def _source(system: System, symbol: str, instrument: Instrument, rows: int, *, smart: bool | None) -> Source:
+def _source(system: System, symbol: str, instrument: Instrument, wanted: DepthParameters) -> Source:
     found: list[DepthRef] = []
 
     async def open_book(holder: str, until_stopped: ExitStack) -> Topic[Any]:
-        ref = await system.site.books.book(instrument, smart=smart, caller=holder)
+        ref = await system.site.books.book(instrument, smart=wanted.smart, caller=holder)
         until_stopped.enter_context(ref.held(holder))
         found.append(ref)
-        return ref.view(rows)
+        return ref.view(wanted.rows)
 
-    return Source(key=(instrument, smart), symbol=symbol, names=lambda: found[0].names if found else {}, open=open_book)
+    def change(old: Encoded[Any] | None, new: Encoded[Any]) -> Encoded[Any]:
+        return found[0].change(old, new)
+
+    return Source(
+        key=(instrument, wanted.smart),
+        symbol=symbol,
+        names=lambda: found[0].names if found else {},
+        open=open_book,
+        change=change if wanted.delta else None,
+    )
 
 
 DEPTH = Channel(
@@ -51,6 +66,7 @@ DEPTH = Channel(
             Depth,
             "A whole book of the channel `depth`: at once if it is known, then when it has changed, 20 times per second at most.",
         ),
+        "depth_delta": (DepthDelta, "What has changed since the book that was sent before; for who asked for it."),
         "depth_reset": (DepthReset, "IB has thrown a book away (317); it comes anew."),
         "depth_stale": (DepthStale, "A book stopped."),
     },

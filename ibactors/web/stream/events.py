@@ -15,7 +15,7 @@ from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, error_message
 from ibactors.web.newest import Newest
-from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, voids
+from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, note_sent, said, voids
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions
 
 PING_S = 15.0
@@ -127,7 +127,10 @@ class Events(AsyncIterator[bytes]):
         slot = key.slot if isinstance(key, Entry) else key if isinstance(key, Slot) else None
         if slot is not None and slot.interval and not voids(value):
             slot.next_due = trio.current_time() + slot.interval
-        return _data(value.json, self._id_of(slot, value))
+        told = said(slot, value)
+        if slot is not None:
+            note_sent(slot, value)
+        return _data(told.json, self._id_of(slot, value))
 
 
 def _data(json: bytes, event_id: str | None = None) -> bytes:

@@ -24,7 +24,7 @@ from ibactors.web.contract.messages import Message
 from ibactors.web.fanout import Fanout, News, Subject
 from ibactors.web.meters import Meters
 from ibactors.web.newest import Newest
-from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, voids
+from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, note_sent, said, voids
 
 CHUNK = 32 * 1024
 """Octets, about, that are written at once; a batch is no longer than that, so that little of it is old when a slow reader gets it."""
@@ -69,9 +69,10 @@ class Sender:
 
     def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
         """Send each new value of *topic* inside the block."""
-        # What is wanted at intervals may have to be held back, so that it goes through the outbox and not straight out with the news.
+        # What is wanted at intervals may have to be held back, and changes depend on what this client has: both go through the outbox, and
+        # not straight out with the news.
         # The fan-out has one slot for a subject and client; a second name of an instrument goes through the outbox as well.
-        if isinstance(slot, Slot) and (slot.interval or topic in self.wanted):
+        if isinstance(slot, Slot) and (slot.interval or slot.change is not None or topic in self.wanted):
             return topic.listening(partial(self.put, slot))
         return self._fanout.listening(topic, self, slot)
 
@@ -197,15 +198,16 @@ class Sender:
     def _take(self, keys: list[Hashable], messages: list[_Message], *, noting: bool = False) -> None:
         """Write as many as the socket takes, a chunk at a time; the others wait on, where newer ones replace them.
 
-        *noting*: there may be answers among them, or quotes that are wanted at intervals.
+        *noting*: there may be answers among them, or values that are wanted at intervals or as changes.
         """
-        frames = [_frame(key, message) for key, message in zip(keys, messages, strict=True)]
+        told = [said(key, message) for key, message in zip(keys, messages, strict=True)] if noting else messages
+        frames = [_frame(key, message) for key, message in zip(keys, told, strict=True)]
         ends = list(accumulate(map(len, frames)))
         done = 0
         while done < len(messages) and not self._wire.blocked:
             until = bisect_left(ends, (ends[done - 1] if done else 0) + CHUNK, done) + 1
             if self._batch:
-                items = zip(keys[done:until], messages[done:until], strict=True)
+                items = zip(keys[done:until], told[done:until], strict=True)
                 array = b"[%b]" % b",".join([message.json_with(_members(key)) for key, message in items])
                 self._wire.take_frames([text_frame(array)])
                 taken = len(messages[done:until])
@@ -230,6 +232,7 @@ class Sender:
         delayed = False
         for key, message in zip(keys, messages, strict=True):
             if isinstance(key, Slot):
+                note_sent(key, message)
                 delayed |= key.interval > 0
                 key.next_due = present + key.interval if not voids(message) else key.next_due
             elif isinstance(key, int):

@@ -43,6 +43,10 @@ class Slot:
     """JSON members that each value gets for this client, such as the id of its subscription."""
     position: str = ""
     """Names it among those of its client whose values have numbers to go on from; empty where they have none."""
+    change: Callable[[Encoded[Any] | None, Encoded[Any]], Encoded[Any]] | None = None
+    """What is sent in place of a value, by what was sent last; see `Source.change`."""
+    sent: Encoded[Any] | None = None
+    """The value that the client has, where there is `change`."""
     on_failed: Callable[[Failed], Sequence[Message]] = lambda _: ()
     """Called when it is over; says what to tell the client."""
     on_lost: Callable[[Lost], Sequence[Any]] = lambda _: ()
@@ -132,6 +136,17 @@ class Backlog:
         if slot.lost is value:
             slot.lost = None
         return [(Entry(slot), Encoded(message)) for message in slot.on_lost(value)]
+
+
+def said(key: object, message: Encoded[Any]) -> Encoded[Any]:
+    """What is to be sent for a message: to be asked when it is sent, and `note_sent` told when it has been."""
+    return key.change(key.sent, message) if isinstance(key, Slot) and key.change is not None else message
+
+
+def note_sent(slot: Slot, message: Encoded[Any]) -> None:
+    """From here on the client has it."""
+    if slot.change is not None:
+        slot.sent = message
 
 
 def voids(message: Encoded[Any]) -> bool:

@@ -79,6 +79,7 @@ class Subscription:
                 interval=self.interval,
                 members=members,
                 position=self.source.position,
+                change=self.source.change,
                 on_failed=partial(self.on_failed, self),
                 on_lost=self.source.on_lost or self._gap,
             )
