@@ -27,7 +27,7 @@ from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, Member, Tradable, changed
 from ibactors.orders.claims import Claims
 from ibactors.orders.collar import Reference
-from ibactors.orders.errors import ChangeIdReused, OrderNotChangeable, OrderNotFound, RevisionChanged
+from ibactors.orders.errors import ChangeIdReused, ChangeNotSent, OrderNotChangeable, OrderNotFound, RevisionChanged
 from ibactors.orders.evidence import ChangeAsked, Sent
 from ibactors.orders.keeping import note_unchanged
 from ibactors.orders.limits import Candidate
@@ -103,7 +103,7 @@ class Changer:
         # From here to the write in memory nothing waits: what is judged is what is changed.
         desk = self._judge.check_open(order.account)
         order = self._changeable(msg, desk)
-        last = last_moment(until)
+        last = last_moment(until, ChangeNotSent)
         self._judge.check_token(msg.body.preview_token, order.account, msg.key, mark_of(order, msg.body))
         candidate, _adjusted = self._candidate(order, msg.body, survey)
         if candidate.terms == order.terms:

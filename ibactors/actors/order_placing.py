@@ -23,7 +23,7 @@ from ibactors.actors.order_terms import expires_at
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.order_desk import OrderDesk, OrderFrame
 from ibactors.bridge.order_frames import place_frames
-from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
+from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.kernel.ref import Reply
 from ibactors.orders.adopting import unlike
 from ibactors.orders.claims import Claims
@@ -32,6 +32,7 @@ from ibactors.orders.errors import (
     ClientOrderIdTaken,
     JournalFailed,
     OrderIdsExhausted,
+    OrderNotSent,
 )
 from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
@@ -123,7 +124,7 @@ class Placer:
         generation = await self._groups.generation(oca, account, msg.key)
         # From here to the queued write nothing waits: what the limits count is what is taken.
         desk = self._judge.check_open(account)
-        last = last_moment(until)
+        last = last_moment(until, OrderNotSent)
         group = self._groups.name(oca, account, msg.key, generation) if oca is not None else None
         orders = self._count(msg, account, parts, assessed, group)
         return await self._commit(orders, desk, msg, mark, group, last)
@@ -259,11 +260,11 @@ class Placer:
         return Placed(order=order, replayed=False)
 
 
-def last_moment(until: datetime) -> float:
-    """*until* in `boot_now()` seconds, for the fence: a slow disk gives no order more time. Raises InvalidRequest when it has passed."""
+def last_moment(until: datetime, refusal: type[IbactorsError]) -> float:
+    """*until* in `boot_now()` seconds, for the fence: a slow disk gives no order more time. Raises *refusal* when it has passed."""
     left = (until - datetime.now(UTC)).total_seconds()
     if left <= 0:
-        raise InvalidRequest("send_before has passed; nothing was sent.", field="send_before")
+        raise refusal("It could not be sent in time: send_before has passed, or 10 s since the request came. Nothing is written down.")
     return boot_now() + left
 
 
