@@ -81,7 +81,7 @@ def remedy(kind: type[object], field: str | None, hidden: Collection[str] = froz
 
 
 @cache  # of a large struct it takes 15 ms, and a client may send wrong messages without end
-def _definitions(kind: type[object]) -> dict[str, Any]:
+def _definitions(kind: type[Any]) -> dict[str, Any]:
     definitions: dict[str, Any] = msgspec.json.schema(kind)["$defs"]
     return definitions
 

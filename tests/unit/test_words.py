@@ -93,7 +93,13 @@ def test_what_would_be_accepted_is_worked_out_once_however_often_it_is_told(monk
         wanted: int
 
     made = []
-    monkeypatch.setattr(msgspec.json, "schema", lambda kind, schema=msgspec.json.schema: made.append(kind) or schema(kind))
+    schema = msgspec.json.schema
+
+    def making(kind: type[Any]) -> dict[str, Any]:
+        made.append(kind)
+        return schema(kind)
+
+    monkeypatch.setattr(msgspec.json, "schema", making)
     for _ in range(3):
         with pytest.raises(InvalidRequest):
             validated(Wish, lambda: msgspec.json.decode(b'{"wished":1}', type=Wish))
