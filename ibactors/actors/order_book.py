@@ -1,6 +1,7 @@
 """The orders in memory: all that are open and those of the last day, by everything that a frame may call them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from ibactors.orders.evidence import CommissionSeen, Evidence, FromIb
 from ibactors.orders.exposure import is_given_back
@@ -12,6 +13,7 @@ class Book:
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._orders: dict[str, Order] = {}
+        self._open: dict[str, Order] = {}
         self._counted: dict[str, Order] = {}
         self._highest: dict[int, int] = {}
         self._tokens: dict[str, str] = {}
@@ -49,7 +51,13 @@ class Book:
     @property
     def open(self) -> tuple[Order, ...]:
         """Those that are not over."""
-        return tuple(order for order in self._orders.values() if not order.status.is_terminal)
+        return tuple(self._open.values())
+
+    def over(self, before: float) -> tuple[Order, ...]:
+        """Those to which nothing has happened since *before*, and nothing will; of a bracket or group none while a member is open."""
+        kin = {each.order_id for order in self._open.values() for each in order.kin}
+        kept = self._open.keys() | kin
+        return tuple(order for order in self._orders.values() if order.updated < before and order.order_id not in kept)
 
     def family(self, order: Order) -> tuple[Order, ...]:
         """The members that are here of an order's bracket, parent first, or of its group; none of one that stands alone."""
@@ -59,6 +67,10 @@ class Book:
         """Take a new state."""
         name = order.order_id
         self._orders[name] = order
+        if order.status.is_terminal:
+            self._open.pop(name, None)
+        else:
+            self._open[name] = order
         if is_given_back(order):
             self._counted.pop(name, None)
         else:
@@ -71,6 +83,27 @@ class Book:
                 self._perm_ids[each.perm_id] = name
         for fill in order.fills:
             self._executions[fill.execution_id] = name
+
+    def have(self, order: Order) -> None:
+        """Take one as the journal has it, unless it is here."""
+        if order.order_id not in self._orders:
+            self.put(order)
+
+    def forget(self, order: Order) -> None:
+        """Let go of one that is over. What is heard of it has it read again from the journal, by its token."""
+        name = order.order_id
+        self._orders.pop(name, None)
+        self._counted.pop(name, None)
+        names: tuple[tuple[dict[Any, str], Iterable[object]], ...] = (
+            (self._tokens, [order.token]),
+            (self._numbers, [(order.client_id, order.ib_order_id)]),
+            (self._perm_ids, [each.perm_id for each in order.incarnations]),
+            (self._executions, [fill.execution_id for fill in order.fills]),
+        )
+        for known, keys in names:
+            for key in keys:
+                if known.get(key) == name:
+                    del known[key]
 
     def owner(self, evidence: Evidence) -> Order | None:
         """Whose evidence it is: by token, then by permanent id, then by number. `advance` still looks whether it fits."""

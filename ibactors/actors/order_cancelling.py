@@ -56,6 +56,7 @@ class Canceller:
 
         One click in TWS would transmit them. 10147 is the good answer.
         """
+        self._blind = {each for each in self._blind if each[1] == present.epoch}
         rows = None if present.open_orders is None or present.all_open_orders is None else (*present.open_orders, *present.all_open_orders)
         for order in self._keeper.book.open:
             seen = any(each.seen for each in self._keeper.book.family(order))

@@ -27,15 +27,16 @@ from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, Member, Tradable, changed
 from ibactors.orders.claims import Claims
 from ibactors.orders.collar import Reference
-from ibactors.orders.errors import ChangeIdReused, ChangeNotSent, OrderNotChangeable, OrderNotFound, RevisionChanged
-from ibactors.orders.evidence import ChangeAsked, Sent
-from ibactors.orders.keeping import note_unchanged
+from ibactors.orders.errors import ChangeIdReused, ChangeNotSent, JournalFailed, OrderNotChangeable, OrderNotFound, RevisionChanged
+from ibactors.orders.evidence import ChangeAsked, Sent, Withdrawn
+from ibactors.orders.keeping import Known, begin_change, note_unchanged
 from ibactors.orders.limits import Candidate
 from ibactors.orders.order import Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, why_not_change
 from ibactors.orders.prices import Adjusted
 from ibactors.orders.reader import ChangeKept
 from ibactors.orders.request import ChangeBody, InstrumentBody, deadline_of, fingerprint
+from ibactors.orders.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -193,13 +194,45 @@ class Changer:
         asked = ChangeAsked(
             at=time.time(), change_id=msg.change_id, terms=terms, notional=passed.notional, expires_at=expires_at(terms, listed)
         )
-        known = await keeper.begin_change(order.order_id, asked, mark, epoch)
+        self._judge.changing.add(order.order_id)
+        try:
+            known = await self._begin(order.order_id, asked, mark, epoch)
+        finally:
+            self._judge.changing.discard(order.order_id)
         kept = await self._kept(order.order_id, msg.change_id) if known is not None else None
         if kept is not None:
             return self._replay(await self._order(order.order_id), kept, msg.change_id, mark)
         acted("order_changed", f"key:{msg.key}", replace(order, terms=terms), change_id=msg.change_id)
         self._queue(order, desk, self._fence(order, desk, epoch, incarnation, last), message, msg.change_id)
         return Changed(order=keeper.ref.shown[order.order_id], change_id=msg.change_id, kept=None, replayed=False)
+
+    async def _begin(self, order_id: str, asked: ChangeAsked, fingerprint: str, epoch: int) -> Known | None:
+        """Take a change: in memory in this very step, and on disk when this returns; Known where its change_id was used before.
+
+        Raises JournalFailed, JournalFull, JournalBusy, JournalClosed; then there is no change, in memory either.
+        """
+        keeper, order = self._keeper, self._keeper.book.get(order_id)
+        if order is None:
+            raise LookupError(order_id)
+        step = keeper.apply(order, asked)
+
+        def write_down(tx: Transaction) -> object:
+            return begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch)
+
+        refused: IbactorsError | None = None
+        known: object = None
+        try:
+            known = await keeper.writer.write(write_down, opens=True, then=lambda: keeper.show(step.order))
+        except IbactorsError as error:
+            refused = error
+        if isinstance(refused, JournalFailed):
+            keeper.halt(f"journal_failed: {refused}")
+        if refused is not None or isinstance(known, Known):
+            await keeper.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="not_journaled"))
+        if refused is not None:
+            raise refused
+        keeper.ref.changed()
+        return known if isinstance(known, Known) else None
 
     def _fence(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int, last: float) -> Fence:
         return Fence(

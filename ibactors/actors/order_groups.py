@@ -4,6 +4,7 @@ IB's names are everybody's and for ever, and a group that had a fill cancels new
 and a generation, which ends when all members are done.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,8 @@ from ibactors.orders.request import GroupBody, OcaBody, PlaceBody
 from ibactors.orders.terms import Oca, OcaType
 from ibactors.orders.tokens import group_name
 
+MOST = 10_000
+"""Names whose generation is remembered: more than can be between a look at the disk and the order that follows from it."""
 MOST_MEMBERS = 10
 
 
@@ -54,8 +57,8 @@ class Groups:
     def __init__(self, keeper: Keeper, judge: Judge) -> None:
         self._keeper = keeper
         self._judge = judge
-        self._given: dict[tuple[str, str, str], int] = {}
-        """By account, key and name: those that were given here, on disk or on their way to it."""
+        self._given: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+        """By account, key and name: those that were given here last, on disk or on their way to it."""
 
     async def generation(self, oca: OcaBody | None, account: str, key: str) -> int:
         """The last generation that is on disk; 0 where there is none."""
@@ -73,6 +76,9 @@ class Groups:
         if any(each.terms.oca is not None and each.terms.oca.type is not kind for each in members):
             raise InvalidRequest("The orders of a group have one type.", field="oca.type", remedy="Say what the first of them said.")
         self._given[account, key, oca.group] = generation
+        self._given.move_to_end((account, key, oca.group))
+        if len(self._given) > MOST:
+            self._given.popitem(last=False)
         sent = Oca(group=group_name(account, key, oca.group, generation), type=kind)
         return Group(account=account, key=key, name=oca.group, generation=generation, sent=sent)
 

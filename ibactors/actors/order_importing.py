@@ -62,6 +62,7 @@ class Importer:
                 new += not is_known
                 executed, paid = _evidence(row, order)
                 if order is not None:
+                    keeper.book.have(order)  # it may have been let go meanwhile
                     ours.setdefault(order.order_id, []).extend(each for each in (executed, paid) if each is not None)
                 else:
                     others += [partial(keep_elsewhere, seen=executed, commission=paid, source=STATEMENT)]
@@ -89,8 +90,8 @@ class Importer:
             return None
         if order_id not in keeper.book:
             found = await keeper.read(keeper.reader.order, order_id)
-            if found is not None and order_id not in keeper.book:
-                keeper.book.put(found)
+            if found is not None:
+                keeper.book.have(found)
         order = keeper.book.get(order_id)
         if order is None:
             return None

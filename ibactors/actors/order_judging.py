@@ -76,6 +76,8 @@ class Judge:
         self._placed_at: dict[str, deque[float]] = {}
         self.reserved: dict[str, Order] = {}
         """Taken by the limits, and not in the journal yet."""
+        self.changing: set[str] = set()
+        """Orders of which a change is being written down: its message comes to the desk next."""
 
     def account_of(self, named: str | None) -> str:
         """The account, which must be named where there are several; empty where nobody can say."""
@@ -94,8 +96,8 @@ class Judge:
             raise InvalidRequest("The session has several accounts.", field="account", remedy="Name one.")
         return account
 
-    def check_open(self, account: str, *, asks: bool = False) -> OrderDesk:
-        """Whether a new order may be taken now, or, with *asks*, a preview; the desk that it goes to."""
+    def check_open(self, account: str, *, messages: int = 1, asks: bool = False) -> OrderDesk:
+        """Whether a new order of so many *messages* may be taken now, or, with *asks*, a preview; the desk that it goes to."""
         ref = self._keeper.ref
         if not (ref.takes_orders or (asks and ref.is_on)):
             raise TradingOff(f"Trading is {ref.mode}; no order is sent.", extra={"limit": str(ref.mode), "setting": "IBACTORS_TRADING"})
@@ -109,8 +111,8 @@ class Judge:
         session = self._connection.sessions.value
         if desk is None or not desk.connected or not session.up:
             raise GatewayDisconnected(session.reason or "The gateway does not reach IB at the moment.")
-        if desk.is_crowded(len(self.reserved)):
-            raise OrderRate(f"{MOST_OPENINGS} orders wait for their turn at the gateway.", extra={"retry_after": 1})
+        if desk.is_crowded(len(self.reserved) + len(self.changing) + messages):
+            raise OrderRate(f"{MOST_OPENINGS} messages of orders wait for their turn at the gateway.", extra={"retry_after": 1})
         refusal = account_refusal(ref.mode, account, frozenset(session.accounts), self._live_accounts, asks=asks)
         if refusal is not None:
             raise refused(refusal)

@@ -18,19 +18,18 @@ from ibactors.actors.order_elsewhere import Elsewhere
 from ibactors.actors.orders import OrdersRef
 from ibactors.bridge.evidence_log import Entry
 from ibactors.bridge.order_desk import OrderDesk
-from ibactors.errors import IbactorsError
 from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.draft import Kind, Step, Want
 from ibactors.orders.errors import JournalFailed, JournalFull
-from ibactors.orders.evidence import ChangeAsked, CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
+from ibactors.orders.evidence import CommissionSeen, Evidence, ExecutionSeen, FromIb, Sent, SessionLost, Withdrawn, Written
 from ibactors.orders.halts import Halt, halt
 from ibactors.orders.journal import Journal
-from ibactors.orders.keeping import Known, begin_change, keep_frame, save
+from ibactors.orders.journal_reading import Reading
+from ibactors.orders.keeping import keep_frame, save
 from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import broken_group
 from ibactors.orders.placing import settle_send
 from ibactors.orders.previews import Previews
-from ibactors.orders.reader import Reader
 from ibactors.orders.states import advance
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.tripwires import Tripwires
@@ -55,14 +54,16 @@ _STRANGE = frozenset({Want.FOREIGN_COPY, Want.NOT_OURS})
 class Keeper:
     """The orders of one incarnation."""
 
-    def __init__(self, ref: OrdersRef, connection: ConnectionRef, journal: Journal, reader: Reader, tripwires: Tripwires) -> None:
+    def __init__(self, ref: OrdersRef, connection: ConnectionRef, journal: Journal, reading: Reading, tripwires: Tripwires) -> None:
         self.ref = ref
         self.tripwires = tripwires
         self._connection = connection
         self.journal = journal
         self.writer = Writer(journal, ref.durable)
         ref.read_lag = lambda: self.writer.lag
-        self.reader = reader
+        self.reader = reading.reader
+        self.read = reading.look
+        """Looks one thing up. What reads pages does so elsewhere (`order_looking.py`)."""
         ref.journal_id = journal.journal_id
         self.book = Book()
         self.previews = Previews(self._order_of_preview)
@@ -75,8 +76,6 @@ class Keeper:
         self.wants: dict[str, set[Want]] = {}
         """What evidence called for, by order, until somebody does it."""
         self.wanted = trio.Event()
-        self.reading = trio.CapacityLimiter(1)
-        """One thread at a time reads."""
         self.noted: str | None = None
         """The halt that is on disk."""
         self._desks: list[OrderDesk] = []
@@ -135,7 +134,7 @@ class Keeper:
         for entry in entries:
             strange = True
             for order in self._owners(entry):
-                step = self._advance(order, entry.evidence)
+                step = self.apply(order, entry.evidence)
                 strange = bool(step.wants & _STRANGE)
                 steps.append(step)
                 if entry.frame and step.wants & {Want.QUARANTINE}:
@@ -171,14 +170,11 @@ class Keeper:
         for token in tokens:
             if token is not None and self.book.by_token(token) is None:
                 found = await self.read(self.reader.by_token, token)
-                if found is not None and found.order_id not in self.book:
-                    self.book.put(found)
+                if found is not None:
+                    self.book.have(found)
 
-    async def read(self, look: Callable[..., R], *arguments: object) -> R:
-        """Look something up in the journal, in a thread."""
-        return await trio.to_thread.run_sync(look, *arguments, limiter=self.reading, abandon_on_cancel=False)
-
-    def _advance(self, order: Order, evidence: Evidence) -> Step:
+    def apply(self, order: Order, evidence: Evidence) -> Step:
+        """What evidence makes of an order, in memory; whoever calls it queues the write in the same step."""
         step = advance(order, evidence)
         self.book.put(step.order)
         if any(event.kind is Kind.REJECTED for event in step.events) and step.order.withdrawn is None:
@@ -188,7 +184,7 @@ class Keeper:
         if step.order.status is not order.status:
             self.look_at_family(step.order)
         if isinstance(evidence, ExecutionSeen) and (early := self._early.take(evidence.execution_id)) is not None:
-            later = self._advance(step.order, early)
+            later = self.apply(step.order, early)
             return Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
         return step
 
@@ -214,7 +210,7 @@ class Keeper:
         for each in evidence:
             order = self.book.get(order_id)
             if order is not None:
-                steps.append(self._advance(order, each))
+                steps.append(self.apply(order, each))
         await self._save(steps, [])
         order = self.book.get(order_id)
         if order is None:
@@ -223,34 +219,8 @@ class Keeper:
 
     async def give_all(self, evidence: Mapping[str, Sequence[Evidence]]) -> None:
         """The same for several orders, in one transaction."""
-        steps = [self._advance(order, each) for name, every in evidence.items() for each in every if (order := self.book.get(name))]
+        steps = [self.apply(order, each) for name, every in evidence.items() for each in every if (order := self.book.get(name))]
         await self._save(steps, [])
-
-    async def begin_change(self, order_id: str, asked: ChangeAsked, fingerprint: str, epoch: int) -> Known | None:
-        """Take a change: in memory in this very step, and on disk when this returns; Known where its change_id was used before.
-
-        Raises JournalFailed, JournalFull, JournalBusy, JournalClosed; then there is no change, in memory either.
-        """
-        order = self.book.get(order_id)
-        if order is None:
-            raise LookupError(order_id)
-        step = self._advance(order, asked)
-        refused: IbactorsError | None = None
-        known: object = None
-        try:
-            known = await self.writer.write(
-                lambda tx: begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch), opens=True, then=lambda: self.show(step.order)
-            )
-        except IbactorsError as error:
-            refused = error
-        if isinstance(refused, JournalFailed):
-            self.halt(f"journal_failed: {refused}")
-        if refused is not None or isinstance(known, Known):
-            await self.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="not_journaled"))
-        if refused is not None:
-            raise refused
-        self.ref.changed()
-        return known if isinstance(known, Known) else None
 
     def foreseen(self, order_id: str, desk: OrderDesk) -> Order | None:
         """An order as it will be when all that its session has told so far is taken in."""
@@ -302,6 +272,23 @@ class Keeper:
     def show(self, order: Order) -> None:
         """A state is on disk, and may be told."""
         self.ref.shown[order.order_id] = order
+
+    def admit(self, step: Step) -> None:
+        """Take an order of which the journal has just been told, unless it was read from there in the meantime."""
+        name = step.order.order_id
+        self.book.have(step.order)
+        self.ref.shown.setdefault(name, step.order)
+        for want in step.wants:
+            self._want(name, want)
+
+    async def forget(self, before: float) -> None:
+        """Let go of orders to which nothing has happened since *before*: the journal has them. Not while evidence may call for one."""
+        async with self._intake:
+            shown = self.ref.shown
+            for order in self.book.over(before):
+                if order.order_id not in self.wants and shown.get(order.order_id, order) == order:
+                    self.book.forget(order)
+                    shown.pop(order.order_id, None)
 
     # halting
 

@@ -12,10 +12,12 @@ from ibactors.actors.order_placing import book_of
 from ibactors.actors.order_reconciling import Reconciler
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.orders.adopting import adopt, adopted
+from ibactors.orders.draft import Step
 from ibactors.orders.errors import OrderNotFound, OrderNotResolvable
 from ibactors.orders.evidence import Judged
 from ibactors.orders.order import Order
 from ibactors.orders.resolving import why_not_resolve
+from ibactors.orders.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -39,18 +41,25 @@ class Operator:
         keeper, desk = self._keeper, self._keeper.desk
         if desk is None or await self._reconciler.reconcile() is None:
             raise GatewayDisconnected("IB's lists could not be read.")
-        behind, now = self._reconciler.behind, time.time()
-        found = [adopted(token, rows, keeper.ref.mode, desk.client_id, now) for token, rows in behind.items()]
-        book = book_of(self._connection, keeper, desk)
-        orders = await keeper.writer.write(lambda tx: [adopt(tx, order, book) for order in found])
-        for order in orders:
-            keeper.book.put(order)
-            keeper.show(order)
-            acted("order_adopted", by, order)
-        await keeper.give_all({order.order_id: behind[order.token] for order in orders})
-        keeper.ref.changed()
-        self._reconciler.behind = {}
-        return tuple(keeper.ref.shown.get(order.order_id, order) for order in orders)
+        behind, now, book = dict(self._reconciler.behind), time.time(), book_of(self._connection, keeper, desk)
+        found = [(adopted(token, rows, keeper.ref.mode, desk.client_id, now), rows) for token, rows in behind.items()]
+        steps: list[Step] = []
+
+        def write_down(tx: Transaction) -> None:
+            steps[:] = [step for order, rows in found if (step := adopt(tx, order, book, rows)) is not None]
+
+        def taken() -> None:
+            for step in steps:
+                keeper.admit(step)
+                acted("order_adopted", by, step.order)
+            keeper.ref.changed()
+
+        await keeper.must_write(write_down, taken)
+        for token in behind:
+            self._reconciler.behind.pop(token, None)
+        # What IB told of them between its lists and now was nobody's.
+        self._reconciler.due.set()
+        return tuple(keeper.ref.shown.get(step.order.order_id, step.order) for step in steps)
 
     async def reconcile(self, msg: Reconcile) -> None:
         """Compare with IB's lists, now."""
@@ -62,29 +71,24 @@ class Operator:
 
     async def resolve(self, msg: Resolve) -> None:
         """Apply an admin's word to all orders that it names, in one transaction; nothing is sent by it."""
-        orders = [await self._find(order_id) for order_id in dict.fromkeys(msg.order_ids)]
-        desk = self._keeper.desk
-        for order_id, order in zip(dict.fromkeys(msg.order_ids), orders, strict=True):
+        keeper, names = self._keeper, tuple(dict.fromkeys(msg.order_ids))
+        read = {name: keeper.book.get(name) or await keeper.read(keeper.reader.order, name) for name in names}
+        await keeper.drain()
+        # From here to the write in memory nothing waits: what is judged is what is settled.
+        desk, orders = keeper.desk, {name: keeper.book.get(name) or read[name] for name in names}
+        for name, order in orders.items():
             if order is None:
-                msg.reply.fail(OrderNotFound(f"There is no order {order_id!r}."))
+                msg.reply.fail(OrderNotFound(f"There is no order {name!r}."))
                 return
             why = why_not_resolve(order, msg.verdict, None if desk is None else desk.log.epoch)
             if why is not None:
-                msg.reply.fail(OrderNotResolvable(f"{order_id} cannot be called {msg.verdict}: {why}."))
+                msg.reply.fail(OrderNotResolvable(f"{name} cannot be called {msg.verdict}: {why}."))
                 return
+        known = [order for order in orders.values() if order is not None]
+        for order in known:
+            keeper.book.have(order)  # an old one is taken into memory, as its state is about to change
         judged = Judged(at=time.time(), verdict=msg.verdict, reason=msg.reason, by=msg.by)
-        await self._keeper.give_all({order.order_id: (judged,) for order in orders if order is not None})
-        for order in orders:
-            if order is not None:
-                acted("order_resolved", msg.by, order, became=str(msg.verdict), reason=msg.reason)
-        msg.reply.send(tuple(self._keeper.ref.shown.get(order.order_id, order) for order in orders if order is not None))
-
-    async def _find(self, order_id: str) -> Order | None:
-        """One order; an old one is taken into memory, as its state is about to change."""
-        keeper = self._keeper
-        if (known := keeper.book.get(order_id)) is not None:
-            return known
-        found = await keeper.read(keeper.reader.order, order_id)
-        if found is not None and keeper.book.get(order_id) is None:
-            keeper.book.put(found)
-        return keeper.book.get(order_id)
+        await keeper.give_all({order.order_id: (judged,) for order in known})
+        for order in known:
+            acted("order_resolved", msg.by, order, became=str(msg.verdict), reason=msg.reason)
+        msg.reply.send(tuple(keeper.ref.shown.get(order.order_id, order) for order in known))

@@ -28,9 +28,11 @@ from ibactors.kernel.ref import Reply
 from ibactors.orders.adopting import unlike
 from ibactors.orders.claims import Claims
 from ibactors.orders.errors import (
+    ClientIdChanged,
     ClientOrderIdReused,
     ClientOrderIdTaken,
     JournalFailed,
+    JournalFull,
     OrderIdsExhausted,
     OrderNotSent,
 )
@@ -38,7 +40,7 @@ from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
 from ibactors.orders.order import CHILDREN, Kin, Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
-from ibactors.orders.placing import Book, Existing, Group, Intent, numbered, place
+from ibactors.orders.placing import Book, Existing, Group, Intent, bind_client_id, numbered, place
 from ibactors.orders.placing import Placed as Written
 from ibactors.orders.request import MemberBody, PlaceBody, as_text, deadline_of, differing, fingerprint
 from ibactors.orders.safety import Mode, account_refusal
@@ -123,7 +125,7 @@ class Placer:
                 assessed.append(await self._judge.assess(part, account))
         generation = await self._groups.generation(oca, account, msg.key)
         # From here to the queued write nothing waits: what the limits count is what is taken.
-        desk = self._judge.check_open(account)
+        desk = self._judge.check_open(account, messages=sum(len(each.orders.members) for each in assessed))
         last = last_moment(until, OrderNotSent)
         group = self._groups.name(oca, account, msg.key, generation) if oca is not None else None
         orders = self._count(msg, account, parts, assessed, group)
@@ -275,6 +277,18 @@ def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:
     if mode is Mode.PREVIEW:  # it uses up numbers of the mode that the login is for
         mode = Mode.PAPER if first.startswith("D") else Mode.LIVE
     return Book(login=f"{mode}:{first}", client_id=desk.client_id)
+
+
+async def bind(keeper: Keeper, connection: ConnectionRef, desk: OrderDesk) -> bool:
+    """Halt trading if another client id holds the open orders; False when the disk did not say, which halts it as well."""
+    book = book_of(connection, keeper, desk)
+    try:
+        await keeper.must_write(lambda tx: bind_client_id(tx, book))
+    except ClientIdChanged as error:
+        keeper.halt(f"client_id_changed: {error}")
+    except (JournalFailed, JournalFull):
+        return False
+    return True
 
 
 def queue_frame(

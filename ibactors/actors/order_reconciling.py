@@ -19,7 +19,7 @@ from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.orders.coverage import told_since
 from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
 from ibactors.orders.keeping import executions_were_complete
-from ibactors.orders.matching import ForeignOrder, Row, source_of
+from ibactors.orders.matching import Row
 from ibactors.orders.order import Order, Status
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import BETWEEN, Ground, Pass, absence_decides, judge
@@ -126,7 +126,9 @@ class Reconciler:
 
     async def _judge(self, present: Pass, desk: OrderDesk) -> Reconciled | None:
         keeper, session = self._keeper, self._connection.sessions.value
-        orders = (*keeper.book.all, *await self._old(present.rows))
+        old = await self._old(present.rows)
+        # The book after the wait: what was taken in meanwhile is judged as it is now.
+        orders = (*keeper.book.all, *(order for order in old if order.order_id not in keeper.book))
         ground = Ground(
             at=time.time(),
             mode=keeper.ref.mode,
@@ -152,7 +154,6 @@ class Reconciler:
         if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
             self._earlier = present
         await self._note_coverage(present, desk, session.accounts)
-        self._keeper.ref.foreign = _foreign((*found.foreign, *found.copies), present.ended)
         return self._report(present, len(found.foreign), desk)
 
     async def _note_coverage(self, present: Pass, desk: OrderDesk, accounts: Sequence[str]) -> None:
@@ -176,7 +177,7 @@ class Reconciler:
         """Orders that are long over, and still in a list."""
         tokens = {row.token for row in rows if row.token is not None and self._keeper.book.by_token(row.token) is None}
         found = [await self._keeper.read(self._keeper.reader.by_token, token) for token in tokens]
-        return tuple(order for order in found if order is not None and order.order_id not in self._keeper.book)
+        return tuple(order for order in found if order is not None)
 
     def _report(self, present: Pass, foreign: int, desk: OrderDesk) -> Reconciled | None:
         numbers = [row.order_id or 0 for row in present.rows if row.client_id == desk.client_id]
@@ -192,12 +193,6 @@ class Reconciler:
 def _without_what_ifs(rows: tuple[OpenOrderSeen | WhatIfSeen, ...] | None) -> tuple[OpenOrderSeen, ...] | None:
     """What lists orders alone: the answer to a preview may come between the rows of a list, in the same message."""
     return None if rows is None else tuple(row for row in rows if isinstance(row, OpenOrderSeen))
-
-
-def _foreign(rows: Sequence[Row], at: float) -> tuple[ForeignOrder, ...]:
-    """The open orders of others, each once: both lists of open orders may have it."""
-    found = {row.perm_id or (row.client_id, row.order_id): row for row in rows if isinstance(row, OpenOrderSeen)}
-    return tuple(ForeignOrder(seen=row, source=source_of(row), at=at) for row in found.values())
 
 
 def _apart(earlier: Pass, present: Pass) -> bool:

@@ -6,7 +6,6 @@ from ibactors.config import Settings
 from ibactors.errors import StartupError
 from ibactors.orders.journal import Journal
 from ibactors.orders.limits_file import SETTING, read_limits
-from ibactors.orders.reader import Reader
 from ibactors.orders.safety import Allowed, Limits, Rules
 
 
@@ -52,7 +51,6 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def open_journal(settings: Settings) -> tuple[Journal, Reader]:
-    """The journal and its reading side. Raises StartupError and JournalFailed."""
-    journal = Journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)
-    return journal, Reader(journal.path)
+def open_journal(settings: Settings) -> Journal:
+    """The journal. Raises StartupError and JournalFailed."""
+    return Journal(state_folder(settings), allow_ephemeral=settings.journal_ephemeral)

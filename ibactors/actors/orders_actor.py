@@ -5,7 +5,6 @@ the lists of this session were compared. A crash is therefore an interruption, n
 """
 
 import time
-from collections.abc import Callable
 from typing import Never, NoReturn, assert_never
 
 import structlog
@@ -48,11 +47,12 @@ from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_looking import Looker
 from ibactors.actors.order_operating import Operator
-from ibactors.actors.order_placing import Placer, book_of
+from ibactors.actors.order_placing import Placer, bind
 from ibactors.actors.order_previewing import Previewer
 from ibactors.actors.order_reconciling import Reconciler
 from ibactors.actors.order_settings import key_rules_of, open_journal, rules_of
 from ibactors.actors.order_terms import Surveyor
+from ibactors.actors.order_tidying import REMEMBERED, keep_small
 from ibactors.actors.orders import OrdersRef
 from ibactors.config import Settings
 from ibactors.kernel.actor import Actor
@@ -60,21 +60,17 @@ from ibactors.kernel.mailbox import Mailbox
 from ibactors.model.sessions import SessionStatus
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Kind, Want
-from ibactors.orders.errors import ClientIdChanged, JournalFailed, JournalFull, OrderNotFound, TradingOff
+from ibactors.orders.errors import OrderNotFound, TradingOff
 from ibactors.orders.evidence import SessionLost, TimePassed
 from ibactors.orders.halts import halts_in_force
+from ibactors.orders.journal_reading import Reading, reading
 from ibactors.orders.order import Order
-from ibactors.orders.placing import bind_client_id
-from ibactors.orders.tokens import new_order_id
 from ibactors.orders.tripwires import Tripwires
 
 log = structlog.get_logger(__name__)
 
 TICK = 0.25
 """Seconds between two looks at deadlines, waiting cancels and the halt file."""
-DAY = 86_400.0
-_LAST_READ = 5.0
-"""Seconds that a reading of the journal has to end when the actor does."""
 
 
 class OrdersActor(Actor[OrdersMessage, Never]):
@@ -107,33 +103,25 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         if not self._me.is_on:
             await self.serve(mailbox)
         self._me.incarnation += 1
-        journal, reader = open_journal(self._settings)
+        journal = open_journal(self._settings)
         try:
-            async with trio.open_nursery() as writing:
-                self._keeper = Keeper(self._me, self._connection, journal, reader, Tripwires(self._settings.halt_after))
+            async with trio.open_nursery() as writing, reading(journal.path) as points, reading(journal.path) as pages:
+                self._keeper = Keeper(self._me, self._connection, journal, points, Tripwires(self._settings.halt_after))
                 writing.start_soon(self._keeper.writer.run, name="actor:orders/journal")
-                try:
-                    await self._serve(mailbox)
-                finally:
-                    # A thread that still reads has its time; the limiter is never given back, so that none begins after it.
-                    with trio.move_on_after(_LAST_READ, shield=True):
-                        await self._keeper.reading.acquire()
+                await self._serve(mailbox, pages)
         finally:
-            reader.close()
             journal.close()
 
-    async def _serve(self, mailbox: Mailbox[OrdersMessage, Never]) -> NoReturn:
+    async def _serve(self, mailbox: Mailbox[OrdersMessage, Never], pages: Reading) -> NoReturn:
         keeper = self._keeper
         self._canceller = Canceller(keeper, self._connection, self._live)
         self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
         self._brake = Brake(keeper, self._canceller, self._surveyor.positions)
-        rules = rules_of(self._settings)
-        self._me.limits = rules.limits
         judge = Judge(
             keeper,
             self._connection,
             self._surveyor,
-            rules,
+            rules_of(self._settings),
             key_rules_of(self._settings),
             self._live,
             self._deadmen.has_gone_off,
@@ -144,7 +132,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._previewer = Previewer(keeper, self._connection, self._surveyor, judge, self._changer, self._live)
         self._reconciler = Reconciler(keeper, self._connection, self._canceller, self._settings.gateway)
         self._operator = Operator(keeper, self._connection, self._reconciler)
-        self._looker = Looker(keeper, self.nursery)
+        self._looker = Looker(keeper, pages, self.nursery)
         self._importer = Importer(keeper)
         self._me.reconciled = type(self._me.reconciled)()
         keeper.attend()
@@ -155,6 +143,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self.nursery.start_soon(keeper.take_in, name="actor:orders/evidence")
             self.nursery.start_soon(self._reconciler.run, name="actor:orders/reconciliation")
             self.nursery.start_soon(self._look, name="actor:orders/deadlines")
+            self.nursery.start_soon(keep_small, keeper, name="actor:orders/tidying")
             await self.serve(mailbox)
 
     async def _recall(self) -> None:
@@ -162,8 +151,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         keeper, reader = self._keeper, self._keeper.reader
         if keeper.journal.replaced is not None:
             keeper.halt(f"journal_behind: {keeper.journal.replaced}")
-        yesterday = new_order_id(int((time.time() - DAY) * 1000))
-        orders = await keeper.read(lambda: [*reader.every(is_open=True), *_since(reader.orders, yesterday)])
+        orders = await keeper.read(lambda: list(reader.recent(time.time() - REMEMBERED)))
         keeper.book = Book(orders)
         self._me.shown = {order.order_id: order for order in orders}
         halts = await keeper.writer.write(halts_in_force)
@@ -199,17 +187,11 @@ class OrdersActor(Actor[OrdersMessage, Never]):
 
     async def _bind(self) -> None:
         """Whether this client id holds the open orders, once a socket."""
-        desk = self._keeper.desk
+        keeper, desk = self._keeper, self._keeper.desk
         if desk is None or desk.socket == self._bound:
             return
-        self._bound = desk.socket
-        book = book_of(self._connection, self._keeper, desk)
-        try:
-            await self._keeper.must_write(lambda tx: bind_client_id(tx, book))
-        except ClientIdChanged as error:
-            self._keeper.halt(f"client_id_changed: {error}")
-        except (JournalFailed, JournalFull):
-            self._bound = 0  # trading is halted; it is tried again
+        if await bind(keeper, self._connection, desk):
+            self._bound = desk.socket
 
     async def _pass_time(self) -> None:
         now, before = time.time(), self._looked
@@ -305,11 +287,3 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             return self._me.shown.get(msg.order_id) or await self._keeper.read(reader.order, msg.order_id)
         found = await self._keeper.read(reader.by_client_order_id, msg.account, msg.client_order_id)
         return None if found is None else self._me.shown.get(found.order.order_id, found.order)
-
-
-def _since(page: Callable[..., tuple[Order, ...]], after: str) -> list[Order]:
-    found: list[Order] = []
-    while orders := page(after=after):
-        found += orders
-        after = orders[-1].order_id
-    return found

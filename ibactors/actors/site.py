@@ -165,11 +165,9 @@ def check_trading(settings: Settings) -> None:
             raise StartupError(f"IBACTORS_TRADING is {settings.trading}, but {why}")
     key_rules_of(settings)
     try:
-        journal, reader = open_journal(settings)
+        open_journal(settings).close()
     except JournalFailed as error:
         raise StartupError(str(error)) from error
-    reader.close()
-    journal.close()
 
 
 def _gateway_builder(gateway: GatewayRef, connection: ConnectionRef, settings: Settings) -> Build[GatewayMessage, Never]:

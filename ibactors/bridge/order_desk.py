@@ -99,14 +99,14 @@ class OrderDesk:
         ends = frame.fence.kind is Sent.CANCEL
         if not self.alive:
             self._take_back(frame, "session_changed")
-        elif not ends and self.is_crowded():
+        elif not ends and self.is_crowded(len(frame.messages)):
             self._take_back(frame, "queue_full")
         else:
             self.client.outbox.put_order(frame, ends=ends)
 
-    def is_crowded(self, coming: int = 0) -> bool:
-        """Whether another order or change would wait too long, after *coming* ones that are on their way here."""
-        return self.client.outbox.openings + coming >= MOST_OPENINGS
+    def is_crowded(self, coming: int) -> bool:
+        """Whether the last of *coming* messages of orders and changes would wait too long."""
+        return self.client.outbox.openings + coming > MOST_OPENINGS
 
     def is_free_of(self, order_id: str) -> bool:
         """Whether nothing of one order waits here, nor is told and not yet taken in."""

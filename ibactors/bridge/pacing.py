@@ -8,7 +8,7 @@ caller, such as searches for unknown symbols, cannot starve the rest.
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NoReturn, Protocol
 
 import trio
@@ -23,7 +23,7 @@ PAUSE = 1.0
 
 
 MOST_OPENINGS = 36
-"""Orders and changes that wait. At half the pace, beside other messages, the last of them still leaves within its two seconds."""
+"""Messages of orders and changes that wait. At half the pace, beside others, the last of them still leaves within its two seconds."""
 MOST_WAITING = 5_000
 """Requests that wait; it takes two minutes to send them."""
 MOST_URGENT = 10_000
@@ -35,7 +35,12 @@ _Waiting = tuple[str, int | None]
 
 
 class Leaving(Protocol):
-    """A message that decides in the step of the write whether it is sent."""
+    """Messages that belong together, and decide in the step of the write whether they are sent."""
+
+    @property
+    def messages(self) -> Collection[str]:
+        """What would be sent."""
+        ...
 
     def leave(self) -> tuple[str, ...]:
         """The messages, to be written in this step and as one; none when it must not be sent any more."""
@@ -53,6 +58,7 @@ class Outbox:
         self._order_was_last = False
         self._kinds: dict[str, dict[str, deque[_Waiting]]] = {}
         """By kind and caller; whose turn it is comes first, and there are no empty ones."""
+        self._rate = rate
         self._sent: deque[float] = deque(maxlen=rate)
         self._not_before = 0.0
         self._filled = trio.Event()
@@ -63,8 +69,8 @@ class Outbox:
 
     @property
     def openings(self) -> int:
-        """Orders and changes that wait."""
-        return len(self._orders)
+        """Messages of orders and changes that wait: a bracket is one for each member."""
+        return sum(len(frame.messages) for frame in self._orders)
 
     def put(self, message: str, *, kind: str, caller: str = "", key: int | None = None, urgent: bool = False) -> None:
         """Queue *message* without waiting; kinds take turns, and callers within a kind. *key* withdraws it.
@@ -120,13 +126,21 @@ class Outbox:
             while not len(self):
                 self._filled = trio.Event()
                 await self._filled.wait()
-            full = len(self._sent) == self._sent.maxlen
-            await trio.sleep_until(max(self._not_before, self._sent[0] + WINDOW if full else 0.0))
+            await trio.sleep_until(self._due())
+            if self._due() > trio.current_time():
+                continue  # what came meanwhile is more than one message
             # Chosen after the wait: a cancel that came meanwhile goes first, and a withdrawn request is gone.
             messages = self._next()
             if messages:
                 self._sent.extend([trio.current_time()] * len(messages))
                 write(*messages)
+
+    def _due(self) -> float:
+        """When all messages of the frame that is next may leave; any other is one message."""
+        frame = next(iter(self.orders), None)
+        count = 1 if frame is None else max(1, len(frame.messages))
+        over = min(len(self._sent) + count - self._rate, len(self._sent))
+        return max(self._not_before, self._sent[over - 1] + WINDOW if over > 0 else 0.0)
 
     def _next(self) -> tuple[str, ...]:
         if not self._order_was_last and (messages := self._next_order()):

@@ -9,12 +9,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from ibactors.orders.draft import Event, Kind
+from ibactors.orders.draft import Event, Kind, Step
 from ibactors.orders.evidence import CompletedSeen, Echo, ExecutionSeen, OpenOrderSeen, Sent
+from ibactors.orders.keeping import save
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order
 from ibactors.orders.placing import Book, is_order_id
 from ibactors.orders.request import MemberBody
+from ibactors.orders.states import advance
 from ibactors.orders.terms import IB_TYPES, OrderType, Terms, TimeInForce
 from ibactors.orders.tokens import new_order_id
 from ibactors.orders.transaction import EventBody, Transaction, encoded
@@ -101,8 +103,13 @@ def _filled(rows: Sequence[Row]) -> Decimal:
     return max([sum((row.quantity for row in rows if isinstance(row, ExecutionSeen)), Decimal(0)), *told])
 
 
-def adopt(tx: Transaction, order: Order, book: Book) -> Order:
-    """Write an adopted order down, with a placement that is over. One without a number, or whose number another has, gets one below 0."""
+def adopt(tx: Transaction, order: Order, book: Book, rows: Sequence[Row]) -> Step | None:
+    """Write an adopted order down as *rows* show it, with a placement that is over; None where the journal has it by now.
+
+    One without a number, or whose number another has, gets one below 0.
+    """
+    if tx.row("SELECT 1 FROM orders WHERE token = ?", (order.token,)):
+        return None
     number = order.ib_order_id
     taken = "SELECT 1 FROM orders WHERE login = ? AND client_id = ? AND ib_order_id = ?"
     if not number or tx.row(taken, (book.login, order.client_id, number)):
@@ -127,4 +134,9 @@ def adopt(tx: Transaction, order: Order, book: Book) -> Order:
     )
     body = EventBody(event=Event(kind=Kind.ADOPTED, at=order.created), order=order)
     tx.note(Kind.ADOPTED, order.created, body, account=order.account, order_id=order.order_id)
-    return order
+    step = Step(order=order)
+    for row in rows:
+        later = advance(step.order, row)
+        save(tx, later)
+        step = Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
+    return step

@@ -74,10 +74,18 @@ def keep_frame(tx: Transaction, at: float, text: bytes, *, order_id: str | None 
     tx.run("INSERT INTO frames (at, order_id, text) VALUES (?, ?, ?)", (at, order_id, text))
 
 
-def prune(tx: Transaction, at: float, *, most: int = 5_000) -> int:
-    """Remove events after 400 days and frames after 30, at most so many at a time; orders and executions stay for ever."""
+PRUNED = 500
+"""Rows that one `prune` removes at most: an order that is placed waits for no more."""
+
+
+def prune(tx: Transaction, at: float, *, most: int = PRUNED) -> int:
+    """Remove events after 400 days and frames after 30, at most so many of each; orders and executions stay for ever.
+
+    Of events the beginning goes, and never the last: by what is left, a reader sees whether it missed any.
+    """
     events = tx.run(
-        "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE at < ? ORDER BY sequence LIMIT ?)",
+        "DELETE FROM events WHERE sequence < (WITH oldest AS (SELECT sequence, at FROM events ORDER BY sequence LIMIT ?2 + 1)"
+        " SELECT coalesce(min(iif(at >= ?1, sequence, NULL)), max(sequence)) FROM oldest)",
         (at - EVENTS_KEPT, most),
     )
     frames = tx.run(

@@ -30,7 +30,7 @@ PAGE = 500
 
 _ORDERS = (
     "SELECT order_id FROM orders WHERE order_id > ?1 AND (?2 IS NULL OR is_open = ?2) AND (?3 IS NULL OR account = ?3)"
-    " AND (?5 IS NULL OR json_extract(state, '$.terms.symbol') = ?5) AND created >= ?6 ORDER BY order_id LIMIT ?4"
+    " ORDER BY order_id LIMIT ?4"
 )
 _ENTRIES = (
     "SELECT sequence, at, kind, account, order_id, body FROM events"
@@ -133,19 +133,10 @@ class Reader:
         event = msgspec.json.decode(str(found[0]), type=EventBody).event if found is not None else None
         return ChangeKept(fingerprint=str(row[0] or ""), outcome=None if row[1] is None else str(row[1]), event=event)
 
-    def orders(
-        self,
-        *,
-        is_open: bool | None = None,
-        account: str | None = None,
-        symbol: str | None = None,
-        since: float = 0.0,
-        after: str = "",
-        limit: int = PAGE,
-    ) -> tuple[Order, ...]:
+    def orders(self, *, is_open: bool | None = None, account: str | None = None, after: str = "", limit: int = PAGE) -> tuple[Order, ...]:
         """Orders by id, which is by time of birth; those after *after*."""
         is_open_number = None if is_open is None else int(is_open)
-        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE), symbol, since))
+        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE)))
         return tuple(found for (order_id,) in rows if (found := load(self._tx, str(order_id))) is not None)
 
     def every(self, *, is_open: bool | None = None) -> Iterator[Order]:
@@ -154,6 +145,16 @@ class Reader:
         while page := self.orders(is_open=is_open, after=after):
             yield from page
             after = page[-1].order_id
+
+    def recent(self, since: float) -> Iterator[Order]:
+        """What belongs in memory: orders that are open, those to which something happened *since*, and the kin of the open ones."""
+        happened = "SELECT DISTINCT order_id FROM events WHERE at >= ? AND order_id IS NOT NULL"
+        names = {str(order_id): None for (order_id,) in self._tx.rows(happened, (since,))}
+        for order in self.every(is_open=True):
+            names |= {order.order_id: None} | {each.order_id: None for each in order.kin}
+        for name in sorted(names):
+            if (found := load(self._tx, name)) is not None:
+                yield found
 
     def unsettled(self) -> tuple[str, ...]:
         """Orders with a placement whose outcome was never noted: after a crash, whether or not it left, unknown."""

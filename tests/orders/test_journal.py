@@ -440,10 +440,28 @@ def test_a_dead_mans_switch_fires_once(journal: Journal) -> None:
 def test_what_is_old_goes_and_orders_stay(journal: Journal) -> None:
     do(journal, placing(order(1)))
     do(journal, lambda tx: keep_frame(tx, NOON, b"frame"))
+    stop = Halt(at=NOON + 86400, by="test", reason="r", cancel="none")
+    do(journal, lambda tx: halt(tx, stop))
     assert do(journal, lambda tx: prune(tx, NOON + 31 * 86400)) == 1
-    assert do(journal, lambda tx: prune(tx, NOON + 401 * 86400)) == 1
+    assert do(journal, lambda tx: prune(tx, NOON + 400 * 86400 + 1)) == 1
     assert do(journal, placing(order(1))).order.order_id == order(1).order_id
-    assert do(journal, placing(order(2))).entries[0].sequence == 2
+    assert do(journal, placing(order(2))).entries[0].sequence == 3
+
+
+def test_what_is_old_goes_from_the_beginning_without_a_gap_and_never_the_last(journal: Journal) -> None:
+    for at in (NOON, NOON + 900 * 86400, *(NOON + second for second in range(8))):  # the clock was wrong once
+        do(journal, partial(halt, stop=Halt(at=at, by="test", reason="r", cancel="none")))
+    reader = Reader(journal.path)
+    assert do(journal, lambda tx: prune(tx, NOON + 450 * 86400)) == 1
+    assert [entry.sequence for entry in reader.entries().entries] == list(range(2, 11))
+    assert do(journal, lambda tx: prune(tx, NOON + 1400 * 86400, most=4)) == 4
+    assert do(journal, lambda tx: prune(tx, NOON + 1400 * 86400, most=4)) == 4
+    assert do(journal, lambda tx: prune(tx, NOON + 1400 * 86400, most=4)) == 0
+    assert [entry.sequence for entry in reader.entries().entries] == [10]
+    assert audit.check(journal.path) == []
+    with pytest.raises(CursorGone):
+        reader.sequence_of(f"{journal.journal_id}-4")
+    reader.close()
 
 
 def test_spans_of_complete_executions_join_and_the_rest_are_gaps(journal: Journal) -> None:

@@ -16,7 +16,7 @@ Sent = list[tuple[float, str]]
 async def send(outbox: Outbox, sent: Sent, seconds: float) -> None:
     """Let the outbox work for so long."""
     with trio.move_on_after(seconds):
-        await outbox.run(lambda message: sent.append((trio.current_time(), message)))
+        await outbox.run(lambda *messages: sent.extend((trio.current_time(), message) for message in messages))
 
 
 @pytest.mark.thorough
@@ -149,9 +149,14 @@ class Frame:
     """A message about an order that may leave."""
 
     text: str
+    count: int = 1
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        return (self.text,) * self.count
 
     def leave(self) -> tuple[str, ...]:
-        return (self.text,)
+        return self.messages
 
 
 async def test_what_ends_orders_goes_before_what_begins_them_and_both_take_turns_with_the_rest(autojump_clock: MockClock) -> None:
@@ -198,3 +203,23 @@ async def test_the_last_opening_that_is_taken_leaves_within_its_deadline_beside_
     began = trio.current_time()
     await send(outbox, sent, 60)
     assert max(at for at, message in sent if message.startswith("place")) - began < SEND_WITHIN
+
+
+async def test_messages_that_leave_together_never_exceed_the_pace(autojump_clock: MockClock) -> None:
+    outbox = Outbox(RATE)
+    sent: Sent = []
+    for number in range(12):
+        outbox.put(f"request {number}", kind="contracts")
+        outbox.put_order(Frame(f"group {number}", 10))
+    await send(outbox, sent, 60)
+    assert len(sent) == 132
+    times = [at for at, _ in sent]
+    assert max(sum(at <= each < at + WINDOW for each in times) for at in times) <= RATE
+
+
+def test_what_waits_of_orders_is_counted_by_messages() -> None:
+    outbox = Outbox(RATE)
+    outbox.put_order(Frame("bracket", 3))
+    outbox.put_order(Frame("order"))
+    outbox.put_order(Frame("cancel"), ends=True)
+    assert outbox.openings == 4
