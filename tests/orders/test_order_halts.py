@@ -1,0 +1,133 @@
+"""Halts and resumes that overlap: each is carried out with its own cancels, once, and none is undone by a resume that is older."""
+
+from functools import partial
+from pathlib import Path
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from ibactors.orders.errors import TradingHalted
+from tests.conftest import ErrorLog
+from tests.orders.keeperkit import Desk, desk
+from tests.orders.orderkit import order
+
+
+def is_cancelled(desk: Desk) -> bool:
+    (one,) = desk.ref.shown.values()
+    return one.cancel is not None
+
+
+async def test_two_halts_that_cancel_nothing_cancel_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.placed(order(1))
+        first = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        second = await d.ask(partial(d.ref.halt, "key:b", "R2", "none"))
+        await d.brake.halt(first)
+        await d.brake.look()
+        await d.brake.halt(second)
+        await d.brake.look()
+        assert not is_cancelled(d)
+        assert d.ref.halted == "R1"
+        assert await d.halts() == ["R1", "R2"]
+
+
+async def test_a_halt_is_carried_out_as_it_was_asked_for_and_once_though_the_look_comes_first(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.placed(order(1))
+        msg = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        await d.brake.look()
+        await d.brake.halt(msg)
+        await d.brake.look()
+        assert not is_cancelled(d)
+        assert await d.halts() == ["R1"]
+
+
+async def test_a_halt_that_cancels_nothing_leaves_the_cancels_of_an_earlier_one_of_our_own_accord(
+    tmp_path: Path, error_log: ErrorLog
+) -> None:
+    async with desk(tmp_path) as d:
+        await d.placed(order(1))
+        d.keeper.halt("own: something is wrong")
+        assert error_log.take()
+        msg = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        await d.brake.halt(msg)
+        assert is_cancelled(d)
+        assert await d.halts() == ["own: something is wrong", "R1"]
+
+
+async def test_a_resume_that_was_said_before_a_halt_leaves_trading_halted(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        first = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        await d.brake.halt(first)
+        resume = await d.ask(partial(d.ref.resume, "key:admin"))
+        second = await d.ask(partial(d.ref.halt, "key:b", "R2", "none"))
+        await d.brake.resume(resume)
+        assert d.ref.why_halted is not None
+        await d.brake.halt(second)
+        assert d.ref.why_halted is not None
+        await wait_all_tasks_blocked()
+        assert [type(each) for each in d.failures] == [TradingHalted]
+        assert await d.halts() == ["R1", "R2"]
+        later = await d.ask(partial(d.ref.resume, "key:admin"))
+        await d.brake.resume(later)
+        assert d.ref.why_halted is None
+        assert await d.halts() == []
+
+
+async def test_a_halt_whose_flag_comes_before_a_resume_is_not_undone_by_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        halting = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        resume = await d.ask(partial(d.ref.resume, "key:admin"))
+        await d.brake.halt(halting)
+        await d.brake.resume(resume)
+        await d.brake.look()
+        assert d.ref.why_halted is None
+        assert d.ref.halt_noted is None
+        assert await d.halts() == []
+
+
+async def test_nothing_of_a_halt_is_left_after_a_resume_that_came_while_it_was_written(tmp_path: Path, error_log: ErrorLog) -> None:
+    async with desk(tmp_path) as d:
+        d.keeper.halt("own: something is wrong")
+        assert error_log.take()
+        resume = await d.ask(partial(d.ref.resume, "key:admin"))
+        d.disk.hold()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(d.brake.look)
+            await d.disk.held()
+            nursery.start_soon(d.brake.resume, resume)
+            await wait_all_tasks_blocked()
+            d.disk.free.set()
+        assert (d.ref.why_halted, d.ref.halt_noted, d.keeper.noted) == (None, None, None)
+        assert await d.halts() == []
+
+
+async def test_a_second_reason_of_our_own_wants_a_resume_of_its_own(tmp_path: Path, error_log: ErrorLog) -> None:
+    async with desk(tmp_path) as d:
+        d.keeper.halt("one: something is wrong")
+        d.keeper.halt("two: something else is wrong")
+        d.keeper.halt("two: the same again")
+        assert len(error_log.take()) == 2
+        await d.brake.look()
+        first = await d.ask(partial(d.ref.resume, "key:admin"))
+        await d.brake.resume(first)
+        await wait_all_tasks_blocked()
+        assert d.ref.why_halted == "two: something else is wrong"
+        assert "two: something else" in str(d.failures.pop())
+        await d.brake.look()
+        second = await d.ask(partial(d.ref.resume, "key:admin"))
+        await d.brake.resume(second)
+        await wait_all_tasks_blocked()
+        assert (d.ref.why_halted, d.failures) == (None, [])
+        assert await d.halts() == []
+
+
+async def test_a_resume_fails_while_the_disk_does_and_the_caller_hears_of_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        halting = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        await d.brake.halt(halting)
+        d.keeper.journal.broken = "The disk fails."
+        resume = await d.ask(partial(d.ref.resume, "key:admin"))
+        await d.brake.resume(resume)
+        await wait_all_tasks_blocked()
+        assert "The disk fails" in str(d.failures.pop())

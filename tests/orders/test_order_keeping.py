@@ -1,0 +1,107 @@
+"""Who keeps the orders when the disk fails, and what time removes from memory."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from ibactors.actors import order_placing
+from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_deadmen import Deadmen
+from ibactors.actors.order_placing import bind
+from ibactors.actors.orders import boot_now
+from ibactors.bridge.incoming import Inbox
+from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.tally import GatewayTally
+from ibactors.bridge.wire import GatewayClient
+from ibactors.orders.errors import JournalFailed, JournalFull
+from tests.conftest import ErrorLog
+from tests.orders.keeperkit import Desk, desk
+from tests.orders.orderkit import ACCOUNT
+from tests.orders.placerkit import body, placing
+from tests.unit.unobserved import Unobserved
+
+DISKS = pytest.mark.parametrize(("code", "error"), [(sqlite3.SQLITE_IOERR, JournalFailed), (sqlite3.SQLITE_FULL, JournalFull)])
+
+
+async def handled(d: Desk, call: Callable[[], Awaitable[object]], handle: Callable[..., Awaitable[None]]) -> list[type[Exception]]:
+    """With what the caller was answered."""
+    await handle(await d.ask(call))
+    await wait_all_tasks_blocked()
+    failed, d.failures = d.failures, []
+    return [type(each) for each in failed]
+
+
+@DISKS
+async def test_a_dead_mans_switch_that_the_disk_does_not_take_is_refused_and_trading_halts(
+    tmp_path: Path, error_log: ErrorLog, code: int, error: type[Exception]
+) -> None:
+    async with desk(tmp_path) as d:
+        deadmen = Deadmen(d.keeper, d.canceller, dict)
+        assert await handled(d, partial(d.ref.set_deadman, "bot", 0.001), deadmen.put) == []
+        assert deadmen.has_gone_off("bot")
+        d.disk.code = code
+        assert await handled(d, partial(d.ref.set_deadman, "bot", 30.0), deadmen.put) == [error]
+        assert await handled(d, partial(d.ref.set_deadman, "bot", 0.0), deadmen.put) == [error]
+        assert deadmen.has_gone_off("bot")
+        assert d.ref.why_halted is not None
+        assert error_log.take()
+
+
+@DISKS
+async def test_a_client_order_id_that_the_disk_does_not_void_is_not_called_void_and_trading_halts(
+    tmp_path: Path, error_log: ErrorLog, code: int, error: type[Exception]
+) -> None:
+    async with desk(tmp_path) as d:
+        d.disk.code = code
+        assert await handled(d, partial(d.ref.bury, ACCOUNT, "o-1", "bot"), d.canceller.bury) == [error]
+        assert d.ref.why_halted is not None
+        assert error_log.take()
+
+
+@DISKS
+async def test_a_disk_that_does_not_say_who_holds_the_orders_halts_trading_and_is_asked_again(
+    tmp_path: Path, error_log: ErrorLog, code: int, error: type[Exception]
+) -> None:
+    async with desk(tmp_path) as d:
+        tally = GatewayTally()
+        inbox = Inbox(tally, Unobserved())
+        at_the_gateway = OrderDesk(GatewayClient(inbox, tally), inbox, 1)
+        assert await bind(d.keeper, ConnectionRef(), at_the_gateway)
+        d.disk.code = code
+        assert not await bind(d.keeper, ConnectionRef(), at_the_gateway)
+        assert d.ref.why_halted is not None
+        assert error.code in d.ref.why_halted  # type: ignore[attr-defined]
+        assert error_log.take()
+
+
+async def test_an_order_that_is_committed_while_its_task_is_cancelled_is_sent_or_taken_back_like_any_other(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        place = placing(d)
+        msg = await d.ask(partial(d.ref.place, body(), "o-1", "bot", datetime.now(UTC)))
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                d.disk.hold()
+                nursery.start_soon(place.placer.take, msg)
+                await d.disk.held()
+                scope.cancel(reason="the actor ends")
+        assert place.judge.reserved == {}
+        d.disk.free.set()
+        assert await d.halts() == []  # the writer lives
+        (frame,) = place.waiting
+        assert set(frame.order_ids) == set(d.ref.shown)
+
+
+async def test_a_slow_disk_gives_an_order_no_more_time_than_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_placing, "SEND_WITHIN", 1000.0)
+    async with desk(tmp_path) as d:
+        place, began = placing(d), boot_now()
+        request = body(send_before=datetime.now(UTC) + timedelta(seconds=50))
+        await place.placer.take(await d.ask(partial(d.ref.place, request, "o-1", "bot", datetime.now(UTC))))
+        (frame,) = place.waiting
+        assert began + 49 < frame.fence.send_before < began + 60
