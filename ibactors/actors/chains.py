@@ -1,13 +1,18 @@
-"""Looks at the options of a chain: each has a market-data line for a moment, in rounds, out of the market actor's budget.
+"""Looks at the options of a chain: each has a market-data line for a moment, out of the market actor's budget.
 
-A round borrows at most 20 lines and gives them back when its options have answered or had their time, so that quotes get lines in between.
-Some rounds run at once, and equal questions share theirs. What a look has brought is from one session: if that breaks, all of it is thrown
-away and the callers hear why.
+A line is given back when its option has answered or had its time, so that quotes get lines in between, and an option without an answer
+holds up no other. Equal questions share their looks. What a look has brought is from one session: if that breaks, all of it is thrown away
+and the callers hear why.
+
+A chain takes the time that IB's pace forces: a message for each option, and another one for each look that does not end by itself soon;
+one for open interest never does.
 """
 
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,14 +34,16 @@ from ibactors.model.sessions import SessionStatus
 
 log = structlog.get_logger(__name__)
 
-ROUND = 20
-"""Lines that a round borrows at most."""
-ROUNDS = 3
-"""Rounds of one question at a time."""
+LINES = 60
+"""Lines of one question at a time: as many as leave and are answered in a second and a half, with some time to end by themselves."""
+NO_LINE_WAIT = 0.1
+"""Seconds until a line is asked for again where none was free, while the question has others."""
 HOLD = 4.0
 """Seconds that one option has for its answer, besides what its request waits for its turn to be sent."""
 INTEREST_WAIT = 1.0
 """Seconds that only its open interest is waited for; IB does not have that of every option."""
+END_WAIT = 1.0
+"""Seconds for which a look that has all may end by itself, which saves a message; less where there are few lines."""
 TOTAL = 25.0
 """Seconds for all of them; those that had no turn by then are told as NoMarketData."""
 
@@ -79,6 +86,8 @@ class _Glance:
         self.nearly = trio.Event()
         """All is there but the open interest."""
         self.done = trio.Event()
+        self.over = trio.Event()
+        """IB has ended it."""
 
     def looked(self, leg: OptionLeg, missing: AbstractSet[str]) -> None:
         self.leg = leg
@@ -86,6 +95,9 @@ class _Glance:
             self.nearly.set()
         if not missing:
             self.done.set()
+
+    def ended(self) -> None:
+        self.over.set()
 
     def failed(self, error: IbactorsError) -> None:
         self._refused(error)
@@ -102,6 +114,53 @@ class _Glance:
         self.error = error
         self.nearly.set()
         self.done.set()
+        self.over.set()
+
+
+class _Question:
+    """The looks of one question, as far as they have come."""
+
+    def __init__(self, msg: LookAt) -> None:
+        self.msg = msg
+        self.waiting = deque(msg.options)
+        self.glances = {option.con_id: _Glance(option) for option in msg.options}
+        self.unknown = len(msg.options)
+        """Options that have not answered yet, nor had their time."""
+        self.looking = 0
+        """Lines that are in use."""
+        self.freed = trio.Event()
+        """One of them is not any more; a new event each time that somebody waits for it."""
+        self.refusal: IbactorsError | None = None
+        """Why there is no line, not even one."""
+        self.known = trio.Event()
+        """There is nothing more to wait for."""
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """One more line is in use inside the block."""
+        self.looking += 1
+        try:
+            yield
+        finally:
+            self.looking -= 1
+            self.freed.set()
+
+    async def one_freed(self, timeout: float) -> None:
+        """Wait until a line is not in use any more, for *timeout* seconds at most."""
+        self.freed = trio.Event()
+        with trio.move_on_after(timeout):
+            await self.freed.wait()
+
+    def answered(self) -> None:
+        """One option has, or had its time."""
+        self.unknown -= 1
+        if not self.unknown:
+            self.known.set()
+
+    def refuse(self, error: IbactorsError) -> None:
+        """There is no line at all."""
+        self.refusal = error
+        self.known.set()
 
 
 class ChainsActor(Actor[LookAt, None]):
@@ -125,7 +184,7 @@ class ChainsActor(Actor[LookAt, None]):
         if not session.up:
             raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
         broken: list[SessionStatus] = []
-        glances = {option.con_id: _Glance(option) for option in msg.options}
+        question = _Question(msg)
         with trio.move_on_after(TOTAL) as scope:
 
             def watch(now: SessionStatus) -> None:
@@ -134,45 +193,55 @@ class ChainsActor(Actor[LookAt, None]):
                     scope.cancel(reason="the session is over")
 
             with self._connection.sessions.listening(watch):
-                await self._in_rounds(msg, glances)
+                await self._answers(question)
         if broken:
             raise GatewayDisconnected(broken[0].reason or "The session was replaced.")
-        return _legs(list(glances.values()))
+        if question.refusal is not None:
+            raise question.refusal
+        return _legs(list(question.glances.values()))
 
-    async def _in_rounds(self, msg: LookAt, glances: dict[int, _Glance]) -> None:
-        waiting = deque(msg.options)
-        refusals: list[IbactorsError] = []
+    async def _answers(self, question: _Question) -> None:
+        """Until all options have answered; what their looks have still to do for their ends is cut short."""
         async with trio.open_nursery() as nursery:
-            for _ in range(min(ROUNDS, -(-len(waiting) // ROUND))):
-                nursery.start_soon(self._rounds, msg, waiting, glances, refusals)
-        if waiting:
-            raise refusals[0]
+            nursery.start_soon(self._hand_out, question, nursery)
+            await question.known.wait()
+            nursery.cancel_scope.cancel(reason="there is nothing more to wait for")
 
-    async def _rounds(self, msg: LookAt, waiting: deque[ContractInfo], glances: dict[int, _Glance], refusals: list[IbactorsError]) -> None:
-        """Rounds until none waits, or no line is free; then other rounds of the question go on, if there are."""
-        while waiting:
+    async def _hand_out(self, question: _Question, nursery: trio.Nursery) -> None:
+        """A line for each option, one after the other, as far as there are any."""
+        while question.waiting:
+            if question.looking == LINES:
+                await question.one_freed(math.inf)
             try:
-                async with self._market.borrowed(min(ROUND, len(waiting)), caller=msg.caller) as lines, trio.open_nursery() as nursery:
-                    for _ in range(min(lines, len(waiting))):
-                        option = waiting.popleft()
-                        nursery.start_soon(self._glance, msg, option, glances[option.con_id])
+                async with AsyncExitStack() as line:
+                    await line.enter_async_context(self._market.borrowed(1, caller=question.msg.caller))
+                    line.enter_context(question.look())
+                    nursery.start_soon(self._glance, question, question.waiting.popleft(), line.pop_all())
             except (NoFreeLine, ActorError) as exc:
-                refusals.append(exc)
-                return
+                if not question.looking:
+                    question.refuse(exc)
+                await question.one_freed(NO_LINE_WAIT)
 
-    async def _glance(self, msg: LookAt, option: ContractInfo, glance: _Glance) -> None:
-        line = OptionLine(option, glance, greeks=msg.greeks, open_interest=msg.open_interest, caller=msg.caller)
-        try:
-            await self._connection.subscribe(line, line)
-            # Twice the time that what is unsent by now would take alone, as others take turns with it.
-            with trio.move_on_after(HOLD + 2 * self._connection.unsent * WINDOW / RATE):
-                await glance.nearly.wait()
-            with trio.move_on_after(INTEREST_WAIT if glance.nearly.is_set() else 0):
-                await glance.done.wait()
-        except IbactorsError as exc:
-            glance.failed(exc)
-        finally:
-            self._connection.unsubscribe(line)
+    async def _glance(self, question: _Question, option: ContractInfo, line: AsyncExitStack) -> None:
+        msg, glance = question.msg, question.glances[option.con_id]
+        look = OptionLine(option, glance, greeks=msg.greeks, open_interest=msg.open_interest, caller=msg.caller)
+        async with line:
+            try:
+                await self._connection.subscribe(look, look)
+                # Twice the time that what is unsent by now would take alone, as others take turns with it.
+                with trio.move_on_after(HOLD + 2 * self._connection.unsent * WINDOW / RATE):
+                    await glance.nearly.wait()
+                with trio.move_on_after(INTEREST_WAIT if glance.nearly.is_set() else 0):
+                    await glance.done.wait()
+                question.answered()
+                if glance.done.is_set() and look.ends_by_itself:
+                    with trio.move_on_after(END_WAIT * question.looking / LINES):
+                        await glance.over.wait()
+            except IbactorsError as exc:
+                glance.failed(exc)
+                question.answered()
+            finally:
+                self._connection.unsubscribe(look)
 
 
 def _legs(glances: list[_Glance]) -> tuple[OptionLeg, ...]:

@@ -34,6 +34,9 @@ class LegListener(SubscriptionListener, Protocol):
     def looked(self, leg: OptionLeg, missing: AbstractSet[str]) -> None:
         """What there is by now, and what may still come."""
 
+    def ended(self) -> None:
+        """IB has ended it, so that nothing is to be cancelled."""
+
 
 class _Newest:
     """Keeps the newest quote of the line inside."""
@@ -120,6 +123,11 @@ class OptionLine(Subscription[LegListener]):
     def cancel(self, client: GatewayClient, request_id: int) -> None:
         client.cancelMktData(request_id)
 
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether IB ends it when it has sent all, or after 11 s."""
+        return not self._streams
+
     def forget(self) -> None:
         self._quotes.forget()
         self._newest.quote, self._computed, self._open_interest = None, {}, None
@@ -128,6 +136,8 @@ class OptionLine(Subscription[LegListener]):
         self._served = True
         self._quotes.packet_done(arrived)
         self.listener.looked(self._leg(arrived), frozenset() if self._ended else self._awaited)
+        if self._ended:
+            self.listener.ended()
 
     def _leg(self, arrived: float) -> OptionLeg:
         """What is known; live and delayed values are never mixed."""

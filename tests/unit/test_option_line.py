@@ -36,9 +36,13 @@ class Heard:
     def __init__(self) -> None:
         self.leg: OptionLeg | None = None
         self.missing: AbstractSet[str] = frozenset({"everything"})
+        self.is_over = False
 
     def looked(self, leg: OptionLeg, missing: AbstractSet[str]) -> None:
         self.leg, self.missing = leg, missing
+
+    def ended(self) -> None:
+        self.is_over = True
 
     def failed(self, error: IbactorsError) -> None:
         raise error
