@@ -145,10 +145,10 @@ class _Question:
             self.looking -= 1
             self.freed.set()
 
-    async def one_freed(self, timeout: float) -> None:
-        """Wait until a line is not in use any more, for *timeout* seconds at most."""
+    async def one_freed(self, at_most: float) -> None:
+        """Wait until a line is not in use any more, for *at_most* seconds."""
         self.freed = trio.Event()
-        with trio.move_on_after(timeout):
+        with trio.move_on_after(at_most):
             await self.freed.wait()
 
     def answered(self) -> None:
