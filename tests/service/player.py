@@ -15,6 +15,8 @@ _SIM_DATA = Path(__file__).parent.parent / "sim/data/recorded_orders.json"
 _RECORDED: dict[str, Any] = json.loads(_SIM_DATA.read_text())
 _FILL: list[Frame] = next(each for each in _RECORDED["fills"] if each["version"] == VERSION)["frames"]
 _COMPLETED: Frame = next(each for each in _RECORDED["completed"] if each["version"] == VERSION)["frame"]
+_CONDITIONS = 111
+"""Where a form says how many conditions there are."""
 _OVER = frozenset({"Cancelled", "Filled", "Inactive"})
 _APPLE = {"TSLA": "AAPL", "76792991": "265598", "TESLA INC": "APPLE INC", "US88160R1014": "US0378331005"}
 
@@ -125,13 +127,17 @@ def _frame(order: Placed, kind: str, *what: Any) -> Frame:
     return frame
 
 
-def _open(order: Placed, status: str, echo: dict[str, str] | None = None) -> Frame:
+def _open(order: Placed, status: str, echo: dict[str, Any] | None = None) -> Frame:
     frame = [status if field == "PreSubmitted" else field for field in _FILL[0]]
     frame[1] = order.order_id
     frame[13:19] = order.action, order.quantity, order.type, order.limit or "0.0", order.aux or "0.0", order.tif
     frame[20], frame[23], frame[24], frame[25] = order.account, order.ref, order.client_id, order.perm_id
-    for name, value in (echo or {}).items():
+    told = dict(echo or {})
+    conditions = told.pop("conditions", None)
+    for name, value in told.items():
         frame[{"limit": 16, "quantity": 14}[name]] = value
+    if conditions:  # one of them, in force outside regular hours too; the form has none
+        frame[_CONDITIONS : _CONDITIONS + 1] = ["1", *conditions, "1", "0"]
     return frame
 
 

@@ -35,6 +35,8 @@ class Play:
         if "place" in act:
             self._player.said = act["said"]
             await self._place(act["place"], act["shows"]["status"])
+            sent, wire = self._player.requests[-1], act.get("wire", [])
+            assert any(sent[at : at + len(wire)] == wire for at in range(len(sent))), sent
         elif "change" in act:
             self._player.said = act["said"]
             changed = await self._service.http.patch(f"/orders/{self._order_ids[-1]}", json={"change_id": "c-1", **act["change"]})
