@@ -12,7 +12,7 @@ from ibactors_client import AsyncClient, Client, OrderEvent, Problem, Quote, Sta
 from ibactors_client.tables import columns
 
 from tests.conftest import DEADLINE, Service
-from tests.service.trading import received, trading_service
+from tests.service.trading import ACCOUNT, received, trading_service
 
 # httpx2 leaves generators of its own to the collector when a stream is left before its end; the connection is closed all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
@@ -88,6 +88,28 @@ async def test_order_is_placed_once_however_often_it_is_asked_for(tmp_path: Path
                     if not isinstance(event, OrderEvent) or event.status == "cancelled":
                         break
             assert await ib.give_up_order("never-used") is None
+
+
+async def test_everything_else_that_is_offered_is_typed(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service, AsyncClient(service.url, verify=NOBODY) as ib:
+        with trio.fail_after(3 * DEADLINE):
+            found = (await ib.search("AAPL"))[0]
+            assert (found.symbol, (await ib.depth("AAPL", rows=2)).symbol) == ("AAPL", "AAPL")
+            assert (await ib.profit()).currency == "USD"
+            (newest, *_) = await ib.headlines("AAPL", limit=3)
+            assert (await ib.article(newest.provider, newest.article_id)).text
+            assert [row.rank for row in await ib.scan("TOP_PERC_GAIN")][:2] == [0, 1]
+            assert (await ib.get("/accounts")) == {"accounts": [ACCOUNT]}
+            bought = await ib.place_order("AAPL", "buy", 10, type="limit", limit_price=101)
+            await service.until("/executions", lambda response: bool(response.json()["executions"]))
+            filled = await ib.executions(symbol="AAPL")
+            assert [(one.order_id, one.quantity) for one in filled.executions] == [(bought.order_id, 10)]
+            assert columns(filled.executions)["time"][0].tzinfo is not None
+            assert (await ib.halt(reason="lunch")).halted == "lunch"
+            with pytest.raises(Problem, match="trading_halted"):
+                await ib.place_order("AAPL", "buy", 10, type="limit", limit_price=99)
+            assert (await ib.resume()).halted is None
+            assert (await ib.trading()).mode == "paper"
 
 
 async def test_example_runs(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

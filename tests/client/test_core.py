@@ -1,11 +1,12 @@
 """What is sent again and what is not, without a socket: the calls are driven by hand."""
 
+import inspect
 import json
 from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from ibactors_client import OutcomeUnknown, Problem, Unreachable, calls, core
+from ibactors_client import AsyncClient, Client, OutcomeUnknown, Problem, Unreachable, calls, core, placing
 from ibactors_client.core import Call, Reply
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def result(call: Call[T], last: Reply) -> T:
 
 
 def test_order_whose_answer_is_lost_is_sent_again_with_the_same_bytes() -> None:
-    call = calls.place(TERMS, "o-1", 60)
+    call = placing.place(TERMS, "o-1", 60)
     first = next(call)
     for lost in (httpx2.ReadTimeout("late"), httpx2.RemoteProtocolError("cut"), httpx2.ReadError("reset")):
         again = call.throw(lost)
@@ -48,7 +49,7 @@ def test_order_whose_answer_is_lost_is_sent_again_with_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 423])
 def test_refusal_of_a_repetition_does_not_say_that_the_first_failed(status: int) -> None:
-    call = calls.place(TERMS, "o-1", 60)
+    call = placing.place(TERMS, "o-1", 60)
     next(call)
     call.throw(httpx2.ReadTimeout("late"))
     with pytest.raises(OutcomeUnknown, match="o-1") as raised:
@@ -58,7 +59,7 @@ def test_refusal_of_a_repetition_does_not_say_that_the_first_failed(status: int)
 
 @pytest.mark.parametrize("code", ["order_rejected", "order_not_received"])
 def test_what_became_of_an_order_is_definite_after_lost_answers_too(code: str) -> None:
-    call = calls.place(TERMS, "o-1", 60)
+    call = placing.place(TERMS, "o-1", 60)
     next(call)
     call.throw(httpx2.ReadTimeout("late"))
     with pytest.raises(Problem, match=code):
@@ -66,7 +67,7 @@ def test_what_became_of_an_order_is_definite_after_lost_answers_too(code: str) -
 
 
 def test_first_refusal_is_the_answer() -> None:
-    call = calls.place(TERMS, "o-1", 60)
+    call = placing.place(TERMS, "o-1", 60)
     next(call)
     call.throw(httpx2.ConnectError("refused"))
     with pytest.raises(Problem) as raised:
@@ -84,7 +85,7 @@ def test_first_refusal_is_the_answer() -> None:
     ],
 )
 def test_only_what_was_never_sent_is_told_as_a_failure(lost: Exception, expected: type[Exception]) -> None:
-    call = calls.place(TERMS, "o-1", 0)
+    call = placing.place(TERMS, "o-1", 0)
     next(call)
     with pytest.raises(expected):
         call.throw(lost)
@@ -102,14 +103,14 @@ def test_only_what_was_never_sent_is_told_as_a_failure(lost: Exception, expected
     ],
 )
 def test_order_without_a_definite_answer_is_unknown_and_not_failed(last: Reply) -> None:
-    call = calls.place(TERMS, "o-1", 0)
+    call = placing.place(TERMS, "o-1", 0)
     next(call)
     with pytest.raises(OutcomeUnknown):
         call.send(last)
 
 
 def test_unknown_order_is_told_with_what_is_known_of_it() -> None:
-    call = calls.place(TERMS, "o-1", 0)
+    call = placing.place(TERMS, "o-1", 0)
     next(call)
     with pytest.raises(OutcomeUnknown) as raised:
         call.send(answer(202, shown("unknown")))
@@ -118,13 +119,13 @@ def test_unknown_order_is_told_with_what_is_known_of_it() -> None:
 
 
 def test_cancel_that_is_written_down_is_not_waited_for() -> None:
-    call = calls.cancel("ord_1", 60)
+    call = placing.cancel("ord_1", 60)
     assert next(call).method == "DELETE"
     assert result(call, answer(202, shown("working"))).order_id == "x"
 
 
 def test_id_that_no_order_will_ever_have_is_none() -> None:
-    call = calls.give_up("o-1", 60)
+    call = placing.give_up("o-1", 60)
     next(call)
     assert result(call, Reply(status=204, content_type="", retry_after=None, content=b"")) is None
 
@@ -171,4 +172,39 @@ def test_history_follows_the_pages_of_a_range_and_not_those_without_a_beginning(
 
 
 def test_names_are_escaped_whole() -> None:
-    assert next(calls.quote("../admin?x", {}, 1)).path == "/market/quote/..%2Fadmin%3Fx"
+    assert next(calls.quote(calls.Patience(), "../admin?x")).path == "/market/quote/..%2Fadmin%3Fx"
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        (httpx2.ConnectError("refused"), Unreachable),
+        (httpx2.ReadTimeout("late"), OutcomeUnknown),
+        (answer(503, {"code": "actor_down", "detail": "no"}), OutcomeUnknown),
+        (Reply(status=502, content_type="text/html", retry_after=None, content=b""), OutcomeUnknown),
+        (answer(403, {"code": "scope_missing", "detail": "no"}), Problem),
+        (answer(429, {"code": "rate_limited", "detail": "no"}), Problem),
+    ],
+)
+def test_what_must_not_be_repeated_is_sent_once(says: Exception | Reply, expected: type[Exception]) -> None:
+    call = calls.resume(calls.Patience())
+    assert next(call).path == "/trading/resume"
+    with pytest.raises(expected):
+        if isinstance(says, Reply):
+            call.send(says)
+        else:
+            call.throw(says)
+
+
+def test_halt_is_sent_again() -> None:
+    call = calls.halt(calls.Patience(), cancel="ours")
+    first = next(call)
+    again = call.throw(httpx2.ReadTimeout("late"))
+    assert (again.body, again.path) == (first.body, "/trading/halt")
+
+
+def test_methods_show_their_parameters_and_words() -> None:
+    for client in (Client, AsyncClient):
+        method = client("http://127.0.0.1:9").quote
+        assert str(inspect.signature(method)).startswith("(symbol: str, **contract")
+        assert (method.__name__, "market/quote" in (method.__doc__ or "")) == ("quote", True)

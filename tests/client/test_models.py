@@ -33,8 +33,26 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "EventShown": orders.OrderEvent,
     "OrdersShown": orders.OpenOrders,
     "PreviewShown": orders.Preview,
+    "ExecutionShown": orders.Execution,
+    "GapShown": orders.MissingSpan,
+    "Trading": orders.Trading,
+    "AccountProfit": models.Profit,
+    "FoundContract": models.FoundContract,
+    "Depth": models.Depth,
+    "DepthRow": models.DepthRow,
+    "PastHeadline": models.Headline,
+    "Article": models.Article,
+    "ScanRow": models.ScanRow,
 }
-WHOLE = {"Quote", "Position", "Figure", "SessionReport", "Health", "PastBar", "Bars", "OptionClass", "Chain", "EventShown"}
+WHOLE = {"Quote", "Position", "Figure", "SessionReport", "Health", "PastBar", "Bars", "OptionClass", "Chain", "EventShown"} | {
+    "ExecutionShown",
+    "GapShown",
+    "AccountProfit",
+    "FoundContract",
+    "DepthRow",
+    "PastHeadline",
+    "Article",
+}
 """Those in which nothing of the service's is left out."""
 OF_OTHERS = {"Stale": {"channel", "account"}}
 """Members of other messages that the client reads as the same."""

@@ -1,4 +1,4 @@
-"""The documents under the linters and code generators that people use, and two generated clients against the demo.
+"""The documents under the linters and code generators that people use, two generated clients and the official MCP client against the demo.
 
     python tests/documents/run.py
 
@@ -70,7 +70,7 @@ def main() -> int:
     MADE.mkdir()
     write_documents()
     findings: list[str] = []
-    for check in (redocly, spectral, openapi_generator, openapi_python_client, datamodel, clients):
+    for check in (redocly, spectral, openapi_generator, openapi_python_client, datamodel, clients, assistants):
         found = check()
         say(f"{check.__name__}: {len(found)} findings")
         findings += found
@@ -154,14 +154,26 @@ def clients() -> list[str]:
     return found
 
 
+def assistants() -> list[str]:
+    """The official MCP client, of a service without tools and of one with all."""
+    found = []
+    for mode, tools in (("off", 0), ("trade", 10)):
+        with demo(IBACTORS_MCP=mode) as url:
+            done = run(BIN / "python", HERE / "assistant.py", url, str(tools))
+            if done.returncode:
+                found.append(f"mcp client, {mode}: {(done.stdout + done.stderr)[-800:]}")
+    return found
+
+
 @contextlib.contextmanager
-def demo() -> Iterator[str]:
+def demo(**environment: str) -> Iterator[str]:
     """A demo on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = (sys.executable, "-m", "ibactors", "demo", "--port", str(port))
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, **quiet) as process:  # noqa: S603
         try:
             url = f"http://127.0.0.1:{port}"
             deadline = time.monotonic() + 60

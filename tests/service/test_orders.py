@@ -190,3 +190,44 @@ async def test_journal_command_finds_it_sound_and_masks_accounts(tmp_path: Path,
     said = capsys.readouterr().out
     assert "DU***567" in said
     assert "DU1234567" not in said
+
+
+async def test_orders_of_others_are_shown_with_whose_they_are_and_left_alone(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        mine = (await place(service)).json()["order_id"]
+        await service.gateway.do("manual BUY 5 AAPL 90")
+        await service.gateway.do("foreign 7 SELL 1 AAPL 120 other")
+        assert (await service.http.post("/orders/reconcile")).json()["reconciled"]["foreign_orders"] == 2
+        every = await service.get("/orders")
+        assert [each["order_id"] for each in every["orders"]] == [mine]
+        assert {(each["source"], each["side"], each["quantity"], each["limit_price"]) for each in every["foreign"]} == {
+            ("manual", "buy", 5, 90),
+            ("client:7", "sell", 1, 120),
+        }
+        for source, ours, others in (("ibactors", 1, 0), ("manual", 0, 1), ("client:7", 0, 1), ("client:8", 0, 0)):
+            found = await service.get(f"/orders?source={source}")
+            assert (len(found["orders"]), len(found["foreign"])) == (ours, others), source
+        other = every["foreign"][0]["order_id"]
+        for method in ("DELETE", "PATCH"):
+            left = await service.http.request(method, f"/orders/{other}", json={"limit_price": 1} if method == "PATCH" else None)
+            assert (left.status_code, left.json()["code"]) == (409, "order_not_ours"), left.text
+        assert sum(row["alive"] for row in await ledger(service)) == 3
+
+
+async def test_orders_are_listed_by_symbol_and_time_and_trading_tells_its_limits(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service)).json()
+        for query, found in (
+            ("symbol=AAPL", 1),
+            ("symbol=MSFT", 0),
+            ("after=2020-01-01", 1),
+            ("after=2099-01-01", 0),
+            ("status=closed", 0),
+        ):
+            assert len((await service.get(f"/orders?{query}"))["orders"]) == found, query
+        assert placed["status"] == "working"
+        trading = await service.get("/trading")
+        limits = {each["name"]: (each["used"], each["limit"]) for each in trading["limits"]}
+        assert (limits["day_notional"], limits["open_orders"], limits["order_notional"]) == ((995, 100_000), (1, 50), (None, 10_000))
+        assert trading["journal"]["sequence"] == trading["sequence"] > 0
+        assert trading["journal"]["lag_seconds"] > 0

@@ -86,3 +86,21 @@ def test_a_port_where_somebody_listens_is_found_without_a_connection() -> None:
         listener.settimeout(0)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_what_would_be_accepted_is_worked_out_once_however_often_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wish(msgspec.Struct, forbid_unknown_fields=True):
+        wanted: int
+
+    made = []
+    schema = msgspec.json.schema
+
+    def making(kind: type[Any]) -> dict[str, Any]:
+        made.append(kind)
+        return schema(kind)
+
+    monkeypatch.setattr(msgspec.json, "schema", making)
+    for _ in range(3):
+        with pytest.raises(InvalidRequest):
+            validated(Wish, lambda: msgspec.json.decode(b'{"wished":1}', type=Wish))
+    assert made == [Wish]  # of a command of the stream it takes 15 ms, and wrong ones may come 200 times a second

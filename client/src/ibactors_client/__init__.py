@@ -1,25 +1,32 @@
 """The client of ibactors, for scripts and notebooks (`Client`) and for asyncio and trio (`AsyncClient`)."""
 
 from ibactors_client.async_client import AsyncClient
-from ibactors_client.calls import new_order_id
 from ibactors_client.client import Client
 from ibactors_client.core import History
 from ibactors_client.models import (
+    Article,
     Bar,
     Chain,
     Contract,
+    Depth,
+    DepthRow,
     Figure,
+    FoundContract,
     Gap,
+    Headline,
     Health,
     LiveBar,
     Message,
     Position,
+    Profit,
     Quote,
+    ScanRow,
     Stale,
     Status,
     StreamError,
 )
-from ibactors_client.orders import OpenOrders, Order, OrderEvent, Preview
+from ibactors_client.orders import Execution, Executions, MissingSpan, OpenOrders, Order, OrderEvent, Preview, Trading
+from ibactors_client.placing import new_order_id
 from ibactors_client.problems import ClientError, NotTheService, OutcomeUnknown, Problem, Unreachable
 from ibactors_client.streams import Event
 from ibactors_client.tables import Rows, frame
@@ -27,19 +34,27 @@ from ibactors_client.tables import Rows, frame
 __version__ = "0.1.0"
 
 __all__ = [
+    "Article",
     "AsyncClient",
     "Bar",
     "Chain",
     "Client",
     "ClientError",
     "Contract",
+    "Depth",
+    "DepthRow",
     "Event",
+    "Execution",
+    "Executions",
     "Figure",
+    "FoundContract",
     "Gap",
+    "Headline",
     "Health",
     "History",
     "LiveBar",
     "Message",
+    "MissingSpan",
     "NotTheService",
     "OpenOrders",
     "Order",
@@ -48,11 +63,14 @@ __all__ = [
     "Position",
     "Preview",
     "Problem",
+    "Profit",
     "Quote",
     "Rows",
+    "ScanRow",
     "Stale",
     "Status",
     "StreamError",
+    "Trading",
     "Unreachable",
     "frame",
     "new_order_id",

@@ -1,21 +1,40 @@
-"""What the service offers, as calls: once for both clients."""
+"""What the service offers, as calls: once for both clients.
 
-import uuid
+Each takes the `Patience` of its client first; `methods.py` makes methods of them.
+"""
+
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from ibactors_client import core
-from ibactors_client.core import Call, Param, Request, get, path
-from ibactors_client.models import Chain, Contract, Figure, Health, Position, Quote
-from ibactors_client.orders import Order, Preview, Side
+from ibactors_client import core, placing
+from ibactors_client.core import Call, History, Param, Progress, Request, get, path
+from ibactors_client.models import (
+    Article,
+    Chain,
+    Contract,
+    Depth,
+    Figure,
+    FoundContract,
+    Headline,
+    Health,
+    Position,
+    Profit,
+    Quote,
+    ScanRow,
+)
+from ibactors_client.orders import Execution, Executions, MissingSpan, Order, Preview, Side, Trading
 from ibactors_client.problems import Problem
 from ibactors_client.streams import Follower
 from ibactors_client.tables import Rows
 
-_CANCELLED = frozenset({200, 202})
-"""A cancel that is written down is repeated by the service itself."""
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds for which something is tried again."""
+
+    read: float = 30.0
+    order: float = 60.0
 
 
 class _Positions(msgspec.Struct):
@@ -39,18 +58,46 @@ class _Orders(msgspec.Struct):
     next_page_token: str | None
 
 
+class _Found(msgspec.Struct):
+    results: list[FoundContract]
+
+
+class _Headlines(msgspec.Struct):
+    headlines: list[Headline]
+
+
+class _Scan(msgspec.Struct):
+    rows: list[ScanRow]
+
+
+class _Executions(msgspec.Struct):
+    executions: list[Execution]
+    gaps: list[MissingSpan]
+    next_page_token: str | None
+
+
 class _Type(msgspec.Struct):
     type: str
 
 
-def new_order_id() -> str:
-    """A `client_order_id` that nobody has. Write it down before the order is placed, where the program may end before the answer."""
-    return f"py-{uuid.uuid4().hex}"
+def get_any(patience: Patience, path: str, /, **query: Param) -> Call[Any]:
+    """The JSON of `GET path`, for what has no method of its own."""
+    return get(Any, path, patience.read, query)
 
 
-def quotes(symbols: tuple[str, ...], contract: Mapping[str, Param], patience: float) -> Call[dict[str, Quote | Problem]]:
-    """What can be had, and for the rest the problem in its place, not raised."""
-    raw = yield from get(_Quotes, "/market/quotes", patience, {"symbols": ",".join(symbols), **contract})
+def health(patience: Patience, /) -> Call[Health]:
+    """Whether the service has a session with the gateway, and what is wrong if not."""
+    return get(Health, "/health", patience.read)
+
+
+def quote(patience: Patience, /, symbol: str, **contract: Param) -> Call[Quote]:
+    """As in `GET /market/quote/{symbol}`; so are the members of `contract`."""
+    return get(Quote, path("/market/quote/{}", symbol), patience.read, contract)
+
+
+def quotes(patience: Patience, /, *symbols: str, **contract: Param) -> Call[dict[str, Quote | Problem]]:
+    """What can be had, and for the rest the Problem in its place, not raised."""
+    raw = yield from get(_Quotes, "/market/quotes", patience.read, {"symbols": ",".join(symbols), **contract})
     return {name: _quote_or_problem(value) for name, value in raw.quotes.items()}
 
 
@@ -61,87 +108,169 @@ def _quote_or_problem(raw: msgspec.Raw) -> Quote | Problem:
     return Problem(members, int(members.get("status", 500)))
 
 
-def quote(symbol: str, contract: Mapping[str, Param], patience: float) -> Call[Quote]:
-    return get(Quote, path("/market/quote/{}", symbol), patience, contract)
+def depth(patience: Patience, /, symbol: str, *, rows: int = 5, **contract: Param) -> Call[Depth]:
+    """The book of an instrument, the best rows first."""
+    return get(Depth, path("/market/depth/{}", symbol), patience.read, {"rows": rows, **contract})
 
 
-def health(patience: float) -> Call[Health]:
-    return get(Health, "/health", patience)
+def positions(patience: Patience, /, account: str | None = None) -> Call[Rows[Position]]:
+    """What is held, in all accounts or one."""
+    return Rows((yield from get(_Positions, "/account/positions", patience.read, {"account": account})).positions)
 
 
-def positions(account: str | None, patience: float) -> Call[Rows[Position]]:
-    return Rows((yield from get(_Positions, "/account/positions", patience, {"account": account})).positions)
+def summary(patience: Patience, /, account: str | None = None) -> Call[dict[str, Figure]]:
+    """The figures of an account, by IB's names."""
+    return (yield from get(_Summary, "/account/summary", patience.read, {"account": account})).account_summary
 
 
-def summary(account: str | None, patience: float) -> Call[dict[str, Figure]]:
-    return (yield from get(_Summary, "/account/summary", patience, {"account": account})).account_summary
+def profit(patience: Patience, /, account: str | None = None) -> Call[Profit]:
+    """Profit and loss of an account."""
+    return get(Profit, "/account/pnl", patience.read, {"account": account})
 
 
-def contracts(symbol: str, contract: Mapping[str, Param], patience: float) -> Call[Rows[Contract]]:
-    return Rows((yield from get(_Contracts, "/contracts", patience, {"symbol": symbol, **contract})).contracts)
+def contracts(patience: Patience, /, symbol: str, **contract: Param) -> Call[Rows[Contract]]:
+    """All that fit, in full."""
+    return Rows((yield from get(_Contracts, "/contracts", patience.read, {"symbol": symbol, **contract})).contracts)
 
 
-def chain(symbol: str, contract: Mapping[str, Param], patience: float) -> Call[Chain]:
-    return get(Chain, path("/options/chain/{}", symbol), patience, contract)
+def search(patience: Patience, /, text: str, *, sec_type: str | None = None) -> Call[Rows[FoundContract]]:
+    """Contracts by the beginning of a symbol, or part of a name."""
+    return Rows((yield from get(_Found, "/contracts/search", patience.read, {"q": text, "sec_type": sec_type})).results)
 
 
-def orders(status: str, account: str | None, patience: float) -> Call[Rows[Order]]:
-    """All pages."""
+def chain(patience: Patience, /, symbol: str, **contract: Param) -> Call[Chain]:
+    """The option classes on an instrument."""
+    return get(Chain, path("/options/chain/{}", symbol), patience.read, contract)
+
+
+def history(patience: Patience, /, symbol: str, *, bar: str = "1d", progress: Progress | None = None, **query: Param) -> Call[History]:
+    """All bars from `start` on, page by page, or without it one page, the newest; `progress` is told how far it is."""
+    return core.history(path("/history/bars/{}", symbol), {"bar": bar, **query}, patience.read, progress)
+
+
+def headlines(patience: Patience, /, symbol: str, **query: Param) -> Call[Rows[Headline]]:
+    """Of the past, the newest first; `providers`, `start`, `end`, `limit`."""
+    return Rows((yield from get(_Headlines, path("/news/headlines/{}", symbol), patience.read, query)).headlines)
+
+
+def article(patience: Patience, /, provider: str, article_id: str) -> Call[Article]:
+    """One article, by what its headline says."""
+    return get(Article, path("/news/articles/{}/{}", provider, article_id), patience.read)
+
+
+def scan(patience: Patience, /, code: str, **terms: Any) -> Call[Rows[ScanRow]]:
+    """What a market scan finds now, the best first; `terms` as in `POST /scanner/run`."""
+    request = Request(method="POST", path="/scanner/run", body=msgspec.json.encode({"code": code, **terms}))
+    return Rows(core.decoded((yield from core.read(request, patience.read)), _Scan).rows)
+
+
+def executions(patience: Patience, /, **query: Param) -> Call[Executions]:
+    """All pages, oldest first; `account`, `symbol`, `order_id`, `since`. `gaps` are where some may be missing."""
+    found: Rows[Execution] = Rows()
+    token = None
+    while True:
+        page = yield from get(_Executions, "/executions", patience.read, {**query, "page_token": token})
+        found.extend(page.executions)
+        if (token := page.next_page_token) is None:
+            return Executions(executions=found, gaps=page.gaps)
+
+
+def trading(patience: Patience, /) -> Call[Trading]:
+    """Whether orders are sent."""
+    return get(Trading, "/trading", patience.read)
+
+
+def halt(patience: Patience, /, *, cancel: str = "entries", reason: str = "by request") -> Call[Trading]:
+    """Nothing but cancels is sent from now on. It is tried again: to halt twice is to halt."""
+    request = Request(method="POST", path="/trading/halt", body=msgspec.json.encode({"cancel": cancel, "reason": reason}))
+    return core.decoded((yield from core.read(request, patience.order)), Trading)
+
+
+def resume(_patience: Patience, /) -> Call[Trading]:
+    """Go on after a halt. It is sent once, as a halt may have come after it; raises OutcomeUnknown where the answer is lost."""
+    return core.decoded((yield from core.once(Request(method="POST", path="/trading/resume"), "resume")), Trading)
+
+
+def orders(patience: Patience, /, status: str = "open", account: str | None = None) -> Call[Rows[Order]]:
+    """All pages, oldest first; `open`, `closed` or `all`."""
     found: Rows[Order] = Rows()
     token = None
     while True:
-        page = yield from get(_Orders, "/orders", patience, {"status": status, "account": account, "page_token": token})
+        page = yield from get(_Orders, "/orders", patience.read, {"status": status, "account": account, "page_token": token})
         found.extend(page.orders)
         if (token := page.next_page_token) is None:
             return found
 
 
-def order(order_id: str, patience: float) -> Call[Order]:
-    return get(Order, path("/orders/{}", order_id), patience)
+def order(patience: Patience, /, order_id: str) -> Call[Order]:
+    """One order, by our id."""
+    return get(Order, path("/orders/{}", order_id), patience.read)
 
 
-def order_terms(
-    instrument: str | Mapping[str, Any], side: Side, quantity: float | None, type_: str, time_in_force: str, terms: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The body of an order, without its id."""
-    named = {"symbol": instrument} if isinstance(instrument, str) else dict(instrument)
-    body = {"instrument": named, "side": side, "quantity": quantity, "type": type_, "time_in_force": time_in_force, **terms}
-    return {name: value for name, value in body.items() if value is not None}
+def place_order(
+    patience: Patience,
+    /,
+    instrument: str | Mapping[str, Any],
+    side: Side,
+    quantity: float | None,
+    *,
+    type: str,  # noqa: A002 (the service's word)
+    time_in_force: str = "day",
+    client_order_id: str | None = None,
+    **terms: Any,
+) -> Call[Order]:
+    """Places it at most once, and asks until the answer is definite. Raises OutcomeUnknown where it is not, which is no failure.
+
+    Without a `client_order_id` one is made before the first attempt; a program that must be able to ask again after its own end
+    makes it with `new_order_id` and writes it down first. `terms` are those of `POST /orders`, such as `limit_price`.
+    """
+    return placing.place(
+        placing.order_terms(instrument, side, quantity, type, time_in_force, terms),
+        client_order_id or placing.new_order_id(),
+        patience.order,
+    )
 
 
-def place(terms: Mapping[str, Any], client_order_id: str, patience: float) -> Call[Order]:
-    """The same bytes with the same id, until the answer is definite."""
-    body = msgspec.json.encode({**terms, "client_order_id": client_order_id})
-    request = Request(method="POST", path="/orders", body=body)
-    return core.with_order(core.surely(request, client_order_id, patience), client_order_id)
+def preview_order(
+    patience: Patience,
+    /,
+    instrument: str | Mapping[str, Any],
+    side: Side,
+    quantity: float | None,
+    *,
+    type: str,  # noqa: A002 (the service's word)
+    time_in_force: str = "day",
+    **terms: Any,
+) -> Call[Preview]:
+    """What it would do; places nothing."""
+    return placing.preview(placing.order_terms(instrument, side, quantity, type, time_in_force, terms), patience.read)
 
 
-def change(order_id: str, changes: Mapping[str, Any], change_id: str, patience: float) -> Call[Order]:
-    body = msgspec.json.encode({**changes, "change_id": change_id})
-    request = Request(method="PATCH", path=path("/orders/{}", order_id), body=body)
-    return core.with_order(core.surely(request, change_id, patience), change_id)
+def change_order(patience: Patience, /, order_id: str, *, change_id: str | None = None, **changes: Any) -> Call[Order]:
+    """Makes the change at most once. Raises OutcomeUnknown as `place_order` does."""
+    return placing.change(order_id, changes, change_id or placing.new_order_id(), patience.order)
 
 
-def cancel(order_id: str, patience: float) -> Call[Order]:
-    """A cancel is an intent, and twice the same."""
-    request = Request(method="DELETE", path=path("/orders/{}", order_id))
-    return core.with_order(core.surely(request, order_id, patience, over=_CANCELLED), order_id)
+def cancel_order(patience: Patience, /, order_id: str) -> Call[Order]:
+    """Has the service cancel it, which it repeats while the order lives; see the `status` of the answer."""
+    return placing.cancel(order_id, patience.order)
 
 
-def give_up(client_order_id: str, patience: float) -> Call[Order | None]:
-    """Cancels the order that has the id; None where there is none, and never will be: the id is void."""
-    request = Request(method="DELETE", path=path("/orders/by-client-id/{}", client_order_id))
-    return core.surely(request, client_order_id, patience, over=_CANCELLED)
+def give_up_order(patience: Patience, /, client_order_id: str) -> Call[Order | None]:
+    """Cancels the order with this id; None where there is none and never will be."""
+    return placing.give_up(client_order_id, patience.order)
 
 
-def preview(terms: Mapping[str, Any], patience: float) -> Call[Preview]:
-    request = Request(method="POST", path="/orders/preview", body=msgspec.json.encode(terms))
-    return core.decoded((yield from core.read(request, patience)), Preview)
-
-
-def quote_stream(symbols: tuple[str, ...], contract: Mapping[str, Param]) -> Follower:
+def stream(*symbols: str, **contract: Param) -> Follower:
+    """Live quotes, with `Stale` as soon as they are not current, over broken connections until the block ends."""
     return Follower("/stream", {"channels": "quotes", "symbols": ",".join(symbols), **contract})
 
 
-def order_stream(account: str | None, after: str | None) -> Follower:
+def order_events(*, account: str | None = None, after: str | None = None) -> Follower:
+    """What happens to orders, each event once; `after` is the `cursor` of the last one that is known."""
     return Follower("/orders/stream", {"account": account}, last_event_id=after)
+
+
+def channels(*channels: str, **query: Param) -> Follower:
+    """Any channels of `GET /stream`."""
+    return Follower("/stream", {"channels": ",".join(channels), **query})

@@ -1,25 +1,23 @@
 """The client for scripts and notebooks."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 
-from ibactors_client import calls, core
-from ibactors_client.core import Call, History, Param, Progress
-from ibactors_client.models import Chain, Contract, Figure, Health, Position, Quote
-from ibactors_client.orders import Order, Preview, Side
-from ibactors_client.problems import Problem
+from ibactors_client import core
+from ibactors_client.calls import Patience
+from ibactors_client.core import Call
+from ibactors_client.methods import Sync
 from ibactors_client.streams import QUIET, Event, Follower
-from ibactors_client.tables import Rows
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Sync):
     """One service, for scripts and notebooks, a running event loop or not.
 
     `patience` is for how many seconds a read is tried again, `order_patience` for how many an order. Without `url` and `key` it takes
@@ -30,8 +28,7 @@ class Client:
         self, url: str | None = None, *, key: str | None = None, patience: float = 30.0, order_patience: float = 60.0, **http: Any
     ) -> None:
         self._http = httpx2.Client(**core.options(url, key), **http)
-        self._patience = patience
-        self._order_patience = order_patience
+        self.patience = Patience(read=patience, order=order_patience)
 
     def __enter__(self) -> Self:
         return self
@@ -42,99 +39,6 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def health(self) -> Health:
-        return self._run(calls.health(self._patience))
-
-    def quote(self, symbol: str, **contract: Param) -> Quote:
-        """As in `GET /market/quote/{symbol}`; so are the members of `contract`."""
-        return self._run(calls.quote(symbol, contract, self._patience))
-
-    def quotes(self, *symbols: str, **contract: Param) -> dict[str, Quote | Problem]:
-        """What can be had, and for the rest the Problem in its place, not raised."""
-        return self._run(calls.quotes(symbols, contract, self._patience))
-
-    def positions(self, account: str | None = None) -> Rows[Position]:
-        return self._run(calls.positions(account, self._patience))
-
-    def summary(self, account: str | None = None) -> dict[str, Figure]:
-        return self._run(calls.summary(account, self._patience))
-
-    def contracts(self, symbol: str, **contract: Param) -> Rows[Contract]:
-        return self._run(calls.contracts(symbol, contract, self._patience))
-
-    def chain(self, symbol: str, **contract: Param) -> Chain:
-        return self._run(calls.chain(symbol, contract, self._patience))
-
-    def history(self, symbol: str, *, bar: str = "1d", progress: Progress | None = None, **query: Param) -> History:
-        """All bars from `start` on, whatever number of pages that takes; without `start` one page, the newest ones.
-
-        `query` has the parameters of `GET /history/bars/{symbol}`. `progress` is told of each page.
-        """
-        where = core.path("/history/bars/{}", symbol)
-        return self._run(core.history(where, {"bar": bar, **query}, self._patience, progress))
-
-    def orders(self, status: str = "open", account: str | None = None) -> Rows[Order]:
-        return self._run(calls.orders(status, account, self._patience))
-
-    def order(self, order_id: str) -> Order:
-        return self._run(calls.order(order_id, self._patience))
-
-    def place_order(
-        self,
-        instrument: str | Mapping[str, Any],
-        side: Side,
-        quantity: float | None,
-        *,
-        type: str,  # noqa: A002 (the service's word)
-        time_in_force: str = "day",
-        client_order_id: str | None = None,
-        **terms: Any,
-    ) -> Order:
-        """Places it at most once, and asks until the answer is definite. Raises OutcomeUnknown where it is not, which is no failure.
-
-        Without a `client_order_id` one is made before the first attempt; a program that must be able to ask again after its own end
-        makes it with `new_order_id` and writes it down first. `terms` are those of `POST /orders`, such as `limit_price`.
-        """
-        body = calls.order_terms(instrument, side, quantity, type, time_in_force, terms)
-        return self._run(calls.place(body, client_order_id or calls.new_order_id(), self._order_patience))
-
-    def preview_order(
-        self,
-        instrument: str | Mapping[str, Any],
-        side: Side,
-        quantity: float | None,
-        *,
-        type: str,  # noqa: A002 (the service's word)
-        time_in_force: str = "day",
-        **terms: Any,
-    ) -> Preview:
-        """What it would do; places nothing."""
-        return self._run(calls.preview(calls.order_terms(instrument, side, quantity, type, time_in_force, terms), self._patience))
-
-    def change_order(self, order_id: str, *, change_id: str | None = None, **changes: Any) -> Order:
-        """Makes the change at most once. Raises OutcomeUnknown as `place_order` does."""
-        return self._run(calls.change(order_id, changes, change_id or calls.new_order_id(), self._order_patience))
-
-    def cancel_order(self, order_id: str) -> Order:
-        """Has the service cancel it, which it repeats while the order lives; see the `status` of the answer."""
-        return self._run(calls.cancel(order_id, self._order_patience))
-
-    def give_up_order(self, client_order_id: str) -> Order | None:
-        """Cancels the order with this id; None where there is none and never will be."""
-        return self._run(calls.give_up(client_order_id, self._order_patience))
-
-    def stream(self, *symbols: str, **contract: Param) -> closing[Generator[Event, None, None]]:
-        """Live quotes, with `Stale` as soon as they are not current, over broken connections until the block ends."""
-        return self.follow(calls.quote_stream(symbols, contract))
-
-    def order_events(self, *, account: str | None = None, after: str | None = None) -> closing[Generator[Event, None, None]]:
-        """What happens to orders, each event once; `after` is the `cursor` of the last one that is known."""
-        return self.follow(calls.order_stream(account, after))
-
-    def channels(self, *channels: str, **query: Param) -> closing[Generator[Event, None, None]]:
-        """Any channels of `GET /stream`."""
-        return self.follow(Follower("/stream", {"channels": ",".join(channels), **query}))
 
     def follow(self, follower: Follower) -> closing[Generator[Event, None, None]]:
         """Another stream; `follower.last_event_id` tells how far it is."""
@@ -162,7 +66,7 @@ class Client:
                 yield event
             time.sleep(follower.pause() if pause is None else pause)
 
-    def _run(self, call: Call[T]) -> T:
+    def run(self, call: Call[T]) -> T:
         try:
             request = next(call)
             while True:

@@ -139,6 +139,21 @@ def get(kind: type[T], where: str, patience: float, params: Mapping[str, Param] 
     return decoded((yield from read(Request(method="GET", path=where, params=parameters(params or {})), patience)), kind)
 
 
+def once(request: Request, name: str) -> Call[Reply]:
+    """The answer of something that must not be repeated. Raises Problem, Unreachable where nothing was sent, and OutcomeUnknown."""
+    try:
+        answer = yield request
+    except _NOT_SENT as exc:
+        raise Unreachable(f"There is no connection, nothing was sent: {exc!r}.") from exc
+    except LOST as exc:
+        raise OutcomeUnknown(name, None, "no answer came.") from exc
+    if (refused := refusal(answer)) is not None:
+        if isinstance(refused, Problem) and answer.status < 500:
+            raise refused
+        raise OutcomeUnknown(name, None, f"the answer was not definite ({refused}).")
+    return answer
+
+
 class _Tries:
     """What is known of a request that is sent until the answer is definite.
 

@@ -228,6 +228,74 @@ class Chain(Struct, frozen=True, kw_only=True):
     chains: list[OptionClass]
 
 
+class Profit(Struct, frozen=True, kw_only=True):
+    """Profit and loss of an account, in its base currency."""
+
+    account: str
+    model: str | None
+    currency: str | None
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    timestamp: datetime
+
+
+class FoundContract(Tabular, frozen=True, kw_only=True):
+    """One row of a search."""
+
+    con_id: int | None
+    symbol: str | None
+    sec_type: str
+    primary_exchange: str | None
+    currency: str | None
+    description: str | None
+    issuer_id: str | None
+    derivatives: list[str]
+
+
+class DepthRow(Tabular, frozen=True, kw_only=True):
+    price: float
+    size: float
+    maker: str | None
+
+
+class Depth(Struct, frozen=True, kw_only=True):
+    """A whole book, the best rows first."""
+
+    symbol: str | None
+    con_id: int | None
+    smart: bool
+    bids: list[DepthRow]
+    asks: list[DepthRow]
+    timestamp: datetime
+
+
+class Headline(Tabular, frozen=True, kw_only=True):
+    time: str
+    provider: str
+    article_id: str
+    headline: str
+
+
+class Article(Struct, frozen=True, kw_only=True):
+    """Of the kind `text` (or HTML), or `binary`, in base64."""
+
+    kind: str
+    text: str
+
+
+class ScanRow(Tabular, frozen=True, kw_only=True):
+    """One place of a scan; rank 0 is the first."""
+
+    rank: int
+    symbol: str | None
+    con_id: int | None
+    sec_type: str | None
+    exchange: str | None
+    currency: str | None
+    local_symbol: str | None
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """Any other message of a stream, as it came."""
 

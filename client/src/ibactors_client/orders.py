@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from ibactors_client.tables import Tabular
+from ibactors_client.tables import Rows, Tabular
 
 Side = Literal["buy", "sell"]
 
@@ -78,3 +78,57 @@ class Preview(Struct, frozen=True, kw_only=True):
     warnings: list[str]
     preview_token: str | None
     valid_until: datetime | None
+
+
+class Execution(Tabular, frozen=True, kw_only=True):
+    """A fill, in its newest revision."""
+
+    execution_id: str
+    account: str
+    order_id: str | None
+    client_order_id: str | None
+    symbol: str | None
+    con_id: int
+    sec_type: str | None
+    exchange: str | None
+    currency: str | None
+    side: str | None
+    quantity: float
+    price: float
+    time: str
+    commission: float | None
+    commission_currency: str | None
+    realized_pnl: float | None
+    liquidity: str | None
+    leg: bool
+    source: str
+
+
+class MissingSpan(Struct, frozen=True, kw_only=True):
+    """A span within which executions may be missing."""
+
+    account: str
+    start: datetime = field(name="from")
+    end: datetime = field(name="to")
+
+
+class Executions(Struct, frozen=True, kw_only=True):
+    """They are all only where there are no `gaps`."""
+
+    executions: Rows[Execution]
+    gaps: list[MissingSpan]
+
+    def frame(self) -> Any:
+        """A pandas DataFrame, the times in UTC."""
+        return self.executions.frame()
+
+
+class Trading(Struct, frozen=True, kw_only=True):
+    """Whether orders are sent."""
+
+    mode: str
+    halted: str | None
+    gateway_read_only: bool
+    open_orders: int
+    unknown_orders: int
+    sequence: int

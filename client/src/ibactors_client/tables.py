@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-TIMES = ("t", "timestamp", "as_of", "last_timestamp", "market_timestamp", "updated")
+TIMES = ("t", "timestamp", "as_of", "last_timestamp", "market_timestamp", "updated", "time")
 """Members that are times, in any row."""
 
 
