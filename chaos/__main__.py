@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import trio
 
 from chaos.load import Options, World, judge_resources, open_world, warm_up
+from chaos.order_run import Wanted
 from chaos.orders import main_of_orders
 from chaos.report import figures, table, totals, write_json, write_page
 from chaos.soak import soak, soak_options
@@ -31,9 +32,11 @@ def main() -> None:
     )
     if arguments.mode == "soak":
         options = soak_options(options)
-    if arguments.orders:
-        report = f"chaos --orders --minutes {arguments.minutes:g} --seed {options.seed}" if arguments.report else None
-        sys.exit(main_of_orders(arguments.minutes, options.seed, options.logs, report))
+    if arguments.orders is not None:
+        orders, kills, minutes = arguments.orders, arguments.kills, arguments.minutes
+        wanted = Wanted(seed=options.seed, minutes=minutes, orders=orders, kills=kills, logs=options.logs)
+        command = f"chaos --orders {orders} --kills {kills}" if orders else "chaos --orders"
+        sys.exit(main_of_orders(wanted, f"{command} --minutes {minutes:g} --seed {options.seed}" if arguments.report else None))
     print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
     # Whoever ends a run by SIGTERM wants its two programs ended, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -56,8 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", default=[], metavar="COMMAND", help="faults of these control commands alone")
     parser.add_argument("--logs", type=Path, default=defaults.logs, help="directory of logs and figures (default: %(default)s)")
     parser.add_argument(
-        "--orders", action="store_true", help="orders instead of quotes: lost answers, kill -9, breaks; judged by the ledger"
+        "--orders",
+        nargs="?",
+        type=int,
+        const=0,
+        metavar="N",
+        help="orders instead of quotes, N at least within the minutes: lost answers, kill -9, breaks; judged by the ledger",
     )
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least (default: 0)")
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")
     return parser
 

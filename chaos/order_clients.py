@@ -1,5 +1,6 @@
 """The clients of a run about orders: some place, give up early, repeat, change and cancel; one reads all events and never looks back."""
 
+import math
 import random
 from contextlib import suppress
 from typing import Any
@@ -11,10 +12,12 @@ from chaos.order_run import Run, day_ended
 
 HANGS = 25.0
 """Seconds after which a request that the client did not give up hangs."""
+TIMEOUT = 90.0
+"""The same for the clients, as a machine may be late."""
 FINAL = frozenset({200, 201, 403, 409, 410, 422})
 PATIENCE = 30.0
 """Seconds that a client repeats before it goes on; what is open then is asked again in the calm."""
-_PATIENCES = (0.02, 0.1, 1.0, 60.0)
+_PATIENCES = (0.02, 0.1, 1.0, math.inf)
 """Seconds until a client gives an attempt up."""
 _NEVER = frozenset({500, 502, 504})
 
@@ -22,7 +25,7 @@ _NEVER = frozenset({500, 502, 504})
 async def trade(run: Run, number: int, chance: random.Random) -> None:
     """Place orders one after the other, each until there is a verdict on it."""
     serial = 0
-    async with httpx.AsyncClient(base_url=run.url, timeout=HANGS) as http:
+    async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http:
         while not run.calm:
             serial += 1
             name = f"c{number}-{serial}"
@@ -56,30 +59,37 @@ async def until_told(run: Run, http: httpx.AsyncClient, name: str, chance: rando
     """Repeat one request until there is a verdict; each attempt may be given up early, as a client does whose answer is lost."""
     with trio.move_on_after(patience):
         while True:
-            with trio.move_on_after(60.0 if run.calm else chance.choice(_PATIENCES)):
+            with trio.move_on_after(math.inf if run.calm else chance.choice(_PATIENCES)):
                 if await _attempt(run, http, name):
                     return
             await trio.sleep(chance.uniform(0.01, 0.5))
 
 
 async def _attempt(run: Run, http: httpx.AsyncClient, name: str) -> bool:
-    life, began = run.lives, trio.current_time()
     run.counts["posts"] += 1
-    try:
-        answer = await http.post("/orders", json=run.asked[name])
-    except httpx.TimeoutException:
-        if life == run.lives:
-            run.violated(f"{name}: a POST had no answer within {HANGS:g} s.")
-        return False
-    except httpx.HTTPError:
-        run.counts["broken connections"] += 1
+    answer = await _send(run, http.build_request("POST", "/orders", json=run.asked[name]), http)
+    if answer is None:
         await trio.sleep(0.3)
         return False
     told = answer.json()
     run.counts[f"answers: {answer.status_code} {told.get('code', '')}".strip()] += 1
-    run.counts["slowest answer, ms"] = max(run.counts["slowest answer, ms"], round((trio.current_time() - began) * 1000))
     _note(run, name, answer.status_code, told)
     return answer.status_code in FINAL or (run.calm and day_ended(run.told.get(name, (0, {}))[1]))
+
+
+async def _send(run: Run, request: httpx.Request, http: httpx.AsyncClient) -> httpx.Response | None:
+    """One answer; None where the connection broke. One that comes too late is a violation, if the same life gave or owes it."""
+    life, began = run.lives, trio.current_time()
+    answer = None
+    try:
+        answer = await http.send(request)
+    except httpx.HTTPError:
+        run.counts["broken connections"] += 1
+    if life == run.lives and run.is_late(began, HANGS):
+        run.violated(f"{request.method} {request.url.path} took {trio.current_time() - began:.1f} s: {request.content!r}")
+    if answer is not None:
+        run.counts["slowest answer, ms"] = max(run.counts["slowest answer, ms"], round((trio.current_time() - began) * 1000))
+    return answer
 
 
 def _note(run: Run, name: str, status: int, told: dict[str, Any]) -> None:
@@ -102,14 +112,15 @@ async def _change_and_cancel(run: Run, http: httpx.AsyncClient, name: str, chanc
     if "order_id" not in order:
         return
     path = f"/orders/{order['order_id']}"
-    with suppress(httpx.HTTPError):
-        if order["type"] == "limit" and chance.random() < 0.3:  # noqa: PLR2004
-            run.changes[name] += 1
-            for _ in range(2):  # the same change: one message, whatever becomes of the answers
-                with trio.move_on_after(chance.choice(_PATIENCES)):
-                    answer = await http.patch(path, json={"limit_price": 99.4, "change_id": f"{name}-1"})
+    if order["type"] == "limit" and chance.random() < 0.3:  # noqa: PLR2004
+        run.changes[name] += 1
+        for _ in range(2):  # the same change: one message, whatever becomes of the answers
+            with trio.move_on_after(chance.choice(_PATIENCES)):
+                change = http.build_request("PATCH", path, json={"limit_price": 99.4, "change_id": f"{name}-1"})
+                if (answer := await _send(run, change, http)) is not None:
                     run.counts[f"changes: {answer.status_code} {answer.json().get('code', '')}".strip()] += 1
-        answer = await http.delete(path, params={"wait": chance.choice((0, 1))})
+    answer = await _send(run, http.build_request("DELETE", path, params={"wait": chance.choice((0, 1))}), http)
+    if answer is not None:
         run.counts[f"cancels: {answer.status_code}"] += 1
         if answer.status_code in FINAL:
             run.hear(answer.json())
@@ -118,7 +129,7 @@ async def _change_and_cancel(run: Run, http: httpx.AsyncClient, name: str, chanc
 async def read_events(run: Run) -> None:
     """Follow the journal's events over every death of the service, by nothing but the last cursor."""
     cursor = ""
-    async with httpx.AsyncClient(base_url=run.url, timeout=HANGS) as http:
+    async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http:
         while True:
             page = None
             with suppress(httpx.HTTPError):

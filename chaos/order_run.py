@@ -2,26 +2,42 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import trio
 
+from chaos.machine import Machine
 from ibactors.sim import SimulatorPorts
 
 OVER = frozenset({"cancelled", "filled", "expired", "rejected", "not_received", "closed_unverified"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run shall do."""
+
+    seed: int
+    minutes: float
+    """How long it lasts; where orders are counted, how long at most."""
+    orders: int = 0
+    """How many are asked for at least; 0 where only the time counts."""
+    kills: int = 0
+    """How often the service dies at each point at least, where orders are counted."""
+    logs: Path = Path(".chaos")
 
 
 @dataclass(kw_only=True)
 class Run:
     """One run."""
 
-    seed: int
+    wanted: Wanted
     folder: Path
     ports: SimulatorPorts
-    logs: Path
-    url: str = ""
+    url: str
+    began: float = 0.0
     lives: int = 0
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Requests by client_order_id."""
@@ -45,6 +61,17 @@ class Run:
     calm: bool = False
     news: trio.Event = field(default_factory=trio.Event)
     """Set when events were read."""
+    minutes: float = 0.0
+    """How long it has traded."""
+    machine: Machine = field(default_factory=Machine)
+
+    def is_enough(self, points: Iterable[str]) -> bool:
+        """Whether as many orders and kills are done as shall be."""
+        return len(self.asked) >= self.wanted.orders and all(self.kills[point] >= self.wanted.kills for point in points)
+
+    def is_late(self, began: float, limit: float) -> bool:
+        """Whether something took longer than its limit (s), and longer than the machine was late meanwhile."""
+        return trio.current_time() - began > limit + self.machine.allowance(began * 1000) / 1000
 
     async def has_read(self, sequence: int) -> None:
         """Wait until the reader of events has come so far."""

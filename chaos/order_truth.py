@@ -9,7 +9,7 @@ from typing import Any
 import httpx2 as httpx
 import trio
 
-from chaos.order_clients import until_told
+from chaos.order_clients import TIMEOUT, until_told
 from chaos.order_run import OVER, Run, day_ended
 from ibactors.orders.audit import check
 
@@ -17,6 +17,8 @@ SETTLE = 120.0
 """Seconds of calm within which all doubt must end: two looks at IB's lists half a minute apart, the first 20 s after the session."""
 VISIBLE = 5.0
 """Seconds from a session until all that lives at the gateway is shown alive."""
+MOST_UNKNOWN = 200
+"""More of them must be settled before it goes on: they count as open, of which there may be a thousand."""
 _TOGETHER = 16
 _REMEDIES = ("1102", "behave", "answer-order 201 0", "hang PendingSubmit 0")
 
@@ -27,38 +29,53 @@ async def remedy(run: Run) -> None:
         await run.control(command)
 
 
-async def wait_until_visible(run: Run) -> None:
+async def calm_down(run: Run) -> None:
+    """What must hold in a life without faults: all is seen soon, nothing has halted. Then all is cancelled: so many may be open."""
+    async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http:
+        await _wait_until_visible(run, http)
+        await trio.sleep(1)
+        trading = (await http.get("/trading")).json()
+        if trading["halted"] is not None:
+            run.violated(f"Trading was halted: {trading['halted']}")
+            await http.post("/trading/resume")
+        left = await http.delete("/orders", params={"all": "true", "wait": 1})
+        run.counts[f"cancels of all: {left.status_code}"] += 1
+        for order in left.json().get("orders", ()):
+            run.hear(order)
+        if len(await _unknown(http)) > MOST_UNKNOWN:
+            await _settle(run, http)
+
+
+async def _wait_until_visible(run: Run, http: httpx.AsyncClient) -> None:
     """From the session's begin, how long until everything is seen that lives at the gateway and was written before."""
-    async with httpx.AsyncClient(base_url=run.url, timeout=10) as http:
-        await _until_connected(http)
-        alive = {row["orderRef"] for row in await run.ledger("orders") if row["alive"] and row["status"] != "PendingSubmit"}
-        began = trio.current_time()
-        while True:
-            shown = await everything(http, "open")
-            missing = {ref for ref in alive if shown.get(ref, {"status": "unknown"})["status"] in {"unknown", "pending_new"}}
-            if missing:
-                done = {row["orderRef"] for row in await run.ledger("orders") if not row["alive"]}
-                missing -= done
-            took = trio.current_time() - began
-            if not missing or took > VISIBLE:
-                break
-            await trio.sleep(0.1)
+    await _until_connected(http)
+    alive = {row["orderRef"] for row in await run.ledger("alive") if row["status"] != "PendingSubmit"}
+    began = trio.current_time()
+    while True:
+        shown = await everything(http, "open")
+        missing = {ref for ref in alive if shown.get(ref, {"status": "unknown"})["status"] in {"unknown", "pending_new"}}
+        if missing:
+            missing &= {row["orderRef"] for row in await run.ledger("alive")}
+        if not missing or run.is_late(began, VISIBLE):
+            break
+        await trio.sleep(0.1)
     if missing:
         states = {ref: shown.get(ref, {}).get("status") for ref in list(missing)[:5]}
         run.violated(f"{VISIBLE:g} s after a session {len(missing)} of {len(alive)} living orders were not shown alive: {states}")
-    run.visible.append(took)
+    run.visible.append(trio.current_time() - began)
 
 
 async def _until_connected(http: httpx.AsyncClient) -> None:
-    while True:
-        if (await http.get("/health")).json()["ib_connected"]:
-            return
-        await trio.sleep(0.02)
+    with trio.fail_after(SETTLE):
+        while True:
+            if (await http.get("/health")).json()["ib_connected"]:
+                return
+            await trio.sleep(0.02)
 
 
 async def judge(run: Run) -> None:
     """After the faults: let everything settle, then compare."""
-    async with httpx.AsyncClient(base_url=run.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http:
         for row in await run.ledger("orders"):
             if row["alive"] and row["status"] == "PendingSubmit":
                 await run.control(f"let-go {row['orderId']}")
@@ -78,17 +95,21 @@ async def judge(run: Run) -> None:
 
 
 async def _settle(run: Run, http: httpx.AsyncClient) -> None:
+    """Wait until nothing is in doubt but what a day's end leaves so."""
     unknown: list[dict[str, Any]] = []
     with trio.move_on_after(SETTLE):
         while True:
-            trading = (await http.get("/trading")).json()
-            if trading["reconciled"] is not None:
-                unknown = [order for order in (await everything(http, "open")).values() if order["status"] == "unknown"]
+            if (await http.get("/trading")).json()["reconciled"] is not None:
+                unknown = await _unknown(http)
                 run.counts["unknown, as a day has ended"] = len([order for order in unknown if day_ended(order)])
                 if all(map(day_ended, unknown)):
                     return
             await trio.sleep(1)
     run.violated(f"After {SETTLE:g} s of calm orders are unknown: {[(each['order_id'], each['status_reason']) for each in unknown][:5]}")
+
+
+async def _unknown(http: httpx.AsyncClient) -> list[dict[str, Any]]:
+    return [order for order in (await everything(http, "open")).values() if order["status"] == "unknown"]
 
 
 async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:

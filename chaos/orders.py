@@ -1,7 +1,7 @@
 """Orders under chaos: clients that lose answers and repeat, kill -9 at every point of the protocol and at random instants, breaks.
 
 The simulator's ledger is the truth; what is proved at the end is in `order_truth.py`. The service lives many short lives. Each of them is
-given a point of the protocol at which it kills itself, or dies at a random instant; every sixth is calm, and shows how soon all orders are
+given a point of the protocol at which it kills itself, or dies at a random instant; every tenth is calm, and shows how soon all orders are
 seen again.
 """
 
@@ -12,19 +12,21 @@ import signal
 import socket
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2 as httpx
 import structlog
 import trio
 
 from chaos.lives import Lives
+from chaos.machine import STEP_S, waited_ms
 from chaos.order_clients import read_events, trade
-from chaos.order_run import Run
-from chaos.order_truth import judge, remedy, wait_until_visible
+from chaos.order_run import Run, Wanted
+from chaos.order_truth import calm_down, judge, remedy
 from chaos.points import POINTS
 from chaos.report import write_orders
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
@@ -32,7 +34,9 @@ from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 CLIENTS = 32
 START = 120.0
 """Seconds that the service may take to start, on a machine that has much else to do."""
-CALM_EVERY = 6
+CALM_EVERY = 10
+LINGER = 1.5
+"""Seconds, on average, that a life has before its point counts: most are short, some are long."""
 ONCE_A_LIFE = frozenset({"journal read again", "lists read", "lists judged"})
 """Points that are passed when a life begins; at the others it ends when it has lived for a while."""
 FAULTS = (
@@ -61,64 +65,82 @@ FAULTS = (
 )
 
 
-async def chaos_of_orders(minutes: float, seed: int, logs: Path, report: str | None) -> int:
+async def chaos_of_orders(wanted: Wanted, report: str | None) -> int:
     """One run; 1 when anything was found."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _held_port() as port:
         async with trio.open_nursery() as nursery:
-            ports: SimulatorPorts = await nursery.start(serve_simulator, SimulatorOptions(port=0, control_port=0, seed=seed))
-            run = Run(seed=seed, folder=Path(folder), ports=ports, logs=logs, url=f"http://127.0.0.1:{_free_port()}")
+            ports: SimulatorPorts = await nursery.start(serve_simulator, SimulatorOptions(port=0, control_port=0, seed=wanted.seed))
+            run = Run(wanted=wanted, folder=Path(folder), ports=ports, url=f"http://127.0.0.1:{port}", began=trio.current_time())
             await run.control("set AAPL 100.00 100.02 100.01")
-            await _play(run, minutes)
+            await _play(run)
             nursery.cancel_scope.cancel(reason="the run is over")
-    _tell(run, minutes)
+    _tell(run)
     if report is not None:
         write_orders(Path("docs/reliability.md"), _figures(run), report)
     return 1 if run.found else 0
 
 
-async def _play(run: Run, minutes: float) -> None:
-    chance = random.Random(run.seed)
-    async with trio.open_nursery() as reading:
-        service = await Lives.start(reading, _environment(run), run.logs / "orders-service.log")
+async def _play(run: Run) -> None:
+    chance = random.Random(run.wanted.seed)
+    async with trio.open_nursery() as watching:
+        service = await Lives.start(watching, _environment(run), run.wanted.logs / "orders-service.log")
+        watching.start_soon(_watch_machine, run, service)
         await _start(run, service)
-        reading.start_soon(read_events, run)
+        watching.start_soon(read_events, run)
         async with trio.open_nursery() as nursery:
             for number in range(CLIENTS):
-                nursery.start_soon(trade, run, number, random.Random(f"{run.seed} {number}"))
-            with trio.move_on_after(minutes * 60):
+                nursery.start_soon(trade, run, number, random.Random(f"{run.wanted.seed} {number}"))
+            with trio.move_on_after(run.wanted.minutes * 60):
                 await _live_and_die(run, service, chance)
-            run.calm = True
+            run.calm, run.minutes = True, (trio.current_time() - run.began) / 60
+        if run.wanted.orders and not run.is_enough(POINTS):
+            run.violated(f"After {run.wanted.minutes:g} minutes there were {len(run.asked)} orders, and kills: {dict(run.kills)}.")
         await remedy(run)
         # A life that is given a point would still die there.
         await _start(run, service)
         await judge(run)
         await service.end()
-        reading.cancel_scope.cancel(reason="all is judged")
+        watching.cancel_scope.cancel(reason="all is judged")
+
+
+async def _watch_machine(run: Run, service: Lives) -> NoReturn:
+    """Record how late this process is, which is the gateway too, and how long it and the lives have waited for a processor."""
+    pid, before, waited = 0, 0.0, 0.0
+    while True:
+        due = trio.current_time() + STEP_S
+        await trio.sleep_until(due)
+        if pid != service.pid:
+            pid, waited, before = service.pid, waited + before, 0.0
+        before = waited_ms(pid) or before
+        now = trio.current_time()
+        run.machine.note(now * 1000, (now - due) * 1000, waited + before + waited_ms(os.getpid()))
 
 
 async def _live_and_die(run: Run, service: Lives, chance: random.Random) -> None:
     """One life after the other."""
-    points = list(POINTS)
-    chance.shuffle(points)
+    lives = 0
     while True:
-        for turn, point in enumerate(points):
-            if turn % CALM_EVERY == 0:
+        points = [point for point in POINTS if run.kills[point] < run.wanted.kills] or list(POINTS)
+        chance.shuffle(points)
+        for point in points:
+            if run.wanted.orders and run.is_enough(POINTS):
+                return
+            if lives % CALM_EVERY == 0:
                 await _live_in_calm(run, service)
             await _live(run, service, point, chance)
+            lives += 1
 
 
 async def _live_in_calm(run: Run, service: Lives) -> None:
     await remedy(run)
     run.kills["random instant"] += int(bool(service.pid))
     await _start(run, service)
-    await wait_until_visible(run)
-    await trio.sleep(3)
-    await _look_at_halt(run)
+    await calm_down(run)
 
 
 async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> None:
     """Until it has killed itself at *point*, or is killed; faults all the while."""
-    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.uniform(0.0, 4.0))
+    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.expovariate(1 / LINGER))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
         with trio.move_on_after(chance.uniform(10, 14)):
@@ -130,7 +152,7 @@ async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> 
     elif service.status == -signal.SIGKILL:
         run.kills[point] += 1
     else:
-        run.violated(f"The service ended by itself with {service.status}; see {run.logs}/orders-service.log.")
+        run.violated(f"The service ended by itself with {service.status}; see {run.wanted.logs}/orders-service.log.")
 
 
 async def _misbehave(run: Run, chance: random.Random) -> None:
@@ -144,15 +166,6 @@ async def _misbehave(run: Run, chance: random.Random) -> None:
         if fault in {"1100", "2110"}:
             await trio.sleep(chance.uniform(0.1, 1.0))
             await run.control(chance.choice(("1101", "1102")) if fault == "1100" else "1102")
-
-
-async def _look_at_halt(run: Run) -> None:
-    """Nothing that happens here is a reason to halt; if it has, say so and go on."""
-    async with httpx.AsyncClient(base_url=run.url, timeout=10) as http:
-        halted = (await http.get("/trading")).json()["halted"]
-        if halted is not None:
-            run.violated(f"Trading was halted: {halted}")
-            await http.post("/trading/resume")
 
 
 def _environment(run: Run) -> dict[str, str]:
@@ -176,10 +189,13 @@ async def _start(run: Run, service: Lives, point: str = "", seconds: float = 0.0
                 await trio.sleep(0.05)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """A port for all lives: bound all the while, so that the system gives it to nobody else; listening is left to them."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 def _figures(run: Run) -> dict[str, Any]:
@@ -187,26 +203,32 @@ def _figures(run: Run) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d"),
         "asked": len(run.asked),
+        "minutes": run.minutes,
         "lives": run.lives,
         "kills": dict(run.kills),
         "counts": dict(run.counts),
         "visible": (visible[len(visible) // 2], visible[-1]),
+        "late_ms": round(run.machine.longest_ms),
+        "waited_s": round(run.machine.waited_ms / 1000),
         "violations": run.found,
     }
 
 
-def _tell(run: Run, minutes: float) -> None:
+def _tell(run: Run) -> None:
     found = _figures(run)
-    lines = [f"{found['asked']} orders asked for in {minutes:g} minutes, {run.lives} lives of the service; seed {run.seed}"]
+    lines = [
+        f"{found['asked']} orders asked for in {found['minutes']:.1f} minutes, {run.lives} lives of the service; seed {run.wanted.seed}"
+    ]
     lines += [f"{name}: " + ", ".join(f"{what} {count}" for what, count in sorted(found[name].items())) for name in ("kills", "counts")]
     lines += [f"all seen {found['visible'][0]:.2f} s (median) to {found['visible'][1]:.2f} s after a session"]
+    lines += [f"the machine was late by {found['late_ms']} ms at most in a second, and kept programs waiting for {found['waited_s']} s"]
     lines += [f"VIOLATION {each}" for each in run.found]
     lines += [f"{len(run.found)} violations"]
     print("\n".join(f"orders: {line}" for line in lines), flush=True)
 
 
-def main_of_orders(minutes: float, seed: int, logs: Path, report: str | None) -> int:
+def main_of_orders(wanted: Wanted, report: str | None) -> int:
     """For `python -m chaos --orders`."""
-    logs.mkdir(parents=True, exist_ok=True)
+    wanted.logs.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    return trio.run(partial(chaos_of_orders, minutes, seed, logs, report))
+    return trio.run(partial(chaos_of_orders, wanted, report))

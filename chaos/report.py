@@ -135,7 +135,7 @@ def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
         "",
         "| | |",
         "|---|---|",
-        f"| orders asked for | {found['asked']}, in {counts.get('posts', 0)} requests |",
+        f"| orders asked for | {found['asked']}, in {counts.get('posts', 0)} requests and {found['minutes']:.1f} minutes |",
         f"| of them without a verdict until the calm | {counts.get('asked again in the calm', 0)} |",
         f"| orders that reached the gateway, members of brackets each | {counts.get('orders at the gateway', 0)} |",
         f"| kill -9 | {sum(kills.values())}: {kills.get('random instant', 0)} at a random instant, {sum(points.values())} at a point |",
@@ -146,6 +146,8 @@ def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
         f"| orders whose fills are told as not verified | {counts.get('told as not verified', 0)} |",
         f"| left unknown, as a day had ended | {counts.get('unknown, as a day has ended', 0)} |",
         f"| called not received after a midnight that no clock showed | {counts.get(_UNSEEN_MIDNIGHT, 0)} |",
+        f"| slowest answer to a request | {counts.get('slowest answer, ms', 0)} ms |",
+        f"| the machine was late | by {found['late_ms']} ms at most in a second; programs waited {found['waited_s']} s for a processor |",
         f"| violations | {len(found['violations'])} |",
         *(f"| | {each} |" for each in found["violations"]),
     ]

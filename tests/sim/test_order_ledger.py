@@ -39,6 +39,7 @@ async def test_ledger_tells_of_every_order_what_became_of_it(bench: Bench) -> No
     assert [rows["lost"][k] for k in keys] == [1, 2, 0, 1, 1, 0, None, 0]
     assert [rows["bad"][k] for k in keys] == [1, 3, 0, 1, 0, 0, None, 0]
     assert [rows["rests"][k] for k in keys] == [1, 4, 1, 2, 0, 0, "Submitted", 1]
+    assert await ledger(bench, "alive") == {"alive": [rows["rests"]], "next": None}
 
 
 async def test_ledger_counts_by_reference_and_comes_in_pages(bench: Bench) -> None:
@@ -49,7 +50,7 @@ async def test_ledger_counts_by_reference_and_comes_in_pages(bench: Bench) -> No
         "next": None,
     }
     assert await ledger(bench, "orders 1") == {"orders": [(await ledger(bench, "orders"))["orders"][1]], "next": None}
-    assert await bench.control("ledger secrets") == "error: usage: ledger orders|tokens|positions [N]"
+    assert await bench.control("ledger secrets") == "error: usage: ledger orders|alive|tokens|positions [N]"
 
 
 async def test_executions_explain_every_change_of_a_position(bench: Bench) -> None:

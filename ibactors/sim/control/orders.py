@@ -10,7 +10,7 @@ from ibactors.sim.server import Server
 from ibactors.sim.wire.frames import BadField
 
 _HIGHEST_ID = (1 << 31) - 1
-LEDGERS = ("orders", "tokens", "positions")
+LEDGERS = ("orders", "alive", "tokens", "positions")
 
 
 def _fill(server: Server, arguments: list[str]) -> None:
@@ -125,7 +125,7 @@ def _midnight(server: Server, _: list[str]) -> None:
 def ledger(server: Server, arguments: list[str]) -> str:
     """What `ledger` answers: a page of the chronicle as JSON; CommandRefused for a page that is none."""
     chronicle = server.orders.chronicle
-    pages = dict(zip(LEDGERS, (chronicle.orders, chronicle.tokens, chronicle.positions), strict=True))
+    pages = dict(zip(LEDGERS, (chronicle.orders, chronicle.alive, chronicle.tokens, chronicle.positions), strict=True))
     after = int(number(arguments[1], 0, _HIGHEST_ID)) if len(arguments) > 1 else 0
     return json.dumps(pages[arguments[0]](after))
 

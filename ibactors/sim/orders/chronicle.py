@@ -97,6 +97,16 @@ class Chronicle:
         rows = [r.row() for r in islice(self._records.values(), after, after + PAGE)]
         return {"orders": rows, "next": after + PAGE if after + PAGE < len(self._records) else None}
 
+    def alive(self, after: int) -> Row:
+        """The same for the records of which an order lives."""
+        rows: list[Row] = []
+        for number, record in enumerate(islice(self._records.values(), after, None), after):
+            if len(rows) == PAGE:
+                return {"alive": rows, "next": number}
+            if any(not o.done for o in record.orders):
+                rows.append(record.row())
+        return {"alive": rows, "next": None}
+
     def tokens(self, after: int) -> Row:
         """A page of counts by order reference, in the order of their first appearance."""
         counts: dict[str, dict[str, int]] = {}
