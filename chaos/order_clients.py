@@ -60,16 +60,16 @@ async def until_told(run: Run, http: httpx.AsyncClient, name: str, chance: rando
     with trio.move_on_after(patience):
         while True:
             with trio.move_on_after(math.inf if run.calm else chance.choice(_PATIENCES)):
-                if await _attempt(run, http, name):
+                if await _attempt(run, http, name, chance):
                     return
             await trio.sleep(chance.uniform(0.01, 0.5))
 
 
-async def _attempt(run: Run, http: httpx.AsyncClient, name: str) -> bool:
+async def _attempt(run: Run, http: httpx.AsyncClient, name: str, chance: random.Random) -> bool:
     run.counts["posts"] += 1
     answer = await _send(run, http.build_request("POST", "/orders", json=run.asked[name]), http)
     if answer is None:
-        await trio.sleep(0.3)
+        await trio.sleep(chance.uniform(0.2, 1))
         return False
     told = answer.json()
     run.counts[f"answers: {answer.status_code} {told.get('code', '')}".strip()] += 1

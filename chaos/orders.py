@@ -93,6 +93,7 @@ async def _play(run: Run) -> None:
             with trio.move_on_after(run.wanted.minutes * 60):
                 await _live_and_die(run, service, chance)
             run.calm, run.minutes = True, (trio.current_time() - run.began) / 60
+            nursery.cancel_scope.cancel(reason="in the calm the judge asks")
         if run.wanted.orders and not run.is_enough(POINTS):
             run.violated(f"After {run.wanted.minutes:g} minutes there were {len(run.asked)} orders, and kills: {dict(run.kills)}.")
         await remedy(run)
