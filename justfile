@@ -86,7 +86,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--kills" "1" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
@@ -154,7 +154,7 @@ image *args:
 siege *args:
     python -m tests.siege "$@"
 
-# [--orders] [--minutes 5] [--seed N] [--report]
+# [--orders [N]] [--kills N] [--minutes 5] [--seed N] [--report]
 # load, and a gateway that misbehaves at random
 [group('stress')]
 chaos *args:

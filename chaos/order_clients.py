@@ -112,7 +112,7 @@ async def _change_and_cancel(run: Run, http: httpx.AsyncClient, name: str, chanc
     if "order_id" not in order:
         return
     path = f"/orders/{order['order_id']}"
-    if order["type"] == "limit" and chance.random() < 0.3:  # noqa: PLR2004
+    if order["type"] == "limit" and chance.random() < 0.5:  # noqa: PLR2004
         run.changes[name] += 1
         for _ in range(2):  # the same change: one message, whatever becomes of the answers
             with trio.move_on_after(chance.choice(_PATIENCES)):

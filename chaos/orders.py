@@ -144,8 +144,10 @@ async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> 
     await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.expovariate(1 / LINGER))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
-        with trio.move_on_after(chance.uniform(10, 14)):
-            await service.ended.wait()
+        begun, seconds = trio.current_time(), chance.uniform(10, 14)
+        while service.pid and not run.is_late(begun, seconds):
+            with trio.move_on_after(0.2):
+                await service.ended.wait()
         nursery.cancel_scope.cancel(reason="this life is over")
     if service.pid:
         run.kills["random instant"] += 1
