@@ -5,6 +5,7 @@ has left the stack. A slow step is one `slow_step` line in the log once it is ov
 while it lasts (`loop_blocked`).
 """
 
+import gc
 import sys
 import threading
 import time
@@ -205,7 +206,7 @@ class Watch(trio.abc.Instrument):
             due = 2 * before.last if again else self.slow * 0.4
             if task is None or running < (due if logged == since else min(due, BLOCKED)):
                 continue
-            stack = frames_of(_calls_of_step(sys._current_frames().get(self._loop_thread)))  # noqa: SLF001  # documented, and meant for this
+            stack = frames_of(calls_of_step(self._loop_thread))
             first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))
             if self._since != since:
                 continue  # another step by now
@@ -234,13 +235,25 @@ def _places(stack: tuple[Frame, ...]) -> dict[str, object]:
     return {"where": str(stack[-1]), "calls": [str(frame) for frame in stack[-_LOGGED_CALLS:]]}
 
 
-def _calls_of_step(frame: FrameType | None) -> list[tuple[FrameType, int]]:
-    """The calls inside a step, outermost first: those below trio's own loop."""
-    calls = []
-    while frame is not None and frame.f_code.co_name != "unrolled_run":
-        calls.append((frame, frame.f_lineno))
-        frame = frame.f_back
-    return calls[::-1]
+def calls_of_step(thread: int) -> list[tuple[FrameType, int]]:
+    """The calls inside a thread's step, outermost first: those below trio's own loop.
+
+    No garbage is collected meanwhile. Python 3.11 collects while it makes an object of a frame; a finalizer that lets the other thread run
+    then lets that frame end, and what is written to it next is somebody else's memory: a segmentation fault, sooner or later.
+    """
+    calls: list[tuple[FrameType, int]] = []
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        frame = sys._current_frames().get(thread)  # noqa: SLF001  # documented, and meant for this
+        while frame is not None and frame.f_code.co_name != "unrolled_run":
+            calls.append((frame, frame.f_lineno))
+            frame = frame.f_back
+        calls.reverse()
+    finally:
+        if collects:
+            gc.enable()
+    return calls
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The event loop watched: blocking is found, named and located; waiting is not blocking."""
 
+import gc
 import json
 import threading
 import time
@@ -9,7 +10,7 @@ import pytest
 import trio
 
 from ibactors.inside import logs, watch
-from ibactors.inside.watch import open_watch, waiting_for
+from ibactors.inside.watch import calls_of_step, open_watch, waiting_for
 
 SLOW = 0.05
 
@@ -155,6 +156,44 @@ async def test_nothing_of_a_watch_is_left_behind() -> None:
         assert watched.remembered < 20
     assert threading.active_count() == before
     assert waiting_for(trio.lowlevel.current_task()) is None
+
+
+def test_no_garbage_is_collected_while_the_stack_of_another_thread_is_read() -> None:
+    deep, done, me = threading.Event(), threading.Event(), threading.get_ident()
+    collected: list[str] = []
+
+    def descend(steps: int) -> None:
+        if steps:
+            descend(steps - 1)
+        else:
+            deep.set()
+            done.wait()
+
+    def note(phase: str, _info: dict[str, int]) -> None:
+        if threading.get_ident() == me:
+            collected.append(phase)
+
+    thread = threading.Thread(target=descend, args=(100,))
+    thread.start()
+    deep.wait()
+    before = gc.get_threshold()
+    gc.callbacks.append(note)
+    gc.collect()
+    collected.clear()
+    try:
+        gc.set_threshold(1)
+        calls = calls_of_step(thread.ident or 0)
+        gc.disable()
+        seen = len(collected)
+    finally:
+        gc.set_threshold(*before)
+        gc.enable()
+        gc.callbacks.remove(note)
+        done.set()
+        thread.join()
+    assert seen < 10  # before and after; else for each frame
+    assert [frame.f_code.co_name for frame, _ in calls].count("descend") == 101
+    assert gc.isenabled()
 
 
 async def test_no_watch_when_the_limit_is_zero() -> None:
