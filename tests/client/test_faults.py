@@ -158,23 +158,27 @@ async def test_client_tells_the_truth_while_everything_breaks(tmp_path: Path) ->
     seed = random.randrange(1_000_000)
     print("seed", seed)  # noqa: T201  # shown when it fails
     road, over, watched, known = Road(seed), trio.Event(), Watched(), dict[str, str]()
-    async with running_gateway() as gateway, trio.open_nursery() as nursery, road_to(road) as url:
+    async with (
+        running_gateway() as gateway,
+        road_to(road) as url,
+        AsyncClient(url, verify=NOBODY, patience=DEADLINE, order_patience=5) as ib,
+        trio.open_nursery() as nursery,
+    ):
         await gateway.do(f"set AAPL {BID} {ASK} 100.01")
         await nursery.start(lives, road, gateway, tmp_path, over)
-        async with AsyncClient(url, verify=NOBODY, patience=DEADLINE, order_patience=5) as ib:
-            for task in (watched.quotes_of, watched.orders_of):
-                nursery.start_soon(task, ib)
-            async with trio.open_nursery() as placing:
-                for _ in range(3):
-                    placing.start_soon(place_until, ib, over, known)
-                await trio.sleep(SECONDS)
-                over.set()
-            with trio.fail_after(6 * DEADLINE):
-                for name in [name for name, status in known.items() if status == "unknown"]:
-                    while known[name] == "unknown":
-                        await outcome(ib, name, known)
-                placed = {name for name, status in known.items() if status != "nothing"}
-                await eventually(partial(_all_seen, placed, watched), 3 * DEADLINE)
+        for task in (watched.quotes_of, watched.orders_of):
+            nursery.start_soon(task, ib)
+        async with trio.open_nursery() as placing:
+            for _ in range(3):
+                placing.start_soon(place_until, ib, over, known)
+            await trio.sleep(SECONDS)
+            over.set()
+        with trio.fail_after(6 * DEADLINE):
+            for name in [name for name, status in known.items() if status == "unknown"]:
+                while known[name] == "unknown":
+                    await outcome(ib, name, known)
+            placed = {name for name, status in known.items() if status != "nothing"}
+            await eventually(partial(_all_seen, placed, watched), 3 * DEADLINE)
         rows = json.loads(await gateway.control("ledger orders"))["orders"]
         nursery.cancel_scope.cancel(reason="the test is over")
     assert all(row["received"] == 1 for row in rows)
