@@ -79,6 +79,8 @@ async def test_order_is_placed_once_however_often_it_is_asked_for(tmp_path: Path
             assert (again.order_id, await received(service)) == (order.order_id, 1)
             assert [one.client_order_id for one in await ib.orders()] == [name]
             assert (await ib.order(order.order_id)).status == "working"
+            asked = await ib.preview_change(order.order_id, limit_price=99.4)
+            assert (asked.allowed, asked.notional, await received(service)) == (True, 994, 1)
             with pytest.raises(Problem, match="client_order_id_reused"):
                 await ib.place_order("AAPL", "buy", 11, type="limit", limit_price=99.5, client_order_id=name)
             given_up = await ib.give_up_order(name)

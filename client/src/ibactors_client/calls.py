@@ -246,6 +246,11 @@ def preview_order(
     return placing.preview(placing.order_terms(instrument, side, quantity, type, time_in_force, terms), patience.read)
 
 
+def preview_change(patience: Patience, /, order_id: str, **changes: Any) -> Call[Preview]:
+    """What the order would do after a change; changes nothing. Its `preview_token` goes with `change_order`."""
+    return placing.preview(changes, patience.read, path("/orders/{}/preview", order_id))
+
+
 def change_order(patience: Patience, /, order_id: str, *, change_id: str | None = None, **changes: Any) -> Call[Order]:
     """Makes the change at most once. Raises OutcomeUnknown as `place_order` does."""
     return placing.change(order_id, changes, change_id or placing.new_order_id(), patience.order)

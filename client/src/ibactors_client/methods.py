@@ -98,6 +98,7 @@ class Methods:
     order = Method(calls.order)
     place_order = Method(calls.place_order)
     preview_order = Method(calls.preview_order)
+    preview_change = Method(calls.preview_change)
     change_order = Method(calls.change_order)
     cancel_order = Method(calls.cancel_order)
     give_up_order = Method(calls.give_up_order)

@@ -53,6 +53,6 @@ def give_up(client_order_id: str, patience: float) -> Call[Order | None]:
     return core.surely(request, client_order_id, patience, over=_CANCELLED)
 
 
-def preview(terms: Mapping[str, Any], patience: float) -> Call[Preview]:
-    request = Request(method="POST", path="/orders/preview", body=msgspec.json.encode(terms))
+def preview(terms: Mapping[str, Any], patience: float, where: str = "/orders/preview") -> Call[Preview]:
+    request = Request(method="POST", path=where, body=msgspec.json.encode(terms))
     return core.decoded((yield from core.read(request, patience)), Preview)
