@@ -24,6 +24,9 @@ class ListOrders(Ask[tuple[Order, ...]]):
 
     is_open: bool | None
     account: str | None
+    symbol: str | None
+    since: float
+    """Placed then or later, Unix seconds."""
     after: str
     limit: int
 

@@ -67,7 +67,9 @@ class Looker:
                 msg.reply.fail(error)
 
     def _orders(self, msg: ListOrders) -> tuple[Order, ...]:
-        return self._reader.orders(is_open=msg.is_open, account=msg.account, after=msg.after, limit=msg.limit)
+        return self._reader.orders(
+            is_open=msg.is_open, account=msg.account, symbol=msg.symbol, since=msg.since, after=msg.after, limit=msg.limit
+        )
 
 
 def _events(reader: Reader, msg: ListEvents) -> Page:

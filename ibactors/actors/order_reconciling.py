@@ -19,7 +19,7 @@ from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.orders.coverage import told_since
 from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
 from ibactors.orders.keeping import executions_were_complete
-from ibactors.orders.matching import Row
+from ibactors.orders.matching import ForeignOrder, Row, source_of
 from ibactors.orders.order import Order, Status
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import BETWEEN, Ground, Pass, absence_decides, judge
@@ -154,6 +154,7 @@ class Reconciler:
         if present.unfit is None and (self._earlier is None or self._earlier.epoch != present.epoch or _apart(self._earlier, present)):
             self._earlier = present
         await self._note_coverage(present, desk, session.accounts)
+        self._keeper.ref.foreign = _foreign((*found.foreign, *found.copies), present.ended)
         return self._report(present, len(found.foreign), desk)
 
     async def _note_coverage(self, present: Pass, desk: OrderDesk, accounts: Sequence[str]) -> None:
@@ -193,6 +194,12 @@ class Reconciler:
 def _without_what_ifs(rows: tuple[OpenOrderSeen | WhatIfSeen, ...] | None) -> tuple[OpenOrderSeen, ...] | None:
     """What lists orders alone: the answer to a preview may come between the rows of a list, in the same message."""
     return None if rows is None else tuple(row for row in rows if isinstance(row, OpenOrderSeen))
+
+
+def _foreign(rows: Sequence[Row], at: float) -> tuple[ForeignOrder, ...]:
+    """The open orders of others, each once: both lists of open orders may have it."""
+    found = {row.perm_id or (row.client_id, row.order_id): row for row in rows if isinstance(row, OpenOrderSeen)}
+    return tuple(ForeignOrder(seen=row, source=source_of(row), at=at) for row in found.values())
 
 
 def _apart(earlier: Pass, present: Pass) -> bool:

@@ -47,12 +47,13 @@ from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.executed import Executions, Wanted
 from ibactors.orders.halts import Halt
 from ibactors.orders.keeping import UNCHANGED
+from ibactors.orders.matching import ForeignOrder
 from ibactors.orders.order import Order
 from ibactors.orders.permits import fell_at_once
 from ibactors.orders.previews import Tokens
 from ibactors.orders.reader import Page, Snapshot
 from ibactors.orders.request import GroupBody, PlaceBody
-from ibactors.orders.safety import Mode
+from ibactors.orders.safety import Limits, Mode
 from ibactors.orders.terms import Side
 
 HALT_FILE = "HALT"
@@ -76,6 +77,10 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.shown: dict[str, Order] = {}
         """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
         self.reconciled = Reconciled()
+        self.foreign: tuple[ForeignOrder, ...] = ()
+        """Open orders of others, as of the last comparison."""
+        self.limits = Limits()
+        """Of the service, as the settings have them."""
         self.halt_noted: Halt | None = None
         """The halt that is on disk."""
         self.changes: Topic[int] = Topic(0)
@@ -205,9 +210,11 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         msg = Find(account=account, client_order_id=client_order_id)
         return await self.ask(msg, msg.reply)
 
-    async def list(self, *, is_open: bool | None, account: str | None, after: str, limit: int) -> tuple[Order, ...]:
+    async def list(
+        self, *, is_open: bool | None, account: str | None, symbol: str | None, since: float, after: str, limit: int
+    ) -> tuple[Order, ...]:
         """A page of orders."""
-        msg = ListOrders(is_open=is_open, account=account, after=after, limit=limit)
+        msg = ListOrders(is_open=is_open, account=account, symbol=symbol, since=since, after=after, limit=limit)
         return await self.ask(msg, msg.reply)
 
     async def events(

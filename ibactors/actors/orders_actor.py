@@ -117,11 +117,13 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._canceller = Canceller(keeper, self._connection, self._live)
         self._deadmen = Deadmen(keeper, self._canceller, self._surveyor.positions)
         self._brake = Brake(keeper, self._canceller, self._surveyor.positions)
+        rules = rules_of(self._settings)
+        self._me.limits = rules.limits
         judge = Judge(
             keeper,
             self._connection,
             self._surveyor,
-            rules_of(self._settings),
+            rules,
             key_rules_of(self._settings),
             self._live,
             self._deadmen.has_gone_off,

@@ -204,6 +204,7 @@ class OrderNotOurs(IbactorsError):
     """The order is of another program, or was entered by hand."""
 
     code = "order_not_ours"
+    hint = "Cancel or change it where it was placed; POST /trading/halt with cancel=all has IB cancel everything that the login has open."
 
 
 class OrderRejected(IbactorsError):

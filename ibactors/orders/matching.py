@@ -87,6 +87,14 @@ def _looks_like(row: Row, order: Order) -> bool:
     return False
 
 
+class ForeignOrder(Value, frozen=True, kw_only=True):
+    """An open order of another client or entered by hand, as the last lists had it: nobody tells of it in between."""
+
+    seen: OpenOrderSeen
+    source: str
+    at: float
+
+
 def source_of(row: Row) -> str:
     """Where a foreign order comes from: `manual`, or `client:7`."""
     return f"client:{row.client_id}" if row.client_id and row.order_id else "manual"

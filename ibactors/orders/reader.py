@@ -30,7 +30,7 @@ PAGE = 500
 
 _ORDERS = (
     "SELECT order_id FROM orders WHERE order_id > ?1 AND (?2 IS NULL OR is_open = ?2) AND (?3 IS NULL OR account = ?3)"
-    " ORDER BY order_id LIMIT ?4"
+    " AND (?5 IS NULL OR json_extract(state, '$.terms.symbol') = ?5) AND created >= ?6 ORDER BY order_id LIMIT ?4"
 )
 _ENTRIES = (
     "SELECT sequence, at, kind, account, order_id, body FROM events"
@@ -133,10 +133,19 @@ class Reader:
         event = msgspec.json.decode(str(found[0]), type=EventBody).event if found is not None else None
         return ChangeKept(fingerprint=str(row[0] or ""), outcome=None if row[1] is None else str(row[1]), event=event)
 
-    def orders(self, *, is_open: bool | None = None, account: str | None = None, after: str = "", limit: int = PAGE) -> tuple[Order, ...]:
+    def orders(
+        self,
+        *,
+        is_open: bool | None = None,
+        account: str | None = None,
+        symbol: str | None = None,
+        since: float = 0.0,
+        after: str = "",
+        limit: int = PAGE,
+    ) -> tuple[Order, ...]:
         """Orders by id, which is by time of birth; those after *after*."""
         is_open_number = None if is_open is None else int(is_open)
-        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE)))
+        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE), symbol, since))
         return tuple(found for (order_id,) in rows if (found := load(self._tx, str(order_id))) is not None)
 
     def every(self, *, is_open: bool | None = None) -> Iterator[Order]:

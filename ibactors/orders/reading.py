@@ -42,6 +42,7 @@ def _no_constant(name: str) -> Never:
 _NUMBERS = frozenset(
     "quantity cash_quantity limit_price stop_price trail_amount trail_percent limit_offset strike price percent wait".split()
 )
+_MOMENTS = frozenset("good_till good_after send_before time".split())
 
 
 def _check_values(raw: object) -> None:
@@ -54,6 +55,9 @@ def _check_values(raw: object) -> None:
                 raise BadText(f"{field} is not a text of 1 to 64 printable ASCII characters.", field=field)
             if last in _NUMBERS:
                 raise InvalidRequest(f"{field} is a text; a number is wanted.", field=field, remedy="Send it without quotes.")
+            # Beyond the ends of the calendar a zone cannot be taken off: 0001-01-01T00:00:00+23:59 is a day before the first.
+            if last in _MOMENTS and value[:4].isdigit() and not "1970" <= value[:4] < "2200":
+                raise InvalidRequest(f"{field} is not between 1970 and 2199.", field=field, remedy="Write 2026-11-27T14:30:00Z.")
         elif isinstance(value, int | Decimal) and not isinstance(value, bool):
             number = Decimal(value)
             if len(number.as_tuple().digits) > _MOST_DIGITS or number.adjusted() not in _EXPONENTS:

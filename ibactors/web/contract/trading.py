@@ -1,11 +1,17 @@
 """The state of trading as clients see it: as an answer, and in the channel of the stream."""
 
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
 import msgspec
 
 from ibactors.actors.orders import OrdersRef
 from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import rfc3339
+from ibactors.orders.exposure import counts_as_open, day_notional
 from ibactors.orders.order import Status
+from ibactors.orders.safety import SETTINGS
 
 
 class ReconciledShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,28 @@ class HaltShown(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders it cancelled: `entries`, `ours` or `none`."""
 
 
+class LimitUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of the service; a key may have others of its own."""
+
+    name: str
+    """What is limited."""
+    limit: Decimal | None
+    """null: there is none."""
+    used: Decimal | None
+    """What counts towards it now; null where it is judged order by order."""
+    setting: str
+    """Where the limit is set."""
+
+
+class JournalShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How the journal is doing."""
+
+    sequence: int
+    """Of the last event that is on disk."""
+    lag_seconds: float
+    """How long the last write took to be durable."""
+
+
 class Trading(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="trading"):
     """The state of trading."""
 
@@ -53,6 +81,10 @@ class Trading(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """Those of which nobody can tell what became of them."""
     sequence: int
     """Of the last event."""
+    limits: tuple[LimitUsed, ...]
+    """What the limits of the service count now."""
+    journal: JournalShown
+    """Where all of it is written down."""
 
 
 def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
@@ -70,4 +102,21 @@ def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
         open_orders=sum(1 for order in orders.shown.values() if not order.status.is_terminal),
         unknown_orders=sum(1 for order in orders.shown.values() if order.status is Status.UNKNOWN),
         sequence=orders.sequence,
+        limits=tuple(_limits(orders)) if orders.is_on else (),
+        journal=JournalShown(sequence=orders.sequence, lag_seconds=round(orders.read_lag(), 6)),
     )
+
+
+def _limits(orders: OrdersRef) -> Iterator[LimitUsed]:
+    now, shown = time.time(), tuple(orders.shown.values())
+    used: dict[str, Decimal | None] = {
+        "order_notional": None,
+        "order_quantity": None,
+        "day_notional": day_notional(shown, now),
+        "open_orders": Decimal(sum(counts_as_open(order, now) for order in shown)),
+        "position_notional": None,
+        "per_minute": None,
+    }
+    for name, value in used.items():
+        limit = getattr(orders.limits, name)
+        yield LimitUsed(name=name, limit=None if limit is None else Decimal(limit), used=value, setting=SETTINGS[name])

@@ -15,12 +15,13 @@ from ibactors.orders.tokens import new_change_id
 from ibactors.web.contract.orders import OrderShown
 from ibactors.web.operation import Answer, Call, Operation
 from ibactors.web.rest.order_answers import changed_answer
-from ibactors.web.rest.orders import TAKING, OrderQuery, orders_of, wait_of
+from ibactors.web.rest.orders import TAKING, OrderQuery, check_ours, orders_of, wait_of
 
 
 async def change_order(call: Call[OrderQuery, ChangeBody]) -> Answer:
     received, body = datetime.now(UTC), call.body
     orders = orders_of(call)
+    check_ours(call.query.order_id)
     given = resolve_change_id(body, request.headers.get("Idempotency-Key"))
     wait = wait_of(body.wait)
     check_change(body, received)
@@ -74,6 +75,7 @@ OPERATIONS = (
             *TAKING,
             e.OrderNotFound,
             e.OrderNotChangeable,
+            e.OrderNotOurs,
             e.RevisionChanged,
             e.PreviewRequired,
             e.ChangeIdReused,

@@ -23,10 +23,14 @@ from ibactors.errors import (
 from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.orders import errors as e
+from ibactors.orders.fills import OURS
+from ibactors.orders.matching import ForeignOrder
 from ibactors.orders.order import Order
 from ibactors.orders.reading import read_body
 from ibactors.orders.request import PlaceBody, resolve_client_order_id
 from ibactors.web.contract.codec import encode
+from ibactors.web.contract.foreign_orders import ForeignShown, foreign_shown
+from ibactors.web.contract.moments import Moment, seconds_of
 from ibactors.web.contract.orders import OrderShown, shown
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.contract.tables import Rows
@@ -40,8 +44,15 @@ WAIT = 5.0
 """Seconds that a place waits for IB's first word, unless it says otherwise."""
 MOST_WAIT = 20.0
 """Below the limit that the kernel sets on an ask."""
+FOREIGN = "ext_"
+"""How the ids of orders of others begin."""
 OrderId = Annotated[
-    str, msgspec.Meta(pattern=whole("ord_[0-9A-Z]{1,32}"), description="Our id of an order.", examples=["ord_01JDQ4ZK8R3W0000"])
+    str,
+    msgspec.Meta(
+        pattern=whole("ord_[0-9A-Z]{1,32}|ext_[0-9]{1,19}"),
+        description="Our id of an order; that of another's is in no list but `foreign`.",
+        examples=["ord_01JDQ4ZK8R3W0000"],
+    ),
 ]
 ClientId = Annotated[
     str, msgspec.Meta(pattern=whole("[A-Za-z0-9._:-]{1,64}"), description="The id that the client gave.", examples=["r-1"])
@@ -85,6 +96,17 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     status: Annotated[str, msgspec.Meta(pattern=whole("open|closed|all"), description="open, closed or all.")] = "open"
     account: AccountName | None = None
+    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="As the orders show it.", examples=["AAPL"])] | None = None
+    source: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=whole("ibactors|manual|client:[0-9]{1,10}"), description="ibactors, manual or client:7; all if not given."
+            ),
+        ]
+        | None
+    ) = None
+    after: Annotated[Moment, msgspec.Meta(description="Those that were placed then or later.")] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=500, description="Orders of a page, up to 500.")] = 100
     page_token: Annotated[str, msgspec.Meta(max_length=40, description="From the page before.")] = ""
 
@@ -93,7 +115,9 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """A page of orders."""
 
     orders: tuple[OrderShown, ...]
-    """Oldest first."""
+    """Of this service, oldest first."""
+    foreign: tuple[ForeignShown, ...]
+    """Open orders of others, with the first page, as they were at the last comparison with IB's lists."""
     next_page_token: str | None
 
 
@@ -115,11 +139,32 @@ def wait_of(given: Decimal | None) -> float:
 
 
 async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
-    query = call.query
-    is_open = {"open": True, "closed": False}.get(query.status)
-    found = await orders_of(call).list(is_open=is_open, account=query.account, after=query.page_token, limit=query.limit)
-    more = len(found) == query.limit
-    return Orders(orders=tuple(map(shown, found)), next_page_token=found[-1].order_id if more else None)
+    query, orders = call.query, orders_of(call)
+    found: tuple[Order, ...] = ()
+    since = float(seconds_of(query.after, "after") or 0)
+    if query.source in {None, OURS}:
+        is_open = {"open": True, "closed": False}.get(query.status)
+        found = await orders.list(
+            is_open=is_open, account=query.account, symbol=query.symbol, since=since, after=query.page_token, limit=query.limit
+        )
+    others = orders.foreign if query.status != "closed" and not query.page_token and query.after is None else ()
+    return Orders(
+        orders=tuple(map(shown, found)),
+        foreign=tuple(foreign_shown(each) for each in others if _wanted(each, query)),
+        next_page_token=found[-1].order_id if len(found) == query.limit else None,
+    )
+
+
+def _wanted(order: ForeignOrder, query: ListQuery) -> bool:
+    seen = order.seen
+    wanted = (query.account, seen.account), (query.symbol, seen.echo.symbol), (query.source, order.source)
+    return all(value in {None, its} for value, its in wanted)
+
+
+def check_ours(order_id: str) -> None:
+    """Raises OrderNotOurs for an order of another program, or entered by hand."""
+    if order_id.startswith(FOREIGN):
+        raise e.OrderNotOurs(f"{order_id} is not an order of this service, which leaves it alone.")
 
 
 async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown:
@@ -132,6 +177,7 @@ async def get_client_order(call: Call[ClientQuery, Nothing]) -> OrderShown:
 
 async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
     orders = orders_of(call)
+    check_ours(call.query.order_id)
     order = await orders.cancel(call.query.order_id, f"key:{call.caller.name}")
     order = await orders.settled(order, until_terminal=True, wait=call.query.wait)
     return _cancelling(order)
@@ -241,7 +287,7 @@ OPERATIONS = (
         body=Nothing,
         returns=OrderShown,
         accepted=OrderShown,
-        problems=(*ASKED, e.OrderNotFound),
+        problems=(*ASKED, e.OrderNotFound, e.OrderNotOurs),
     ),
     Operation(
         method="DELETE",
