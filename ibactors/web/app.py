@@ -1,6 +1,7 @@
 """The Quart-Trio application: the table of operations, the WebSocket, the docs, and one shape for every error."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 import structlog
@@ -100,9 +101,24 @@ ROUTES: tuple[Route, ...] = (
     Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
 )
 
-_OPENAPI = {secured: encode(build_document(OPERATIONS, secured=secured)) for secured in (False, True)}
-"""By whether the service asks for keys. Made at import, as it takes longer than a step of the running loop may."""
-_ASYNCAPI = encode(build_asyncapi())
+
+@cache
+def _openapi(*, secured: bool) -> bytes:
+    """The document, by whether the service asks for keys."""
+    return encode(build_document(OPERATIONS, secured=secured))
+
+
+@cache
+def _asyncapi() -> bytes:
+    return encode(build_asyncapi())
+
+
+class _Rule(QuartRule):
+    """Quart's name for a route."""
+
+    def compile(self) -> None:
+        """Werkzeug's programs that match paths and build them took half of the start, and nobody runs them."""
+        self._parts = []
 
 
 class _Quart(QuartTrio):
@@ -110,6 +126,7 @@ class _Quart(QuartTrio):
 
     def __init__(self, views: dict[tuple[str, str], View]) -> None:
         super().__init__("ibactors", static_folder=None)
+        self.url_rule_class = _Rule
         for route in ROUTES:
             if route.method != WEBSOCKET:
                 self.add_url_rule(route.rule, f"{route.method} {route.path}", views[route.method, route.path], methods=[route.method])
@@ -141,7 +158,7 @@ def create_app(system: System) -> Front:
     views: dict[tuple[str, str], View] = {(operation.method, operation.path): _view(operation, system) for operation in OPERATIONS}
     views["POST", mcp.PATH] = mcp.view(system)
     views["GET", "/"] = serve.page_or(views["GET", "/"])
-    documents = {"/openapi.json": _serve(lambda: _OPENAPI[system.access.secured]), "/asyncapi.json": _serve(lambda: _ASYNCAPI)}
+    documents = {"/openapi.json": _serve(lambda: _openapi(secured=system.access.secured)), "/asyncapi.json": _serve(_asyncapi)}
     views |= {("GET", path): view for path, view in {**documents, **docs.views(), **serve.views()}.items()}
     app = _Quart(views)
     check_routes(app, RouteTable(ROUTES))
@@ -171,7 +188,8 @@ def _view(operation: Operation[Any, Any], system: System) -> View:
 
 def _serve(document: Callable[[], bytes]) -> View:
     async def serve() -> Response:
-        return Response(document(), content_type="application/json")
+        # It takes longer to make than a step of the loop may, and most services are never asked for it.
+        return Response(await trio.to_thread.run_sync(document), content_type="application/json")
 
     return serve
 

@@ -2,7 +2,8 @@
 
 import importlib.util
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from quart import Response, send_from_directory
@@ -61,7 +62,8 @@ ROUTES = (
 )
 
 
-def views() -> dict[str, Callable[..., Awaitable[Response]]]:
+@cache  # half a megabyte is searched for what is replaced in it
+def views() -> Mapping[str, Callable[..., Awaitable[Response]]]:
     """/docs and /redoc, their scripts and their assets, by path. Scripts are files, as the content security policy runs no others."""
     found: dict[str, Callable[..., Awaitable[Response]]] = {f"/redoc/assets/{_REDOC_SCRIPT}": _serve_redoc()}
     for path, page, start, (package, folder) in (
