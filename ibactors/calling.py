@@ -156,10 +156,15 @@ def place(template: str, *names: str) -> str:
 
 def reason(members: Mapping[str, Any], status: int) -> str:
     """What a problem document says to a person."""
-    words = [f"{str(members[name]).rstrip('.')}." for name in ("detail", "hint") if members.get(name)]
+    words = [sentences(members, "detail", "hint")] if members else []
     if status in {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN}:
         words.append("The key of a command is --key or $IBACTORS_API_KEY.")
-    return " ".join(words) or f"The service answered with status {status}; see whether it is an ibactors."
+    return " ".join(filter(None, words)) or f"The service answered with status {status}; see whether it is an ibactors."
+
+
+def sentences(members: Mapping[str, Any], *names: str) -> str:
+    """What stands in these members, a sentence after the other."""
+    return " ".join(f"{str(members[name]).rstrip('.')}." for name in names if members.get(name))
 
 
 def _refusal(response: http.client.HTTPResponse, text: str) -> Refused:

@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: Namespace) -> int:
     """Print the tree; the exit status is 1 when there is none to be had."""
-    url = arguments.url or local_url(settings)
+    url = arguments.url or os.environ.get("IBACTORS_URL") or local_url(settings)
     key = arguments.key or os.environ.get("IBACTORS_API_KEY", "")
     colour = arguments.color == "always" or (arguments.color == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     try:

@@ -96,12 +96,12 @@ class Screen:
             case "status":
                 self._status = "" if message["connected"] else str(message["reason"] or message["phase"])
             case "error":
-                self._refused[message.get("symbol")] = " ".join(str(message[name]) for name in ("message", "hint") if message.get(name))
+                self._refused[message.get("symbol")] = calling.sentences(message, "message", "hint")
             case _:
                 pass
 
     def _stale(self, message: Message) -> None:
-        why = f"{message['reason']} Since {clock(message['since'])}."
+        why = f"{calling.sentences(message, 'reason')} Since {clock(message['since'])}."
         ends = set(self._quotes) if message.get("symbol") is None else {_line(message)}
         if not ends & set(self._quotes) or message.get("symbol") is None:
             self._status = f"{instrument(message)}: {why}" if message.get("symbol") else why

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 import trio
 
@@ -21,8 +22,10 @@ from ibactors.model.quotes import Quote
 
 PATIENCE = 10.0
 """Seconds for the handshake, and for a first tick; the settings may allow less."""
-LISTING = 2.0
-"""Seconds for the list of open orders: a gateway that refuses orders does not answer, but says so beside."""
+LISTING = 10.0
+"""Seconds for the list of open orders."""
+LOOK = 0.05
+"""Seconds between two looks at whether the gateway has said that it takes no orders."""
 _START = (
     "Start IB Gateway or TWS, log in, and enable its API (Configure, API, Settings). IBACTORS_GATEWAY_PORT is the port that stands there."
 )
@@ -79,16 +82,36 @@ def _accounts(session: Session, settings: Settings) -> Iterator[Finding]:
 
 
 async def _orders(session: Session, settings: Settings) -> Finding:
-    try:
-        with trio.move_on_after(LISTING):
-            await session.request(open_orders(everybody=False))
-    except GatewayDisconnected:
-        raise
-    except IbactorsError as exc:
-        return wrong("orders", exc)
+    error = await _listing(session)
+    if isinstance(error, GatewayDisconnected):
+        raise error
     if session.orders.log.read_only is not None:
         return ok("orders", "refused by the gateway, and off here") if settings.trading == "off" else wrong("orders", READ_ONLY)
+    if error is not None:
+        return wrong("orders", error)
     return ok("orders", "the gateway takes them" + (", but IBACTORS_TRADING is off" if settings.trading == "off" else ""))
+
+
+async def _listing(session: Session) -> IbactorsError | None:
+    """What comes of asking for the open orders. A gateway that refuses orders does not answer, but says so beside."""
+    error: IbactorsError | None = None
+    with trio.move_on_after(LISTING) as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_end_when_refused, session, scope)
+            try:
+                await session.request(open_orders(everybody=False))
+            except IbactorsError as exc:
+                error = exc
+            nursery.cancel_scope.cancel(reason="the list is there")
+    return error
+
+
+async def _end_when_refused(session: Session, scope: trio.CancelScope) -> NoReturn:
+    """Until the listing ends."""
+    while True:
+        if session.orders.log.read_only is not None:
+            scope.cancel(reason="orders are refused")
+        await trio.sleep(LOOK)
 
 
 async def _data(session: Session, settings: Settings) -> Finding:

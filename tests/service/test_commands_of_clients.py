@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ibactors import cli
 from ibactors.calling import Answer, Lost, Refused, Remote
 from ibactors.commands import login, order, surely, watch
 from ibactors.config import Settings
-from tests.conftest import DEADLINE, Service, eventually
+from tests.conftest import DEADLINE, Service, eventually, running_service
 from tests.service.keyed import KEYS, keyed_service
 from tests.service.trading import ledger, received, trading_service
 
@@ -43,6 +44,18 @@ class Shell:
 
 def _no_program(_name: str, _parser: object) -> None:
     raise AssertionError("no program is run here")
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """One that is healthy, and in no hurry."""
+    async with running_service(quote_timeout=60.0) as running:
+        await healthy(running)
+        yield running
+
+
+async def healthy(service: Service) -> None:
+    await service.until("/health", lambda response: response.json()["status"] == "healthy")
 
 
 @pytest.fixture
@@ -95,7 +108,8 @@ async def test_without_a_service_the_remedy_is_named(capsys: pytest.CaptureFixtu
 
 
 async def test_missing_key_is_told_with_its_option(capsys: pytest.CaptureFixture[str]) -> None:
-    async with keyed_service() as service:
+    async with keyed_service(quote_timeout=60.0) as service:
+        await healthy(service)
         shell = Shell(service.url, capsys)
         assert await shell.run("quote", "AAPL") == 1
         assert "IBACTORS_API_KEY" in shell.err

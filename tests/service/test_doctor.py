@@ -11,7 +11,7 @@ import trio
 
 from ibactors import cli
 from ibactors.config import Settings
-from ibactors.doctor import command
+from ibactors.doctor import command, gateway
 from ibactors.doctor.finding import Finding, Verdict
 from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, Gateway, running_gateway
@@ -64,17 +64,17 @@ def with_settings(**variables: str) -> SetUp:
 def with_gateway(*commands: str, options: SimulatorOptions | None = None, **variables: str) -> SetUp:
     @asynccontextmanager
     async def set_up(put: Put, _folder: Path) -> AsyncIterator[None]:
-        async with running_gateway(options) as gateway:
-            put(IBACTORS_GATEWAY_PORT=str(gateway.ports.port), **variables)
-            await _do(gateway, commands)
+        async with running_gateway(options) as simulator:
+            put(IBACTORS_GATEWAY_PORT=str(simulator.ports.port), **variables)
+            await _do(simulator, commands)
             yield
 
     return set_up
 
 
-async def _do(gateway: Gateway, commands: tuple[str, ...]) -> None:
+async def _do(simulator: Gateway, commands: tuple[str, ...]) -> None:
     for words in commands:
-        await gateway.do(words)
+        await simulator.do(words)
 
 
 def with_listener(variable: str, says: bytes) -> SetUp:
@@ -152,10 +152,17 @@ async def test_broken_set_up_is_named_with_its_remedy(
     assert (found[name].verdict, says in found[name].says) == (verdict, True), found[name].says
 
 
+@pytest.fixture(autouse=True)
+def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(gateway, "LISTING", DEADLINE)
+
+
 async def test_sound_set_up_has_nothing_wrong(put: Put, tmp_path: Path) -> None:
     async with with_gateway()(put, tmp_path):
         assert {one.verdict for one in await findings()} == {Verdict.OK}
-    async with keyed_service() as service:
+    async with keyed_service(quote_timeout=60.0) as service:
+        await service.until("/health", lambda response: response.json()["status"] == "healthy")
         put(IBACTORS_URL=service.url)
         assert {one.verdict for one in await findings("--key", KEYS["read"])} == {Verdict.OK}
 

@@ -59,7 +59,8 @@ async def test_tools_follow_from_mode_and_scope(mode: str, reading: int, trading
 
 
 async def test_every_answer_says_how_fresh_it_is(tmp_path: Path) -> None:
-    async with trading_service(tmp_path, mcp="read") as service:
+    async with trading_service(tmp_path, mcp="read", quote_timeout=60.0) as service:
+        await service.until("/health", lambda response: response.json()["status"] == "healthy")
         hello = await result(service, "initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={})
         assert (hello["protocolVersion"], hello["serverInfo"]["name"]) == ("2025-06-18", "ibactors")
         tools = {tool["name"]: tool for tool in (await result(service, "tools/list"))["tools"]}
