@@ -90,6 +90,8 @@ class _Glance:
         """IB has ended it."""
 
     def looked(self, leg: OptionLeg, missing: AbstractSet[str]) -> None:
+        if self.error is not None:
+            return  # the rest of the packet that has brought the error
         self.leg = leg
         if not missing - {OPEN_INTEREST}:
             self.nearly.set()

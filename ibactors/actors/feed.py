@@ -235,7 +235,9 @@ class FedActor(Subscriber[FedMessage, FedNews], Generic[V]):
         self.void(error)
 
     def _on_session(self, session: SessionStatus) -> None:
-        """What belongs to an ended session goes; a refusal does too, as another gateway may have another mind."""
+        """What belongs to an ended session goes; but what IB has refused is over, and whoever asks again later gets another one."""
+        if self._fed.refused:
+            return
         if not session.up or session.epoch != self._epoch or self._feed is None:
             self._drop(GatewayDisconnected(session.reason or "The session was replaced."))
             self._reopening.set(0.0)
@@ -295,12 +297,12 @@ class FedActor(Subscriber[FedMessage, FedNews], Generic[V]):
         session = self._connection.sessions.value
         if not session.current:
             reply.fail(GatewayDisconnected(session.reason or "There is no session with the gateway."))
-        elif self._outcome is None or self._epoch != session.epoch:
+        elif isinstance(self._outcome, IbactorsError) and (self._fed.refused or self._epoch == session.epoch):
+            reply.fail(self._outcome)
+        elif self._outcome is None or isinstance(self._outcome, IbactorsError) or self._epoch != session.epoch:
             reply.defer()
             self._waiting = [waiting for waiting in self._waiting if not waiting.settled]
             self._waiting.append(reply)
-        elif isinstance(self._outcome, IbactorsError):
-            reply.fail(self._outcome)
         else:
             reply.send(self._outcome)
 

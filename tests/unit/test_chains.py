@@ -186,3 +186,23 @@ async def test_break_of_the_session_refuses_all_of_it(autojump_clock: MockClock)
         gateway.sessions.publish(SessionStatus(phase=SessionPhase.UP, epoch=2, since=now()))
         await wait_all_tasks_blocked()
         assert not market.loans
+
+
+async def test_option_that_is_interrupted_says_so_though_ticks_came_in_the_same_packet(autojump_clock: MockClock) -> None:
+    gateway = Gateway(silent=1)
+    async with looking(gateway) as (chains, _), trio.open_nursery() as nursery:
+        answers: list[Any] = []
+
+        async def ask() -> None:
+            answers.append(await look(chains, 2))
+
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        first, second = gateway.open.values()
+        first.price(1, 10.0, 1.0)
+        first.interrupt(GatewayDisconnected("2103"))
+        first.packet_done(1_700_000_000.0)
+        second.price(1, 10.0, 1.0)
+        second.packet_done(1_700_000_000.0)
+    ((legs, _seconds),) = answers
+    assert [(leg.bid, leg.problem) for leg in legs] == [(None, GatewayDisconnected.code), (10.0, None)]

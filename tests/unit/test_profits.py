@@ -236,6 +236,15 @@ async def test_refusal_is_remembered_for_a_moment_and_silence_ends_with_the_time
         assert there.answers[2:] == [GatewayTimeout]
 
 
+async def test_refusal_is_remembered_in_the_next_session_too(autojump_clock: MockClock) -> None:
+    async with directory() as there:
+        await there.ask()
+        there.connection.opened[0].listener.failed(InvalidRequest("no"))
+        there.connection.enter(SessionPhase.UP, 2)
+        await there.ask()
+        assert there.answers == [InvalidRequest, InvalidRequest], "nobody waits for what nothing is done for"
+
+
 async def test_timeout_grows_with_what_is_asked_for_at_once(autojump_clock: MockClock) -> None:
     async with directory() as there:
         for among, least, most in ((1, 3, 3.2), (60, 5.9, 6.1), (1000, 9.9, 10.1)):
