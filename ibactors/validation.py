@@ -67,7 +67,8 @@ def sentence(message: str, field: str | None) -> str:
 
 def remedy(kind: type[Any], field: str | None, hidden: Collection[str] = frozenset()) -> str:
     """What is accepted: the description of a known field with its values, or the names of all fields where it should be."""
-    definitions = _definitions(kind)
+    hashable: Any = kind  # as all classes are; mypy takes this for an object's own __hash__
+    definitions = _definitions(hashable)
     known = definitions[kind.__name__]["properties"]
     steps = _steps(field)
     for place, name in enumerate(steps, 1):
