@@ -61,6 +61,20 @@ def test_quotes_move_and_draw_a_chart(page: Page) -> None:
     expect(page.locator(".card .value").first).to_have_css("text-decoration-line", "none")
 
 
+def test_a_book_is_shown_beside_its_quote_while_it_is_current(page: Page, demo: Demo) -> None:
+    book = card(page, "AAPL").locator(".depth")
+    book.locator("summary").click()
+    expect(book.locator("tbody tr")).to_have_count(5, timeout=20_000)
+    expect(card(page, "AAPL")).not_to_have_class(re.compile("stale"))
+    demo.control("farm-down usfarm")
+    expect(book.locator("table")).to_be_hidden(timeout=NOTICED_MS)
+    expect(book.locator(".depth-note")).to_contain_text("usfarm")
+    demo.control("farm-up usfarm")
+    expect(book.locator("tbody tr")).to_have_count(5, timeout=20_000)
+    book.locator("summary").click()
+    expect(book.locator("table")).to_be_hidden()
+
+
 def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
     row = page.locator("#positions tbody tr", has_text="AAPL")
     expect(row.locator("td").nth(1)).to_contain_text("live")

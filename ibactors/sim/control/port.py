@@ -113,6 +113,7 @@ def stats(server: Server) -> dict[str, object]:
         "clients": clients,
         "lines": gateway.market.lines(),
         "streams": dict(Counter(kind for session in server.sessions() for kind, _ in session.streams)),
+        "repeating": dict(Counter(key[0] for session in server.sessions() for key in session.repeating)),
         "updates": gateway.market.updates,
         "messages_in": gateway.counters.received,
         "messages_out": gateway.counters.sent,

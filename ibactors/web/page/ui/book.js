@@ -150,7 +150,7 @@ export class Book extends EventTarget {
     if (message.type === "status") this.#connected = message.connected;
     if (message.type === "quote") {
       for (const line of this.#linesOf(message)) line.take(message);
-    } else if (message.type === "stale") {
+    } else if (message.type === "stale" && !message.channel) {
       for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) {
         line.stop(this.#connected ? sentences(message.reason) : NO_SESSION, message.since);
       }

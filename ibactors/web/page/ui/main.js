@@ -2,6 +2,7 @@
 
 import { Account } from "./account.js";
 import { Book, NO_SESSION } from "./book.js";
+import { Depth } from "./depth.js";
 import { $, setText } from "./dom.js";
 import { Inside } from "./inside.js";
 import { KeyDialog } from "./keydialog.js";
@@ -16,7 +17,8 @@ const session = new Session(stream, book, follow);
 const account = new Account(book, draw);
 const login = new Login(draw);
 const inside = new Inside(draw);
-const quotes = new Quotes(book);
+const depth = new Depth(stream);
+const quotes = new Quotes(book, depth);
 const panels = [session, quotes, account, login, inside];
 const polls = [session.poll, ...account.polls, login.poll, inside.poll];
 const dialog = new KeyDialog(() => {
@@ -70,6 +72,7 @@ function announce() {
 
 book.addEventListener("change", draw);
 book.addEventListener("failed", draw);
+depth.addEventListener("change", draw);
 for (const name of ["open", "lost", "trust"]) stream.addEventListener(name, draw);
 stream.addEventListener("open", refresh);
 stream.addEventListener("lost", () => {

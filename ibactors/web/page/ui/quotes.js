@@ -12,6 +12,7 @@ const FIRST_VISIT = ["AAPL", "MSFT", "TSLA", "SPY"].map((symbol) => ({ symbol })
 
 export class Quotes {
   #book;
+  #depth;
   #lines = [];
   #charts = new WeakMap();
   #typed = new Set(); // keys of lines that the visitor has just asked for, and that have shown nothing yet
@@ -19,8 +20,9 @@ export class Quotes {
   #form = $("#add");
   #problem = $("#add-problem");
 
-  constructor(book) {
+  constructor(book, depth) {
     this.#book = book;
+    this.#depth = depth;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -58,6 +60,7 @@ export class Quotes {
     this.#lines = this.#lines.filter((other) => other !== line);
     this.#typed.delete(line.key);
     this.#book.release(line);
+    this.#depth.hide(line);
     this.#store();
     this.render();
   }
@@ -108,6 +111,7 @@ export class Quotes {
       this.#remove(line);
       $("#symbol").focus();
     });
+    $(".depth", card).addEventListener("toggle", ({ target }) => (target.open ? this.#depth.show(line) : this.#depth.hide(line)));
     $(".again", card).addEventListener("click", () => this.#book.again(line));
     this.#charts.set(card, new Chart($(".chart", card)));
     return card;
@@ -133,7 +137,23 @@ export class Quotes {
     setText($(".ask", card), sized(quote?.ask, quote?.ask_size, digits));
     setText($(".volume", card), compact(quote?.volume));
     setText($(".day", card), quote === null ? UNKNOWN : `${number(quote?.low, digits)} – ${number(quote?.high, digits)}`);
+    if ($(".depth", card).open) this.#drawDepth(card, line, digits);
     this.#charts.get(card).draw(line.name, line.points, quote?.close ?? null, digits);
+  }
+
+  #drawDepth(card, line, digits) {
+    const { book, note } = this.#depth.of(line);
+    const rows = book === null ? [] : Array.from({ length: Math.max(book.bids.length, book.asks.length) }, (_, place) => place);
+    const cells = (place) => {
+      const [bid, ask] = [book.bids[place], book.asks[place]];
+      return [compact(bid?.size), number(bid?.price, digits), number(ask?.price, digits), compact(ask?.size)];
+    };
+    const make = () => element("tr", {}, ...[0, 1, 2, 3].map(() => element("td", { class: "number" })));
+    keyed($(".depth tbody", card), rows, String, make, (row, place) => {
+      for (const [at, text] of cells(place).entries()) setText(row.children[at], text);
+    });
+    setHidden($(".depth table", card), book === null);
+    setText($(".depth-note", card), note ?? "");
   }
 }
 
