@@ -104,6 +104,7 @@ class BarsActor(FedActor[ArrivedBar]):
             of=of.what,
             rth=of.rth,
             origin=origin,
+            proven=self._proven,
             caller=self._me.holder,
         )
 

@@ -137,6 +137,8 @@ class FedActor(Subscriber[FedMessage, FedNews], Generic[V]):
         self._showing = False
         """Whether listeners hold something for current."""
         self._waiting: list[Reply[V]] = []
+        self._proven = False
+        """Whether IB is known to have it, from a session before."""
 
     async def subscription(self, feed: Feed) -> Subscription[Any]:
         """What is subscribed to in the present session. Raises IbactorsError."""
@@ -271,6 +273,7 @@ class FedActor(Subscriber[FedMessage, FedNews], Generic[V]):
     def _on_outcome(self, outcome: V | IbactorsError) -> None:
         if not isinstance(outcome, IbactorsError):
             self._outcome = outcome
+            self._proven = True
             self.took(outcome)
         elif (wait := self.wait_after(outcome)) is not None:
             # The gateway holds no subscription now. When there is a new session, that tells; until then it is tried now and then.

@@ -80,7 +80,14 @@ class NewsActor(HeardActor):
     async def subscription(self, feed: Feed) -> Subscription[Any]:
         reading, contract = await find(self._connection, self._me.of.instrument, caller=self._me.holder)
         self._me.contract = contract
-        return NewsLine(contract, feed, providers=self._me.of.providers, origin=origin_of(reading, contract), caller=self._me.holder)
+        return NewsLine(
+            contract,
+            feed,
+            providers=self._me.of.providers,
+            origin=origin_of(reading, contract),
+            proven=self._proven,
+            caller=self._me.holder,
+        )
 
     def took(self, value: dict[str, Any]) -> None:
         self._me.tell_gap()

@@ -260,7 +260,7 @@ class Inbox:
                 case Effect.RESUME:
                     subscriptions.resume(farm, self.connectivity.interrupts)
                 case Effect.DATA_LOST:
-                    # A request that the gateway had not served by then is cancelled, so that nothing leaks there.
+                    # What the gateway may hold, such as a request that it had not served by then, is cancelled: nothing leaks there.
                     for request_id, subscription in subscriptions.abandon().items():
                         self.on_abandoned(request_id, subscription)
                 case Effect.NONE:

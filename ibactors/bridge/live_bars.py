@@ -59,9 +59,10 @@ class BarLine(FedSubscription[BarListener]):
         of: What,
         rth: bool,
         origin: Instrument | None,
+        proven: bool = False,
         caller: str = "",
     ) -> None:
-        super().__init__(origin, listener, caller=caller)
+        super().__init__(origin, listener, proven=proven, caller=caller)
         self._contract = Contract(
             conId=contract.con_id,
             symbol=contract.symbol,

@@ -107,8 +107,17 @@ class NewsLine(FedSubscription[NewsListener]):
     kind: ClassVar[str] = "news"
     what: ClassVar[str] = "a headline"
 
-    def __init__(self, contract: ContractInfo, listener: NewsListener, *, providers: str, origin: Instrument, caller: str = "") -> None:
-        super().__init__(origin, listener, caller=caller)
+    def __init__(
+        self,
+        contract: ContractInfo,
+        listener: NewsListener,
+        *,
+        providers: str,
+        origin: Instrument,
+        proven: bool = False,
+        caller: str = "",
+    ) -> None:
+        super().__init__(origin, listener, proven=proven, caller=caller)
         self._contract = Contract(conId=contract.con_id, exchange=contract.exchange)
         self._providers = providers
         self._new: list[dict[str, Any]] = []

@@ -30,6 +30,7 @@ class ProfitLine(FedSubscription[ProfitListener]):
 
     kind: ClassVar[str] = "profits"
     what: ClassVar[str] = "profit and loss"
+    is_market_data: ClassVar[bool] = False
 
     def __init__(self, key: ProfitKey, instrument: Instrument | None, listener: ProfitListener) -> None:
         super().__init__(instrument, listener)

@@ -44,6 +44,8 @@ class Subscription(Generic[L]):
 
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
+    is_market_data: ClassVar[bool] = True
+    """Whether the gateway has lost it when it says that data are lost (1101); other subscriptions it may hold on to."""
 
     def __init__(self, origin: Instrument | None, listener: L, *, proven: bool = False, caller: str = "") -> None:
         self.origin = origin
@@ -222,9 +224,13 @@ class Subscriptions(Generic[S]):
             subscription.doubt()
 
     def abandon(self) -> dict[int, S]:
-        """Forget all, as the gateway has lost them (1101); those that it had not served by then, which it may hold, are returned."""
+        """Forget all, as the gateway has lost them (1101); those that it may hold are returned: what it had not served, and other data."""
         lost, self.open = self.open, {}
-        return {request_id: subscription for request_id, subscription in lost.items() if not subscription.served}
+        return {
+            request_id: subscription
+            for request_id, subscription in lost.items()
+            if not (subscription.served and subscription.is_market_data)
+        }
 
     def _served_by(self, farm: str | None) -> list[S]:
         # A list, because a listener may close what it hears of.

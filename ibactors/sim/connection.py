@@ -61,6 +61,8 @@ class Connection:
         self._input = FrameBuffer()
         self._outbox = Outbox(lambda: gateway.faults.muted, gateway.delivery)
         self._serving = trio.CancelScope()
+        self._writing = trio.CancelScope()
+        self._written = trio.Event()
         self._recent: collections.deque[float] = collections.deque()
         self._violations = 0
 
@@ -103,13 +105,16 @@ class Connection:
 
     async def _write(self) -> None:
         try:
-            await self._outbox.send_forever(self._stream, self._catch_up)
+            with self._writing:
+                await self._outbox.send_forever(self._stream, self._catch_up)
         except ClientTooSlow as slow:
             log.warning("slow_client_dropped", client_id=self._client_id, reason=str(slow))
             self.reset()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             # The reader notices the same and ends the session.
             log.debug("client_lost", client_id=self._client_id, during="writing")
+        finally:
+            self._written.set()
 
     async def _serve(self, tasks: trio.Nursery) -> None:
         await self._gateway.delivery.alive()
@@ -244,6 +249,9 @@ class Connection:
         with trio.move_on_after(_LINGER_S):
             try:
                 await self._outbox.drained()
+                # Ticks may be posted at any time, and a socket cannot end while somebody writes to it.
+                self._writing.cancel(reason="the last word has been said")
+                await self._written.wait()
                 await self._stream.send_eof()
                 while await self._stream.receive_some(_RECEIVE_BYTES):
                     pass

@@ -10,11 +10,13 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.bridge.incoming import SETTLING
+from ibactors.bridge.profits import ProfitLine
 from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.scans import ScanLine, ScanTerms
 from ibactors.bridge.subscriptions import Subscription, Subscriptions
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import ContractNotFound, Doubtful, GatewayDisconnected, IbactorsError, InvalidRequest, MarketDataNotSubscribed
+from ibactors.model.accounts import ProfitKey
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import Quote
 from tests.unit.test_connection import CONTRACT
@@ -204,6 +206,20 @@ async def test_lost_data_ends_all_and_cancels_what_the_gateway_had_not_served(au
         await wait_all_tasks_blocked()
         assert [fields for fields in there.sent if fields[0] == "2"] == [["2", "2", str(unserved)]]
         assert there.session.lines == 0
+
+
+async def test_lost_data_are_no_reason_for_the_gateway_to_forget_profit_and_loss(autojump_clock: MockClock) -> None:
+    async with line() as there:
+        listener: Any = Heard()
+        profits = there.session.subscribe(ProfitLine(ProfitKey(account="DU1"), None, listener))
+        await wait_all_tasks_blocked()
+        listener.told = listener.said.append
+        there.say(94, profits, 1.0, 2.0, 3.0)
+        there.inbox.packet_done()
+        assert len(listener.said) == 1
+        there.say(4, 2, -1, 1101, "Connectivity restored, data lost", "")
+        await wait_all_tasks_blocked()
+        assert there.sent[-1] == ["93", str(profits)]
 
 
 async def test_dropped_messages_make_those_without_data_doubtful(autojump_clock: MockClock) -> None:

@@ -1,6 +1,7 @@
 """Control commands that break and repair the way between the gateway, its farms and Interactive Brokers."""
 
 from ibactors.sim.control.commands import farm_named, lines, table
+from ibactors.sim.live.lines import COMPETING_TEXT
 from ibactors.sim.server import Server
 from ibactors.sim.session import Session
 
@@ -78,6 +79,10 @@ def _competing(server: Server, arguments: list[str]) -> None:
     if on and changed:
         for line in lines(server):
             line.tell_competing()
+        for session in server.sessions():
+            for (_, request_id), stream in tuple(session.streams.items()):
+                if stream.instrument is not None:
+                    session.error(request_id, 10197, COMPETING_TEXT)
     elif changed:
         _refresh(server)
 
