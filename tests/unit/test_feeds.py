@@ -310,7 +310,7 @@ async def test_who_asks_meanwhile_for_what_a_name_means_shares_the_question(erro
     async def ask(scope: trio.CancelScope) -> None:
         with scope:
             try:
-                answers.append((await lookups.find(Instrument(symbol="AAPL"), caller="desk"))[1])
+                answers.append((await lookups.find(Instrument.of_id(1), caller="desk"))[1])
             except ContractNotFound:
                 answers.append(None)
 
