@@ -67,7 +67,7 @@ async def test_change_that_ib_refuses_leaves_the_order_as_it_was(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "status", "field"),
     [
-        ({}, 422, None),
+        ({}, 422, "quantity"),
         ({"limit_price": 99.503}, 422, "limit_price"),
         ({"limit_price": 130}, 422, None),
         ({"quantity": 0}, 422, "quantity"),
