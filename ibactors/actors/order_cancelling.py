@@ -44,7 +44,8 @@ class Canceller:
             acted("order_cancelled", by, order, reason=reason)
         order = await self._keeper.give(order.order_id, CancelAsked(at=at, by=by, reason=reason))
         desk = self._keeper.desk
-        if desk is not None and desk.withdraw(order.order_id, "cancelled_before_it_was_sent"):
+        withdrawn = desk is not None and desk.withdraw(order.order_id, "cancelled_before_it_was_sent")
+        if withdrawn or (desk is not None and desk.log.tells_of(order.order_id)):
             await self._keeper.drain()
             order = self._keeper.book.get(order.order_id) or order
         if not order.status.is_terminal:

@@ -206,7 +206,7 @@ class Judge:
         return passed
 
     def give_back(self, key: str, orders: Sequence[Order]) -> None:
-        """Count no longer what was taken in this very step: of what belongs together a later part was refused."""
+        """Count no longer what was taken and will not be sent: of what belongs together a later part was refused, or it is a repetition."""
         for order in orders:
             self.reserved.pop(order.order_id, None)
             self._placed_at[key].pop()

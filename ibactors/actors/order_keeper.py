@@ -42,6 +42,8 @@ R = TypeVar("R")
 _MOST_REASONS = 16  # for one halt, of different kinds
 TOGETHER = 256
 """Entries that are taken in one step."""
+SOON = 0.01
+"""Seconds for which a frame that was written waits for its answer, to be noted with it."""
 _HALTING = {
     Want.NOT_OURS: "not_ours: a number of ours carries another order",
     Want.ORDER_REF_UNRELIABLE: "order_ref_unreliable: IB does not send back what identifies our orders",
@@ -114,7 +116,14 @@ class Keeper:
         while True:
             await self._arrived.wait()
             self._arrived = trio.Event()
+            if self._awaits_an_answer():
+                with trio.move_on_after(SOON):
+                    await self._arrived.wait()
             await self.drain()
+
+    def _awaits_an_answer(self) -> bool:
+        """Whether all that was told is that frames were written: IB's answer, which comes soon, is then the same commit."""
+        return all(isinstance(entry.evidence, Written) for desk in self._desks for entry in desk.log.peek(TOGETHER))
 
     async def drain(self) -> None:
         """Apply all that has been told so far, in its order; durable when this returns."""

@@ -28,11 +28,9 @@ from ibactors.kernel.ref import Reply
 from ibactors.orders.adopting import unlike
 from ibactors.orders.claims import Claims
 from ibactors.orders.errors import (
-    ClientIdChanged,
     ClientOrderIdReused,
     ClientOrderIdTaken,
     JournalFailed,
-    JournalFull,
     OrderIdsExhausted,
     OrderNotSent,
 )
@@ -40,7 +38,7 @@ from ibactors.orders.evidence import Sent
 from ibactors.orders.limits import Passed
 from ibactors.orders.order import CHILDREN, Kin, Order
 from ibactors.orders.permits import SEND_WITHIN, Fence, Present, why_not_send
-from ibactors.orders.placing import Book, Existing, Group, Intent, bind_client_id, numbered, place
+from ibactors.orders.placing import Book, Existing, Group, Intent, numbered, place
 from ibactors.orders.placing import Placed as Written
 from ibactors.orders.request import MemberBody, PlaceBody, as_text, deadline_of, differing, fingerprint
 from ibactors.orders.safety import Mode, account_refusal
@@ -111,10 +109,26 @@ class Placer:
             self._claims.release(account, msg.client_order_id, claim)
 
     async def _take(self, msg: Place | PlaceGroup, account: str, mark: str) -> Placed:
-        body, account = msg.body, self._judge.named(account)
-        known = await self._keeper.read(self._keeper.reader.by_client_order_id, account, msg.client_order_id)
+        account = self._judge.named(account)
+        refused: IbactorsError | None = None
+        if self._keeper.book.by_token(token_of(account, msg.client_order_id)) is None:
+            # As good as always it is new; then the commit is the one look that there has to be.
+            try:
+                return await self._take_new(msg, account, mark)
+            except IbactorsError as error:
+                refused = error
+        known = await self._known(account, msg.client_order_id)
         if known is not None:
             return self._replay(known, msg, mark)
+        if refused is not None:
+            raise refused
+        return await self._take_new(msg, account, mark)
+
+    async def _known(self, account: str, client_order_id: str) -> Existing | None:
+        return await self._keeper.read(self._keeper.reader.by_client_order_id, account, client_order_id)
+
+    async def _take_new(self, msg: Place | PlaceGroup, account: str, mark: str) -> Placed:
+        body = msg.body
         self._judge.check_open(account)
         parts, oca = parts_of(body), oca_of(body, msg.client_order_id)
         until = deadline_of(body, msg.received)
@@ -232,7 +246,10 @@ class Placer:
         finally:
             for order in orders:
                 self._judge.reserved.pop(order.order_id, None)
-        return self._replay(found[0], msg, mark) if isinstance(found[0], Existing) else sent[0]
+        if isinstance(found[0], Existing):
+            self._judge.give_back(msg.key, orders)
+            return self._replay(found[0], msg, mark)
+        return sent[0]
 
     def _send(self, placed: Written, desk: OrderDesk, epoch: int, incarnation: int, messages: tuple[str, ...], last: float) -> Placed:
         """Queue what is written once, in the step in which its commit is known: of a bracket everything, in one write.
@@ -244,7 +261,6 @@ class Placer:
             self._judge.reserved.pop(each.order_id, None)  # gone already where its task was cancelled during the commit
             keeper.book.put(each)
             keeper.show(each)
-            acted("order_placed", f"key:{each.key}", each)
         keeper.ref.changed()
         fence = Fence(
             kind=Sent.PLACE,
@@ -259,6 +275,8 @@ class Placer:
             with suppress(GatewayDisconnected):
                 messages = place_frames(desk.client, orders)
         queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
+        for each in orders:
+            acted("order_placed", f"key:{each.key}", each)  # it may be on the wire already: a line of the log takes its time
         return Placed(order=order, replayed=False)
 
 
@@ -277,18 +295,6 @@ def book_of(connection: ConnectionRef, keeper: Keeper, desk: OrderDesk) -> Book:
     if mode is Mode.PREVIEW:  # it uses up numbers of the mode that the login is for
         mode = Mode.PAPER if first.startswith("D") else Mode.LIVE
     return Book(login=f"{mode}:{first}", client_id=desk.client_id)
-
-
-async def bind(keeper: Keeper, connection: ConnectionRef, desk: OrderDesk) -> bool:
-    """Halt trading if another client id holds the open orders; False when the disk did not say, which halts it as well."""
-    book = book_of(connection, keeper, desk)
-    try:
-        await keeper.must_write(lambda tx: bind_client_id(tx, book))
-    except ClientIdChanged as error:
-        keeper.halt(f"client_id_changed: {error}")
-    except (JournalFailed, JournalFull):
-        return False
-    return True
 
 
 def queue_frame(

@@ -11,16 +11,19 @@ from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import Reconciled
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
+from ibactors.actors.order_placing import book_of
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.order_lists import completed_orders, executions, open_orders
 from ibactors.bridge.requests import RequestSpec
 from ibactors.errors import IbactorsError
 from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.orders.coverage import told_since
+from ibactors.orders.errors import ClientIdChanged, JournalFailed, JournalFull
 from ibactors.orders.evidence import Judged, OpenOrderSeen, UndecodedSeen, WhatIfSeen
 from ibactors.orders.keeping import executions_were_complete
 from ibactors.orders.matching import ForeignOrder, Row, source_of
 from ibactors.orders.order import Order, Status
+from ibactors.orders.placing import bind_client_id
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import BETWEEN, Ground, Pass, absence_decides, judge
 
@@ -189,6 +192,18 @@ class Reconciler:
             return None
         self._keeper.ref.reconciled = Reconciled(epoch=present.epoch, at=present.ended, unfit=present.unfit, foreign_orders=foreign)
         return self._keeper.ref.reconciled
+
+
+async def bind(keeper: Keeper, connection: ConnectionRef, desk: OrderDesk) -> bool:
+    """Halt trading if another client id holds the open orders; False when the disk did not say, which halts it as well."""
+    book = book_of(connection, keeper, desk)
+    try:
+        await keeper.must_write(lambda tx: bind_client_id(tx, book))
+    except ClientIdChanged as error:
+        keeper.halt(f"client_id_changed: {error}")
+    except (JournalFailed, JournalFull):
+        return False
+    return True
 
 
 def _without_what_ifs(rows: tuple[OpenOrderSeen | WhatIfSeen, ...] | None) -> tuple[OpenOrderSeen, ...] | None:

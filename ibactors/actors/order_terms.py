@@ -14,6 +14,7 @@ from ibactors.actors.market import MarketRef
 from ibactors.actors.orders import money
 from ibactors.bridge.order_lists import Listed, ListedLeg, describe, increments
 from ibactors.errors import ContractAmbiguous, ContractNotFound, IbactorsError, InvalidRequest
+from ibactors.model.accounts import AccountBook
 from ibactors.model.hours import parse_hours
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.quotes import Quote
@@ -145,7 +146,7 @@ class Surveyor:
 
     async def rate(self, account: str, currency: str) -> Decimal:
         """Base currency for one unit of *currency*. Raises NoExchangeRate."""
-        book = await self._account.book(account, needs="summary")
+        book = await self._book(account)
         if currency == book.base_currency:
             return Decimal(1)
         figure = book.figures.get(("ExchangeRate", currency))
@@ -159,7 +160,12 @@ class Surveyor:
 
     async def base_currency(self, account: str) -> str | None:
         """The account's own."""
-        return (await self._account.book(account, needs="summary")).base_currency
+        return (await self._book(account)).base_currency
+
+    async def _book(self, account: str) -> AccountBook:
+        """What is known of an account, in this step where it may be shown already."""
+        told = self._account.newest(account, needs="summary")
+        return told.book if told is not None else await self._account.book(account, needs="summary")
 
     def positions(self) -> dict[tuple[str, int], Decimal]:
         """What the accounts hold, by account and con_id."""

@@ -47,9 +47,9 @@ from ibactors.actors.order_judging import Judge
 from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_looking import Looker
 from ibactors.actors.order_operating import Operator
-from ibactors.actors.order_placing import Placer, bind
+from ibactors.actors.order_placing import Placer
 from ibactors.actors.order_previewing import Previewer
-from ibactors.actors.order_reconciling import Reconciler
+from ibactors.actors.order_reconciling import Reconciler, bind
 from ibactors.actors.order_settings import key_rules_of, open_journal, rules_of
 from ibactors.actors.order_terms import Surveyor
 from ibactors.actors.order_tidying import REMEMBERED, keep_small

@@ -62,6 +62,8 @@ class Outbox:
         self._sent: deque[float] = deque(maxlen=rate)
         self._not_before = 0.0
         self._filled = trio.Event()
+        self._write: Callable[..., None] | None = None
+        """There while `run` waits for something to send."""
 
     def __len__(self) -> int:
         others = sum(len(waiting) for callers in self._kinds.values() for waiting in callers.values())
@@ -89,9 +91,13 @@ class Outbox:
         """Queue a message about an order. They go first, but take turns with the rest, so that a flood of them cannot starve a probe.
 
         What *ends* an order goes before what begins or changes one. It is queued only once nothing else of its own order waits.
+        Where nothing at all waits, and the pace allows it, it leaves before this returns.
         """
         (self._cancels if ends else self._orders).append(frame)
-        self._filled.set()
+        if self._write is not None and len(self) == 1 and self._due() <= trio.current_time():
+            self._leave(self._write)
+        else:
+            self._filled.set()
 
     @property
     def orders(self) -> Iterable[Leaving]:
@@ -124,16 +130,22 @@ class Outbox:
         """Hand each message to *write* when its turn has come; several at once where they belong together."""
         while True:
             while not len(self):
-                self._filled = trio.Event()
-                await self._filled.wait()
+                self._filled, self._write = trio.Event(), write
+                try:
+                    await self._filled.wait()
+                finally:
+                    self._write = None
             await trio.sleep_until(self._due())
             if self._due() > trio.current_time():
                 continue  # what came meanwhile is more than one message
             # Chosen after the wait: a cancel that came meanwhile goes first, and a withdrawn request is gone.
-            messages = self._next()
-            if messages:
-                self._sent.extend([trio.current_time()] * len(messages))
-                write(*messages)
+            self._leave(write)
+
+    def _leave(self, write: Callable[..., None]) -> None:
+        messages = self._next()
+        if messages:
+            self._sent.extend([trio.current_time()] * len(messages))
+            write(*messages)
 
     def _due(self) -> float:
         """When all messages of the frame that is next may leave; any other is one message."""

@@ -85,6 +85,8 @@ class Desk:
     disk: Disk
     nursery: trio.Nursery
     mailbox: Mailbox[Any, Any]
+    answers: list[Any] = field(default_factory=list)
+    """What callers were answered that `ask` has begun."""
     failures: list[Exception] = field(default_factory=list)
     """With what callers were answered that `ask` has begun."""
 
@@ -93,7 +95,7 @@ class Desk:
 
         async def asking() -> None:
             try:
-                await call()
+                self.answers.append(await call())
             except Exception as error:  # noqa: BLE001  # whatever it is, the test looks at it
                 self.failures.append(error)
 

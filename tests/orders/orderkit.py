@@ -132,3 +132,17 @@ class Life:
     def cancel(self, *, write: bool = True) -> "Life":
         self.give(e.CancelAsked(at=self.at, by="key:bot"))
         return self.give(e.Written(at=self.at, kind=e.Sent.CANCEL, epoch=self.epoch)) if write else self
+
+
+def shows(one: Order) -> e.OpenOrderSeen:
+    """IB's word that an order works."""
+    seen: list[e.Evidence] = []
+
+    class Listening(Life):
+        def give(self, evidence: e.Evidence) -> Life:
+            seen.append(evidence)
+            return self
+
+    Listening(one, written=False).open()
+    assert isinstance(seen[0], e.OpenOrderSeen)
+    return seen[0]

@@ -1,28 +1,33 @@
 """Who keeps the orders when the disk fails, and what time removes from memory."""
 
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors import order_placing
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.order_asks import Placed
 from ibactors.actors.order_deadmen import Deadmen
-from ibactors.actors.order_placing import bind
+from ibactors.actors.order_keeper import SOON, Keeper
+from ibactors.actors.order_reconciling import bind
 from ibactors.actors.orders import boot_now
 from ibactors.bridge.incoming import Inbox
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.wire import GatewayClient
-from ibactors.orders.errors import JournalFailed, JournalFull
+from ibactors.orders.errors import JournalFailed, JournalFull, TradingHalted
+from ibactors.orders.evidence import Sent, Written
 from tests.conftest import ErrorLog
 from tests.orders.keeperkit import Desk, desk
-from tests.orders.orderkit import ACCOUNT
+from tests.orders.orderkit import ACCOUNT, shows
 from tests.orders.placerkit import body, placing
 from tests.unit.unobserved import Unobserved
 
@@ -105,3 +110,71 @@ async def test_a_slow_disk_gives_an_order_no_more_time_than_its_caller(tmp_path:
         await place.placer.take(await d.ask(partial(d.ref.place, request, "o-1", "bot", datetime.now(UTC))))
         (frame,) = place.waiting
         assert began + 49 < frame.fence.send_before < began + 60
+
+
+async def test_a_new_order_is_looked_up_by_its_commit_alone_and_a_repetition_has_its_answer_whatever_stands_against_it(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as d:
+        place = placing(d)
+        looks = Counting(d.keeper)
+
+        async def placed() -> Placed:
+            await place.placer.take(await d.ask(partial(d.ref.place, body(), "o-1", "bot", datetime.now(UTC))))
+            await wait_all_tasks_blocked()
+            answer: Placed = d.answers.pop()
+            return answer
+
+        order = (await placed()).order
+        assert looks.count == 0
+        assert await placed() == Placed(order=order, replayed=True)
+        assert looks.count == 1
+        d.keeper.book.forget(order)
+        d.ref.shown.clear()
+        assert await placed() == Placed(order=order, replayed=True)  # by the commit
+        assert looks.count == 1
+        assert len(place.judge._placed_at["bot"]) == 1  # noqa: SLF001  # a repetition is not counted by the limits
+        d.ref.halted = "halted"
+        assert await placed() == Placed(order=order, replayed=True)  # by the refusal
+        assert looks.count == 2
+        fifth = await d.ask(partial(d.ref.place, body(), "o-2", "bot", datetime.now(UTC)))
+        await place.placer.take(fifth)
+        await wait_all_tasks_blocked()
+        assert [type(each) for each in d.failures] == [TradingHalted]
+        assert len(place.waiting) == 1
+
+
+class Counting:
+    """Counts what a keeper looks up in the journal."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.count = 0
+        self._look = keeper.read
+        keeper.read = self.look
+
+    async def look(self, look: Callable[..., Any], *arguments: object) -> Any:
+        self.count += 1
+        return await self._look(look, *arguments)
+
+
+async def test_that_a_frame_was_written_and_what_ib_answers_to_it_are_one_commit(tmp_path: Path, mock_clock: MockClock) -> None:
+    async with desk(tmp_path) as d:
+        place = placing(d)
+        await place.placer.take(await d.ask(partial(d.ref.place, body(), "o-1", "bot", datetime.now(UTC))))
+        (order,) = d.ref.shown.values()
+        d.nursery.start_soon(d.keeper.take_in)
+        log = place.at_the_gateway.log
+        before = d.keeper.journal.sequence
+        log.append(Written(at=time.time(), kind=Sent.PLACE, epoch=1), order_id=order.order_id)
+        await wait_all_tasks_blocked()
+        await d.keeper.writer.write(lambda _tx: None)  # which is behind whatever was to be written
+        assert d.keeper.journal.sequence == before
+        mock_clock.jump(SOON)
+        await wait_all_tasks_blocked()
+        await d.keeper.writer.write(lambda _tx: None)
+        assert d.ref.shown[order.order_id].written_at is not None  # no answer came, and it waits no longer
+        await wait_all_tasks_blocked()
+        log.append(shows(d.ref.shown[order.order_id]))
+        await wait_all_tasks_blocked()
+        await d.keeper.writer.write(lambda _tx: None)
+        assert d.ref.shown[order.order_id].is_live  # what IB says waits for nothing

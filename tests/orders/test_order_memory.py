@@ -19,13 +19,13 @@ from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_tidying import EVERY, keep_small
 from ibactors.orders.draft import Step, Want
 from ibactors.orders.errors import OrderNotResolvable, OrderRate
-from ibactors.orders.evidence import ExecutionSeen, OpenOrderSeen, Verdict
+from ibactors.orders.evidence import ExecutionSeen, Verdict
 from ibactors.orders.journal_reading import Reading
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Kin, Order, Status
 from ibactors.orders.transaction import Transaction
 from tests.orders.keeperkit import Desk, desk
-from tests.orders.orderkit import Life, order
+from tests.orders.orderkit import Life, order, shows
 from tests.orders.placerkit import body, placing
 
 DAYS = 86_400.0
@@ -35,16 +35,6 @@ def over(number: int, days: float, **changes: Any) -> Order:
     """A cancelled order of some days ago."""
     at = time.time() - days * DAYS
     return order(number, created=at, updated=at, status=Status.CANCELLED, **changes)
-
-
-def shows(one: Order, **changes: Any) -> OpenOrderSeen:
-    """IB's word that it works."""
-    life = Life(one, written=False)
-    seen: list[OpenOrderSeen] = []
-    give = life.give
-    life.give = lambda evidence: (seen.append(evidence), give(evidence))[1]  # type: ignore[method-assign,func-returns-value,arg-type]
-    life.open(**changes)
-    return seen[0]
 
 
 async def test_every_hour_what_is_long_over_leaves_memory_and_old_events_leave_the_journal(tmp_path: Path, mock_clock: MockClock) -> None:

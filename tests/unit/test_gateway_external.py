@@ -35,7 +35,8 @@ async def external(settings: Settings) -> AsyncIterator[tuple[GatewayRef, Connec
         await wait_all_tasks_blocked()
 
 
-async def test_port_without_a_session_gives_the_former_back(autojump_clock: MockClock) -> None:
+@pytest.mark.usefixtures("autojump_clock")
+async def test_port_without_a_session_gives_the_former_back() -> None:
     settings = Settings(connect_timeout=2.0)
     async with external(settings) as (ref, connection):
         begun: list[None] = []

@@ -223,3 +223,29 @@ def test_what_waits_of_orders_is_counted_by_messages() -> None:
     outbox.put_order(Frame("order"))
     outbox.put_order(Frame("cancel"), ends=True)
     assert outbox.openings == 4
+
+
+async def test_an_order_leaves_in_the_step_in_which_it_is_queued_where_nothing_waits_and_the_pace_allows_it(
+    autojump_clock: MockClock,
+) -> None:
+    outbox = Outbox(4)
+    sent: Sent = []
+    outbox.put_order(Frame("before it runs"))
+    assert sent == []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, outbox, sent, 60)
+        await wait_all_tasks_blocked()
+        outbox.put_order(Frame("idle"))
+        assert [message for _, message in sent] == ["before it runs", "idle"]
+        outbox.put("request", kind="contracts")
+        outbox.put_order(Frame("behind a request"))
+        assert len(sent) == 2
+        await wait_all_tasks_blocked()
+        assert len(sent) == 4
+        outbox.put_order(Frame("beyond the pace"))
+        assert len(sent) == 4
+        await trio.sleep(WINDOW)
+        assert sent[-1][1] == "beyond the pace"
+        nursery.cancel_scope.cancel(reason="the session is over")
+    outbox.put_order(Frame("after the session"))
+    assert len(sent) == 5
