@@ -24,9 +24,14 @@ def say(text: str) -> None:
     try:
         print(text, flush=True)  # noqa: T201  # this is what it is for
     except (OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # what is still buffered goes there at the end, or the exit status would be 120
-        os.close(nowhere)
+        no_more_output()
+
+
+def no_more_output() -> None:
+    """Nobody reads it: what is still buffered goes nowhere at the end, or the exit status would be 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def complain(text: str) -> None:

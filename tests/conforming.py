@@ -20,7 +20,7 @@ def problems(value: Any, schema: Any, document: Mapping[str, Any]) -> list[str]:
 
 def message_problems(message: Any) -> list[str]:
     """What is wrong with a message of the stream, by the AsyncAPI document; any may have the id of the command that subscribed."""
-    validator = _of_messages().get(message.get("type"))
+    validator = _of_type(message.get("type"))
     if validator is None:
         return [f"{message} is not described"]
     return _told(validator, {name: value for name, value in message.items() if name != "id"}) + _told(_of_id(), message)
@@ -34,17 +34,27 @@ def conforming(message: Any) -> Any:
 
 
 @cache
-def _of_messages() -> dict[str, Any]:
-    """By type: what fits any message of the service that has it."""
-    document = build_asyncapi()
+def _messages() -> tuple[dict[str, list[Any]], Mapping[str, Any]]:
+    """The messages of the service by type, and the parts that they are described with."""
+    components = build_asyncapi()["components"]
     kinds: dict[str, list[Any]] = {}
-    for name, message in document["components"]["messages"].items():
-        schema = document["components"]["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
+    for name, message in components["messages"].items():
+        schema = components["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
         if name != "command":
             kinds.setdefault(schema["properties"]["type"]["const"], []).append(message["payload"])
             # Of what a command answers the id is a member; of what was subscribed to it may be added.
             schema["required"] = [each for each in schema["required"] if each != "id"]
-    return {name: _validator({"anyOf": payloads}, document) for name, payloads in kinds.items()}
+    _close(components)
+    return kinds, components
+
+
+@cache
+def _of_type(kind: str) -> Any:
+    """What fits any message of the service that has this type; None where there is none."""
+    kinds, components = _messages()
+    if kind not in kinds:
+        return None
+    return jsonschema_rs.Draft202012Validator({"anyOf": kinds[kind], "components": components}, validate_formats=True)
 
 
 @cache

@@ -10,7 +10,7 @@ import trio
 from ibactors.actors.connection import ConnectionRef
 from ibactors.bridge import codes
 from ibactors.bridge.contracts import find_contracts
-from ibactors.errors import ContractAmbiguous, ContractNotFound, Doubtful, GatewayRefused
+from ibactors.errors import ContractAmbiguous, ContractNotFound, Doubtful, GatewayRefused, IbactorsError
 from ibactors.model.instruments import ContractInfo, Instrument, SecType
 from ibactors.model.symbols import readings
 
@@ -40,21 +40,48 @@ async def find(connection: ConnectionRef, asked: Instrument, known: Found | None
         return known
 
 
+class _Search:
+    """One that is under way."""
+
+    def __init__(self) -> None:
+        self.over = trio.Event()
+        self.error: IbactorsError | None = None
+
+
 class Lookups:
-    """What instruments were found to mean, remembered for as long as that holds."""
+    """What instruments were found to mean, remembered for as long as that holds; who asks meanwhile shares the question."""
 
     def __init__(self, connection: ConnectionRef) -> None:
         self._connection = connection
         self._found: dict[Instrument, tuple[float, Found]] = {}
+        self._searches: dict[Instrument, _Search] = {}
 
     async def find(self, asked: Instrument, *, caller: str) -> Found:
         """Raises what the function of that name raises."""
-        found_at, found = self._found.get(asked, (-math.inf, None))
-        if found is None or trio.current_time() - found_at > CONTRACT_LIFE:
-            found = await find(self._connection, asked, found, caller=caller)
+        while True:
+            found_at, found = self._found.get(asked, (-math.inf, None))
+            if found is not None and trio.current_time() - found_at <= CONTRACT_LIFE:
+                return found
+            search = self._searches.get(asked)
+            if search is None:
+                return await self._search(asked, found, caller)
+            await search.over.wait()  # what has neither found nor failed was given up
+            if search.error is not None:
+                raise search.error.with_traceback(None)
+
+    async def _search(self, asked: Instrument, known: Found | None, caller: str) -> Found:
+        search = self._searches[asked] = _Search()
+        try:
+            found = await find(self._connection, asked, known, caller=caller)
             if len(self._found) >= MOST_FOUND:
                 self._found.clear()
             self._found[asked] = trio.current_time(), found
+        except IbactorsError as exc:
+            search.error = exc
+            raise
+        finally:
+            del self._searches[asked]
+            search.over.set()
         return found
 
 

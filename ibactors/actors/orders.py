@@ -211,7 +211,7 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         return await self.ask(msg, msg.reply)
 
     async def list(
-        self, *, is_open: bool | None, account: str | None, symbol: str | None, since: float, after: str, limit: int
+        self, *, is_open: bool | None, account: str | None, symbol: str | None = None, since: float = 0.0, after: str, limit: int
     ) -> tuple[Order, ...]:
         """A page of orders."""
         msg = ListOrders(is_open=is_open, account=account, symbol=symbol, since=since, after=after, limit=limit)

@@ -151,6 +151,7 @@ class ScanLine(FedSubscription[ScanListener]):
 
     kind: ClassVar[str] = "scans"
     what: ClassVar[str] = "a scan"
+    is_market_data: ClassVar[bool] = False
 
     def __init__(self, terms: ScanTerms, listener: ScanListener, *, caller: str = "") -> None:
         super().__init__(None, listener, caller=caller)

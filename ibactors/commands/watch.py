@@ -3,6 +3,7 @@
 Invariant: what was shown of a line is struck out from the moment on at which the service, or the lack of it, says that it is not current.
 """
 
+import json
 import sys
 import threading
 import time
@@ -15,8 +16,9 @@ from typing import Any
 from ibactors import calling
 from ibactors.calling import PASSING, Lost, Refused, Remote
 from ibactors.commands.quote import HEAD, add_symbols, pairs, row, which
-from ibactors.commands.shown import as_json, clock, instrument, table
+from ibactors.commands.shown import clock, instrument, table
 from ibactors.config import Settings
+from ibactors.terminal import no_more_output
 
 FRAME = 0.1
 """Seconds between two drawings."""
@@ -41,14 +43,23 @@ def run(settings: Settings, arguments: Namespace) -> int:
     messages = follow(Remote.of(settings, arguments), query)
     try:
         if arguments.json or not sys.stdout.isatty():
-            refused = 0
-            for message in messages:
-                as_json([message])
-                refused += message["type"] == "error"
-            return 1 if refused else 0
+            return _write(messages)
         return _draw(messages, Screen())
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:
+        no_more_output()
+        return 0
+
+
+def _write(messages: Iterator[Message]) -> int:
+    """A JSON line each; raises BrokenPipeError when nobody reads them any more, as `head` does."""
+    refused = False
+    for message in messages:
+        sys.stdout.write(f"{json.dumps(message, separators=(',', ':'))}\n")
+        sys.stdout.flush()
+        refused |= message["type"] == "error"
+    return 1 if refused else 0
 
 
 def follow(remote: Remote, query: Mapping[str, str | None]) -> Iterator[Message]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from ibactors_client import AsyncClient, Client, OutcomeUnknown, Problem, Unreachable, calls, core, placing
+from ibactors_client import AsyncClient, Client, OutcomeUnknown, Problem, Quote, Unreachable, calls, core, placing
 from ibactors_client.core import Call, Reply
 
 T = TypeVar("T")
@@ -207,4 +207,5 @@ def test_methods_show_their_parameters_and_words() -> None:
     for client in (Client, AsyncClient):
         method = client("http://127.0.0.1:9").quote
         assert str(inspect.signature(method)).startswith("(symbol: str, **contract")
+        assert inspect.signature(method).return_annotation is Quote
         assert (method.__name__, "market/quote" in (method.__doc__ or "")) == ("quote", True)

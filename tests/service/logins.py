@@ -166,11 +166,10 @@ async def managed_service(*, pace: float = 0.05, **settings: Any) -> AsyncIterat
         gateway: Gateway = await stack.enter_async_context(running_gateway())
         nobody = {"ib_username": "", "ib_password": "", "login_attempts": 1000}
         there = stack.enter_context(rehearsal(Settings(port=0), behind=gateway.ports.port, pace=pace, **{**nobody, **settings}))
-        service = await stack.enter_async_context(serving(there, gateway))
-        managed = ManagedService(**vars(service), settings=there, logs=logs)
-        yield managed
-        await managed.check_what_it_shows()
-        service.stop.set()
+        async with serving(there, gateway) as service:
+            managed = ManagedService(**vars(service), settings=there, logs=logs)
+            yield managed
+            await managed.check_what_it_shows()
         await eventually(lambda: _none_left(managed), within=PATIENCE)
 
 

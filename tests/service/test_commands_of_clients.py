@@ -1,6 +1,8 @@
 """The commands that are clients of a running service, as functions, against a service: what they print, and their exit status."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -179,6 +181,17 @@ async def test_watch_ends_each_line_when_the_gateway_is_lost(service: Service, c
     assert "\x1b[9" in lines[1]
     assert any(line.startswith("BADSYM: ") for line in lines)
     assert capsys.readouterr().err == ""
+
+
+async def test_watch_ends_with_who_reads_it(service: Service) -> None:
+    code = "from ibactors.cli import main; main()"
+    words = ["-c", code, "watch", "AAPL", "--url", service.url]
+    process = await trio.lowlevel.open_process([sys.executable, *words], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with trio.fail_after(4 * DEADLINE):
+        assert await process.stdout.receive_some()
+        await process.stdout.aclose()
+        assert await process.wait() == 0  # with the next of the quotes, which go on
 
 
 def test_login_that_was_followed_by_the_old_session_is_no_success() -> None:

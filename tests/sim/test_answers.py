@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from ibactors.sim.late import Backlog
 from tests.sim.rawclient import Bench, Clock, contract, contract_details, market_data
@@ -26,8 +27,7 @@ async def test_every_reply_is_late_in_its_order_while_ticks_go_on(bench: Bench) 
     assert trio.current_time() - began < 1.9
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_end_of_lateness_does_not_let_requests_overtake(nursery: trio.Nursery) -> None:
+async def test_end_of_lateness_does_not_let_requests_overtake(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     delays = [5.0, 0.0]
     handled: list[bytes] = []
     backlog = Backlog(lambda: delays.pop(0) if delays else 0, handled.append)

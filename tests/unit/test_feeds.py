@@ -27,7 +27,15 @@ from ibactors.actors.ticks_actor import TicksActor
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.scans import ArrivedScan, ScanTerms
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import Doubtful, GatewayDisconnected, GatewayTimeout, IbactorsError, InvalidRequest, MarketDataNotSubscribed
+from ibactors.errors import (
+    ContractNotFound,
+    Doubtful,
+    GatewayDisconnected,
+    GatewayTimeout,
+    IbactorsError,
+    InvalidRequest,
+    MarketDataNotSubscribed,
+)
 from ibactors.kernel.supervisor import Supervisor, open_supervisor
 from ibactors.model.accounts import PnlState, Profit
 from ibactors.model.instruments import Instrument, SecType
@@ -54,6 +62,10 @@ class StandIn(ConnectionRef):
         self.opened: list[Any] = []
         """In vain, too."""
         self.requests = 0
+        self.delay = 0.0
+        """Of answers."""
+        self.unknown: IbactorsError | None = None
+        """What requests raise."""
         self.error: IbactorsError | None = None
         """What subscribing raises."""
 
@@ -65,8 +77,10 @@ class StandIn(ConnectionRef):
         self.open[owner] = subscription
 
     async def request(self, spec: RequestSpec[Any]) -> tuple[Any, ...]:
-        await trio.lowlevel.checkpoint()
         self.requests += 1
+        await trio.sleep(self.delay)
+        if self.unknown is not None:
+            raise self.unknown
         return (CONTRACT,)
 
     def unsubscribe(self, owner: Hashable) -> None:
@@ -284,6 +298,31 @@ async def test_what_a_name_means_is_looked_up_again_after_half_a_day(autojump_cl
         await trio.sleep(hours * 3600 - trio.current_time())
         await lookups.find(Instrument(symbol="ES", sec_type=SecType.CONTFUT), caller="desk")
     assert connection.requests == 2, "the future at the front is another one by then"
+
+
+@pytest.mark.parametrize("error", [None, ContractNotFound("none")])
+async def test_who_asks_meanwhile_for_what_a_name_means_shares_the_question(error: IbactorsError | None, autojump_clock: MockClock) -> None:
+    connection, answers = StandIn(), list[object]()
+    connection.enter(SessionPhase.UP)
+    connection.unknown, connection.delay = error, 1.0
+    lookups, first = Lookups(connection), trio.CancelScope()
+
+    async def ask(scope: trio.CancelScope) -> None:
+        with scope:
+            try:
+                answers.append((await lookups.find(Instrument.of_id(1), caller="desk"))[1])
+            except ContractNotFound:
+                answers.append(None)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, first)
+        await wait_all_tasks_blocked()
+        for _ in range(20):
+            nursery.start_soon(ask, trio.CancelScope())
+        await wait_all_tasks_blocked()
+        first.cancel(reason="its client has gone")
+    assert answers == [None if error else CONTRACT] * 20
+    assert connection.requests == 2, "the second in place of the one that was given up"
 
 
 async def test_failed_symbol_holds_no_line_while_it_is_remembered(autojump_clock: MockClock) -> None:

@@ -35,8 +35,7 @@ async def external(settings: Settings) -> AsyncIterator[tuple[GatewayRef, Connec
         await wait_all_tasks_blocked()
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_port_without_a_session_gives_the_former_back() -> None:
+async def test_port_without_a_session_gives_the_former_back(autojump_clock: MockClock) -> None:
     settings = Settings(connect_timeout=2.0)
     async with external(settings) as (ref, connection):
         begun: list[None] = []

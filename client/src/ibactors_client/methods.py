@@ -6,7 +6,7 @@ A method is written down once, in `calls.py`; the clients are what sends request
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import aclosing, closing
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, get_args, overload
 
 from ibactors_client import calls
 from ibactors_client.calls import Patience
@@ -23,7 +23,8 @@ class Method(Generic[P, T]):
     def __init__(self, call: Callable[Concatenate[Patience, P], Call[T]]) -> None:
         self._call = call
         signature = inspect.signature(call)
-        self._signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        returned = get_args(signature.return_annotation)[-1]  # of the generator that the call is
+        self._signature = signature.replace(parameters=list(signature.parameters.values())[1:], return_annotation=returned)
 
     @overload
     def __get__(self, client: None, owner: object) -> Self: ...
