@@ -244,7 +244,7 @@ async def test_an_order_leaves_in_the_step_in_which_it_is_queued_where_nothing_w
         assert len(sent) == 4
         outbox.put_order(Frame("beyond the pace"))
         assert len(sent) == 4
-        await trio.sleep(WINDOW)
+        await trio.sleep(2 * WINDOW)  # not in the very moment in which it leaves
         assert sent[-1][1] == "beyond the pace"
         nursery.cancel_scope.cancel(reason="the session is over")
     outbox.put_order(Frame("after the session"))
