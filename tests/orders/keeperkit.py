@@ -92,17 +92,21 @@ class Desk:
 
     async def ask(self, call: Callable[[], Awaitable[object]]) -> Any:
         """Begin a call of the ref's, and return its message, which waits to be handled."""
+        waiting = trio.CancelScope()
 
         async def asking() -> None:
             try:
                 self.answers.append(await call())
             except Exception as error:  # noqa: BLE001  # whatever it is, the test looks at it
                 self.failures.append(error)
+            waiting.cancel(reason="the call is over")
 
         self.nursery.start_soon(asking)
-        msg = await self.mailbox.next(lambda _: None)
-        assert isinstance(msg, Ask)
-        return msg
+        with waiting:
+            msg = await self.mailbox.next(lambda _: None)
+            assert isinstance(msg, Ask)
+            return msg
+        raise AssertionError(f"the call has asked for nothing: {self.failures}")
 
     async def placed(self, *orders: Order) -> tuple[Order, ...]:
         """Orders that are on disk and in memory, and shown."""

@@ -221,7 +221,7 @@ class Counting(Reading):
 
 
 def _page(d: Desk) -> Any:
-    return partial(d.ref.list, is_open=None, account=None, after="", limit=10)
+    return partial(d.ref.list, is_open=None, account=None, symbol=None, since=0.0, after="", limit=10)
 
 
 async def test_readers_of_pages_keep_nobody_waiting_who_looks_one_order_up_and_who_has_left_is_not_looked_for(tmp_path: Path) -> None:
