@@ -37,6 +37,8 @@ START = 120.0
 CALM_EVERY = 10
 LINGER = 1.5
 """Seconds, on average, that a life has before its point counts: most are short, some are long."""
+LONGEST = 30.0
+"""Seconds that a life has at most for its point, however late the machine is."""
 ONCE_A_LIFE = frozenset({"journal read again", "lists read", "lists judged"})
 """Points that are passed when a life begins; at the others it ends when it has lived for a while."""
 FAULTS = (
@@ -145,9 +147,10 @@ async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
         begun, seconds = trio.current_time(), chance.uniform(10, 14)
-        while service.pid and not run.is_late(begun, seconds):
-            with trio.move_on_after(0.2):
-                await service.ended.wait()
+        with trio.move_on_after(LONGEST):
+            while service.pid and not run.is_late(begun, seconds):
+                with trio.move_on_after(0.2):
+                    await service.ended.wait()
         nursery.cancel_scope.cancel(reason="this life is over")
     if service.pid:
         run.kills["random instant"] += 1
