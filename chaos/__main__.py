@@ -35,7 +35,7 @@ def main() -> None:
     if arguments.orders is not None:
         orders, kills, minutes = arguments.orders, arguments.kills, arguments.minutes
         wanted = Wanted(seed=options.seed, minutes=minutes, orders=orders, kills=kills, logs=options.logs)
-        command = f"chaos --orders {orders} --kills {kills}" if orders else "chaos --orders"
+        command = f"chaos --orders{f' {orders}' if orders else ''}{f' --kills {kills}' if kills else ''}"
         sys.exit(main_of_orders(wanted, f"{command} --minutes {minutes:g} --seed {options.seed}" if arguments.report else None))
     print(f"{arguments.mode}: seed {options.seed}; logs in {options.logs}/", flush=True)
     # Whoever ends a run by SIGTERM wants its two programs ended, too.
@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="orders instead of quotes, N at least within the minutes: lost answers, kill -9, breaks; judged by the ledger",
     )
-    parser.add_argument("--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least (default: 0)")
+    parser.add_argument(
+        "--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least; without N, what is aimed at"
+    )
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")
     return parser
 

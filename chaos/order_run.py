@@ -25,7 +25,7 @@ class Wanted:
     orders: int = 0
     """How many are asked for at least; 0 where only the time counts."""
     kills: int = 0
-    """How often the service dies at each point at least, where orders are counted."""
+    """How often the service dies at each point: at least, where orders are counted; else what is aimed at."""
     logs: Path = Path(".chaos")
 
 
