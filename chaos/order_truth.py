@@ -17,7 +17,7 @@ SETTLE = 120.0
 """Seconds of calm within which all doubt must end: two looks at IB's lists half a minute apart, the first 20 s after the session."""
 VISIBLE = 5.0
 """Seconds from a session until all that lives at the gateway is shown alive."""
-MOST_UNKNOWN = 200
+MOST_UNKNOWN = 400
 """More of them must be settled before it goes on: they count as open, of which there may be a thousand."""
 _TOGETHER = 16
 _REMEDIES = ("1102", "behave", "answer-order 201 0", "hang PendingSubmit 0")
