@@ -124,8 +124,8 @@ def make_parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ibactors",
         description=_overview(),
-        epilog="`ibactors COMMAND --help` tells more. `ibactors settings` lists the settings, such as\n"
-        "IBACTORS_AUTO_RESTART, a time of day in IBACTORS_TIME_ZONE; they come from the environment, or .env.",
+        epilog="`ibactors COMMAND --help` tells more, `ibactors settings` what the environment\n"
+        "or .env can set, as IBACTORS_AUTO_RESTART, a time of day in IBACTORS_TIME_ZONE.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="ibactors [-h] [--version] COMMAND ...",
     )
