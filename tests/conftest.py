@@ -22,6 +22,7 @@ from ibactors.bridge.session import run_session
 from ibactors.config import Settings
 from ibactors.inside import logs
 from ibactors.kernel.topic import Topic
+from ibactors.orders import verdicts
 from ibactors.service import USUAL, Terms, run_service
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 from tests.conforming import conforming
@@ -63,6 +64,12 @@ def error_log() -> Iterator[ErrorLog]:
     yield handler
     logging.getLogger().removeHandler(handler)
     assert not [record.getMessage() for record in handler.records]
+
+
+@pytest.fixture(autouse=True)
+def daytime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No day ends during a test, whatever the clock says; at night the absence of an order proves nothing, and it stays unknown."""
+    monkeypatch.setattr(verdicts, "one_stretch", lambda start, end, _zone: end >= start)
 
 
 @pytest.fixture
