@@ -87,7 +87,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
