@@ -21,7 +21,7 @@ from ibactors.actors.history_questions import BarsQuestion
 from ibactors.actors.lookup import CONTRACT_LIFE, find
 from ibactors.actors.subscriber import Directory
 from ibactors.actors.symbol import Failed
-from ibactors.bridge.live_bars import ArrivedBar, BarLine
+from ibactors.bridge.live_bars import REAL_TIME, ArrivedBar, BarLine
 from ibactors.bridge.quote_line import origin_of
 from ibactors.bridge.subscriptions import Subscription
 from ibactors.errors import (
@@ -33,6 +33,7 @@ from ibactors.errors import (
     TooManyBars,
 )
 from ibactors.history.live import Hole
+from ibactors.history.pacing import Ration
 from ibactors.history.rows import Rows, fields_of
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.supervisor import Supervisor
@@ -92,6 +93,7 @@ class BarsActor(FedActor[ArrivedBar]):
 
     async def subscription(self, feed: Feed) -> Subscription[Any]:
         contract = await self._look_up()
+        self._reserve(contract)
         self._heard_at = trio.current_time()
         of = self._me.of
         origin = origin_of(self._me.reading, contract)
@@ -119,6 +121,14 @@ class BarsActor(FedActor[ArrivedBar]):
             self._me.contract, self._found_at = contract, trio.current_time()
         return contract
 
+    def _reserve(self, contract: ContractInfo) -> None:
+        """Count a subscription to small bars where IB does. It is the same question as before, but for real-time bars, which are events."""
+        size, what = self._track.size, self._me.of.what
+        if size.is_small:
+            question = object() if size.seconds == REAL_TIME else self._me.of
+            subject = contract.con_id, contract.exchange, what
+            self._history.reserve(Ration(question=question, subject=subject))
+
     def wait_after(self, error: IbactorsError) -> float | None:
         return float(error.retry_after) if isinstance(error, HistoryPacing) else super().wait_after(error)
 
@@ -141,6 +151,8 @@ class BarsActor(FedActor[ArrivedBar]):
     def void(self, error: IbactorsError) -> None:
         self._track.lose()
         self._me.forming = None
+        if isinstance(error, HistoryPacing):
+            self._showing = True  # who has got nothing yet is to know why, and for how long
         super().void(error)
 
     def voided(self, error: IbactorsError) -> Any:

@@ -25,6 +25,7 @@ from ibactors.actors.history_questions import (
     TickPage,
     TicksQuestion,
 )
+from ibactors.history.pacing import Pacing, Ration
 from ibactors.kernel.ref import Ask, Ref
 
 T = TypeVar("T")
@@ -65,6 +66,9 @@ class Forget:
 
 HistoryMessage = Look | Begin | Drop | Forget
 
+LEAVES_WITHIN = 5.0
+"""Seconds within which a subscription has reached IB for certain."""
+
 
 class HistoryRef(Ref[HistoryMessage, frozenset[str]]):
     """Where to ask about the past. All questions raise what `Answers` raises, or an ActorError."""
@@ -78,6 +82,8 @@ class HistoryRef(Ref[HistoryMessage, frozenset[str]]):
         """Unix time, by which bars are over."""
         self.stride = trio.Lock()
         """Held for each step of what reads or writes many bars: twenty of such steps in one turn of the loop would delay every quote."""
+        self.pacing = Pacing()
+        """What IB has been asked for; here, as a crash of the actor makes IB forget nothing."""
         self.downloads: dict[str, Download] = {}
         """By id; kept by the actor, may be read at any time without asking."""
 
@@ -105,6 +111,13 @@ class HistoryRef(Ref[HistoryMessage, frozenset[str]]):
         """What was traded at which price."""
         levels: Histogram = await self._look(question, caller, wait)
         return levels
+
+    def reserve(self, ration: Ration) -> None:
+        """Count a subscription to small bars, which IB counts as one more request for them. Raises HistoryPacing."""
+        now = trio.current_time()
+        if seconds := self.pacing.wait(now, ration):
+            raise self.pacing.refusal("this subscription", seconds)
+        self.pacing.end(now + LEAVES_WITHIN, self.pacing.begin(ration))
 
     async def _look(self, question: Question, caller: str, wait: float) -> Any:
         msg = Look(question=question, caller=caller, patience=wait)

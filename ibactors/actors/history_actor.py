@@ -45,7 +45,7 @@ class HistoryActor(Actor[HistoryMessage, frozenset[str]]):
         super().__init__(ref)
         self._me = ref
         self._connection = connection
-        self._turns = Turns()
+        self._turns = Turns(ref.pacing)
         self._cache = Cache(cache_octets)
         self._library: Library
         self._open = 0

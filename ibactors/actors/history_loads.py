@@ -101,7 +101,7 @@ class Loads:
     def _refuse_late(self, load: Load[Any], patience: Patience) -> None:
         seconds = self._turns.forecast(load.turn)
         if trio.current_time() + seconds > patience.deadline:
-            raise _paced(self._turns, seconds)
+            raise self._turns.pacing.refusal("this answer", seconds)
 
     def _too_late(self, load: Load[Any]) -> IbactorsError:
         session = self._connection.sessions.value
@@ -110,7 +110,7 @@ class Loads:
         if isinstance(load.problem, HistoryPacing):
             return load.problem
         if not load.turn.come.is_set():
-            return _paced(self._turns, self._turns.forecast(load.turn))
+            return self._turns.pacing.refusal("this answer", self._turns.forecast(load.turn))
         return GatewayTimeout("IB did not answer the question about the past in time.")
 
     async def _run(self, key: Hashable, load: Load[T], work: Callable[[Load[T]], Awaitable[T]]) -> None:
@@ -161,12 +161,3 @@ class Loads:
                 raise load.problem
             await trio.sleep(_BETWEEN)
             await self._connection.sessions.until(lambda session: session.up)
-
-
-def _paced(turns: Turns, seconds: float) -> HistoryPacing:
-    wait = max(1, math.ceil(seconds))
-    return HistoryPacing(
-        f"{turns.pacing.used} of the 60 requests that IB allows for bars of up to 30 seconds in 10 minutes are used; "
-        f"the next one for this answer can be made in {wait} s.",
-        retry_after=wait,
-    )

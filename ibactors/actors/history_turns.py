@@ -41,8 +41,8 @@ class Turn:
 class Turns:
     """All that wait, by caller; what IB rations waits apart, so that it holds up nothing else of the same caller."""
 
-    def __init__(self) -> None:
-        self.pacing = Pacing()
+    def __init__(self, pacing: Pacing) -> None:
+        self.pacing = pacing
         self._lanes: dict[tuple[str, bool], deque[Turn]] = {}
         self._open = 0
         self._changed = trio.Event()

@@ -6,8 +6,11 @@ some time between our sending it and its answer. So one that has no answer yet c
 answer on, and no window is broken however long a request takes. All programs of a user count together; those beside us we do not see.
 """
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
+
+from ibactors.errors import HistoryPacing
 
 SAME = 15.5
 BURST, BURST_MOST = 2.2, 5
@@ -84,6 +87,15 @@ class Pacing:
         rounds, place = divmod(over - 1, LONG_MOST)
         free = frees[place] if place < len(frees) else LONG
         return max(free + rounds * LONG, self._rest_until - now)
+
+    def refusal(self, what: str, seconds: float) -> HistoryPacing:
+        """Why *what* has to wait."""
+        wait = max(1, math.ceil(seconds))
+        return HistoryPacing(
+            f"{self.used} of the 60 requests that IB allows for bars of up to 30 seconds in 10 minutes are used; "
+            f"the next one for {what} can be made in {wait} s.",
+            retry_after=wait,
+        )
 
     def _forget(self, now: float) -> None:
         self._counted = [counted for counted in self._counted if counted.age(now) < LONG]

@@ -11,7 +11,7 @@ import trio
 
 from ibactors.service import Terms
 from ibactors.sim import SimulatorOptions
-from tests.conftest import Service, Stream, running_service
+from tests.conftest import Service, Stream, eventually, running_service
 
 OPENED = dt.datetime(2026, 11, 18, 15, 0, 20, tzinfo=dt.UTC)
 """A Wednesday morning in New York."""
@@ -140,3 +140,34 @@ async def test_five_second_bars_are_final_and_end_with_the_subscription(service:
         assert (bar["final"], bar["backfill"], bar["bar"]) == (True, False, "5s")
         await stream.send(action="unsubscribe", channel="bars", symbol="AAPL", bar="5s")
         await stream.expect("unsubscribed")
+
+
+async def test_live_small_bars_are_paced_with_history_as_ib_counts_them() -> None:
+    """Twenty series, thrice: sixty requests in ten minutes are IB's most; who comes after them is told when."""
+    async with running_service(options=SimulatorOptions(extra_symbols=20)) as service:
+        await service.gateway.do("pacing off")  # what is too much is counted, and would be served
+        async with service.stream() as stream:
+            for number in range(20):
+                await stream.send(action="subscribe", channel="bars", symbol=f"S{number + 1:03}", bar="5s")
+            await asked_for(service, 20)
+            for asked in (40, 60):
+                await service.gateway.do("1100")
+                await service.gateway.do("1101")
+                await asked_for(service, asked)
+            await service.gateway.do("1100")
+            await service.gateway.do("1101")
+            told = await stream.expect("stale", code="history_pacing")
+        assert "60 of the 60 requests" in told["reason"]
+        assert not (await service.gateway.stats())["pacing"]["violations"]
+        refused = await service.http.get("/history/bars/AAPL?bar=30s&limit=10&wait=1")
+        assert refused.status_code == 429, "histories and live bars are one budget"
+        assert 0 < int(refused.headers["retry-after"]) <= 606
+
+
+async def asked_for(service: Service, times: int) -> None:
+    """Until the gateway has been asked so often."""
+
+    async def counted() -> bool:
+        return bool((await service.gateway.stats())["pacing"]["requests"] >= times)
+
+    await eventually(counted)

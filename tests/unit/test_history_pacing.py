@@ -62,7 +62,7 @@ async def take(turns: Turns, caller: str, one: Ration | None, log: deque[str], r
 
 
 async def test_callers_take_turns_and_six_are_open_at_a_time(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    turns, log, release = Turns(), deque[str](), trio.Event()
+    turns, log, release = Turns(Pacing()), deque[str](), trio.Event()
     nursery.start_soon(turns.run)
     for _ in range(20):
         nursery.start_soon(take, turns, "greedy", None, log, release)
@@ -79,7 +79,7 @@ async def test_callers_take_turns_and_six_are_open_at_a_time(autojump_clock: Moc
 
 
 async def test_what_ib_rations_holds_up_nothing_else(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    turns, log, release = Turns(), deque[str](), trio.Event()
+    turns, log, release = Turns(Pacing()), deque[str](), trio.Event()
     release.set()
     nursery.start_soon(turns.run)
     for number in range(70):
@@ -95,7 +95,7 @@ async def test_what_ib_rations_holds_up_nothing_else(autojump_clock: MockClock, 
 
 
 async def test_turn_that_nobody_waits_for_is_given_back(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    turns, log, release = Turns(), deque[str](), trio.Event()
+    turns, log, release = Turns(Pacing()), deque[str](), trio.Event()
     nursery.start_soon(turns.run)
     async with trio.open_nursery() as leavers:
         for _ in range(OPEN + 3):
