@@ -8,7 +8,7 @@ from typing import Any
 import httpx2 as httpx
 import trio
 
-from chaos.order_run import Run, day_ended
+from chaos.order_run import Run, waits_for_an_admin
 
 HANGS = 25.0
 """Seconds after which a request that the client did not give up hangs."""
@@ -74,7 +74,7 @@ async def _attempt(run: Run, http: httpx.AsyncClient, name: str, chance: random.
     told = answer.json()
     run.counts[f"answers: {answer.status_code} {told.get('code', '')}".strip()] += 1
     _note(run, name, answer.status_code, told)
-    return answer.status_code in FINAL or (run.calm and day_ended(run.told.get(name, (0, {}))[1]))
+    return answer.status_code in FINAL or (run.calm and waits_for_an_admin(run.told.get(name, (0, {}))[1]))
 
 
 async def _send(run: Run, request: httpx.Request, http: httpx.AsyncClient) -> httpx.Response | None:

@@ -10,7 +10,7 @@ import httpx2 as httpx
 import trio
 
 from chaos.order_clients import TIMEOUT, until_told
-from chaos.order_run import OVER, Run, day_ended
+from chaos.order_run import OVER, Run, waits_for_an_admin
 from ibactors.orders.audit import check
 
 SETTLE = 120.0
@@ -20,6 +20,8 @@ VISIBLE = 5.0
 MOST_UNKNOWN = 400
 """More of them must be settled before it goes on: they count as open, of which there may be a thousand."""
 _TOGETHER = 16
+_AT_ONCE = 500
+"""Orders of one word of the admin's."""
 _REMEDIES = ("1102", "behave", "answer-order 201 0", "hang PendingSubmit 0")
 
 
@@ -95,17 +97,30 @@ async def judge(run: Run) -> None:
 
 
 async def _settle(run: Run, http: httpx.AsyncClient) -> None:
-    """Wait until nothing is in doubt but what a day's end leaves so."""
+    """Wait until nothing is in doubt but what is an admin's to say; who says of what the gateway never had that it was not received."""
     unknown: list[dict[str, Any]] = []
     with trio.move_on_after(SETTLE):
         while True:
             if (await http.get("/trading")).json()["reconciled"] is not None:
                 unknown = await _unknown(http)
-                run.counts["unknown, as a day has ended"] = len([order for order in unknown if day_ended(order)])
-                if all(map(day_ended, unknown)):
+                if all(map(waits_for_an_admin, unknown)):
+                    await _resolve(run, http, unknown)
                     return
             await trio.sleep(1)
     run.violated(f"After {SETTLE:g} s of calm orders are unknown: {[(each['order_id'], each['status_reason']) for each in unknown][:5]}")
+
+
+async def _resolve(run: Run, http: httpx.AsyncClient, unknown: list[dict[str, Any]]) -> None:
+    """What the admin does who looks into the gateway's own books."""
+    if not unknown:
+        return
+    there = {row["orderRef"] for row in await run.ledger("orders") if row["alive"] or row["filled"]}
+    gone = [order["order_id"] for order in unknown if order["ib"]["order_ref"] not in there]
+    run.counts["left unknown"] = len(unknown) - len(gone)
+    for first in range(0, len(gone), _AT_ONCE):
+        names = gone[first : first + _AT_ONCE]
+        told = await http.post("/orders/resolve", json={"order_ids": names, "as": "not_received", "reason": "the ledger has none"})
+        run.counts[f"called not received by an admin: {told.status_code}"] += len(names)
 
 
 async def _unknown(http: httpx.AsyncClient) -> list[dict[str, Any]]:
@@ -121,7 +136,7 @@ async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
         async with limiter:
             await until_told(run, http, name, random.Random(name), 30.0)
         status, order = run.told.get(name, (202, {"status": "unknown"}))
-        if status == httpx.codes.ACCEPTED and not day_ended(order):
+        if status == httpx.codes.ACCEPTED and not waits_for_an_admin(order):
             run.violated(f"{name} had no verdict within half a minute of calm: {order}")
 
     async with trio.open_nursery() as nursery:

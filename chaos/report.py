@@ -14,6 +14,7 @@ from chaos.conductor import Measured
 from chaos.load import Resources, World
 
 _PARTS = 6
+_BY_AN_ADMIN = "called not received by an admin: 200"
 _UNSEEN_MIDNIGHT = "called not received after a midnight that no clock showed"
 _COLUMNS = (("sign_s", "first sign"), ("told_s", "all told"), ("health_s", "/health"), ("first_s", "first value"), ("live_s", "all live"))
 
@@ -144,7 +145,8 @@ def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
         f"| events read, each with its number | {counts.get('events', 0)} |",
         f"| everything alive is shown after a session | {found['visible'][0]:.2f} s (median), {found['visible'][1]:.2f} s (longest) |",
         f"| orders whose fills are told as not verified | {counts.get('told as not verified', 0)} |",
-        f"| left unknown, as a day had ended | {counts.get('unknown, as a day has ended', 0)} |",
+        f"| an admin's to say, as a day had ended or the gateway may have been restarted | {counts.get(_BY_AN_ADMIN, 0)} |",
+        f"| left unknown | {counts.get('left unknown', 0)} |",
         f"| called not received after a midnight that no clock showed | {counts.get(_UNSEEN_MIDNIGHT, 0)} |",
         f"| slowest answer to a request | {counts.get('slowest answer, ms', 0)} ms |",
         f"| the machine was late | by {found['late_ms']} ms at most in a second; programs waited {found['waited_s']} s for a processor |",

@@ -104,6 +104,7 @@ class Keeper:
         if desk is not None and desk not in self._desks:
             desk.withdraw_all("orders_restarted")
             self._desks.append(desk)
+            self.ref.meet(desk)
             desk.log.listen(self._wake)
 
     def _wake(self) -> None:
@@ -226,10 +227,10 @@ class Keeper:
             raise LookupError(order_id)
         return order
 
-    async def give_all(self, evidence: Mapping[str, Sequence[Evidence]]) -> None:
-        """The same for several orders, in one transaction."""
+    async def give_all(self, evidence: Mapping[str, Sequence[Evidence]]) -> bool:
+        """The same for several orders, in one transaction; False when the disk did not take it."""
         steps = [self.apply(order, each) for name, every in evidence.items() for each in every if (order := self.book.get(name))]
-        await self._save(steps, [])
+        return await self._save(steps, [])
 
     def foreseen(self, order_id: str, desk: OrderDesk) -> Order | None:
         """An order as it will be when all that its session has told so far is taken in."""
@@ -242,11 +243,11 @@ class Keeper:
 
     # writing
 
-    async def _save(self, steps: list[Step], writes: list[Callable[[Transaction], object]]) -> None:
+    async def _save(self, steps: list[Step], writes: list[Callable[[Transaction], object]]) -> bool:
         known = self.ref.shown
         steps = [step for step in steps if step.events or known.get(step.order.order_id) != step.order]
         if not steps and not writes:
-            return
+            return True
 
         def operation(tx: Transaction) -> int:
             for write in writes:
@@ -260,7 +261,7 @@ class Keeper:
                 self.show(step.order)
             self.ref.changed()
 
-        await self.write(operation, shown)
+        return await self.write(operation, shown)
 
     async def write(self, operation: Callable[[Transaction], object], then: Callable[[], object] = lambda: None) -> bool:
         """Write what ends or describes orders. A disk that fails halts trading, but stops no cancel: memory goes on."""

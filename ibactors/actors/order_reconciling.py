@@ -137,6 +137,7 @@ class Reconciler:
             mode=keeper.ref.mode,
             accounts=frozenset(session.accounts),
             gateway_zone=desk.gateway_zone,
+            gateway_since=keeper.ref.gateway_since,
             automatic=absence_decides(keeper.ref.mode, self._gateway),
         )
         found = judge(orders, present, self._earlier, ground)

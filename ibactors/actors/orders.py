@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,11 +41,13 @@ from ibactors.actors.order_asks import (
     SetDeadman,
     TakeSnapshot,
 )
+from ibactors.bridge.order_desk import OrderDesk
 from ibactors.kernel.ref import Ref
 from ibactors.kernel.topic import Topic
 from ibactors.model.sessions import SessionStatus
 from ibactors.orders.evidence import Verdict as Word
 from ibactors.orders.executed import Executions, Wanted
+from ibactors.orders.fences import running_since
 from ibactors.orders.halts import Halt
 from ibactors.orders.keeping import UNCHANGED
 from ibactors.orders.matching import ForeignOrder
@@ -93,6 +96,9 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.read_lag: Callable[[], float] = lambda: 0.0
         """Seconds that the last write of the journal took to be durable."""
         self.tokens = Tokens()
+        self.gateway_since = 0.0
+        """Since when the gateway is known to be one and the same program."""
+        self._met: OrderDesk | None = None
         self._noticed: tuple[object, ...] = ()
         self._halt_file = state_path / HALT_FILE
         self._changed = trio.Event()
@@ -113,6 +119,20 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         if self.halted is None and os.path.exists(self._halt_file):  # noqa: PTH110  # half the time of Path's, in the step of a write
             self.halted = f"the file {HALT_FILE} is in the state path"
         return self.halted
+
+    def leave_halt_file(self) -> bool:
+        """Have a halt outlive this process where the journal does not take it; False when the disk takes nothing."""
+        with suppress(OSError):
+            self._halt_file.touch()
+            return True
+        return False
+
+    def meet(self, desk: OrderDesk) -> None:
+        """Note that a session is up, and whether its gateway is the one of the session before. Once for each socket."""
+        met, self._met = self._met, desk
+        if met is not desk:
+            fell = met is not None and desk.client_id == met.client_id and desk.next_valid_id < met.next_valid_id
+            self.gateway_since = running_since(time.time(), self.gateway_since, None if met is None else met.heard, fell=fell)
 
     def durable(self, sequence: int) -> None:
         """Note up to which number everything is on disk, and may be told."""

@@ -82,6 +82,11 @@ class OrderDesk:
         return self.client.next_order_id
 
     @property
+    def heard(self) -> float:
+        """When the gateway was last heard, or a time before that (Unix seconds)."""
+        return self._inbox.vigil.arrival
+
+    @property
     def gateway_zone(self) -> str:
         """The IANA name of the gateway's zone; empty where it is not known, and then nothing is proved by a day's lists."""
         try:

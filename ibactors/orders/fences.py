@@ -1,4 +1,4 @@
-"""When the absence of an order in IB's lists proves anything: the lists are of a day, and nobody says which day."""
+"""When the absence of an order in IB's lists proves anything: the lists are of a day, and nobody says which day; and of one program."""
 
 import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 NEW_YORK = "America/New_York"
 _ROLLS = ((time(16, 55), time(18, 15)), (time(23, 40), time(0, 50)))
 """New York's hours in which a trade date ends, and in which IB resets its servers. The second goes past midnight."""
+STARTING = 10.0
+"""Seconds that a gateway takes at the very least to end, start, log in and take a session. Its port refuses for minutes as a rule."""
 
 
 def one_stretch(start: float, end: float, gateway_zone: str) -> bool:
@@ -28,6 +30,18 @@ def one_stretch(start: float, end: float, gateway_zone: str) -> bool:
                 return False
         day += timedelta(days=1)
     return True
+
+
+def running_since(up: float, before: float, heard: float | None, *, fell: bool) -> float:
+    """Since when (Unix seconds) the gateway of a session that came *up* is known to be one and the same program.
+
+    A restart leaves no trace in the API: what an earlier program was given and did not pass on is gone with it, and no list says so. So
+    it is known by time alone: for as long as no program takes to start. The gateway of the session before, which ran since *before*, is
+    this one if it was *heard* within that time. IB's next order id that *fell* says that it is not, or that its numbers began anew.
+    """
+    if fell:
+        return up
+    return before if heard is not None and 0 <= up - heard < STARTING else up - STARTING
 
 
 def _day(at: float, zone: tzinfo | None) -> date:

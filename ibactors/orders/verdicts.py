@@ -87,8 +87,8 @@ class Ground(Value, frozen=True, kw_only=True):
     accounts: frozenset[str]
     """Those that the session manages: it says nothing about others."""
     gateway_zone: str
-    gateway_started: float | None = None
-    """When the gateway's program was started last, where that is known."""
+    gateway_since: float
+    """Since when the gateway is known to be one and the same program; before that it may have been another one."""
     automatic: bool = True
     """Absence may decide by itself; else an admin does."""
 
@@ -177,11 +177,10 @@ def _never_seen(order: Order, present: Pass, earlier: Pass | None, ground: Groun
         return _unknown(order, ground, "IB shows orders without our token that could be this one.", candidates)
     if order.blame is not None:
         return Judged(at=ground.at, verdict=Verdict.REJECTED, reason=order.blame.text, code=order.blame.code)
-    restarted = ground.gateway_started is not None and ground.gateway_started > sent
     doubts = {
         "IB does not list it; one more look is needed.": not _are_two(present, earlier, order),
         "A day ended since it was sent, and IB's lists are of a day.": not one_stretch(sent, present.ended, ground.gateway_zone),
-        "The gateway was restarted since it was sent.": restarted,
+        "The gateway may have been restarted since it was sent.": ground.gateway_since > sent,
         "IB has shown nothing of it, twice; an admin decides.": not ground.automatic,
     }
     if (doubt := next((reason for reason, holds in doubts.items() if holds), None)) is not None:

@@ -37,6 +37,8 @@ class Disk:
     def __init__(self) -> None:
         self.code: int | None = None
         """SQLite's, with which each commit fails."""
+        self.times = 1_000
+        """How many of them fail."""
         self.free = threading.Event()
         self.free.set()
         self.reached = threading.Event()
@@ -51,7 +53,8 @@ class Disk:
                 if sql == "COMMIT":
                     disk.reached.set()
                     assert disk.free.wait(PATIENCE)
-                    if disk.code is not None:
+                    if disk.code is not None and disk.times:
+                        disk.times -= 1
                         error = sqlite3.OperationalError("the disk fails")
                         error.sqlite_errorcode = disk.code
                         raise error

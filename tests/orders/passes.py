@@ -22,7 +22,7 @@ def clean(at: float, **changes: Any) -> Pass:
 
 
 def ground(at: float, **changes: Any) -> Ground:
-    base = Ground(at=at, mode="paper", accounts=frozenset({ACCOUNT}), gateway_zone="US/Eastern")
+    base = Ground(at=at, mode="paper", accounts=frozenset({ACCOUNT}), gateway_zone="US/Eastern", gateway_since=0.0)
     return replace(base, **changes)
 
 

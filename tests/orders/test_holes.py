@@ -283,6 +283,16 @@ def test_hole_14_midnight() -> None:
     assert "A day ended" in str(life.order.reason)
 
 
+def test_hole_14_a_gateway_that_may_have_been_restarted_since_the_send() -> None:
+    for since, status in ((NOON - 1, "not_received"), (NOON + 20, "unknown")):
+        life = Life().lost()
+        first, second = clean(NOON + 40), clean(NOON + 72)
+        reconcile(life, first, None, ground(NOON + 40, gateway_since=since))
+        reconcile(life, second, first, ground(NOON + 72, gateway_since=since))
+        assert life.status == status, since
+    assert life.order.reason == "The gateway may have been restarted since it was sent."
+
+
 def test_hole_15_ends_that_belong_to_others_and_ends_that_never_come() -> None:
     faults: list[dict[str, Any]] = [{"end_owed": True}, {"completed": None}, {"open_orders": None}]
     for fault in faults:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import trio
@@ -14,20 +15,26 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.actors import order_placing
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.order_asks import Placed
+from ibactors.actors.order_asks import ImportExecutions, Placed
 from ibactors.actors.order_deadmen import Deadmen
+from ibactors.actors.order_importing import Importer
 from ibactors.actors.order_keeper import SOON, Keeper
-from ibactors.actors.order_reconciling import bind
-from ibactors.actors.orders import boot_now
+from ibactors.actors.order_operating import Operator
+from ibactors.actors.order_reconciling import Reconciler, bind
+from ibactors.actors.orders import OrdersRef, boot_now
 from ibactors.bridge.incoming import Inbox
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.wire import GatewayClient
 from ibactors.orders.errors import JournalFailed, JournalFull, TradingHalted
-from ibactors.orders.evidence import Sent, Written
+from ibactors.orders.evidence import Sent, Verdict, Written
+from ibactors.orders.order import Status
+from ibactors.orders.safety import Mode
+from ibactors.orders.statement import Traded
+from ibactors.orders.terms import Side
 from tests.conftest import ErrorLog
 from tests.orders.keeperkit import Desk, desk
-from tests.orders.orderkit import ACCOUNT, shows
+from tests.orders.orderkit import ACCOUNT, NOON, D, order, shows
 from tests.orders.placerkit import body, placing
 from tests.unit.unobserved import Unobserved
 
@@ -178,3 +185,57 @@ async def test_that_a_frame_was_written_and_what_ib_answers_to_it_are_one_commit
         await wait_all_tasks_blocked()
         await d.keeper.writer.write(lambda _tx: None)
         assert d.ref.shown[order.order_id].is_live  # what IB says waits for nothing
+
+
+@pytest.mark.parametrize(
+    ("heard", "number", "since"),
+    [
+        pytest.param(NOON + 97, 7, NOON, id="a short break: no gateway starts so fast"),
+        pytest.param(NOON + 80, 7, NOON + 90, id="a longer one: another may have started"),
+        pytest.param(NOON + 97, 6, NOON + 100, id="its next id fell"),
+        pytest.param(NOON + 130, 7, NOON + 90, id="a clock that was put back proves nothing"),
+    ],
+)
+def test_hole_14_time_alone_proves_that_a_gateway_is_the_one_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: float, number: int, since: float
+) -> None:
+    def desk(heard: float, number: int) -> OrderDesk:
+        return cast("OrderDesk", SimpleNamespace(heard=heard, next_valid_id=number, client_id=1))
+
+    def meet(desk: OrderDesk, at: float) -> float:
+        monkeypatch.setattr("time.time", lambda: at)
+        ref.meet(desk)
+        return ref.gateway_since
+
+    ref, first = OrdersRef(Mode.PAPER, tmp_path), desk(heard, 7)
+    assert meet(first, NOON + 10) == NOON, "what was sent by an earlier process, just before it ended, is within the proof"
+    assert meet(first, NOON + 50) == NOON, "the same socket"
+    assert meet(desk(NOON + 100, number), NOON + 100) == since
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL])
+async def test_an_admins_word_that_the_disk_does_not_take_is_not_called_taken(tmp_path: Path, error_log: ErrorLog, code: int) -> None:
+    async with desk(tmp_path) as d:
+        (unknown,) = await d.placed(order(1, status=Status.UNKNOWN, doubt="The session ended.", written_at=NOON))
+        operator = Operator(d.keeper, d.connection, cast("Reconciler", None))
+        d.disk.code = code
+        asked = partial(d.ref.resolve, (unknown.order_id,), Verdict.NOT_RECEIVED, "TWS shows nothing", "key:admin")
+        assert await handled(d, asked, operator.resolve) == [JournalFailed]
+        assert d.answers == []
+        assert error_log.take()
+
+
+async def test_a_statement_of_which_the_disk_does_not_take_the_fills_of_our_orders_is_not_called_imported(
+    tmp_path: Path, error_log: ErrorLog
+) -> None:
+    async with desk(tmp_path) as d:
+        (ours,) = await d.placed(order(1, written_at=NOON))
+        row = Traded(
+            execution_id="x.01", token=ours.token, order_id=None, account=ACCOUNT, con_id=ours.terms.con_id, symbol="AAPL", sec_type="STK",
+            currency="USD", side=Side.BUY, quantity=D(1), price=D(100), time=NOON, exchange="IEX", commission=None, commission_currency="",
+            realized=None,
+        )  # fmt: skip
+        d.disk.code, d.disk.times = sqlite3.SQLITE_FULL, 2
+        asked = partial(d.ref.import_executions, ImportExecutions(executions=(row,), by="key:admin"))
+        assert await handled(d, asked, Importer(d.keeper).take) == [JournalFailed]
+        assert error_log.take()

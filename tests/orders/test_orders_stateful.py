@@ -307,7 +307,7 @@ class Orders(RuleBasedStateMachine):
         return clean(at, epoch=epoch, **lists)
 
     def _judge(self, present: Pass, earlier: Pass | None) -> None:
-        for finding in judge(tuple(self.orders.values()), present, earlier, ground(self.at, gateway_started=self.restarted)).findings:
+        for finding in judge(tuple(self.orders.values()), present, earlier, ground(self.at, gateway_since=self.restarted or 0.0)).findings:
             for evidence in finding.evidence:
                 self._keep(advance(self.orders[finding.order_id], evidence))
 
