@@ -10,7 +10,8 @@ from ibactors.actors.order_asks import HaltTrading, ResumeTrading
 from ibactors.actors.order_audit import governed
 from ibactors.actors.order_cancelling import Canceller
 from ibactors.actors.order_keeper import Keeper
-from ibactors.orders.errors import TradingHalted
+from ibactors.errors import IbactorsError
+from ibactors.orders.errors import JournalFailed, TradingHalted
 from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Resume, resume
 
@@ -50,6 +51,11 @@ class Brake:
                 ref.asked = None
             if msg is not self._carried:
                 await self._stop(msg.by, msg.reason, msg.cancel)
+        if ref.halt_noted is None and not ref.leave_halt_file():
+            msg.reply.fail(
+                JournalFailed("Trading is halted, and cancels go; but that could not be written down, and ends with this process.")
+            )
+            return
         msg.reply.send(None)
 
     async def _stop(self, by: str, reason: str, cancel: str) -> None:
@@ -70,14 +76,21 @@ class Brake:
         """Go on, unless there is a reason that stands, or that the caller cannot know of yet."""
         async with self._one:
             keeper, ref = self._keeper, self._keeper.ref
-            why = "it was halted again meanwhile" if msg.halts != ref.halts else None
+            halted, why = ref.halted, "it was halted again meanwhile" if msg.halts != ref.halts else None
             if why is None:
                 ref.halted = keeper.journal.broken or (ref.further.pop(0) if ref.further else None)
                 why = ref.why_halted
             if why is not None:
                 msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
                 return
+            before = keeper.noted, ref.halt_noted
             keeper.noted = ref.halt_noted = None
-            await keeper.write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
+            try:
+                await keeper.must_write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
+            except IbactorsError as error:
+                if ref.halted is None:
+                    ref.halted, (keeper.noted, ref.halt_noted) = halted, before
+                msg.reply.fail(error)
+                return
         governed("trading_resumed", msg.by)
         msg.reply.send(None)

@@ -67,7 +67,7 @@ class Importer:
                 else:
                     others += [partial(keep_elsewhere, seen=executed, commission=paid, source=STATEMENT)]
                     others += [partial(pay_elsewhere, seen=paid)] if paid is not None else []
-            await keeper.give_all(ours)
+            self._is_written(await keeper.give_all(ours))
             await self._write(others)
         if msg.whole is not None:
             since, until = msg.whole
@@ -80,7 +80,10 @@ class Importer:
             for write in writes:
                 write(tx)
 
-        if not await self._keeper.write(operation):
+        self._is_written(await self._keeper.write(operation))
+
+    def _is_written(self, done: bool) -> None:  # noqa: FBT001  # what a write has returned
+        if not done:
             raise JournalFailed("Not all of it was written down. Send the same statement again once the journal can be written.")
 
     async def _order(self, number: int, row: Traded, order_id: str | None) -> Order | None:

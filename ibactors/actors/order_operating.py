@@ -13,7 +13,7 @@ from ibactors.actors.order_reconciling import Reconciler
 from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.orders.adopting import adopt, adopted
 from ibactors.orders.draft import Step
-from ibactors.orders.errors import OrderNotFound, OrderNotResolvable
+from ibactors.orders.errors import JournalFailed, OrderNotFound, OrderNotResolvable
 from ibactors.orders.evidence import Judged
 from ibactors.orders.order import Order
 from ibactors.orders.resolving import why_not_resolve
@@ -88,7 +88,9 @@ class Operator:
         for order in known:
             keeper.book.have(order)  # an old one is taken into memory, as its state is about to change
         judged = Judged(at=time.time(), verdict=msg.verdict, reason=msg.reason, by=msg.by)
-        await keeper.give_all({order.order_id: (judged,) for order in known})
+        if not await keeper.give_all({order.order_id: (judged,) for order in known}):
+            msg.reply.fail(JournalFailed(keeper.journal.broken or "The journal could not be written."))
+            return
         for order in known:
             acted("order_resolved", msg.by, order, became=str(msg.verdict), reason=msg.reason)
         msg.reply.send(tuple(keeper.ref.shown.get(order.order_id, order) for order in known))

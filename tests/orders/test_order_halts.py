@@ -1,12 +1,16 @@
 """Halts and resumes that overlap: each is carried out with its own cancels, once, and none is undone by a resume that is older."""
 
+import sqlite3
 from functools import partial
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from ibactors.orders.errors import TradingHalted
+from ibactors.actors.orders import OrdersRef
+from ibactors.orders.errors import JournalFailed, JournalFull, TradingHalted
+from ibactors.orders.safety import Mode
 from tests.conftest import ErrorLog
 from tests.orders.keeperkit import Desk, desk
 from tests.orders.orderkit import order
@@ -131,3 +135,35 @@ async def test_a_resume_fails_while_the_disk_does_and_the_caller_hears_of_it(tmp
         await d.brake.resume(resume)
         await wait_all_tasks_blocked()
         assert "The disk fails" in str(d.failures.pop())
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL])
+async def test_a_resume_that_the_disk_does_not_take_fails_and_trading_stays_halted(tmp_path: Path, error_log: ErrorLog, code: int) -> None:
+    async with desk(tmp_path) as d:
+        halting = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        await d.brake.halt(halting)
+        resume = await d.ask(partial(d.ref.resume, "key:admin"))
+        d.disk.code = code
+        await d.brake.resume(resume)
+        await wait_all_tasks_blocked()
+        assert [type(each) for each in d.failures] == [JournalFailed if code == sqlite3.SQLITE_IOERR else JournalFull]
+        assert d.answers == [None], "of the halt alone"
+        assert d.ref.why_halted is not None
+        assert error_log.take()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+async def test_a_halt_that_the_journal_does_not_take_is_left_beside_it_or_its_caller_hears_that_it_ends_with_the_process(
+    tmp_path: Path, error_log: ErrorLog, monkeypatch: pytest.MonkeyPatch, *, writable: bool
+) -> None:
+    async with desk(tmp_path) as d:
+        halting = await d.ask(partial(d.ref.halt, "key:a", "R1", "none"))
+        d.disk.code = sqlite3.SQLITE_IOERR
+        if not writable:
+            monkeypatch.setattr(Path, "touch", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+        await d.brake.halt(halting)
+        await wait_all_tasks_blocked()
+        assert d.ref.why_halted == "R1"
+        assert [type(each) for each in d.failures] == ([] if writable else [JournalFailed])
+        assert OrdersRef(Mode.PAPER, tmp_path).why_halted == ("the file HALT is in the state path" if writable else None)
+        assert error_log.take()

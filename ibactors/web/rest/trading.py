@@ -94,7 +94,7 @@ OPERATIONS = (
         query=Nothing,
         body=HaltBody,
         returns=Trading,
-        problems=_ASKED,
+        problems=(*_ASKED, e.JournalFailed),
     ),
     Operation(
         method="PUT",
@@ -119,7 +119,7 @@ OPERATIONS = (
         query=Nothing,
         body=Nothing,
         returns=Trading,
-        problems=(*_ASKED, e.TradingHalted),
+        problems=(*_ASKED, e.TradingHalted, e.JournalFailed, e.JournalFull, e.JournalClosed),
     ),
     Operation(
         method="POST",
