@@ -106,10 +106,12 @@ class Changer:
         order = self._changeable(msg, desk)
         last = last_moment(until, ChangeNotSent)
         self._judge.check_token(msg.body.preview_token, order.account, msg.key, mark_of(order, msg.body))
-        candidate, _adjusted = self._candidate(order, msg.body, survey)
+        candidate, adjusted = self._candidate(order, msg.body, survey)
         if candidate.terms == order.terms:
             return await self._unchanged(order, msg.change_id, mark, desk.log.epoch)
-        return await self._commit(order, candidate, survey.listed, desk, msg, mark, last)
+        ends = expires_at(candidate.terms, survey.listed)
+        asked = ChangeAsked(at=time.time(), change_id=msg.change_id, terms=candidate.terms, expires_at=ends, adjusted=adjusted)
+        return await self._commit(order, candidate, asked, desk, msg, mark, last)
 
     async def assess(self, msg: PreviewChange) -> tuple[Order, Assessed]:
         """The order, and what it would be after a change: judged as the change would be, and nothing of it is kept."""
@@ -185,15 +187,13 @@ class Changer:
         return Changed(order=order, change_id=change_id, kept=await self._kept(order.order_id, change_id), replayed=False)
 
     async def _commit(
-        self, order: Order, candidate: Candidate, listed: Listed, desk: OrderDesk, msg: ChangeOrder, mark: str, last: float
+        self, order: Order, candidate: Candidate, asked: ChangeAsked, desk: OrderDesk, msg: ChangeOrder, mark: str, last: float
     ) -> Changed:
         """Durable first, then on its way."""
         keeper, terms, epoch, incarnation = self._keeper, candidate.terms, desk.log.epoch, self._keeper.ref.incarnation
         message = place_frame(desk.client, order, terms, parent=self._parent(order))  # what cannot be encoded is not journaled
         passed = self._judge.take(candidate, msg.key)
-        asked = ChangeAsked(
-            at=time.time(), change_id=msg.change_id, terms=terms, notional=passed.notional, expires_at=expires_at(terms, listed)
-        )
+        asked = replace(asked, notional=passed.notional)
         self._judge.changing.add(order.order_id)
         try:
             known = await self._begin(order.order_id, asked, mark, epoch)

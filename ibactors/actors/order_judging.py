@@ -30,6 +30,7 @@ from ibactors.orders.errors import (
     JournalFailed,
     OrderRate,
     PreviewRequired,
+    PriceCollar,
     Reconciling,
     TradingHalted,
     TradingOff,
@@ -195,11 +196,13 @@ class Judge:
         """Check the limits and count the candidate as taken, in one step. Raises what it is refused with."""
         passed: Passed | None = None
         for rules, state in self._sets(key):
-            own = [check_child(child, rules) for child in children]
-            checks: tuple[Passed | Refusal | None, ...] = (check(candidate, state, rules), *own)
-            if (refusal := next((each for each in checks if isinstance(each, Refusal)), None)) is not None:
-                raise refused(refusal)
-            passed = passed or next(each for each in checks if isinstance(each, Passed))
+            found = check(candidate, state, rules)
+            if isinstance(found, Refusal):
+                raise refused(found, candidate.reference)
+            for child in children:
+                if (refusal := check_child(child, rules)) is not None:
+                    raise refused(refusal, child.reference)
+            passed = passed or found
         if passed is None:
             raise AssertionError("the service has rules")
         self._placed_at.setdefault(key, deque(maxlen=5_000)).extend([time.time()] * candidate.members)
@@ -218,9 +221,10 @@ def entry_of(parent: Terms, reference: Reference | None) -> Reference | None:
     return reference if price is None else Reference(kind=ReferenceKind.PARENT, bid=price, ask=price, at=time.time())
 
 
-def refused(refusal: Refusal) -> IbactorsError:
-    """A refusal as the error that it is told as."""
-    members = {"limit": refusal.limit, "value": refusal.value, "setting": refusal.setting}
+def refused(refusal: Refusal, reference: Reference | None = None) -> IbactorsError:
+    """A refusal as the error that it is told as; one for the price's sake with the *reference* that it was measured against."""
+    quote = reference if refusal.code == PriceCollar.code else None
+    members = {"limit": refusal.limit, "value": refusal.value, "setting": refusal.setting, "quote": quote}
     extra: dict[str, object] = {name: value for name, value in members.items() if value is not None}
     if refusal.code == "account_not_found":
         return InvalidRequest(refusal.detail, field="account")

@@ -173,6 +173,7 @@ class Placer:
                     order = replace(
                         order,
                         label=part.label or "",
+                        adjusted=each.orders.adjusted_of(member.role),
                         oca_name=group.name if group is not None else "",
                         terms=member.terms if group is None else replace(member.terms, oca=group.sent),
                         expires_at=expires_at(member.terms, each.listed),

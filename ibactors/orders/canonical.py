@@ -63,12 +63,22 @@ class Member(Value, frozen=True, kw_only=True):
     terms: Terms
 
 
+_WITHIN = {"tp": "bracket.take_profit", "sl": "bracket.stop_loss"}
+"""Where a request has a child's members."""
+
+
 class Canonical(Value, frozen=True, kw_only=True):
     """What a request comes to: parent first, and what of it is sent otherwise than it was asked for."""
 
     members: tuple[Member, ...]
     adjusted: dict[str, Adjusted]
+    """By the member of the request, such as `bracket.stop_loss.stop_price`."""
     warnings: tuple[str, ...]
+
+    def adjusted_of(self, role: str) -> dict[str, Adjusted]:
+        """What of one order is sent otherwise, by the order's own members."""
+        within = _WITHIN.get(role, "")
+        return {name.rpartition(".")[2]: each for name, each in self.adjusted.items() if name.rpartition(".")[0] == within}
 
 
 class _Ticks:

@@ -21,7 +21,12 @@ def change_asked(draft: Draft, asked: ChangeAsked) -> None:
     """Note the intent. The caller has checked that there is none yet; a second one changes nothing."""
     if draft.order.change is None and not draft.order.status.is_terminal:
         change = Change(
-            change_id=asked.change_id, terms=asked.terms, asked_at=asked.at, notional=asked.notional, expires_at=asked.expires_at
+            change_id=asked.change_id,
+            terms=asked.terms,
+            asked_at=asked.at,
+            notional=asked.notional,
+            expires_at=asked.expires_at,
+            adjusted=asked.adjusted,
         )
         draft.set(change=change)
         draft.tell(Kind.REPLACE_PENDING, change_id=asked.change_id)
@@ -92,7 +97,7 @@ def _undecided(draft: Draft, seen: OpenOrderSeen, change: Change) -> None:
 def _accept(draft: Draft, change: Change) -> None:
     order = draft.order
     draft.set(terms=change.terms, former=order.terms, replaced_at=draft.at, change=None, unknown_terms=False, revision=order.revision + 1)
-    draft.set(notional=order.notional if change.notional is None else change.notional)
+    draft.set(notional=order.notional if change.notional is None else change.notional, adjusted={**order.adjusted, **change.adjusted})
     if (change.terms.time_in_force, change.terms.good_till) != (order.terms.time_in_force, order.terms.good_till):
         draft.set(expires_at=change.expires_at)
     draft.tell(Kind.REPLACED, change_id=change.change_id)

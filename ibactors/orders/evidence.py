@@ -7,6 +7,7 @@ import enum
 from decimal import Decimal
 
 from ibactors.model.times import Value
+from ibactors.orders.prices import Adjusted
 from ibactors.orders.terms import Side, Terms
 
 
@@ -194,6 +195,7 @@ class ChangeAsked(Fact, frozen=True, kw_only=True):
     """Of the new terms, in the base currency, as the limits counted it."""
     expires_at: float | None = None
     """When the new time in force is over, where that changes too."""
+    adjusted: dict[str, Adjusted] = {}  # noqa: RUF012  # msgspec copies empty defaults
 
 
 class CancelAsked(Fact, frozen=True, kw_only=True):

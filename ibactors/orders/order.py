@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from ibactors.model.times import Value
 from ibactors.orders.fills import Fill, Totals, quantity_of, totals_of
+from ibactors.orders.prices import Adjusted
 from ibactors.orders.terms import Terms
 from ibactors.orders.tokens import order_ref
 
@@ -72,6 +73,7 @@ class Change(Value, frozen=True, kw_only=True, omit_defaults=True):
     written_at: float | None = None
     notional: Decimal | None = None
     expires_at: float | None = None
+    adjusted: dict[str, Adjusted] = {}  # noqa: RUF012  # msgspec copies empty defaults
 
 
 class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +127,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The group that IB has put a bracket's child into; a change sends it back (10326 else)."""
     ib_group_type: int = 0
     terms: Terms
+    adjusted: dict[str, Adjusted] = {}  # noqa: RUF012  # msgspec copies empty defaults
+    """Prices that were put on the tick, by member; those of them count that the terms still have."""
     ib_order_id: int
     client_id: int
     notional: Decimal | None = None

@@ -98,6 +98,8 @@ class Operation(Route, Generic[Q, B]):
     """How the body is read, where that is not msgspec's way: raises InvalidRequest."""
     returns: Any = None
     """The type of a 200, or of the data of each of its events; None where it is not JSON."""
+    or_returns: Any = None
+    """The type of another kind of 200."""
     accepted: Any = None
     """The type of a 202, for what may go on after the answer; its header Location says where to look."""
     media_type: str = "application/json"

@@ -33,6 +33,21 @@ async def test_change_is_made_once_and_told_again(tmp_path: Path) -> None:
         assert row["received"] == 3
 
 
+async def test_prices_that_were_put_on_the_tick_are_told_with_the_order_for_as_long_as_it_has_them(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        bracket = {"take_profit": {"limit_price": 110.006}, "stop_loss": {"stop_price": 90}}
+        placed = (await place(service, limit_price=99.503, rounding="passive", bracket=bracket)).json()
+        assert placed["adjusted"]["limit_price"].items() >= {"asked": 99.503, "sent": 99.5}.items(), placed
+        _, profit, loss = [(await service.get(f"/orders/{each['order_id']}"))["adjusted"] for each in placed["group"]["members"]]
+        assert (profit["limit_price"]["sent"], loss) == (110.01, {})
+        more = (await change(service, placed["order_id"], change_id="c-1", quantity=12)).json()
+        assert more["adjusted"] == placed["adjusted"]
+        moved = (await change(service, placed["order_id"], change_id="c-2", limit_price=99.408, rounding="nearest")).json()
+        assert moved["adjusted"]["limit_price"].items() >= {"asked": 99.408, "sent": 99.41}.items(), moved
+        plain = (await change(service, placed["order_id"], change_id="c-3", limit_price=99.3)).json()
+        assert plain["adjusted"] == {}
+
+
 async def test_change_to_what_it_is_sends_nothing_and_uses_its_id_up(tmp_path: Path) -> None:
     async with trading_service(tmp_path) as service:
         order_id = (await place(service)).json()["order_id"]

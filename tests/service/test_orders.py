@@ -80,6 +80,8 @@ async def test_what_is_refused_is_not_journaled_and_uses_nothing_up(tmp_path: Pa
     async with trading_service(tmp_path) as service:
         refused = await place(service, **changes)
         assert (refused.status_code in {403, 422}, refused.json()["code"]) == (True, code), refused.text
+        quote = {"kind": "quote", "bid": 100.0, "ask": 100.02} if code == "price_collar" else {}
+        assert {name: value for name, value in refused.json().get("quote", {}).items() if name != "timestamp"} == quote
         assert await ledger(service) == []
         assert (await place(service)).status_code == 201
 
@@ -207,6 +209,12 @@ async def test_orders_of_others_are_shown_with_whose_they_are_and_left_alone(tmp
         for source, ours, others in (("ibactors", 1, 0), ("manual", 0, 1), ("client:7", 0, 1), ("client:8", 0, 0)):
             found = await service.get(f"/orders?source={source}")
             assert (len(found["orders"]), len(found["foreign"])) == (ours, others), source
+        for each in every["foreign"]:
+            assert await service.get(f"/orders/{each['order_id']}") == each
+        missing = await service.http.get("/orders/ext_1")
+        assert (missing.status_code, missing.json()["code"]) == (404, "order_not_found")
+        previewed = await service.http.post(f"/orders/{every['foreign'][0]['order_id']}/preview", json={"quantity": 1})
+        assert (previewed.status_code, previewed.json()["code"]) == (409, "order_not_ours"), previewed.text
         other = every["foreign"][0]["order_id"]
         for method in ("DELETE", "PATCH"):
             left = await service.http.request(method, f"/orders/{other}", json={"limit_price": 1} if method == "PATCH" else None)

@@ -11,10 +11,10 @@ _TYPES = {word: str(kind) for kind, word in IB_TYPES.items()}
 
 
 class ForeignShown(Value, frozen=True, kw_only=True):
-    """An open order that is not the service's, as far as IB's lists tell of it."""
+    """An open order that is not the service's, as far as IB's lists tell of it: it can be looked at, and is left alone."""
 
     order_id: str
-    """`ext_` and IB's permanent id. It can be looked at here and nowhere else."""
+    """`ext_` and IB's permanent id; `ext_0` of one that IB has given none yet, and that has no address."""
     source: str
     """`manual`, or the API client that placed it: `client:7`."""
     account: str

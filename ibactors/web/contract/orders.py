@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders.order import Order
+from ibactors.orders.prices import Adjusted
 from ibactors.orders.terms import Algo, Condition, Leg
 
 
@@ -84,6 +85,8 @@ class OrderShown(Value, frozen=True, kw_only=True):
     """What it is, from `pending_new` to an end; `unknown` while nobody can tell."""
     status_reason: str | None
     """Why it is that, where there is a reason."""
+    adjusted: dict[str, Adjusted]
+    """Prices that were put on the tick as `rounding` says, by member."""
     sent: bool | None
     """False: IB certainly never saw it. null: nobody knows yet."""
     new_client_order_id_allowed: bool
@@ -168,6 +171,7 @@ def shown(order: Order) -> OrderShown:
         revision=order.revision,
         status=order.status,
         status_reason=order.reason,
+        adjusted={name: each for name, each in order.adjusted.items() if getattr(terms, name) == each.sent},
         sent=order.sent,
         new_client_order_id_allowed=order.new_attempt_is_safe,
         account=order.account,

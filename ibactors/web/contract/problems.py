@@ -6,6 +6,7 @@ import msgspec
 
 from ibactors.errors import ActorDown, IbactorsError, InvalidRequest
 from ibactors.model.instruments import Named
+from ibactors.web.contract.references import ReferenceShown, reference_shown
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -42,6 +43,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was counted against `limit`."""
     setting: str | None = None
     """Where `limit` is set."""
+    quote: ReferenceShown | None = None
+    """What a price was measured against, where that is why it is refused."""
     fields: list[str] | None = None
     """Members in which a request differs from the one that has its client_order_id."""
     order: Any = None
@@ -207,6 +210,8 @@ _MEMBERS = (
 def problem_of(error: IbactorsError) -> Problem:
     """The document for one of our exceptions."""
     known = {key: error.extra[key] for key in _MEMBERS if key in error.extra}
+    if (quote := error.extra.get("quote")) is not None:
+        known["quote"] = reference_shown(quote)
     status = 502 if isinstance(error, ActorDown) and error.started else None
     return make_problem(error.code, str(error), hint=hint_of(error), ib_code=error.ib_code, status=status, **known)
 

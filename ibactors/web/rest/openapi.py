@@ -52,7 +52,7 @@ _DESCRIPTION = (
 def build_document(operations: Iterable[Operation[Any, Any]], *, secured: bool) -> dict[str, Any]:
     """The whole document as JSON-ready objects; *secured* tells whether the service asks for keys."""
     table = list(operations)
-    sent = [kind for operation in table for kind in (operation.returns, operation.accepted) if kind is not None]
+    sent = [kind for operation in table for kind in (operation.returns, operation.or_returns, operation.accepted) if kind is not None]
     received = [kind for operation in table for kind in (operation.body, operation.query) if kind is not Nothing]
     types = [*sent, *received, Problem]
     schemas, components = schemas_of(types, sent=[*sent, Problem])
@@ -158,6 +158,8 @@ def _parameter(field: Json) -> Json:
 
 def _success(operation: Operation[Any, Any], by_type: dict[int, Json]) -> Json:
     schema: Json = {"type": "string"} if operation.returns is None else by_type[id(operation.returns)]
+    if operation.or_returns is not None:
+        schema = {"anyOf": [schema, by_type[id(operation.or_returns)]]}
     if operation.media_type == EVENT_STREAM:
         schema = _event(schema)
     also = (*operation.also, *((CSV, TEXT) if operation.rows else ()))

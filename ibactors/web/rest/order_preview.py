@@ -10,7 +10,6 @@ from ibactors.actors.order_asks import PreviewChange, Previewed
 from ibactors.keys import Scope
 from ibactors.model.times import Value, rfc3339
 from ibactors.orders import errors as e
-from ibactors.orders.collar import Reference
 from ibactors.orders.evidence import Figures
 from ibactors.orders.limits import Measure
 from ibactors.orders.prices import Adjusted
@@ -19,9 +18,10 @@ from ibactors.orders.request import ChangeBody, PlaceBody, check_change
 from ibactors.orders.safety import Refusal
 from ibactors.orders.terms import Terms
 from ibactors.web.contract.orders import InstrumentShown
+from ibactors.web.contract.references import ReferenceShown, reference_shown
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.order_changes import revision_of
-from ibactors.web.rest.orders import PLACING, TAKING, OrderQuery, orders_of
+from ibactors.web.rest.orders import PLACING, TAKING, OrderQuery, check_ours, orders_of
 
 _NEVER = frozenset({
     e.OrderLimit, e.PriceCollar, e.ClientOrderIdReused, e.ClientOrderIdTaken, e.ClientOrderIdVoid, e.OrderRejected, e.OrderNotReceived,
@@ -106,17 +106,6 @@ class RefusalShown(Value, frozen=True, kw_only=True):
     """Where the limit is set."""
 
 
-class ReferenceShown(Value, frozen=True, kw_only=True):
-    """The market that the price is measured against."""
-
-    kind: str
-    """quote: live and two-sided; last: the last trade; close: a previous close, or delayed data."""
-    bid: Decimal
-    ask: Decimal
-    timestamp: str
-    """Of when it is."""
-
-
 class PreviewShown(Value, frozen=True, kw_only=True):
     """What an order would do."""
 
@@ -155,6 +144,7 @@ async def preview_order(call: Call[Nothing, PlaceBody]) -> PreviewShown:
 
 
 async def preview_change(call: Call[OrderQuery, ChangeBody]) -> PreviewShown:
+    check_ours(call.query.order_id)
     check_change(call.body, datetime.now(UTC))
     revision = revision_of(request.headers.get("If-Match"))
     asked = PreviewChange(order_id=call.query.order_id, body=call.body, key=call.caller.name, revision=revision)
@@ -181,7 +171,7 @@ def _shown(found: Previewed) -> PreviewShown:
         ),
         notional=found.verdict.notional,
         limits=tuple(map(_limit, found.verdict.measures)),
-        quote=None if found.reference is None else _reference(found.reference),
+        quote=None if found.reference is None else reference_shown(found.reference),
         warnings=(*found.assessed.warnings, *answer.warnings),
         complete=answer.incomplete is None,
         incomplete_reason=answer.incomplete,
@@ -214,10 +204,6 @@ def _refusal(refusal: Refusal) -> RefusalShown:
 
 def _limit(measure: Measure) -> LimitShown:
     return LimitShown(name=measure.name, value=measure.value, limit=measure.limit, ok=measure.ok, setting=measure.setting)
-
-
-def _reference(reference: Reference) -> ReferenceShown:
-    return ReferenceShown(kind=reference.kind, bid=reference.bid, ask=reference.ask, timestamp=rfc3339(reference.at))
 
 
 def _read(data: bytes) -> PlaceBody:
@@ -264,7 +250,7 @@ OPERATIONS = (
         returns=PreviewShown,
         problems=(
             *(error for error in TAKING if error not in _NEVER),
-            *(e.OrderIdsExhausted, e.OrderNotFound, e.OrderNotChangeable, e.RevisionChanged, e.PreviewRejected),
+            *(e.OrderIdsExhausted, e.OrderNotFound, e.OrderNotOurs, e.OrderNotChangeable, e.RevisionChanged, e.PreviewRejected),
         ),
     ),
 )

@@ -50,7 +50,7 @@ OrderId = Annotated[
     str,
     msgspec.Meta(
         pattern=whole("ord_[0-9A-Z]{1,32}|ext_[0-9]{1,19}"),
-        description="Our id of an order; that of another's is in no list but `foreign`.",
+        description="Our id of an order; `ext_` and IB's permanent id of another's, which can be looked at alone.",
         examples=["ord_01JDQ4ZK8R3W0000"],
     ),
 ]
@@ -167,8 +167,14 @@ def check_ours(order_id: str) -> None:
         raise e.OrderNotOurs(f"{order_id} is not an order of this service, which leaves it alone.")
 
 
-async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown:
-    return shown(_there(await orders_of(call).find(call.query.order_id)))
+async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown | ForeignShown:
+    orders, order_id = orders_of(call), call.query.order_id
+    if not order_id.startswith(FOREIGN):
+        return shown(_there(await orders.find(order_id)))
+    others = {each.order_id: each for each in map(foreign_shown, orders.foreign)}
+    if order_id not in others:
+        raise e.OrderNotFound("No such order of others was open when IB's lists were read last.")
+    return others[order_id]
 
 
 async def get_client_order(call: Call[ClientQuery, Nothing]) -> OrderShown:
@@ -256,11 +262,13 @@ OPERATIONS = (
         path="/orders/{order_id}",
         handle=get_order,
         summary="One order",
+        description="One of others, as `foreign` lists it, by its `ext_` id: while it is open, and as old as `as_of` says.",
         tag="Orders",
         scope=Scope.READ,
         query=OrderQuery,
         body=Nothing,
         returns=OrderShown,
+        or_returns=ForeignShown,
         problems=(*ASKED, e.OrderNotFound),
     ),
     Operation(
