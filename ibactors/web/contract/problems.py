@@ -6,6 +6,7 @@ import msgspec
 
 from ibactors.errors import ActorDown, IbactorsError, InvalidRequest
 from ibactors.model.instruments import Named
+from ibactors.orders.collar import Reference
 from ibactors.web.contract.references import ReferenceShown, reference_shown
 
 MEDIA_TYPE = "application/problem+json"
@@ -210,7 +211,7 @@ _MEMBERS = (
 def problem_of(error: IbactorsError) -> Problem:
     """The document for one of our exceptions."""
     known = {key: error.extra[key] for key in _MEMBERS if key in error.extra}
-    if (quote := error.extra.get("quote")) is not None:
+    if isinstance(quote := error.extra.get("quote"), Reference):
         known["quote"] = reference_shown(quote)
     status = 502 if isinstance(error, ActorDown) and error.started else None
     return make_problem(error.code, str(error), hint=hint_of(error), ib_code=error.ib_code, status=status, **known)
