@@ -3,7 +3,9 @@
 IB applies a cancel to whichever order has the number. So it waits for the proof; it is repeated while the order is seen alive.
 """
 
+import itertools
 import time
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -21,7 +23,11 @@ from ibactors.orders.evidence import CancelAsked, Sent
 from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven, why_not_cancel_blind
 from ibactors.orders.placing import bury, send
+from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import Pass
+
+MOST_CANCELS_WAITING = 36
+"""Cancels that wait at the gateway's pace: so many leave within the time that a frame has."""
 
 
 class Canceller:
@@ -33,13 +39,14 @@ class Canceller:
         self._live_accounts = live_accounts
         self._writing: set[str] = set()
         """Orders whose cancel is being written down."""
-        self._everything_due = False
+        self.everything_due = False
+        """A global cancel waits for IB to be reached."""
         self._everything_queued = 0.0
         self._blind: set[tuple[str, int]] = set()
         """Orders, and the session in which their number is cancelled without a proof."""
 
     async def want(self, order: Order, at: float, by: str, reason: str = "") -> Order:
-        """Note that an order is to be cancelled. A frame of its own that still waits is taken back, and nothing is sent."""
+        """Note that an order is to be cancelled. Of a frame that would open it and still waits nothing is sent."""
         if order.cancel is None:
             acted("order_cancelled", by, order, reason=reason)
         order = await self._keeper.give(order.order_id, CancelAsked(at=at, by=by, reason=reason))
@@ -49,8 +56,21 @@ class Canceller:
             await self._keeper.drain()
             order = self._keeper.book.get(order.order_id) or order
         if not order.status.is_terminal:
-            await self.send(order)
+            await self._send((order,))
         return self._keeper.book.get(order.order_id) or order
+
+    async def want_all(self, orders: Iterable[Order], at: float, by: str, reason: str = "") -> None:
+        """The same of many: what waits is taken back, the intents are one transaction, then the cancels go as the pace allows."""
+        desk, wanted = self._keeper.desk, tuple(orders)
+        for order in wanted:
+            if order.cancel is None:
+                acted("order_cancelled", by, order, reason=reason)
+            if desk is not None:
+                desk.withdraw(order.order_id, "cancelled_before_it_was_sent")
+        asked = CancelAsked(at=at, by=by, reason=reason)
+        await self._keeper.give_all({order.order_id: (asked,) for order in wanted})
+        await self._keeper.drain()
+        await self.send_due()
 
     async def cancel_remains(self, present: Pass, desk: OrderDesk) -> None:
         """Cancel, by their numbers, the parts of a bracket that a break may have left at the gateway, where nobody sees them.
@@ -59,8 +79,9 @@ class Canceller:
         """
         self._blind = {each for each in self._blind if each[1] == present.epoch}
         rows = None if present.open_orders is None or present.all_open_orders is None else (*present.open_orders, *present.all_open_orders)
-        for order in self._keeper.book.open:
-            seen = any(each.seen for each in self._keeper.book.family(order))
+        for each in self._keeper.book.open:
+            order = self._keeper.book.get(each.order_id) or each  # as it is after the waits for those before it
+            seen = any(member.seen for member in self._keeper.book.family(order))
             here = order.status is not Status.UNKNOWN or order.written_epoch == present.epoch or seen
             if not order.in_bracket or here or (order.order_id, present.epoch) in self._blind:
                 continue
@@ -89,21 +110,12 @@ class Canceller:
         msg.reply.send(order)
 
     async def take_many(self, msg: CancelMany) -> None:
-        """Cancel all open orders that fit: what waits is taken back, the intents are one transaction, then the cancels go."""
+        """Cancel all open orders that fit."""
         wanted = (("account", msg.account), ("symbol", msg.symbol), ("side", msg.side))
         orders = [
             order for order in self._keeper.book.open if all(value is None or getattr(order.terms, name) == value for name, value in wanted)
         ]
-        desk = self._keeper.desk
-        for order in orders:
-            if order.cancel is None:
-                acted("order_cancelled", msg.by, order, reason="")
-            if desk is not None:
-                desk.withdraw(order.order_id, "cancelled_before_it_was_sent")
-        asked = CancelAsked(at=time.time(), by=msg.by)
-        await self._keeper.give_all({order.order_id: (asked,) for order in orders})
-        await self._keeper.drain()
-        await self.send_due()
+        await self.want_all(orders, time.time(), msg.by)
         msg.reply.send(tuple(self._keeper.book.get(order.order_id) or order for order in orders))
 
     def everything(self) -> None:
@@ -111,11 +123,11 @@ class Canceller:
 
         Not repeated after a start of the service: what was entered by hand since then must not vanish.
         """
-        self._everything_due, self._everything_queued = True, 0.0
+        self.everything_due, self._everything_queued = True, 0.0
 
     def _send_everything(self) -> None:
         desk = self._keeper.desk
-        if not self._everything_due or desk is None or not desk.connected or boot_now() < self._everything_queued + SEND_WITHIN:
+        if not self.everything_due or desk is None or not desk.connected or boot_now() < self._everything_queued + SEND_WITHIN:
             return
         try:
             message = global_cancel_frame(desk.client)
@@ -133,44 +145,58 @@ class Canceller:
         )
         queue_frames(self._keeper, self._connection, desk, (), fence, self._live_accounts, (message,), self._everything_leaves)
 
-    def _everything_leaves(self) -> None:
-        """Nothing stands against it any more: it is written in this step."""
-        self._everything_due = False
+    def _everything_leaves(self) -> str | None:
+        """Nothing stands against it any more, unless trading goes on again: it is written in this step."""
+        if not self.everything_due:
+            return "trading_resumed"
+        self.everything_due = False
         governed("everything_cancelled", "ibactors")
+        return None
 
     async def repeat(self, order: Order) -> None:
         """Send the cancel of an order again that is seen alive."""
-        if order.cancel is not None:
-            self._keeper.book.put(replace(order, cancel=replace(order.cancel, written_at=None)))
+        newest = self._keeper.book.get(order.order_id)
+        if newest is not None and newest.cancel is not None:
+            self._keeper.book.put(replace(newest, cancel=replace(newest.cancel, written_at=None)))
 
     async def send_due(self) -> None:
-        """Send every cancel that waits, and may go now."""
+        """Send every cancel that waits, and may go now: as many as leave in time, the others have the next turn."""
         self._send_everything()
-        for order in self._keeper.book.open:
-            if order.cancel is not None and order.cancel.written_at is None:
-                await self.send(order)
+        desk = self._keeper.desk
+        room = 0 if desk is None else MOST_CANCELS_WAITING - desk.cancels
+        due = (order for order in self._keeper.book.open if order.cancel is not None and order.cancel.written_at is None)
+        await self._send(itertools.islice(filter(self._may_go, due), max(room, 0)))
 
-    async def send(self, order: Order) -> None:
-        """Send one, if its number is proven and IB is there; else it stays an intent."""
+    def _may_go(self, order: Order) -> bool:
+        """Whether its number is proven, and IB is there; else it stays an intent."""
         desk = self._keeper.desk
         if desk is None or not desk.connected or order.cancel is None:
-            return
-        if not is_proven(order, desk.log.epoch) and (order.order_id, desk.log.epoch) not in self._blind:
-            return
-        if order.order_id in self._writing or not desk.is_free_of(order.order_id):
+            return False
+        proven = is_proven(order, desk.log.epoch) or (order.order_id, desk.log.epoch) in self._blind
+        return proven and order.order_id not in self._writing and desk.is_free_of(order.order_id)
+
+    async def _send(self, orders: Iterable[Order]) -> None:
+        """Send the cancels of those that may go, noted in one transaction."""
+        desk, ready = self._keeper.desk, [order for order in orders if self._may_go(order)]
+        if desk is None or not ready:
             return
         epoch, incarnation = desk.log.epoch, self._keeper.ref.incarnation
+        names = {order.order_id for order in ready}
+
+        def write_down(tx: Transaction) -> None:
+            for order in ready:
+                send(tx, order, Sent.CANCEL, epoch=epoch, at=order.updated)
+
+        self._writing |= names
         try:
-            message = cancel_frame(desk.client, order)
+            messages = [cancel_frame(desk.client, order) for order in ready]
+            await self._keeper.write(write_down)  # a disk that fails stops no cancel
         except GatewayDisconnected:
             return
-        self._writing.add(order.order_id)
-        try:
-            # A disk that fails stops no cancel.
-            await self._keeper.write(lambda tx: send(tx, order, Sent.CANCEL, epoch=epoch, at=order.updated))
         finally:
-            self._writing.discard(order.order_id)
-        self._queue(order, desk, epoch, incarnation, message)
+            self._writing -= names
+        for order, message in zip(ready, messages, strict=True):
+            self._queue(order, desk, epoch, incarnation, message)
 
     def _queue(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int, message: str) -> None:
         newest = self._keeper.book.get(order.order_id) or order

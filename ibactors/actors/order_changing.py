@@ -130,8 +130,9 @@ class Changer:
         terms = self._changeable(msg, self._judge.check_open(order.account, asks=asks)).terms
         body = InstrumentBody(con_id=terms.con_id, symbol=terms.symbol if terms.legs else None, exchange=terms.exchange)
         listed, tradable = await self._surveyor.contract(body, terms.legs)
-        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(order.account, listed.currency)
+        rate = await self._surveyor.rate(order.account, listed.currency)
         underlying = await self._judge.underlying(terms, listed)
+        reference = await self._surveyor.reference(listed)  # the last: what waits after it makes it old
         return _Survey(listed=listed, tradable=tradable, reference=reference, rate=rate, underlying=underlying)
 
     def _candidate(self, order: Order, body: ChangeBody, survey: _Survey) -> tuple[Candidate, dict[str, Adjusted]]:

@@ -69,7 +69,5 @@ class Deadmen:
             governed("deadman_expired", f"key:{key}", seconds=switch.seconds)
             await self._keeper.write(partial(fire, key=key, at=now))
             book = self._keeper.book
-            for order_id in to_cancel(book.all, self._positions(), "entries", now):
-                order = book.get(order_id)
-                if order is not None and order.key == key:
-                    await self._canceller.want(order, now, "ibactors", "deadman")
+            entries = filter(None, map(book.get, to_cancel(book.all, self._positions(), "entries", now)))
+            await self._canceller.want_all((order for order in entries if order.key == key), now, "ibactors", "deadman")

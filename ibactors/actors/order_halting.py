@@ -67,10 +67,9 @@ class Brake:
         await self._keeper.write_halt(by, reason, cancel)
         if cancel == "all":
             self._canceller.everything()
-        for order_id in to_cancel(self._keeper.book.all, self._positions(), cancel, time.time()):
-            order = self._keeper.book.get(order_id)
-            if order is not None:
-                await self._canceller.want(order, time.time(), by, "halt")
+        now, book = time.time(), self._keeper.book
+        wanted = to_cancel(book.all, self._positions(), cancel, now)
+        await self._canceller.want_all(filter(None, map(book.get, wanted)), now, by, "halt")
 
     async def resume(self, msg: ResumeTrading) -> None:
         """Go on, unless there is a reason that stands, or that the caller cannot know of yet."""
@@ -83,13 +82,15 @@ class Brake:
             if why is not None:
                 msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
                 return
-            before = keeper.noted, ref.halt_noted
+            before, due = (keeper.noted, ref.halt_noted), self._canceller.everything_due
             keeper.noted = ref.halt_noted = None
+            self._canceller.everything_due = False  # it would take the orders of after the resume
             try:
                 await keeper.must_write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
             except IbactorsError as error:
                 if ref.halted is None:
                     ref.halted, (keeper.noted, ref.halt_noted) = halted, before
+                self._canceller.everything_due = due
                 msg.reply.fail(error)
                 return
         governed("trading_resumed", msg.by)

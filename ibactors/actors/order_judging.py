@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import trio
 from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
@@ -22,7 +23,7 @@ from ibactors.errors import GatewayDisconnected, IbactorsError, InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.canonical import Canonical, canonical
 from ibactors.orders.codes import READ_ONLY
-from ibactors.orders.collar import Reference, ReferenceKind
+from ibactors.orders.collar import NEWEST, Reference, ReferenceKind
 from ibactors.orders.consistency import check_request
 from ibactors.orders.errors import (
     REFUSALS,
@@ -49,6 +50,14 @@ class Assessed(Value, frozen=True, kw_only=True):
     orders: Canonical
     candidate: Candidate
     children: tuple[Candidate, ...] = ()
+    looked: float = 0.0
+    """When the market was looked at, on trio's clock."""
+
+    def against(self, reference: Reference | None) -> "Assessed":
+        """The same, measured against the market of now."""
+        entry = entry_of(self.candidate.terms, reference)
+        children = tuple(replace(child, reference=entry) for child in self.children)
+        return replace(self, candidate=replace(self.candidate, reference=reference), children=children, looked=trio.current_time())
 
 
 class Judge:
@@ -126,20 +135,25 @@ class Judge:
         check_request(body, datetime.now(UTC))
         listed, tradable = await self._surveyor.contract(body.instrument, body.legs or ())
         orders = canonical(body, account, tradable)
-        reference, rate = await self._surveyor.reference(listed), await self._surveyor.rate(account, listed.currency)
+        rate = await self._surveyor.rate(account, listed.currency)
         parent, *others = (member.terms for member in orders.members)
         skips = body.collar == "skip"
         candidate = Candidate(
             terms=parent,
-            reference=reference,
             underlying_price=await self.underlying(parent, listed),
             rate=rate,
             skip_collar=skips,
             members=len(orders.members),
         )
-        entry = entry_of(parent, reference)
-        children = tuple(Candidate(terms=terms, reference=entry, rate=rate, skip_collar=skips) for terms in others)
-        return Assessed(listed=listed, orders=orders, candidate=candidate, children=children)
+        children = tuple(Candidate(terms=terms, rate=rate, skip_collar=skips) for terms in others)
+        assessed = Assessed(listed=listed, orders=orders, candidate=candidate, children=children)
+        return assessed.against(await self._surveyor.reference(listed))
+
+    async def newest(self, assessed: Assessed) -> Assessed:
+        """The same against a market that is not older than `NEWEST`: others of the request may have taken their time."""
+        if trio.current_time() - assessed.looked <= NEWEST:
+            return assessed
+        return assessed.against(await self._surveyor.reference(assessed.listed))
 
     async def underlying(self, terms: Terms, listed: Listed) -> Decimal | None:
         """What combinations and sold options are worth by: their own price says little of what is at stake."""

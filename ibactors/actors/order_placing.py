@@ -138,6 +138,7 @@ class Placer:
                 self._judge.check_token(part.preview_token, account, msg.key, fingerprint(part))
                 assessed.append(await self._judge.assess(part, account))
         generation = await self._groups.generation(oca, account, msg.key)
+        assessed = [await self._judge.newest(each) for each in assessed]
         # From here to the queued write nothing waits: what the limits count is what is taken.
         desk = self._judge.check_open(account, messages=sum(len(each.orders.members) for each in assessed))
         last = last_moment(until, OrderNotSent)

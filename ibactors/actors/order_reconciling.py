@@ -55,6 +55,8 @@ class Reconciler:
         """The last pass came too early for what it lacked to prove anything."""
         self._broken = False
         """IB was not reachable at some time during the present pass."""
+        self._was_away = False
+        """IB was not reachable, and no pass was called for since."""
         self._unbroken_since: tuple[int, float] | None = None
         """Epoch and time of the first whole list of executions since which IB was reachable throughout."""
         self._turn = trio.Lock()
@@ -67,8 +69,10 @@ class Reconciler:
         if session.phase in _WHOLE and (self._synced is None or self._synced[0] != session.epoch):
             self._synced = session.epoch, time.time()
         if session.phase not in _WHOLE | {SessionPhase.SYNCING}:
-            self._broken = True
-        if session.up and self._keeper.ref.reconciled.epoch != session.epoch:
+            self._broken = self._was_away = True
+        elif self._was_away or self._keeper.ref.reconciled.epoch != session.epoch:
+            # A break without lost data (1102) begins no session, and what became of orders meanwhile may have been told to nobody.
+            self._was_away = False
             self.due.set()
 
     async def run(self) -> None:

@@ -113,14 +113,19 @@ class OrderDesk:
         """Whether the last of *coming* messages of orders and changes would wait too long."""
         return self.client.outbox.openings + coming > MOST_OPENINGS
 
+    @property
+    def cancels(self) -> int:
+        """Cancels that wait."""
+        return self.client.outbox.endings
+
     def is_free_of(self, order_id: str) -> bool:
         """Whether nothing of one order waits here, nor is told and not yet taken in."""
         waits = any(isinstance(frame, OrderFrame) and order_id in frame.order_ids for frame in self.client.outbox.orders)
         return not waits and not self.log.tells_of(order_id)
 
     def withdraw(self, order_id: str, reason: str) -> bool:
-        """Take back what waits of one order, with the other members of its bracket; False when nothing did."""
-        return self._withdraw(reason, lambda frame: order_id in frame.order_ids)
+        """Take back what waits to open or change one order, with the other members of its bracket; False when nothing did."""
+        return self._withdraw(reason, lambda frame: order_id in frame.order_ids and frame.fence.kind is not Sent.CANCEL)
 
     def withdraw_openings(self, reason: str) -> bool:
         """Take back every waiting place and change; cancels go on."""

@@ -74,6 +74,11 @@ class Outbox:
         """Messages of orders and changes that wait: a bracket is one for each member."""
         return sum(len(frame.messages) for frame in self._orders)
 
+    @property
+    def endings(self) -> int:
+        """Messages that end orders and wait."""
+        return len(self._cancels)
+
     def put(self, message: str, *, kind: str, caller: str = "", key: int | None = None, urgent: bool = False) -> None:
         """Queue *message* without waiting; kinds take turns, and callers within a kind. *key* withdraws it.
 

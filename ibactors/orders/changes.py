@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from ibactors.orders.derive import NO_ANSWER
 from ibactors.orders.draft import Draft, Kind, Want
 from ibactors.orders.evidence import ChangeAsked, Echo, OpenOrderSeen
 from ibactors.orders.order import Change, Status
@@ -11,7 +12,6 @@ from ibactors.orders.terms import LIMIT_PRICED, STOP_PRICED, OrderType, Terms
 
 STALE_ECHO = 5.0
 """Seconds in which the terms before a change may still be echoed by a delayed frame."""
-
 
 NOT_SENT = "not_sent"
 """The reason of a change whose frame was taken back."""
@@ -84,9 +84,11 @@ def changes_on_echo(draft: Draft, seen: OpenOrderSeen) -> None:
 def _undecided(draft: Draft, seen: OpenOrderSeen, change: Change) -> None:
     """The echo shows the old terms, or old and new look alike in it.
 
-    A change that is refused also shows the order unchanged before the reason comes; only a list, after the wait, decides.
+    A change that is refused also shows the order unchanged before the reason comes, and one that is still on its way to IB when the session
+    breaks shows it so in the next; only a list, after the wait, decides.
     """
-    if draft.order.unknown_terms and seen.listed:
+    waited = change.written_at is not None and seen.at >= change.written_at + NO_ANSWER
+    if draft.order.unknown_terms and seen.listed and waited:
         unseen = not differing(change.terms, draft.order.terms)
         if shows(seen.echo, change.terms) and (unseen or took(seen.echo, change.terms, draft.order.terms)):
             _accept(draft, change)

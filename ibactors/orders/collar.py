@@ -8,7 +8,7 @@ from ibactors.orders.safety import SETTINGS, Limits, Refusal
 from ibactors.orders.terms import OrderType, Side, Terms
 
 NEWEST = 2.0
-"""Seconds after which a reference is taken again in the step of the write."""
+"""Seconds after which the market is looked at once more before an order is taken."""
 
 
 class ReferenceKind(enum.StrEnum):

@@ -39,6 +39,7 @@ class Disk:
         """SQLite's, with which each commit fails."""
         self.times = 1_000
         """How many of them fail."""
+        self.commits = 0
         self.free = threading.Event()
         self.free.set()
         self.reached = threading.Event()
@@ -51,6 +52,7 @@ class Disk:
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
                 if sql == "COMMIT":
+                    disk.commits += 1
                     disk.reached.set()
                     assert disk.free.wait(PATIENCE)
                     if disk.code is not None and disk.times:

@@ -497,7 +497,7 @@ def test_hole_32_changes_are_repeatable_and_broken_ones_are_unknown(journal: Jou
     life.change(limit_price=D(229)).lost()
     assert life.order.unknown_terms
     old = life.order
-    reconcile(life, clean(NOON + 9, open_orders=(row(old, NOON + 9),)))
+    reconcile(life, clean(NOON + 10, open_orders=(row(old, NOON + 10),)))
     assert (life.order.unknown_terms, life.order.terms.limit_price, life.kinds[-2]) == (False, D("228.37"), "replace_rejected")
     again = Life().open().change(limit_price=D(229)).lost()
     shown = row(replace(again.order, terms=terms(limit_price=D(229))), NOON + 9)

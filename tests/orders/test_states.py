@@ -288,8 +288,21 @@ def test_a_change_whose_write_was_never_noted_may_have_left() -> None:
     for now, revision in ((terms(limit_price=D(229)), 2), (terms(), 1)):
         life = Life().open().change(write=False, limit_price=D(229)).lost()
         assert (life.status, life.order.unknown_terms) == ("pending_replace", True)
-        life.open(echo=now, epoch=2, listed=True)
+        life.later(10).open(echo=now, epoch=2, listed=True)
         assert (life.status, life.order.revision, life.order.change, life.order.unknown_terms) == ("working", revision, None, False)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_change_that_was_on_its_way_when_the_session_broke_is_not_called_refused_by_the_first_list(*, written: bool) -> None:
+    life = Life().open().change(write=written, limit_price=D(229)).lost()
+    life.later(1).open(echo=terms(), epoch=2, listed=True)
+    assert (life.status, life.order.unknown_terms) == ("pending_replace", True)
+    later = Life(life.order, written=False)
+    life.later(3).open(echo=terms(limit_price=D(229)), epoch=2, listed=True)
+    assert (life.status, life.order.revision, life.order.unknown_terms) == ("working", 2, False)
+    assert Want.RECONCILE in later.tick(10).wants
+    later.open(echo=terms(), epoch=2, listed=True)
+    assert (later.status, later.order.revision, "replace_rejected" in later.kinds) == ("working", 1, True)
 
 
 def test_a_change_that_came_back_was_not_sent_even_after_the_session() -> None:

@@ -120,6 +120,7 @@ async def test_order_that_is_over_or_out_of_sight_cannot_be_changed(tmp_path: Pa
         assert await received(service) == 1
 
 
+@pytest.mark.slow
 async def test_change_without_an_answer_is_found_in_the_lists(tmp_path: Path) -> None:
     async with trading_service(tmp_path) as service:
         order_id = (await place(service)).json()["order_id"]
