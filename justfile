@@ -216,6 +216,12 @@ bench-watching *args:
 bench-orders *args:
     python benchmarks/service/orders.py "$@"
 
+# [--turns 5] [--seconds 10] [--clients 20] [--report]
+# a warm quote while twenty clients ask for fifty histories each
+[group('measure')]
+bench-crowd *args:
+    python benchmarks/service/crowd.py "$@"
+
 # depth|ticks [--seconds 20] [--clients N] [--rate N] [--pause N] [--rival]
 # books and ticks one by one under load, against a service that sends every change
 [group('measure')]
