@@ -79,6 +79,8 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.incarnation = 0
         self.shown: dict[str, Order] = {}
         """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
+        self.is_recalled = False
+        """Whether `shown` has them all. Not until the journal is read, and not after a crash until it is read again: it may know more."""
         self.reconciled = Reconciled()
         self.foreign: tuple[ForeignOrder, ...] = ()
         """Open orders of others, as of the last comparison."""

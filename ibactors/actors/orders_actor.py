@@ -110,6 +110,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
                 writing.start_soon(self._keeper.writer.run, name="actor:orders/journal")
                 await self._serve(mailbox, pages)
         finally:
+            self._me.is_recalled = False
             journal.close()
 
     async def _serve(self, mailbox: Mailbox[OrdersMessage, Never], pages: Reading) -> NoReturn:
@@ -155,7 +156,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             keeper.halt(f"journal_behind: {keeper.journal.replaced}")
         orders = await keeper.read(lambda: list(reader.recent(time.time() - REMEMBERED)))
         keeper.book = Book(orders)
-        self._me.shown = {order.order_id: order for order in orders}
+        self._me.shown, self._me.is_recalled = {order.order_id: order for order in orders}, True
         halts = await keeper.writer.write(halts_in_force)
         if halts and self._me.halted is None:
             self._me.halted = halts[0].reason

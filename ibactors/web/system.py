@@ -13,6 +13,7 @@ from ibactors.kernel.supervisor import Supervisor
 from ibactors.kernel.topic import Topic
 from ibactors.limits import Attempts
 from ibactors.web.contract.changes import Status
+from ibactors.web.contract.orders import OrderTexts
 from ibactors.web.edge.tls import Certificate
 from ibactors.web.fanout import Fanout
 from ibactors.web.gate.access import Access
@@ -52,6 +53,7 @@ class System:
     """From symbols to the clients of the stream."""
     status: Status
     """What clients of the stream are told of session and login."""
+    order_texts: OrderTexts = field(default_factory=OrderTexts)
     meters: Meters
     watch: Watch | None
     """Watches the event loop; None when the settings turn it off."""

@@ -9,7 +9,9 @@ import pytest
 import trio
 
 from ibactors import journalling
+from ibactors.actors.orders import OrdersRef
 from ibactors.config import Settings
+from ibactors.web.operation import Operation
 from tests.conftest import Service, running_service
 from tests.service.trading import ledger, place, received, trading_service
 
@@ -239,3 +241,41 @@ async def test_orders_are_listed_by_symbol_and_time_and_trading_tells_its_limits
         assert (limits["day_notional"], limits["open_orders"], limits["order_notional"]) == ((995, 100_000), (1, 50), (None, 10_000))
         assert trading["journal"]["sequence"] == trading["sequence"] > 0
         assert trading["journal"]["lag_seconds"] > 0
+
+
+LISTS = (
+    "",
+    "?limit=2",
+    "?limit=3",
+    "?account=DU1234567",
+    "?account=DU7654321",
+    "?symbol=AAPL",
+    "?symbol=MSFT",
+    "?source=ibactors",
+    "?source=manual",
+)
+
+
+async def test_orders_from_memory_are_those_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked, at each state of an order; and a list that was asked for before is not told again when it has changed."""
+    async with trading_service(tmp_path) as service:
+        names = [(await place(service, f"o-{n}")).json()["order_id"] for n in range(3)]
+        await same_both_ways(service, monkeypatch, *(f"/orders/{name}" for name in names), f"/orders?page_token={names[0]}")
+        assert (await service.http.delete(f"/orders/{names[1]}?wait=5")).json()["status"] == "cancelled"
+        assert (await service.get(f"/orders/{names[1]}"))["status"] == "cancelled"
+        await service.gateway.do("set AAPL 99.00 99.02 99.01")
+        await service.until(f"/orders/{names[0]}", lambda response: response.json()["commission"] is not None)
+        await same_both_ways(service, monkeypatch, *(f"/orders/{name}" for name in names), f"/orders?page_token={names[0]}")
+        assert (await service.http.get("/orders/ord_0")).status_code == 404
+
+
+async def same_both_ways(service: Service, monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
+    """Each path has the same answer from memory and from the journal."""
+    for path in (*paths, *(f"/orders{query}" for query in LISTS)):
+        with monkeypatch.context() as patch:
+            for name in ("list", "find"):
+                patch.delattr(OrdersRef, name)  # nobody asks the journal
+            from_memory = [(await service.http.get(path)).content for _ in range(4)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Operation, "remembered", lambda *_: None)
+            assert from_memory == [(await service.http.get(path)).content] * 4, path

@@ -6,6 +6,10 @@ from ibactors.model.times import Value, rfc3339
 from ibactors.orders.order import Order
 from ibactors.orders.prices import Adjusted
 from ibactors.orders.terms import Algo, Condition, Leg
+from ibactors.web.contract.codec import encode
+
+_TEXTS = 2000
+"""Orders whose text is kept; of more the oldest are written anew."""
 
 
 class InstrumentShown(Value, frozen=True, kw_only=True):
@@ -244,3 +248,21 @@ def _group(order: Order) -> GroupShown | None:
     )
     bracket = order.in_bracket
     return GroupShown(kind="bracket" if bracket else "oca", parent=(order.parent or order.order_id) if bracket else None, members=members)
+
+
+class OrderTexts:
+    """Orders as JSON, written once for each state of them."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, tuple[Order, bytes]] = {}
+
+    def of(self, order: Order) -> bytes:
+        """The resource."""
+        known = self._written.get(order.order_id)
+        if known is not None and known[0] is order:
+            return known[1]
+        text = encode(shown(order))
+        if known is None and len(self._written) >= _TEXTS:
+            del self._written[next(iter(self._written))]
+        self._written[order.order_id] = order, text
+        return text

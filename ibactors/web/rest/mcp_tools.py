@@ -9,7 +9,7 @@ from typing import Any
 
 from ibactors.keys import Scope
 from ibactors.web.operation import Operation
-from ibactors.web.rest import account, contracts, health, history, order_preview, orders, portfolio, quotes
+from ibactors.web.rest import account, contracts, health, history, order_preview, order_reads, orders, portfolio, quotes
 
 MODES = ("off", "read", "preview", "trade")
 """Of IBACTORS_MCP; each has the tools of those before it, and more."""
@@ -139,7 +139,7 @@ TOOLS = (
     ),
     Tool(
         name="list_orders",
-        operation=_operation(orders.OPERATIONS, "/orders"),
+        operation=_operation(order_reads.OPERATIONS, "/orders"),
         description="Orders of this service; the status `unknown` means that nobody knows yet, and is no failure.",
         fresh="`updated` tells when something last changed.",
         properties={"status": {"type": "string", "enum": ["open", "closed", "all"]}, "account": _ACCOUNT},

@@ -1,4 +1,4 @@
-"""Orders: place, look up, cancel. An answer follows from the order's state, so that repeating a request always tells the same truth."""
+"""Orders: place, cancel. An answer follows from the order's state, so that repeating a request always tells the same truth."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,17 +23,12 @@ from ibactors.errors import (
 from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.orders import errors as e
-from ibactors.orders.fills import OURS
-from ibactors.orders.matching import ForeignOrder
 from ibactors.orders.order import Order
 from ibactors.orders.reading import read_body
 from ibactors.orders.request import PlaceBody, resolve_client_order_id
 from ibactors.web.contract.codec import encode
-from ibactors.web.contract.foreign_orders import ForeignShown, foreign_shown
-from ibactors.web.contract.moments import Moment, seconds_of
 from ibactors.web.contract.orders import OrderShown, shown
 from ibactors.web.contract.queries import AccountName
-from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 from ibactors.web.rest.order_answers import placed_answer
 
@@ -91,36 +86,6 @@ class ClientQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     account: AccountName | None = None
 
 
-class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which orders, oldest first."""
-
-    status: Annotated[str, msgspec.Meta(pattern=whole("open|closed|all"), description="open, closed or all.")] = "open"
-    account: AccountName | None = None
-    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="As the orders show it.", examples=["AAPL"])] | None = None
-    source: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                pattern=whole("ibactors|manual|client:[0-9]{1,10}"), description="ibactors, manual or client:7; all if not given."
-            ),
-        ]
-        | None
-    ) = None
-    after: Annotated[Moment, msgspec.Meta(description="Those that were placed then or later.")] | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500, description="Orders of a page, up to 500.")] = 100
-    page_token: Annotated[str, msgspec.Meta(max_length=40, description="From the page before.")] = ""
-
-
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of orders."""
-
-    orders: tuple[OrderShown, ...]
-    """Of this service, oldest first."""
-    foreign: tuple[ForeignShown, ...]
-    """Open orders of others, with the first page, as they were at the last comparison with IB's lists."""
-    next_page_token: str | None
-
-
 async def place_order(call: Call[Nothing, PlaceBody]) -> Answer:
     received, body = datetime.now(UTC), call.body
     orders = orders_of(call)
@@ -138,47 +103,10 @@ def wait_of(given: Decimal | None) -> float:
     return WAIT if given is None else float(given)
 
 
-async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
-    query, orders = call.query, orders_of(call)
-    found: tuple[Order, ...] = ()
-    since = float(seconds_of(query.after, "after") or 0)
-    if query.source in {None, OURS}:
-        is_open = {"open": True, "closed": False}.get(query.status)
-        found = await orders.list(
-            is_open=is_open, account=query.account, symbol=query.symbol, since=since, after=query.page_token, limit=query.limit
-        )
-    others = orders.foreign if query.status != "closed" and not query.page_token and query.after is None else ()
-    return Orders(
-        orders=tuple(map(shown, found)),
-        foreign=tuple(foreign_shown(each) for each in others if _wanted(each, query)),
-        next_page_token=found[-1].order_id if len(found) == query.limit else None,
-    )
-
-
-def _wanted(order: ForeignOrder, query: ListQuery) -> bool:
-    seen = order.seen
-    wanted = (query.account, seen.account), (query.symbol, seen.echo.symbol), (query.source, order.source)
-    return all(value in {None, its} for value, its in wanted)
-
-
 def check_ours(order_id: str) -> None:
     """Raises OrderNotOurs for an order of another program, or entered by hand."""
     if order_id.startswith(FOREIGN):
         raise e.OrderNotOurs(f"{order_id} is not an order of this service, which leaves it alone.")
-
-
-async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown | ForeignShown:
-    orders, order_id = orders_of(call), call.query.order_id
-    if not order_id.startswith(FOREIGN):
-        return shown(_there(await orders.find(order_id)))
-    others = {each.order_id: each for each in map(foreign_shown, orders.foreign)}
-    if order_id not in others:
-        raise e.OrderNotFound("No such order of others was open when IB's lists were read last.")
-    return others[order_id]
-
-
-async def get_client_order(call: Call[ClientQuery, Nothing]) -> OrderShown:
-    return shown(_there(await orders_of(call).find_client_order(_account(call, call.query.account), call.query.client_order_id)))
 
 
 async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
@@ -190,7 +118,7 @@ async def cancel_order(call: Call[CancelQuery, Nothing]) -> Answer:
 
 
 async def void_client_order(call: Call[ClientQuery, Nothing]) -> Answer:
-    account = _account(call, call.query.account)
+    account = account_of(call, call.query.account)
     order = await orders_of(call).bury(account, call.query.client_order_id, call.caller.name)
     return Answer(body=b"", status=204) if order is None else _cancelling(order)
 
@@ -210,17 +138,12 @@ def orders_of(call: Call[Q, B]) -> OrdersRef:
     return orders
 
 
-def _account(call: Call[Q, B], named: str | None) -> str:
+def account_of(call: Call[Q, B], named: str | None) -> str:
+    """The account that is named, or the only one. Raises InvalidRequest."""
     accounts = call.system.site.connection.sessions.value.accounts
     if named is None and len(accounts) != 1:
         raise InvalidRequest("Name the account.", field="account")
     return named or accounts[0]
-
-
-def _there(order: Order | None) -> Order:
-    if order is None:
-        raise e.OrderNotFound("There is no such order.")
-    return order
 
 
 def _read_place(data: bytes) -> PlaceBody:
@@ -243,45 +166,6 @@ OPERATIONS = (
         returns=OrderShown,
         accepted=OrderShown,
         problems=PLACING,
-    ),
-    Operation(
-        method="GET",
-        path="/orders",
-        handle=list_orders,
-        summary="Orders, oldest first",
-        tag="Orders",
-        scope=Scope.READ,
-        query=ListQuery,
-        body=Nothing,
-        returns=Orders,
-        rows=Rows(of=OrderShown, member="orders"),
-        problems=ASKED,
-    ),
-    Operation(
-        method="GET",
-        path="/orders/{order_id}",
-        handle=get_order,
-        summary="One order",
-        description="By an `ext_` id one of others, as `foreign` lists it: while it is open, and as old as `as_of` says.",
-        tag="Orders",
-        scope=Scope.READ,
-        query=OrderQuery,
-        body=Nothing,
-        returns=OrderShown,
-        or_returns=ForeignShown,
-        problems=(*ASKED, e.OrderNotFound),
-    ),
-    Operation(
-        method="GET",
-        path="/orders/by-client-id/{client_order_id}",
-        handle=get_client_order,
-        summary="One order, by the client's id",
-        tag="Orders",
-        scope=Scope.READ,
-        query=ClientQuery,
-        body=Nothing,
-        returns=OrderShown,
-        problems=(*ASKED, e.OrderNotFound),
     ),
     Operation(
         method="DELETE",
