@@ -11,7 +11,10 @@ from ibactors.calling import Answer, Lost, NotDone, Refused, Remote
 PAUSE = 1.0
 """Seconds between two tries, where the service does not say."""
 _SETTLED = frozenset({"order_rejected", "order_not_received", "order_not_sent", "change_rejected", "change_not_sent"})
-"""Codes that are what became of an order or a change, however often it was sent."""
+"""Codes that are what became of an order or a change, however often it was sent: where they come with the `order`.
+
+Without it nothing was written down, and a try from before may still be on its way.
+"""
 
 
 class Unknown(NotDone):
@@ -53,7 +56,7 @@ def surely(ask: Callable[[], Answer], again: str, patience: float, *, over: froz
 
 def _of(refused: Refused, again: str, *, maybe_sent: bool) -> NotDone:
     """What to raise if this was the last try. Raises it where it is definite."""
-    if refused.code in _SETTLED or refused.members.get("new_client_order_id_allowed") is True:
+    if (refused.code in _SETTLED and "order" in refused.members) or refused.members.get("new_client_order_id_allowed") is True:
         raise refused
     if _says_nothing(refused) or refused.http_status == 429:  # noqa: PLR2004  # too many requests
         return _unknown(again, str(refused)) if maybe_sent else refused

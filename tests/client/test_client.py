@@ -90,6 +90,13 @@ async def test_order_is_placed_once_however_often_it_is_asked_for(tmp_path: Path
                     if not isinstance(event, OrderEvent) or event.status == "cancelled":
                         break
             assert await ib.give_up_order("never-used") is None
+            exits = [
+                {"instrument": "AAPL", "side": "sell", "quantity": 10, "type": "limit", "limit_price": 110, "time_in_force": "gtc"},
+                {"instrument": "AAPL", "side": "sell", "quantity": 10, "type": "stop", "stop_price": 90, "time_in_force": "gtc"},
+            ]
+            group = await ib.place_group(exits, client_order_id="exit-1")
+            assert [one.client_order_id for one in group] == ["exit-1", "exit-1/2"]
+            assert [one.order_id for one in await ib.place_group(exits, client_order_id="exit-1")] == [one.order_id for one in group]
 
 
 async def test_everything_else_that_is_offered_is_typed(tmp_path: Path) -> None:
@@ -107,6 +114,9 @@ async def test_everything_else_that_is_offered_is_typed(tmp_path: Path) -> None:
             filled = await ib.executions(symbol="AAPL")
             assert [(one.order_id, one.quantity) for one in filled.executions] == [(bought.order_id, 10)]
             assert columns(filled.executions)["time"][0].tzinfo is not None
+            exported = (await service.http.get("/executions?format=csv")).text
+            imported = await ib.import_executions(exported)
+            assert (imported.new, imported.known, imported.order_ids) == (0, 1, [bought.order_id])
             assert (await ib.halt(reason="lunch")).halted == "lunch"
             with pytest.raises(Problem, match="trading_halted"):
                 await ib.place_order("AAPL", "buy", 10, type="limit", limit_price=99)

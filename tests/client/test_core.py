@@ -57,6 +57,40 @@ def test_refusal_of_a_repetition_does_not_say_that_the_first_failed(status: int)
     assert raised.value.request_id == "o-1"
 
 
+def test_a_group_whose_answer_is_lost_is_sent_again_with_the_same_bytes_until_none_is_open_to_question() -> None:
+    members = [{**TERMS, "instrument": "AAPL"}, TERMS]
+    call = placing.place_group(members, {"account": "DU1"}, "g-1", 60)
+    first = next(call)
+    sent = json.loads(first.body or b"")
+    assert (first.path, sent["client_order_id"], sent["account"], sent["orders"]) == ("/orders/groups", "g-1", "DU1", [TERMS, TERMS])
+    again = call.throw(httpx2.ReadTimeout("late"))
+    assert (again.body, again.after > 0) == (first.body, True)
+    again = call.send(answer(202, {"orders": [shown("pending_new"), shown()]}))
+    assert again.body == first.body
+    assert [each.status for each in result(call, answer(200, {"orders": [shown(), shown("held")]}))] == ["working", "held"]
+
+
+@pytest.mark.parametrize(("code", "change"), [("order_not_sent", False), ("change_not_sent", True)])
+def test_a_try_that_came_too_late_says_nothing_of_one_that_may_be_on_its_way(code: str, *, change: bool) -> None:
+    late = answer(409, {"code": code, "detail": "It could not be sent in time. Nothing is written down."})
+    ended = answer(409, {"code": code, "detail": "It was taken back.", "order": shown("rejected")})
+    for last, told in ((late, OutcomeUnknown), (ended, Problem)):
+        call = placing.change("ord_1", {"quantity": 1}, "c-1", 60) if change else placing.place(TERMS, "o-1", 60)
+        next(call)
+        call.throw(httpx2.ReadTimeout("late"))
+        with pytest.raises(told):
+            call.send(last)
+
+
+def test_a_statement_is_sent_again_as_its_executions_have_ids() -> None:
+    call = calls.import_executions(calls.Patience(), "<xml/>", whole={"account": "DU1", "from": "2026-11-20", "to": "2026-11-27"})
+    first = next(call)
+    assert json.loads(first.body or b"")["whole"]["from"] == "2026-11-20"
+    assert call.throw(httpx2.ReadTimeout("late")).body == first.body
+    done = result(call, answer(200, {"new": 1, "known": 2, "skipped": 3, "order_ids": ["ord_1"]}))
+    assert (done.new, done.order_ids) == (1, ["ord_1"])
+
+
 @pytest.mark.parametrize("code", ["order_rejected", "order_not_received"])
 def test_what_became_of_an_order_is_definite_after_lost_answers_too(code: str) -> None:
     call = placing.place(TERMS, "o-1", 60)

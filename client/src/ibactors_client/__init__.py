@@ -25,7 +25,7 @@ from ibactors_client.models import (
     Status,
     StreamError,
 )
-from ibactors_client.orders import Execution, Executions, MissingSpan, OpenOrders, Order, OrderEvent, Preview, Trading
+from ibactors_client.orders import Execution, Executions, ExecutionsImported, MissingSpan, OpenOrders, Order, OrderEvent, Preview, Trading
 from ibactors_client.placing import new_order_id
 from ibactors_client.problems import ClientError, NotTheService, OutcomeUnknown, Problem, Unreachable
 from ibactors_client.streams import Event
@@ -46,6 +46,7 @@ __all__ = [
     "Event",
     "Execution",
     "Executions",
+    "ExecutionsImported",
     "Figure",
     "FoundContract",
     "Gap",

@@ -3,7 +3,7 @@
 Each takes the `Patience` of its client first; `methods.py` makes methods of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from ibactors_client.models import (
     Quote,
     ScanRow,
 )
-from ibactors_client.orders import Execution, Executions, MissingSpan, Order, Preview, Side, Trading
+from ibactors_client.orders import Execution, Executions, ExecutionsImported, MissingSpan, Order, Preview, Side, Trading
 from ibactors_client.problems import Problem
 from ibactors_client.streams import Follower
 from ibactors_client.tables import Rows
@@ -175,6 +175,19 @@ def executions(patience: Patience, /, **query: Param) -> Call[Executions]:
             return Executions(executions=found, gaps=page.gaps)
 
 
+def import_executions(
+    patience: Patience, /, statement: str, *, time_zone: str = "America/New_York", whole: Mapping[str, str] | None = None
+) -> Call[ExecutionsImported]:
+    """Takes over the executions of a statement, by their ids: asked for again, it changes nothing. Needs an admin's key.
+
+    `statement` is the text of a Flex query's trades or of an answer of `GET /executions`; `whole`, with `account`, `from` and `to`, your
+    word that nothing of that span is missing.
+    """
+    body = msgspec.json.encode({"statement": statement, "time_zone": time_zone} | ({} if whole is None else {"whole": dict(whole)}))
+    request = Request(method="POST", path="/executions/import", body=body)
+    return core.decoded((yield from core.read(request, patience.read)), ExecutionsImported)
+
+
 def trading(patience: Patience, /) -> Call[Trading]:
     """Whether orders are sent."""
     return get(Trading, "/trading", patience.read)
@@ -229,6 +242,16 @@ def place_order(
         client_order_id or placing.new_order_id(),
         patience.order,
     )
+
+
+def place_group(
+    patience: Patience, /, orders: Sequence[Mapping[str, Any]], *, client_order_id: str | None = None, **terms: Any
+) -> Call[Rows[Order]]:
+    """Places orders of which one cancels the others, all or none and at most once. Raises OutcomeUnknown as `place_order` does.
+
+    Each is as in `POST /orders/groups`; its `instrument` may be a symbol. `terms` are those of the request, such as `account` and `oca`.
+    """
+    return placing.place_group(orders, terms, client_order_id or placing.new_order_id(), patience.order)
 
 
 def preview_order(

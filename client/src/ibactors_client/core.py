@@ -30,7 +30,10 @@ _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Those of `LOST` after which not a byte has left."""
 PASSING = frozenset({429, 502, 503, 504})
 _SETTLED = frozenset({"order_rejected", "order_not_received", "order_not_sent", "change_rejected", "change_not_sent"})
-"""Codes of problems that are what became of an order or a change, however often it was sent."""
+"""Codes of problems that are what became of an order or a change, however often it was sent: where they come with the `order`.
+
+Without it nothing was written down, and a try from before may still be on its way.
+"""
 _PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 _PACED = 10
@@ -163,7 +166,7 @@ class _Tries:
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.maybe_sent = False
-        self.order: Order | None = None
+        self.orders: list[Order] = []
 
     def lost(self, exc: Exception) -> Exception:
         """What to raise if this was the last try."""
@@ -176,29 +179,41 @@ class _Tries:
         if not isinstance(refusal, Problem) or status >= 500 or status == 408:
             self.maybe_sent = True
             return self.unknown(f"the answer was not definite ({refusal}).")
-        if refusal.code in _SETTLED or refusal.members.get("new_client_order_id_allowed") is True:
+        if (refusal.code in _SETTLED and "order" in refusal.members) or refusal.members.get("new_client_order_id_allowed") is True:
             raise refusal
         if status == 429:
             return self.unknown(str(refusal)) if self.maybe_sent else refusal
         raise self.unknown(f"a repetition was refused ({refusal}).") if self.maybe_sent else refusal
 
-    def under_way(self, answer: Reply) -> Exception:
+    def under_way(self, answer: Reply, read: Callable[[Reply], list[Order]]) -> Exception:
         """What to raise if this was the last try."""
         self.maybe_sent = True
         try:
-            self.order = decoded(answer, Order)
+            self.orders = read(answer)
         except NotTheService:
             return self.unknown("the answer cannot be read.")
-        return self.unknown(f"its status is {self.order.status}.")
+        return self.unknown(f"its status is {', '.join(order.status for order in self.orders)}.")
 
     def unknown(self, why: str) -> OutcomeUnknown:
-        return OutcomeUnknown(self.request_id, self.order, why)
+        return OutcomeUnknown(self.request_id, self.orders[0] if self.orders else None, why)
 
 
-def surely(request: Request, request_id: str, patience: float, *, over: frozenset[int] = frozenset({200, 201})) -> Call[Order | None]:
-    """Sends what has an id of its own until the answer is definite; None where the answer is that no order has the id, nor will have.
+def _one(answer: Reply) -> list[Order]:
+    return [decoded(answer, Order)]
 
-    `over` are the statuses of a definite answer: that a cancel is written down (202) is one, that an order is under way is none.
+
+def surely(
+    request: Request,
+    request_id: str,
+    patience: float,
+    *,
+    over: frozenset[int] = frozenset({200, 201}),
+    read: Callable[[Reply], list[Order]] = _one,
+) -> Call[list[Order]]:
+    """Sends what has an id of its own until the answer is definite; no order where the answer is that none has the id, nor will have.
+
+    `read` says which orders an answer tells of. `over` are the statuses of a definite answer: that a cancel is written down (202) is one,
+    that an order is under way is none.
     Raises Problem and Unreachable where nothing was done, and OutcomeUnknown where that cannot be said.
     """
     deadline = time.monotonic() + patience
@@ -214,23 +229,28 @@ def surely(request: Request, request_id: str, patience: float, *, over: frozense
             if (refused := refusal(answer)) is not None:
                 trouble = tries.refused(refused, answer.status)
             elif answer.status == 204:
-                return None
+                return []
             else:
-                trouble = tries.under_way(answer)
-                if answer.status in over and tries.order is not None:
-                    return tries.order
+                trouble = tries.under_way(answer, read)
+                if answer.status in over and tries.orders:
+                    return tries.orders
         if time.monotonic() + pause > deadline:
             raise trouble
         attempt += 1
         request = msgspec.structs.replace(request, after=pause)
 
 
-def with_order(call: Call[Order | None], request_id: str) -> Call[Order]:
+def with_orders(call: Call[list[Order]], request_id: str) -> Call[list[Order]]:
     """A call of `surely` whose answer always has an order."""
-    order = yield from call
-    if order is None:
+    orders = yield from call
+    if not orders:
         raise OutcomeUnknown(request_id, None, "the answer has no order.")
-    return order
+    return orders
+
+
+def with_order(call: Call[list[Order]], request_id: str) -> Call[Order]:
+    """The same for one order."""
+    return (yield from with_orders(call, request_id))[0]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,15 @@ class Executions(Struct, frozen=True, kw_only=True):
         return self.executions.frame()
 
 
+class ExecutionsImported(Struct, frozen=True, kw_only=True):
+    """What came of a statement; `skipped` are rows that are no executions."""
+
+    new: int
+    known: int
+    skipped: int
+    order_ids: list[str]
+
+
 class Trading(Struct, frozen=True, kw_only=True):
     """Whether orders are sent."""
 
