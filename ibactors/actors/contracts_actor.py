@@ -17,6 +17,7 @@ from ibactors.kernel.actor import Actor
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.sharing import Shared
 from ibactors.kernel.turns import Turns
+from ibactors.model.news import Article
 
 MOST_ROWS = 20_000
 """Rows that are kept, each question counting as one more: some 20 MB of details."""
@@ -58,7 +59,7 @@ class Cache:
     def put(self, key: Hashable, answer: tuple[Any, ...] | IbactorsError, lifetime: float) -> None:
         """Keep it, in place of what was used longest ago."""
         self._drop(key)
-        weight = 1 + (len(answer) if isinstance(answer, tuple) else 0)
+        weight = 1 + (sum(map(_weight, answer)) if isinstance(answer, tuple) else 0)
         self._entries[key] = _Entry(answer=answer, until=trio.current_time() + lifetime, weight=weight)
         self.weight += weight
         while self.weight > self._most:
@@ -68,6 +69,11 @@ class Cache:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.weight -= entry.weight
+
+
+def _weight(row: object) -> int:
+    """In rows of a usual size, a thousand octets."""
+    return 1 + (len(row.text) // 1000 if isinstance(row, Article) else 0)
 
 
 class ContractsActor(Actor[Look, None]):

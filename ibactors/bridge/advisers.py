@@ -40,7 +40,7 @@ def find_aliases() -> RequestSpec[tuple[AccountAlias, ...]]:
     return _adviser_data(_ALIASES, "list the aliases of accounts", _aliases)
 
 
-def find_model_positions(account: str, model: str) -> RequestSpec[Position]:
+def find_model_positions(account: str, model: str, *, caller: str = "") -> RequestSpec[Position]:
     """What a model holds in an account (messages 74, 71, 72)."""
 
     def row(_request_id: int, owner: str, _model: str, contract: Contract, position: float, average_cost: float) -> Position:
@@ -49,6 +49,7 @@ def find_model_positions(account: str, model: str) -> RequestSpec[Position]:
     return RequestSpec(
         to="list the positions of a model",
         kind="accounts",
+        caller=caller,
         send=lambda client, request_id: client.reqPositionsMulti(request_id, account, model),
         cancel=lambda client, request_id: client.cancelPositionsMulti(request_id),
         rows={"positionMulti": row},
@@ -56,7 +57,7 @@ def find_model_positions(account: str, model: str) -> RequestSpec[Position]:
     )
 
 
-def find_model_figures(account: str, model: str) -> RequestSpec[ModelFigure]:
+def find_model_figures(account: str, model: str, *, caller: str = "") -> RequestSpec[ModelFigure]:
     """The values of an account as far as a model goes (messages 76, 73, 74)."""
 
     def row(_request_id: int, _owner: str, _model: str, tag: str, value: str, currency: str) -> ModelFigure:
@@ -65,6 +66,7 @@ def find_model_figures(account: str, model: str) -> RequestSpec[ModelFigure]:
     return RequestSpec(
         to="tell the values of a model",
         kind="accounts",
+        caller=caller,
         send=lambda client, request_id: client.reqAccountUpdatesMulti(request_id, account, model, False),  # noqa: FBT003
         cancel=lambda client, request_id: client.cancelAccountUpdatesMulti(request_id),
         rows={"accountUpdateMulti": row},

@@ -13,6 +13,7 @@ from ibactors.model.instruments import ContractInfo, Instrument
 
 UNSET = 1.7e308
 """IB writes DBL_MAX for "no value"."""
+_LARGEST = 1e300
 _LONGEST_HOURS = 5000
 """Characters of trading hours; IB's, of six days, have some 400."""
 
@@ -20,6 +21,14 @@ _LONGEST_HOURS = 5000
 def float_or_none(value: float) -> float | None:
     """None for the numbers that IB sends in place of a missing one."""
     return None if math.isnan(value) or abs(value) > UNSET else value
+
+
+def price_of(text: str) -> float:
+    """A price that must be there. Raises ValueError for none, and for what is no number."""
+    price = float(text)
+    if not abs(price) < _LARGEST:  # NaN, infinity, or what IB writes for none
+        raise ValueError(f"{text[:30]!r} is no price")
+    return price
 
 
 def to_ib(instrument: Instrument) -> Contract:
@@ -102,7 +111,9 @@ def _shared(text: str) -> str:
 
 
 def position_of(account: str, contract: Contract, position: float, average_cost: float) -> Position:
-    """One holding, as message 61 tells it."""
+    """One holding, as message 61 tells it. Raises ValueError for a strike that is no number."""
+    if not math.isfinite(contract.strike):
+        raise ValueError(f"{contract.strike} is no strike")
     return Position(
         account=account,
         symbol=contract.symbol,
@@ -115,7 +126,7 @@ def position_of(account: str, contract: Contract, position: float, average_cost:
         local_symbol=contract.localSymbol,
         trading_class=contract.tradingClass,
         expiry=contract.lastTradeDateOrContractMonth,
-        strike=contract.strike,
+        strike=float_or_none(contract.strike) or 0.0,
         right=contract.right,
         multiplier=contract.multiplier,
     )

@@ -31,6 +31,12 @@ UNNUMBERED = ("14",)
 """Messages that feed subscriptions and name no request: bulletins."""
 _LONG_TEXTS = frozenset({"16", "19", "83"})
 """Answers that are documents, with lines: adviser's data, scanner parameters, articles."""
+_LONGEST_ANSWER = 4_000_000
+"""Characters, and fields, of any other: it is read in one step. A frame may have sixteen million."""
+_MOST_FOUND = 1000
+"""Rows of a search; IB sends 16. Each costs as much as all that follow it."""
+_OF_NAMES = frozenset({"71", "75"})
+"""Answers of which no field is longer than a name: positions of a model, classes of options."""
 ORDER_FRAMES = frozenset({"3", "5", "11", "59", "101"})
 """What tells of orders: orderStatus, openOrder, execDetails, commissionReport, completedOrder."""
 _UNSET = "1.7976931348623157E308"
@@ -52,6 +58,7 @@ _CLEAR_SIZES = 163
 _NO_VERSIONS = 164
 """The server version from which on messages 10 and 18 have no version, and no size of lots."""
 _KINDS_OF_DATA = frozenset({1.0, 2.0, 3.0, 4.0})
+_LAST_CON_ID = 2**31 - 1
 NO_KIND = 0
 """What stands for a kind of data that is none."""
 _CALCULATED = "53"
@@ -137,7 +144,9 @@ class FrameDecoder(Decoder):
 
     def _decode(self, fields: list[str]) -> Calls:
         if fields[0] not in _LONG_TEXTS:
-            fields = [clean(field) for field in fields]
+            if len(fields) + sum(map(len, fields)) > _LONGEST_ANSWER:
+                raise ValueError("it is longer than any such answer is")
+            fields = [shown(field, LONGEST_NAME) if fields[0] in _OF_NAMES else clean(field) for field in fields]
         noted = self.wrapper = _Noted()
         try:
             self.handlers[int(fields[0])](fields)
@@ -172,7 +181,7 @@ class FrameDecoder(Decoder):
         """The details just decoded, of a contract with an id, as all are known by it. Raises ValueError without one."""
         details = self.wrapper.calls[-1][1][1]
         con_id = details.contract.conId
-        if not isinstance(con_id, int) or con_id <= 0:
+        if not isinstance(con_id, int) or not 0 < con_id <= _LAST_CON_ID:
             raise ValueError("a contract without its id")
         return details
 
@@ -182,6 +191,17 @@ class FrameDecoder(Decoder):
             arrived = datetime.now(UTC).strftime("%Y%m%d %H:%M:%S UTC")
             fields = [*fields[:_EXECUTED], arrived, *fields[_EXECUTED + 1 :]]
         super().execDetails(fields)
+
+    def symbolSamples(self, fields: list[str]) -> None:  # noqa: N802
+        if int(fields[2]) > _MOST_FOUND:
+            raise ValueError(f"{fields[2]} found")
+        super().symbolSamples(fields)
+
+    def positionMulti(self, fields: list[str]) -> None:  # noqa: N802
+        if not 0 <= int(fields[4]) <= _LAST_CON_ID:
+            raise ValueError(f"{fields[4]} is no contract id")
+        _check_quantity(fields[15])
+        super().positionMulti([*fields[:16], fields[16] or _UNSET, *fields[17:]])
 
     # messages that belong to no request: whatever they name is kept, and shown
 
@@ -196,8 +216,7 @@ class FrameDecoder(Decoder):
     def _position(self, fields: list[str]) -> None:
         texts = [shown(field, LONGEST_NAME) for field in fields]
         int(texts[3])
-        if not abs(float(texts[14])) < _NO_QUANTITY:  # one without a quantity is not one of 0: that would be a position that is closed
-            raise ValueError(f"no quantity: {texts[14]}")
+        _check_quantity(texts[14])
         self.handlers[61]([*texts[:15], texts[15] or _UNSET, *texts[16:]])
 
     def _figure(self, fields: list[str]) -> None:
@@ -238,6 +257,12 @@ class FrameDecoder(Decoder):
 
     def _snapshot_end(self, fields: list[str]) -> None:
         self._inbox.tickSnapshotEnd(int(fields[2]))
+
+
+def _check_quantity(text: str) -> None:
+    """Raises ValueError for none: a position without a quantity is not one of 0, which would be one that is closed."""
+    if not abs(float(text)) < _NO_QUANTITY:
+        raise ValueError(f"no quantity: {text}")
 
 
 def _tick(fields: list[str], at: int) -> float:

@@ -21,6 +21,8 @@ from ibactors.orders.tokens import tokens_in_frame
 log = structlog.get_logger(__name__)
 
 MOST = 100_000
+MOST_OCTETS = 64 * 1024
+"""Of a frame, as all are kept on disk; one of a combination with conditions has some 5,000."""
 MOST_UNHEARD = 1_000
 """Entries that are kept while nobody listens: trading is off, or its actor has not begun."""
 _LISTED = frozenset({OPEN_ORDER, ORDER_STATUS})
@@ -93,6 +95,8 @@ class EvidenceLog:
         """A frame about orders has come; *listed* while the answer to a list is on its way. Raises nothing."""
         at, frame = time.time(), "\0".join(fields).encode(errors="backslashreplace")
         try:
+            if len(frame) > MOST_OCTETS:
+                raise ValueError(f"it has {len(frame)} octets")
             seen = [READERS[method](at, *arguments) for method, arguments in decode(fields) if method in READERS]
             if len(seen) != 1:
                 raise ValueError("it says nothing")
@@ -112,7 +116,7 @@ class EvidenceLog:
         self.undecoded = True
         self.undecoded_tokens |= tokens
         for token in tokens or {None}:
-            self.append(UndecodedSeen(at=at, epoch=0, token=token), frame=frame)
+            self.append(UndecodedSeen(at=at, epoch=0, token=token), frame=frame[:MOST_OCTETS])
 
     def error(self, order_id: int, client_id: int, code: int, text: str) -> None:
         """Message 4 with a number of the orders' range."""

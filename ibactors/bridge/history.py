@@ -13,8 +13,10 @@ from ib_async.objects import HistogramData, HistoricalSession
 
 from ibactors.bridge import codes
 from ibactors.bridge.codes import Verdict
+from ibactors.bridge.contracts import float_or_none, price_of
 from ibactors.bridge.quote_line import number_or_none
 from ibactors.bridge.requests import RequestSpec
+from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import (
     CompetingSession,
@@ -100,13 +102,18 @@ def read_bars(fields: Sequence[str]) -> list[Read]:
     return [
         (
             _seconds(fields[n]),
-            (float(fields[n + 1]), float(fields[n + 2]), float(fields[n + 3]), float(fields[n + 4])),
-            float(fields[n + 5]),
-            float(fields[n + 6]),
-            float(fields[n + 7]),
+            (price_of(fields[n + 1]), price_of(fields[n + 2]), price_of(fields[n + 3]), price_of(fields[n + 4])),
+            _known(number_or_none(float(fields[n + 5]))),
+            _known(float_or_none(float(fields[n + 6]))),
+            _known(number_or_none(float(fields[n + 7]))),
         )
         for n in range(0, len(fields), 8)
     ]
+
+
+def _known(value: float | None) -> float:
+    """-1 stands for what there is not, however IB says so."""
+    return -1.0 if value is None else value
 
 
 def _keep(fields: list[str]) -> Raw:
@@ -129,6 +136,10 @@ def _seconds(text: str) -> int:
     """Unix time, or midnight UTC of a date `yyyymmdd`; IB dates days like that whatever it is asked for. Raises ValueError."""
     if len(text) == 8:  # noqa: PLR2004
         return int(dt.datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=dt.UTC).timestamp())
+    return _unix(text)
+
+
+def _unix(text: str) -> int:
     seconds = int(text)
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
         raise ValueError(f"{text[:20]!r} is no time")
@@ -191,35 +202,36 @@ def read_ticks(message: Raw) -> list[tuple[int, Tick]]:
 
 
 def _midpoint(fields: Sequence[str]) -> tuple[int, Tick]:
-    return int(fields[0]), Tick(t=rfc3339(int(fields[0])), price=float(fields[2]))
+    at = _unix(fields[0])
+    return at, Tick(t=rfc3339(at), price=price_of(fields[2]))
 
 
 def _bid_ask(fields: Sequence[str]) -> tuple[int, Tick]:
-    mask = int(fields[1])
+    at, mask = _unix(fields[0]), int(fields[1])
     tick = Tick(
-        t=rfc3339(int(fields[0])),
-        bid=float(fields[2]),
-        ask=float(fields[3]),
+        t=rfc3339(at),
+        bid=price_of(fields[2]),
+        ask=price_of(fields[3]),
         bid_size=number_or_none(float(fields[4])),
         ask_size=number_or_none(float(fields[5])),
         ask_past_high=bool(mask & 1),
         bid_past_low=bool(mask & 2),
     )
-    return int(fields[0]), tick
+    return at, tick
 
 
 def _trade(fields: Sequence[str]) -> tuple[int, Tick]:
-    mask = int(fields[1])
+    at, mask = _unix(fields[0]), int(fields[1])
     tick = Tick(
-        t=rfc3339(int(fields[0])),
-        price=float(fields[2]),
+        t=rfc3339(at),
+        price=price_of(fields[2]),
         size=number_or_none(float(fields[3])),
-        exchange=fields[4],
-        conditions=fields[5].strip(),
+        exchange=shown(fields[4], LONGEST_NAME),
+        conditions=shown(fields[5], LONGEST_NAME),
         past_limit=bool(mask & 1),
         unreported=bool(mask & 2),
     )
-    return int(fields[0]), tick
+    return at, tick
 
 
 _TICKS_BY_MESSAGE: dict[str, tuple[int, Callable[[Sequence[str]], tuple[int, Tick]]]] = {
@@ -239,6 +251,8 @@ def histogram(info: ContractInfo, *, period: str, rth: bool) -> RequestSpec[tupl
         client.cancelHistogramData(request_id)
 
     def read(_request_id: int, levels: list[HistogramData]) -> tuple[PriceLevel, ...]:
+        if any(float_or_none(level.price) is None for level in levels):
+            raise ValueError("a level without its price")
         return tuple(PriceLevel(price=level.price, size=level.count) for level in levels)
 
     return RequestSpec(

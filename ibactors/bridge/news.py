@@ -11,7 +11,7 @@ from ibactors.bridge.answers import NEWS_PROVIDERS
 from ibactors.bridge.codes import Verdict
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import FedSubscription, SubscriptionListener
-from ibactors.bridge.texts import LONGEST_NAME, shown, unescaped
+from ibactors.bridge.texts import LONGEST_NAME, document, shown, unescaped
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import ArticleNotFound, IbactorsError, NewsNotSubscribed
 from ibactors.model.instruments import ContractInfo, Instrument
@@ -25,6 +25,8 @@ _MEANINGS: dict[int, type[IbactorsError] | Verdict] = {
     _NO_ARTICLE: ArticleNotFound,
 }
 _LONGEST_ID, _LONGEST_HEADLINE = 100, 1000
+_LONGEST_ARTICLE = 2_000_000
+"""Characters; those that are documents in base64 have some hundred thousand."""
 _MOST_PROVIDERS = 200
 _TEXT = 0
 _BULLETINS = {1: "regular", 2: "exchange_unavailable", 3: "exchange_available"}
@@ -50,7 +52,7 @@ def news_providers() -> RequestSpec[tuple[NewsProvider, ...]]:
     )
 
 
-def past_headlines(con_id: int, *, providers: str, start: str, end: str, most: int) -> RequestSpec[PastHeadline | bool]:
+def past_headlines(con_id: int, *, providers: str, start: str, end: str, most: int, caller: str = "") -> RequestSpec[PastHeadline | bool]:
     """Headlines, the newest first, and as the last row whether there are more (messages 86 and 87); providers joined by `+`."""
 
     def send(client: GatewayClient, request_id: int) -> None:
@@ -68,7 +70,13 @@ def past_headlines(con_id: int, *, providers: str, start: str, end: str, most: i
         return more
 
     return RequestSpec(
-        to="send headlines", kind="news", send=send, rows={"historicalNews": row, "historicalNewsEnd": last}, most_rows=1000, judge=_judge
+        to="send headlines",
+        kind="news",
+        caller=caller,
+        send=send,
+        rows={"historicalNews": row, "historicalNewsEnd": last},
+        most_rows=1000,
+        judge=_judge,
     )
 
 
@@ -79,7 +87,9 @@ def article(provider: str, article_id: str) -> RequestSpec[Article]:
         client.reqNewsArticle(request_id, provider, article_id, "")
 
     def row(_request_id: int, kind: int, text: str) -> Article:
-        return Article(kind="text" if kind == _TEXT else "binary", text=text)
+        if len(text) > _LONGEST_ARTICLE:
+            raise ValueError("the article is too long")
+        return Article(kind="text" if kind == _TEXT else "binary", text=document(text))
 
     return RequestSpec(to="send an article", kind="news", send=send, rows={"newsArticle": row}, judge=_judge)
 

@@ -22,6 +22,8 @@ from ibactors.orders.terms import Side
 from ibactors.orders.tokens import token_in
 
 OPEN_ORDER, ORDER_STATUS, EXECUTION, COMMISSION = "5", "3", "11", "59"
+_LAST_ID = 2**63 - 1
+"""What it is kept in holds no more."""
 _LIQUIDITY = {1: "added", 2: "removed", 3: "routed"}
 _SIDES = {"BUY": Side.BUY, "BOT": Side.BUY, "SELL": Side.SELL, "SLD": Side.SELL, "SSHORT": Side.SELL}
 
@@ -34,16 +36,16 @@ def open_order(at: float, _order_id: int, contract: Contract, order: IbOrder, st
     return e.OpenOrderSeen(
         at=at,
         epoch=0,
-        order_id=int(order.orderId),
-        client_id=int(order.clientId),
-        perm_id=int(order.permId),
+        order_id=_id(order.orderId),
+        client_id=_id(order.clientId),
+        perm_id=_id(order.permId),
         token=token_in(ref),
         order_ref=ref,
         account=shown(order.account),
         status=shown(state.status),
         echo=_echo(contract, order),
         warning=shown(state.warningText or ""),
-        parent_id=int(order.parentId),
+        parent_id=_id(order.parentId),
         oca_group=shown(order.ocaGroup),
         oca_type=int(order.ocaType),
     )
@@ -56,9 +58,9 @@ def _what_if(at: float, order: IbOrder, state: OrderState) -> e.WhatIfSeen:
     return e.WhatIfSeen(
         at=at,
         epoch=0,
-        order_id=int(order.orderId),
-        client_id=int(order.clientId),
-        perm_id=int(order.permId),
+        order_id=_id(order.orderId),
+        client_id=_id(order.clientId),
+        perm_id=_id(order.permId),
         initial=figures("initMargin"),
         maintenance=figures("maintMargin"),
         equity_with_loan=figures("equityWithLoan"),
@@ -75,7 +77,7 @@ def completed(at: float, contract: Contract, order: IbOrder, state: OrderState) 
     return e.CompletedSeen(
         at=at,
         epoch=0,
-        perm_id=int(order.permId),
+        perm_id=_id(order.permId),
         token=token_in(shown(order.orderRef)),
         account=shown(order.account),
         status=shown(state.status),
@@ -92,9 +94,9 @@ def order_status(at: float, order_id: int, status: str, filled: float, remaining
     return e.StatusSeen(
         at=at,
         epoch=0,
-        order_id=order_id,
-        client_id=client_id,
-        perm_id=perm_id,
+        order_id=_id(order_id),
+        client_id=_id(client_id),
+        perm_id=_id(perm_id),
         status=shown(status),
         filled=_number(filled),
         remaining=_number(remaining),
@@ -112,13 +114,13 @@ def execution(at: float, _request_id: int, contract: Contract, found: Execution)
     return e.ExecutionSeen(
         at=at,
         epoch=0,
-        order_id=int(found.orderId),
-        client_id=int(found.clientId),
-        perm_id=int(found.permId),
+        order_id=_id(found.orderId),
+        client_id=_id(found.clientId),
+        perm_id=_id(found.permId),
         token=token_in(shown(found.orderRef)),
         execution_id=shown(found.execId),
         account=shown(found.acctNumber),
-        con_id=contract.conId,
+        con_id=_id(contract.conId),
         symbol=shown(contract.symbol),
         sec_type=shown(contract.secType),
         currency=shown(contract.currency),
@@ -155,7 +157,7 @@ READERS: Mapping[str, Callable[..., e.Evidence]] = {
 
 def _echo(contract: Contract, order: IbOrder) -> e.Echo:
     return e.Echo(
-        con_id=contract.conId,
+        con_id=_id(contract.conId),
         side=_SIDES[order.action],
         quantity=_number(order.totalQuantity),
         limit_price=_number(order.lmtPrice),
@@ -180,6 +182,14 @@ def _moment(text: str) -> float | None:
         moment, zone = text[:17], text[17:].strip()
         return datetime.strptime(moment, "%Y%m%d %H:%M:%S").replace(tzinfo=zone_of(zone)).timestamp()
     return None
+
+
+def _id(value: Any) -> int:
+    """An id of an order, a client or a contract. Raises ValueError for a number that is none, and OverflowError for an infinite one."""
+    number = int(value)
+    if not abs(number) <= _LAST_ID:
+        raise ValueError(f"{str(value)[:30]} is no id")
+    return number
 
 
 def _number(value: Any) -> Decimal | None:

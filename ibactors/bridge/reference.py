@@ -99,6 +99,8 @@ def increments(rule_id: int) -> RequestSpec[tuple[PriceIncrement, ...]]:
         client.reqMarketRule(rule_id)
 
     def rows(_rule_id: int, steps: list[IbIncrement]) -> tuple[PriceIncrement, ...]:
+        if any(float_or_none(step.lowEdge) is None or float_or_none(step.increment) is None for step in steps):
+            raise ValueError("a step that is no price")
         return tuple(PriceIncrement(low_edge=step.lowEdge, increment=step.increment) for step in steps)
 
     to, name = f"tell the market rule {rule_id}", market_rule(rule_id)
@@ -115,6 +117,8 @@ def option_classes(under: ContractDetails) -> RequestSpec[OptionClass]:
     def row(
         _request_id: int, exchange: str, _under: str, trading_class: str, multiplier: str, expirations: list[str], strikes: list[float]
     ) -> OptionClass:
+        if any(float_or_none(strike) is None for strike in strikes):
+            raise ValueError("a strike that is no price")
         return OptionClass(
             exchange=shown(exchange, LONGEST_NAME),
             trading_class=shown(trading_class, LONGEST_NAME),

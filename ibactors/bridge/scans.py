@@ -13,6 +13,7 @@ from ib_async.objects import ScannerSubscription
 from ibactors.bridge import codes
 from ibactors.bridge.answers import SCANNER_PARAMETERS
 from ibactors.bridge.codes import Verdict
+from ibactors.bridge.contracts import price_of
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import FedSubscription, SubscriptionListener
 from ibactors.bridge.texts import LONGEST_NAME, shown
@@ -24,6 +25,7 @@ from ibactors.model.times import Value
 MOST_ROWS = 50
 _NOTHING, _CANCELLED, _UNPROCESSABLE = 165, 162, 322
 _WIDTH = 16
+_LARGEST = 2**31 - 1
 _MOST_LISTED = 5000
 
 
@@ -113,12 +115,12 @@ def scan_rows(fields: list[str]) -> tuple[ScanRow, ...]:
 def _row(fields: list[str]) -> ScanRow:
     names = [shown(field, LONGEST_NAME) or None for field in fields]
     return ScanRow(
-        rank=int(fields[0]),
-        con_id=int(fields[1]),
+        rank=_whole(fields[0]),
+        con_id=_whole(fields[1]),
         symbol=names[2],
         sec_type=names[3],
         expiry=names[4],
-        strike=float(fields[5] or 0) or None,
+        strike=price_of(fields[5] or "0") or None,
         right=names[6],
         exchange=names[7],
         currency=names[8],
@@ -129,6 +131,13 @@ def _row(fields: list[str]) -> ScanRow:
         benchmark=names[13],
         projection=names[14],
     )
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not abs(number) <= _LARGEST:
+        raise ValueError(f"{text[:20]!r} is out of range")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

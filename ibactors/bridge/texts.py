@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LONGEST = 500
 """Characters of a text that is shown; IB's longest messages have some 300."""
@@ -20,6 +21,11 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_clean(character) for character in text)
+
+
+def document(text: str) -> str:
+    """A text of several lines, each of them clean."""
+    return "\n".join(map(clean, text.splitlines()))
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
@@ -45,6 +51,7 @@ def _joined(found: re.Match[str]) -> str:
     return found[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+@lru_cache(maxsize=1024)  # who sends a forbidden character may send a million
 def _clean(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cs":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from ibactors.bridge import codes
 from ibactors.bridge.codes import Verdict
-from ibactors.bridge.contracts import to_ib
+from ibactors.bridge.contracts import price_of, to_ib
 from ibactors.bridge.quote_line import described, number_or_none
 from ibactors.bridge.subscriptions import FedSubscription, SubscriptionListener
 from ibactors.bridge.texts import LONGEST_NAME, shown
@@ -90,7 +90,7 @@ def _read(fields: Sequence[str]) -> dict[str, Any]:
         mask = int(fields[6])
         return {
             "t": t,
-            "price": _price(fields[4]),
+            "price": price_of(fields[4]),
             "size": number_or_none(float(fields[5])),
             "exchange": shown(fields[7], LONGEST_NAME),
             "conditions": shown(fields[8], LONGEST_NAME).strip(),
@@ -101,20 +101,13 @@ def _read(fields: Sequence[str]) -> dict[str, Any]:
         mask = int(fields[8])
         return {
             "t": t,
-            "bid": _price(fields[4]),
-            "ask": _price(fields[5]),
+            "bid": price_of(fields[4]),
+            "ask": price_of(fields[5]),
             "bid_size": number_or_none(float(fields[6])),
             "ask_size": number_or_none(float(fields[7])),
             "bid_past_low": bool(mask & 1),
             "ask_past_high": bool(mask & 2),
         }
     if kind == 4:  # noqa: PLR2004
-        return {"t": t, "price": _price(fields[4])}
+        return {"t": t, "price": price_of(fields[4])}
     raise ValueError(f"{kind} is no kind of tick")
-
-
-def _price(text: str) -> float:
-    price = float(text)
-    if not abs(price) < 1e300:  # noqa: PLR2004  # NaN, infinity, or what IB writes for none
-        raise ValueError(f"{text[:30]!r} is no price")
-    return price

@@ -25,7 +25,7 @@ def read_body(text: bytes, kind: type[R]) -> R:
     """A request from JSON. Raises InvalidRequest, and BadText for a text that must not get into a message to IB."""
     try:
         raw = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # a Decimal has no exponent of twenty digits
         raise InvalidRequest("The body is no JSON that can be read.", remedy="Send one JSON object.") from error
     _check_values(raw)
     try:

@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
@@ -19,15 +19,23 @@ import msgspec
 from ibactors.errors import InvalidRequest
 from ibactors.model.hours import zone_of
 from ibactors.model.times import Value
-from ibactors.orders.fills import UNSET
 from ibactors.orders.terms import Side
 from ibactors.orders.tokens import token_in
 
 MOST_ROWS = 20_000
+MOST_COLUMNS = 300
+"""Of a CSV: each row has all of them, however short it is. Flex knows some 100."""
 _TRADES = frozenset({"Trade", "TradeConfirm"})
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "bot": Side.BUY, "sld": Side.SELL}
 _FLEX_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[;,T ]+(\d\d):?(\d\d):?(\d\d)(?: +([A-Za-z/_]+))?")
 _ID = re.compile(r"[\x21-\x7e]{1,64}")
+_CON_ID = re.compile(r"[0-9]{1,10}")
+_LAST_CON_ID = 2**31 - 1
+_LONGEST_NUMBER = 40
+_PLACES = range(-30, 20)
+"""Where the first and the last digit of a number may stand."""
+_EARLIEST, _LATEST = 0.0, 4102444800.0
+"""1970 and 2100: what is kept is told for ever, so it must be a time that can be told."""
 
 
 class Traded(Value, frozen=True, kw_only=True):
@@ -68,8 +76,8 @@ def read_statement(text: str, zone: ZoneInfo) -> Statement:
     for number, row in enumerate(rows, 1):
         if _is_execution(row):
             try:
-                found.append(_own(row) if "executionid" in row else _flex(row, zone))
-            except (ValueError, InvalidOperation, KeyError) as error:
+                found.append(_own(row, zone) if "executionid" in row else _flex(row, zone))
+            except (ValueError, OverflowError, InvalidOperation, KeyError) as error:
                 raise _unreadable(f"Row {number}: {_why(error)}.") from None
     return Statement(executions=tuple(found), skipped=len(rows) - len(found))
 
@@ -105,7 +113,10 @@ def _json_rows(text: str) -> Iterable[Mapping[str, object]]:
 
 def _csv_rows(text: str) -> Iterator[Mapping[str, object]]:
     try:
-        for row in csv.DictReader(io.StringIO(text, newline="")):
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if len(rows.fieldnames or ()) > MOST_COLUMNS:
+            raise _unreadable(f"There are more than {MOST_COLUMNS} columns.")
+        for row in rows:
             yield {name: value for name, value in row.items() if isinstance(name, str)}
     except csv.Error as error:
         raise _unreadable(f"The CSV cannot be read: {error}.") from None
@@ -133,39 +144,40 @@ def _flex(row: Mapping[str, str], zone: ZoneInfo) -> Traded:
     return Traded(
         execution_id=_identity(_first(row, "ibexecid", "execid")),
         account=_identity(_first(row, "accountid", "clientaccountid")),
-        con_id=int(row["conid"]),
-        symbol=row.get("symbol", "")[:64],
-        sec_type=_first(row, "assetcategory", "assetclass")[:8],
-        currency=_first(row, "currency", "currencyprimary")[:8],
+        con_id=_con_id(row["conid"]),
+        symbol=_text(row.get("symbol", ""), 64),
+        sec_type=_text(_first(row, "assetcategory", "assetclass"), 8),
+        currency=_text(_first(row, "currency", "currencyprimary"), 8),
         side=side,
         quantity=abs(_wanted(row, "quantity")),
         price=_wanted(row, "tradeprice", "price"),
         time=_flex_time(_first(row, "datetime", "tradedatetime"), zone),
-        exchange=row.get("exchange", "")[:16],
+        exchange=_text(row.get("exchange", ""), 16),
         commission=None if paid is None else -paid,
-        commission_currency=_first(row, "ibcommissioncurrency", "commissioncurrency", "currency", "currencyprimary")[:8],
+        commission_currency=_text(_first(row, "ibcommissioncurrency", "commissioncurrency", "currency", "currencyprimary"), 8),
         realized=_number(row.get("fifopnlrealized", "")),
         token=token_in(row.get("orderreference", "")),
     )
 
 
-def _own(row: Mapping[str, str]) -> Traded:
+def _own(row: Mapping[str, str], zone: ZoneInfo) -> Traded:
+    time = datetime.fromisoformat(row["time"])
     return Traded(
         execution_id=_identity(row["executionid"]),
         account=_identity(row["account"]),
-        con_id=int(row["conid"]),
-        symbol=row.get("symbol", "")[:64],
-        sec_type=row.get("sectype", "")[:8],
-        currency=row.get("currency", "")[:8],
+        con_id=_con_id(row["conid"]),
+        symbol=_text(row.get("symbol", ""), 64),
+        sec_type=_text(row.get("sectype", ""), 8),
+        currency=_text(row.get("currency", ""), 8),
         side=_SIDES[row["side"]],
         quantity=_wanted(row, "quantity"),
         price=_wanted(row, "price"),
-        time=datetime.fromisoformat(row["time"]).astimezone(UTC).timestamp(),
-        exchange=row.get("exchange", "")[:16],
+        time=_seconds(time if time.tzinfo else time.replace(tzinfo=zone)),
+        exchange=_text(row.get("exchange", ""), 16),
         commission=_number(row.get("commission", "")),
-        commission_currency=row.get("commissioncurrency", "")[:8],
+        commission_currency=_text(row.get("commissioncurrency", ""), 8),
         realized=_number(row.get("realizedpnl", "")),
-        order_id=row.get("orderid") or None,
+        order_id=_identity(row["orderid"]) if row.get("orderid") else None,
     )
 
 
@@ -173,6 +185,19 @@ def _identity(text: str) -> str:
     if not _ID.fullmatch(text):
         raise ValueError("the execution id or the account is missing, or is no such id")
     return text
+
+
+def _con_id(text: str) -> int:
+    if not (_CON_ID.fullmatch(text) and int(text) <= _LAST_CON_ID):
+        raise ValueError(f"{text[:20]!r} is no contract id")
+    return int(text)
+
+
+def _text(text: str, longest: int) -> str:
+    """As it may be kept and shown: without what drives a terminal or cannot be encoded."""
+    if not text[:longest].isprintable():
+        raise ValueError("a text has control characters")
+    return text[:longest]
 
 
 def _wanted(row: Mapping[str, str], *names: str) -> Decimal:
@@ -185,8 +210,8 @@ def _wanted(row: Mapping[str, str], *names: str) -> Decimal:
 def _number(text: str) -> Decimal | None:
     if not text:
         return None
-    found = Decimal(text.replace(",", ""))
-    if not found.is_finite() or abs(found) >= UNSET:
+    found = Decimal(text.replace(",", "")) if len(text) <= _LONGEST_NUMBER else None
+    if found is None or not found.is_finite() or not {found.adjusted(), found.adjusted() - len(found.as_tuple().digits) + 1} <= {*_PLACES}:
         raise ValueError(f"{text[:20]!r} is no amount")
     return found
 
@@ -197,7 +222,14 @@ def _flex_time(text: str, zone: ZoneInfo) -> float:
         raise ValueError("dateTime does not tell the time to the second; choose a format with it in the Flex query")
     year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
     own = zone_of(found[7]) if found[7] else zone
-    return datetime(year, month, day, hour, minute, second, tzinfo=own).timestamp()
+    return _seconds(datetime(year, month, day, hour, minute, second, tzinfo=own))
+
+
+def _seconds(moment: datetime) -> float:
+    seconds = moment.timestamp()
+    if not _EARLIEST <= seconds <= _LATEST:
+        raise ValueError("the time is not between 1970 and 2099")
+    return seconds
 
 
 def _why(error: Exception) -> str:

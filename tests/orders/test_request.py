@@ -148,7 +148,16 @@ def test_what_is_wrong_is_named(field: str, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"quantity":NaN}', b"[" * 5000, b'{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"quantity":NaN}',
+        b'{"quantity":1e9999999999999999999}',
+        b"[" * 5000,
+        b'{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}}',
+    ],
 )
 def test_a_body_that_is_none(body: bytes) -> None:
     with pytest.raises(InvalidRequest):

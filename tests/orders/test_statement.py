@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ibactors.errors import InvalidRequest
-from ibactors.orders.statement import MOST_ROWS, Traded, read_statement
+from ibactors.orders.statement import MOST_COLUMNS, MOST_ROWS, Traded, read_statement
 from ibactors.orders.terms import Side
 from ibactors.orders.tokens import order_ref, token_of
 from tests.orders.orderkit import ACCOUNT, NOON, D
@@ -86,6 +86,60 @@ def test_our_own_answer_is_taken_back() -> None:
     (told,) = read_statement(json.dumps({"executions": [own], "gaps": []}), ZONE).executions
     assert (told.quantity, told.price, told.time, told.commission, told.realized) == (D(1000), D("228.37"), NOON, D(0), None)
     assert (told.order_id, told.token, told.exchange) == ("ord_1", None, "")
+
+
+OWN = {
+    "execution_id": "x.01",
+    "account": ACCOUNT,
+    "con_id": 265598,
+    "side": "sell",
+    "quantity": 1000,
+    "price": 228.37,
+    "time": "2026-11-27T16:00:00Z",
+}
+
+
+def own(**changes: object) -> str:
+    return json.dumps({"executions": [OWN | changes]})
+
+
+@pytest.mark.parametrize("con_id", ["9" * 30, str(2**31), "-1", "1.0", "\u00b2", "\uff11"])
+def test_contract_id_is_one_that_a_contract_may_have(con_id: str) -> None:
+    for text in (own(con_id=con_id), xml(conid=con_id)):
+        with pytest.raises(InvalidRequest, match=r"Row 1: .* is no contract id"):
+            read_statement(text, ZONE)
+
+
+@pytest.mark.parametrize("number", ["1e-999999", "1E25", "1e-31", "1" * 50, "0e999999"])
+def test_number_is_one_that_can_be_written_down(number: str) -> None:
+    for text in (own(price=number), xml(tradePrice=number), xml(ibCommission=number)):
+        with pytest.raises(InvalidRequest, match=r"Row 1: .* is no amount"):
+            read_statement(text, ZONE)
+
+
+@pytest.mark.parametrize("year", ["9999-12-31", "0001-01-01", "1969-12-30", "2100-01-03"])
+def test_time_is_one_that_can_be_told(year: str) -> None:
+    flex = xml(dateTime=f"{year.replace('-', '')};235959")
+    for text in (own(time=f"{year}T23:59:59-14:00"), own(time=f"{year}T00:00:00+14:00"), own(time=f"{year}T12:00:00"), flex):
+        with pytest.raises(InvalidRequest, match="Row 1: "):
+            read_statement(text, ZONE)
+
+
+def test_time_without_its_zone_is_in_that_of_the_statement() -> None:
+    (told,) = read_statement(own(time="2026-11-27T11:00:00"), ZONE).executions
+    assert told.time == NOON
+
+
+@pytest.mark.parametrize("member", ["symbol", "sec_type", "currency", "exchange", "commission_currency", "order_id"])
+@pytest.mark.parametrize("text", ["\ud800", "\x1b[2J", "\u202eA", "a\nb"])
+def test_text_that_cannot_be_shown_is_refused(member: str, text: str) -> None:
+    with pytest.raises(InvalidRequest, match="Row 1: "):
+        read_statement(own(**{member: text}), ZONE)
+
+
+def test_columns_are_bounded_as_each_row_has_all_of_them() -> None:
+    with pytest.raises(InvalidRequest, match="columns"):
+        read_statement(",".join(f"c{number}" for number in range(MOST_COLUMNS + 1)) + "\nx\n", ZONE)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,33 @@ async def check_protocol(service: Service) -> None:
     assert (await service.http.post("/mcp", json=notification, headers={"Origin": "https://elsewhere.example"})).status_code == 403
 
 
+STRANGE = [
+    b'{"name": "get_bars", "arguments": {"symbol": "AAPL", "bar": "1d", "limit": 1e400}}',
+    b'{"name": "get_bars", "arguments": {"symbol": "AAPL", "bar": "1d", "limit": %s}}' % (b"9" * 5000),
+    b'{"name": "get_bars", "arguments": {"symbol": "AAPL", "bar": "1d", "limit": "%s"}}' % (b"9" * 5000),
+    '{"name": "get_bars", "arguments": {"symbol": "AAPL", "bar": "1d", "limit": "\u00b2"}}'.encode(),
+    b'{"name": "get_quotes", "arguments": {"symbols": "\xff"}}',
+    b'{"name": "\xff", "arguments": {}}',
+    b'{"name": "get_quotes", "arguments": {"symbols": "\\ud800"}}',
+    b'{"name": "preview_order", "arguments": {"quantity": 1e400}}',
+    b'{"name": "get_quotes", "arguments": {"symbols": %s1%s}}' % (b"[" * 20_000, b"]" * 20_000),
+    b'{"protocolVersion": 1e400}',
+]
+
+
+async def test_arguments_that_nothing_can_be_made_of_are_refused_in_words() -> None:
+    async with running_service(mcp="preview") as service:
+        for method in ("tools/call", "initialize"):
+            for params in STRANGE:
+                answer = await service.http.post(
+                    "/mcp", content=b'{"jsonrpc": "2.0", "id": 1, "method": "%s", "params": %s}' % (method.encode(), params)
+                )
+                assert answer.status_code in {200, 422}, (params[:80], answer.text)
+                told = answer.json()
+                if method == "tools/call" and answer.status_code == 200:
+                    assert "error" in told or told["result"]["isError"], (params[:80], answer.text)
+
+
 async def test_order_is_placed_only_with_the_token_of_an_equal_preview(tmp_path: Path) -> None:
     async with trading_service(tmp_path, mcp="trade") as service:
         placing = {**ORDER, "client_order_id": "a-1"}

@@ -7,7 +7,7 @@ import pytest
 from ibactors.web.rest.account import amount_of
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "1e400", "-1e400", "1.7976931348623157E308", "", "N/A"])
+@pytest.mark.parametrize("text", ["nan", "inf", "1e400", "-1e400", "1.7976931348623157E308", "1e-999999999", "", "N/A"])
 def test_what_is_no_amount_is_left_out(text: str) -> None:
     assert amount_of(text) is None
 

@@ -129,6 +129,8 @@ async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
 
 _NO_AMOUNT = Decimal("1.7e308")
 """IB writes DBL_MAX for "no value"; what is beyond it is no number to who reads JSON."""
+_MOST_PLACES = 310
+"""Of a number: one with more, such as 1E-999999999, cannot be written out."""
 
 
 def amount_of(text: str) -> Decimal | None:
@@ -137,7 +139,7 @@ def amount_of(text: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and abs(amount) < _NO_AMOUNT else None
+    return amount if amount.is_finite() and abs(amount) < _NO_AMOUNT and abs(amount.adjusted()) < _MOST_PLACES else None
 
 
 OPERATIONS = (

@@ -62,8 +62,8 @@ async def get_groups(call: Call[Nothing, Nothing]) -> Groups:
 async def get_model(call: Call[ModelQuery, Nothing]) -> Model:
     account, model = account_of(call.system, call.query.account), call.query.model
     connection = call.system.site.connection
-    figures = await connection.request(find_model_figures(account, model))
-    positions = await connection.request(find_model_positions(account, model))
+    figures = await connection.request(find_model_figures(account, model, caller=call.along.holder))
+    positions = await connection.request(find_model_positions(account, model, caller=call.along.holder))
     return Model(
         account=account,
         model=model,

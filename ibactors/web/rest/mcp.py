@@ -30,6 +30,9 @@ VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 """Of the protocol, the newest first; to a client that speaks none of them the newest is offered."""
 _NO_METHOD, _BAD_PARAMS = -32601, -32602
 
+_DIGITS = 18
+"""Of a number that is read at all."""
+
 Id = int | str
 _OFF = "This service has no tools for assistants: its operator has not set IBACTORS_MCP to read, preview or trade."
 _ON = (
@@ -65,7 +68,7 @@ def view(system: System) -> Callable[..., Awaitable[Response]]:
 
     async def mcp(**_path: str) -> Response:
         data = await request.get_data()
-        message = validated(Message, lambda: read_json(data, Message))
+        message = validated(Message, lambda: _message(data))
         if message.id is msgspec.UNSET:
             return Response(b"", status=HTTPStatus.ACCEPTED)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message.id}
@@ -76,6 +79,12 @@ def view(system: System) -> Callable[..., Awaitable[Response]]:
         return Response(encode(answer), content_type="application/json")
 
     return mcp
+
+
+def _message(data: bytes | str) -> Message:
+    """Raises what `validated` turns into InvalidRequest."""
+    msgspec.json.decode(data)  # whole: a Raw is not looked into, and a number in it may be one that no type holds
+    return read_json(data, Message)
 
 
 async def _result(system: System, along: Handover, message: Message) -> object:
@@ -157,7 +166,8 @@ def _parameters(tool: Tool, arguments: Mapping[str, msgspec.Raw]) -> tuple[list[
     given = {name: _word(name, msgspec.json.decode(raw)) for name, raw in arguments.items()}
     bounds = {name: schema["maximum"] for name, schema in tool.properties.items() if "maximum" in schema}
     for name, most in bounds.items():
-        if name in given and given[name].isdigit() and int(given[name]) > most:
+        text = given.get(name, "")
+        if text.isascii() and text.isdigit() and (len(text) > _DIGITS or int(text) > most):
             raise InvalidRequest(f"{name} is {most} at most.", field=name, remedy="Ask for less at once.")
     path = {name: given.pop(name) for name in tool.operation.path_names if name in given}
     return [*given.items(), *tool.fixed.items()], path

@@ -90,7 +90,12 @@ async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
         raise ContractAmbiguous(f"{len(found)} contracts fit {query.symbol}.", extra={"candidates": candidates})
     providers = joined(query.providers) or "+".join(row.code for row in await _providers(call.system, holder))
     spec = past_headlines(
-        found[0].con_id, providers=providers, start=_moment("start", query.start), end=_moment("end", query.end), most=query.limit
+        found[0].con_id,
+        providers=providers,
+        start=_moment("start", query.start),
+        end=_moment("end", query.end),
+        most=query.limit,
+        caller=holder,
     )
     rows = await call.system.site.connection.request(spec)
     return Headlines(
