@@ -32,7 +32,7 @@ async def tick_page(library: Library, question: TicksQuestion, patience: Patienc
 async def _forwards(library: Library, question: TicksQuestion, contract: ContractInfo, place: Place, patience: Patience) -> TickPage:
     count = min(MOST, question.limit + place.done)
     came = await _ask(library, question, contract, start=utc(place.at), end="", count=count, patience=patience)
-    end = question.end or int(library.now()) + 1
+    end = int(library.now()) + 1 if question.end is None else question.end
     ticks = [(at, tick) for at, tick in came if at >= place.at][place.done :]
     page = [(at, tick) for at, tick in ticks if at < end][: question.limit]
     # Fewer than asked for: there are no more by now. More than the page has room for: they come with the next one.

@@ -98,7 +98,7 @@ async def begin_walk(library: Library, question: BarsQuestion, place: Place | No
     contract = await library.contract(question.instrument, patience)
     series = Series(contract=contract, bar=question.bar, what=question.what, rth=question.rth)
     present = int(library.now()) + 1 + (DAY if series.size.is_dated else 0)  # a session may have tomorrow's date
-    end = (place.end if place is not None else 0) or min(question.end or present, present)
+    end = (place.end if place is not None else 0) or (present if question.end is None else min(question.end, present))
     lowest = await _lowest(library, series, question.start, patience)
     if place is not None and question.backwards:
         end = place.at

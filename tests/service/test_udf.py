@@ -72,7 +72,9 @@ async def test_range_without_bars_says_where_the_next_ones_are(service: Service)
     told = await service.get(f"/udf/history?symbol=AAPL&resolution=60&from={saturday}&to={saturday + 86400}")
     assert told["s"] == "no_data"
     assert saturday - 86400 < told["nextTime"] < saturday
-    assert await service.get("/udf/history?symbol=AAPL&resolution=1D&from=0&to=86400") == {"s": "no_data"}
+    for end in (0, 86400):
+        assert await service.get(f"/udf/history?symbol=AAPL&resolution=1D&from=0&to={end}") == {"s": "no_data"}
+    assert (await service.get("/history/bars/AAPL?bar=1d&end=1970-01-01"))["bars"] == []
 
 
 async def test_history_tells_what_is_wrong_in_its_own_form(service: Service) -> None:
