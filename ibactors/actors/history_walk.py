@@ -98,10 +98,11 @@ async def begin_walk(library: Library, question: BarsQuestion, place: Place | No
     contract = await library.contract(question.instrument, patience)
     series = Series(contract=contract, bar=question.bar, what=question.what, rth=question.rth)
     present = int(library.now()) + 1 + (DAY if series.size.is_dated else 0)  # a session may have tomorrow's date
-    end = (place.end if place is not None else 0) or (present if question.end is None else min(question.end, present))
+    stated = place.end if place is not None and place.end else question.end
+    end = present if stated is None else min(stated, present)
     lowest = await _lowest(library, series, question.start, patience)
     if place is not None and question.backwards:
-        end = place.at
+        end = min(end, place.at)
     elif place is not None:
         lowest = max(lowest, place.at)
     return Walk(library, series, lowest, end, backwards=question.backwards)

@@ -1,16 +1,20 @@
 """Pages of a long answer: what a token says, and how it is written.
 
 A token is a time in the data and a count, not an offset into an answer, so that it stays good when bars come in. It is bound to its
-question.
+question, but not sealed: the numbers in it are a caller's, and bounded as such.
 """
 
 import base64
 import binascii
 import zlib
+from typing import Annotated
 
 import msgspec
 
 from ibactors.errors import InvalidRequest
+
+_LAST_SECOND = 4_102_444_800
+"""The end of the year 2099."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -18,11 +22,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
     question: int
     """What was asked for, as a number."""
-    at: int
+    at: Annotated[int, msgspec.Meta(ge=-_LAST_SECOND, le=_LAST_SECOND)]
     """In Unix seconds."""
-    done: int = 0
+    done: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     """How much of that second was delivered; for ticks."""
-    end: int = 0
+    end: Annotated[int, msgspec.Meta(ge=0, le=_LAST_SECOND)] = 0
     """The end of the whole answer, when the question left it open; 0 for one that has it."""
 
 

@@ -157,3 +157,10 @@ def test_token_comes_back_as_it_went_and_only_to_its_question(when: int, done: i
 def test_any_other_text_is_no_token(text: str) -> None:
     with pytest.raises(InvalidRequest):
         read_token(text, 7)
+
+
+@pytest.mark.parametrize("place", [(10**18, 0, 0), (-(10**15), 0, 0), (0, -1, 0), (0, 10**30, 0), (0, 0, 10**18), (0, 0, -1)])
+def test_token_of_no_place_that_there_is_is_none(place: tuple[int, int, int]) -> None:
+    """A token is not sealed: whoever changes the numbers in it must not get anywhere that a question does not."""
+    with pytest.raises(InvalidRequest):
+        read_token(write_token(Place(7, *place)), 7)
