@@ -98,6 +98,9 @@ def _accepted(name: str, schema: dict[str, Any], definitions: dict[str, Any]) ->
     said = [*descriptions]
     if any(not re.search(rf"\b{re.escape(value)}\b", " ".join(said)) for value in values):
         said.append(f"Accepted: {', '.join(values)}.")
+    examples = [str(example) for part in _parts(schema, {}) for example in part.get("examples", ())]
+    if examples and not any(example in " ".join(said) for example in examples):
+        said.append(f"For example {examples[0]}.")
     return f"{name}: {' '.join(said)}" if said else ""
 
 

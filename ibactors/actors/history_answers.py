@@ -14,7 +14,7 @@ from ibactors.actors.history_questions import (
 )
 from ibactors.actors.history_turns import OPEN
 from ibactors.actors.history_walk import Walk, begin_walk
-from ibactors.bridge.history import histogram, schedule
+from ibactors.bridge.history import check_kind, histogram, schedule
 from ibactors.errors import GatewayRefused, GatewayTimeout, HistoryPacing, IbactorsError, NoHistory
 from ibactors.history.calendar import read_sessions
 from ibactors.history.pages import Place, read_token, write_token
@@ -87,6 +87,7 @@ async def head_of(library: Library, question: HeadQuestion, patience: Patience) 
     contract = await library.contract(question.instrument, patience)
     at = await library.head(contract, question.what, rth=question.rth, patience=patience)
     if at is None:
+        check_kind(contract, question.what)
         raise NoHistory(f"IB tells no first moment of {question.what} of {question.instrument.name}.")
     return Head(contract=contract, at=at)
 

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import trio
 
 from ibactors.actors.history_loads import Load, Loads, Patience
-from ibactors.bridge.history import bar_fields, first_moment, past_bars, read_bars, schedule
+from ibactors.bridge.history import bar_fields, check_kind, first_moment, past_bars, read_bars, schedule
 from ibactors.errors import (
     CompetingSession,
     GatewayDisconnected,
@@ -259,6 +259,7 @@ class Library:
         """IB says that there are no bars: whether there is nothing so old. Raises GatewayTimeout if there should be some."""
         series, begin, end = fetch.series, fetch.begin, fetch.stretch[1]
         now = int(self.now())
+        check_kind(series.contract, series.what)
         if series.size.is_small and end <= now - SMALL_KEPT:
             return True
         head = await self.head(series.contract, series.what, rth=series.rth, patience=patience)

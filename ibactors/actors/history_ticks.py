@@ -5,7 +5,7 @@ import trio
 from ibactors.actors.history_library import Library
 from ibactors.actors.history_loads import Load, Patience
 from ibactors.actors.history_questions import TickPage, TicksQuestion
-from ibactors.bridge.history import past_ticks, read_ticks
+from ibactors.bridge.history import check_kind, past_ticks, read_ticks
 from ibactors.errors import GatewayRefused, InvalidRequest, NoHistory
 from ibactors.history.pages import Place, read_token, write_token
 from ibactors.history.plan import utc
@@ -68,6 +68,7 @@ async def _ask(
         try:
             messages = await library.loads.ask(load, spec)
         except NoHistory:
+            check_kind(contract, question.kind)
             return []
         found: Ticks = []
         try:

@@ -29,7 +29,7 @@ from ibactors.errors import (
     MarketDataNotSubscribed,
     NoHistory,
 )
-from ibactors.model.bars import PriceLevel, Tick, TickKind, What
+from ibactors.model.bars import QUOTED, PriceLevel, Tick, TickKind, What
 from ibactors.model.instruments import ContractInfo
 from ibactors.model.times import rfc3339
 
@@ -50,6 +50,8 @@ _TEXTS: tuple[tuple[str, type[IbactorsError]], ...] = (
 )
 """What 162 and 10187 mean, by what their text has in it."""
 
+_TRADED = frozenset({What.TRADES, What.ADJUSTED_LAST, TickKind.TRADES})
+
 Read: TypeAlias = tuple[int, tuple[float, float, float, float], float, float, float]
 """A bar: time, prices (open, high, low, close), volume, average and count."""
 Raw: TypeAlias = list[str]
@@ -67,6 +69,19 @@ def judge(code: int, text: str) -> IbactorsError | Verdict:
     if code == _UNPROCESSABLE and "simultaneous" in lower:
         return HistoryPacing(f"IB answered {code}: {text.strip()}", retry_after=1, ib_code=code)
     return codes.judge(code, text, {_UP_TO_DATE: MarketDataNotSubscribed, _NO_QUERY: GatewayTimeout})
+
+
+def what_to_show(info: ContractInfo, what: What) -> str:
+    """IB's word. It refuses TRADES for coins, and names what it takes instead (10299)."""
+    return "AGGTRADES" if what is What.TRADES and info.sec_type == "CRYPTO" else what.upper()
+
+
+def check_kind(info: ContractInfo, what: What | TickKind) -> None:
+    """After IB said that there is nothing. Raises InvalidRequest where there never is anything of that kind."""
+    if info.sec_type in QUOTED and what in _TRADED:
+        raise InvalidRequest(
+            f"IB has no {what} of {info.symbol} ({info.sec_type}).", field="what", remedy="Ask for what=midpoint, or bid_ask."
+        )
 
 
 def _contract(info: ContractInfo) -> Contract:
@@ -88,7 +103,8 @@ def past_bars(info: ContractInfo, *, text: str, end: str, duration: str, what: W
     """Bars (messages 20 and 17): *text* is IB's name of the size, *end* `yyyymmdd-hh:mm:ss` or empty. Raises NoHistory for none."""
 
     def send(client: GatewayClient, request_id: int) -> None:
-        client.reqHistoricalData(request_id, _contract(info), end, duration, text, what.upper(), int(rth), 2, False, "")  # noqa: FBT003
+        shown = what_to_show(info, what)
+        client.reqHistoricalData(request_id, _contract(info), end, duration, text, shown, int(rth), 2, False, "")  # noqa: FBT003
 
     return RequestSpec(
         to=f"send bars of {info.symbol}", kind="history", send=send, raw=_keep, cancel=_cancel_bars, timeout=TIMEOUT, judge=judge
@@ -150,7 +166,7 @@ def first_moment(info: ContractInfo, *, what: What, rth: bool) -> RequestSpec[in
     """Since when there are data, in Unix seconds (messages 87, 88). Raises NoHistory where IB does not tell."""
 
     def send(client: GatewayClient, request_id: int) -> None:
-        client.reqHeadTimeStamp(request_id, _contract(info), what.upper(), int(rth), 2)
+        client.reqHeadTimeStamp(request_id, _contract(info), what_to_show(info, what), int(rth), 2)
 
     def cancel(client: GatewayClient, request_id: int) -> None:
         client.cancelHeadTimeStamp(request_id)

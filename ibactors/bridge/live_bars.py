@@ -11,7 +11,7 @@ from ib_async.contract import Contract
 
 from ibactors.bridge import history
 from ibactors.bridge.codes import Verdict
-from ibactors.bridge.history import Read, bar_fields, read_bars
+from ibactors.bridge.history import Read, bar_fields, read_bars, what_to_show
 from ibactors.bridge.subscriptions import FedSubscription, SubscriptionListener
 from ibactors.bridge.wire import GatewayClient
 from ibactors.errors import Doubtful, IbactorsError
@@ -73,12 +73,12 @@ class BarLine(FedSubscription[BarListener]):
         self._seconds = seconds
         self._text = text
         """IB's name of the size."""
-        self._of = of
+        self._of = what_to_show(contract, of)
         self._rth = rth
         self._new: dict[int, tuple[Read, bool]] = {}
 
     def request(self, client: GatewayClient, request_id: int) -> None:
-        of, rth = self._of.upper(), int(self._rth)
+        of, rth = self._of, int(self._rth)
         if self._seconds == REAL_TIME:
             client.reqRealTimeBars(request_id, self._contract, REAL_TIME, of, self._rth, [])
         else:

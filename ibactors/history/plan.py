@@ -14,6 +14,8 @@ from ibactors.history.sizes import DAY, WEEK, Size
 
 _MOST_SECONDS = DAY // 2
 _FEWEST_SECONDS = 60
+_MOST_DAYS = 365
+"""More than that IB wants in years."""
 _AHEAD = 300
 """Seconds by which the gateway's clock may differ from ours where a request ends now."""
 _YEAR = 365 * DAY
@@ -58,7 +60,8 @@ def _duration(size: Size, begin: int, until: int, calendar: Calendar | None) -> 
     if size.is_small or (span <= _MOST_SECONDS and not size.is_dated):
         return _seconds(size, span)
     counted = calendar.count(begin, until) if calendar is not None else None
-    return f"{(math.ceil(span / DAY) + 1 if counted is None else counted) + 1} D"
+    days = (math.ceil(span / DAY) + 1 if counted is None else counted) + 1
+    return f"{days} D" if days <= _MOST_DAYS else f"{math.ceil(span / _YEAR) + 1} Y"
 
 
 def _seconds(size: Size, span: int) -> str:

@@ -48,6 +48,10 @@ class What(enum.StrEnum):
     OPTION_IMPLIED_VOLATILITY = "option_implied_volatility"
 
 
+QUOTED = frozenset({"CASH", "CMDTY", "CFD"})
+"""Kinds of instrument that have quotes alone: IB keeps no trades of them."""
+
+
 class TickKind(enum.StrEnum):
     """What a past tick is."""
 

@@ -58,6 +58,13 @@ def test_request_reaches_beyond_its_stretch_so_that_no_bar_is_cut() -> None:
     assert wanted(SIZES[BarSize.D1], begin, end, now=end + 10 * DAY).duration == "339 D"
 
 
+def test_days_that_ib_takes_no_end_for_are_asked_for_in_years() -> None:
+    """IB refuses more than 365 of them otherwise (321)."""
+    now = at("2026-11-28")
+    assert wanted(SIZES[BarSize.D1], at("1980-12-12"), now, now=now).duration == "47 Y"
+    assert wanted(SIZES[BarSize.D1], at("2026-11-01"), now, now=now).duration == "30 D"
+
+
 def test_sessions_are_counted_where_they_are_known() -> None:
     size = SIZES[BarSize.M1]
     begin, end = size.stretch_of(at("2026-04-01"))

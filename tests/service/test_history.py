@@ -67,11 +67,31 @@ PROBLEMS = [
     ("bars/AAPL?bar=1h&start=2026-04-02&end=2026-04-02", 422, "invalid_request", {"field": "start"}),
     ("bars/AAPL?bar=1h&start=2026-13-02", 422, "invalid_request", {"field": "start"}),
     ("bars/AAPL?bar=1h&start=2026-04-02T10:00:00", 422, "invalid_request", {"field": "start"}),
+    ("ticks/AAPL?start=2026-11-20&end=2026-11-19", 422, "invalid_request", {"field": "start"}),
     ("bars/AAPL?bar=1h&page_token=AAAA", 422, "invalid_request", {"field": "page_token"}),
     ("ticks/AAPL", 422, "invalid_request", {"field": "start"}),
     ("head/NOPE", 404, "contract_not_found", {}),
     ("jobs/job_0123456789abcdef", 404, "job_not_found", {}),
 ]
+
+
+async def test_what_has_no_trades_says_what_there_is_instead(service: Service) -> None:
+    """IB's "no data" is a time-out where there should be some, and would be one for ever."""
+    past = "bar=1d&start=2026-11-02&end=2026-11-20"
+    for question in (f"bars/EURUSD?{past}", f"bars/AAPL?sec_type=CFD&{past}", "ticks/XAUUSD?end=2026-11-20", "head/EUR.USD"):
+        problem = await service.get(f"/history/{question}", status=422)
+        assert (problem["code"], problem["field"]) == ("invalid_request", "what")
+        assert "what=midpoint" in problem["hint"]
+
+
+async def test_adjusted_days_reach_back_to_the_first(service: Service) -> None:
+    page = await service.get("/history/bars/AAPL?bar=1d&what=adjusted_last&start=1980-01-01&limit=2")
+    assert [bar["t"] for bar in page["bars"]] == ["1980-12-12", "1980-12-15"]
+
+
+async def test_hint_of_a_time_without_a_zone_shows_one(service: Service) -> None:
+    problem = await service.get("/history/bars/AAPL?bar=1h&start=2026-04-02T10:00:00", status=422)
+    assert "2026-11-27T14:30:00Z" in problem["hint"]
 
 
 @pytest.mark.parametrize(("path", "status", "code", "members"), PROBLEMS)

@@ -54,6 +54,16 @@ async def test_search_and_symbol_lead_to_one_contract(service: Service) -> None:
     assert (await service.get("/udf/symbols?symbol=AMBIG"))["errmsg"].startswith("contract_ambiguous")
 
 
+async def test_names_with_their_exchange_lead_to_one_contract(service: Service) -> None:
+    """`full_name` of a search, by which charts are saved."""
+    assert (await service.get("/udf/symbols?symbol=NASDAQ:AAPL"))["ticker"] == "265598"
+    assert (await service.get("/udf/symbols?symbol=nyse:ambig"))["ticker"] == "700000004"
+    assert (await service.get("/udf/symbols?symbol=NYSE:AAPL"))["errmsg"] == "contract_not_found: No AAPL is listed at NYSE."
+    [row, other] = (await service.get("/udf/quotes?symbols=NASDAQ:AAPL,NYSE:AAPL"))["d"]
+    assert (row["n"], row["s"], row["v"]["short_name"]) == ("NASDAQ:AAPL", "ok", "AAPL")
+    assert other["s"] == "error"
+
+
 async def test_history_is_that_of_the_other_route(service: Service) -> None:
     page = await service.get("/history/bars/AAPL?bar=1d&limit=20&order=desc&end=2026-11-21T00:00:00Z")
     to = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp())

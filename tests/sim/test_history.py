@@ -23,6 +23,7 @@ NOW = dt.datetime(2026, 11, 24, 17, 3, 20, tzinfo=dt.UTC)
 CATALOGUE = build_catalogue(NOW.date())
 AAPL = CATALOGUE.by_con_id[265598]
 STOCK, PAIR = contract("AAPL"), contract("EUR", "CASH", "IDEALPRO")
+COIN = contract("BTC", "CRYPTO", "PAXOS")
 
 
 def market(seed: int = 1) -> Market:
@@ -154,6 +155,8 @@ async def test_volumes_of_old_versions_are_lots(bench: Bench) -> None:
         (history(1, size="1 min", duration="2 M"), 162, "invalid step: 60"),
         (history(1, duration="90 Y"), 162, "Time length exceed max"),
         (history(1, duration="90000 S"), 321, "must be made in days"),
+        (history(1, COIN), 10299, "Expected what to show is AGGTRADES, please use that instead of TRADES."),
+        (history(1, what="AGGTRADES"), 10299, "Expected what to show is TRADES"),
         (history(1, contract("NOSUCH")), 200, "No security definition"),
         ((25, 1, 1), 366, "No historical data query found for ticker id:1"),
         ((96, 1, *STOCK, 0, "", "", 10, "TRADES", 1, 0, ""), 10187, "must be specified"),
@@ -162,6 +165,7 @@ async def test_volumes_of_old_versions_are_lots(bench: Bench) -> None:
         ((88, 1, *STOCK, 0, 1, "some days"), 321, "time period"),
         ((50, 3, 1, *STOCK, 10, "TRADES", 0, ""), 321, "5 seconds"),
         ((50, 3, 1, *contract("NOSUB"), 5, "TRADES", 0, ""), 420, "No market data permissions"),
+        ((50, 3, 1, *COIN, 5, "TRADES", 0, ""), 10299, "Expected what to show is AGGTRADES"),
         ((51, 1, 1), 300, "Can't find EId"),
     ],
 )

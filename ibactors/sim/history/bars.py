@@ -8,7 +8,7 @@ from typing import NoReturn
 import trio
 
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import BarQuery, Bucket
+from ibactors.sim.history.query import BarQuery, Bucket, other_trades
 from ibactors.sim.history.rows import bar_row, shares
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.market.ticks import Change
@@ -22,7 +22,7 @@ from ibactors.sim.wire.frames import FieldReader
 REAL_TIME_BAR_S = 5
 _UPDATE_PAUSE_S = 0.25
 _NO_SESSION = dt.timedelta(seconds=1)
-_REAL_TIME_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
+_REAL_TIME_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK", "AGGTRADES")
 
 
 class KeptBars:
@@ -160,6 +160,8 @@ def _real_time_bars(session: Session, fields: FieldReader) -> None:
         invalid(session, request_id, "Bar size must be 5 seconds")
     elif what not in _REAL_TIME_KINDS:
         invalid(session, request_id, "Invalid what to show")
+    elif wrong := other_trades(instrument, what):
+        session.error(request_id, 10299, wrong)
     elif instrument.fate in (Fate.NOT_SUBSCRIBED, Fate.DELAYED_ONLY):
         name = f"{instrument.local_symbol}, {instrument.sec_type}"
         session.error(request_id, 420, f"Invalid Real-time Query:No market data permissions for {name}")

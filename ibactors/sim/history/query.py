@@ -188,6 +188,12 @@ def too_long(query: BarQuery) -> str | None:
     return f"invalid step: {query.size_s}" if seconds > _LONGEST.get(query.size_s, _LONGEST_DAYS_S) else None
 
 
+def other_trades(instrument: Instrument, what: str) -> str | None:
+    """Why bars of an instrument's trades are not to be had under that name; None where it is the right one."""
+    pair = ("AGGTRADES", "TRADES") if instrument.sec_type == "CRYPTO" else ("TRADES", "AGGTRADES")
+    return f"Expected what to show is {pair[0]}, please use that instead of {pair[1]}." if what == pair[1] else None
+
+
 def _months_before(end: dt.datetime, months: int) -> dt.datetime:
     year, month = divmod(end.year * 12 + end.month - 1 - months, 12)
     first = end.replace(year=max(year, 1), month=month + 1, day=1)

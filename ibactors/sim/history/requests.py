@@ -14,7 +14,7 @@ from ibactors.sim.history.bars import KeptBars
 from ibactors.sim.history.farm import first_moment, known_past
 from ibactors.sim.history.moments import BadMoment, read_moment
 from ibactors.sim.history.past import Bar, Past
-from ibactors.sim.history.query import SMALL_BAR_S, WHAT, BadQuery, BarQuery, read_query, too_long
+from ibactors.sim.history.query import SMALL_BAR_S, WHAT, BadQuery, BarQuery, other_trades, read_query, too_long
 from ibactors.sim.history.rows import bar_row
 from ibactors.sim.market.instruments import ContractSpec, Fate, Instrument
 from ibactors.sim.messages import history as encode
@@ -87,7 +87,9 @@ def _check_kind(session: Session, what: str, query: BarQuery, end_text: str, *, 
 def _refused(session: Session, request_id: int, spec: ContractSpec, instrument: Instrument, query: BarQuery, what: str) -> bool:
     """Refuse what a gateway's data service refuses: too much at once, small bars too often, data not subscribed."""
     service = too_long(query)
-    if service is not None:
+    if wrong := other_trades(instrument, what):
+        session.error(request_id, 10299, wrong)
+    elif service is not None:
         session.error(request_id, 162, _SERVICE + service)
     elif query.size_s <= SMALL_BAR_S and session.gateway.pacing.breaks(
         trio.current_time(),

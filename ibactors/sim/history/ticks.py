@@ -38,7 +38,8 @@ def _head_timestamp(session: Session, fields: FieldReader) -> None:
     instrument = known_past(session, request_id, spec)
     if instrument is None:
         return
-    if (what == "TRADES" and not instrument.has_trades) or (what != "TRADES" and not instrument.has_book):
+    is_traded = what in ("TRADES", "AGGTRADES")
+    if (is_traded and not instrument.has_trades) or (not is_traded and not instrument.has_book):
         text = "Historical Market Data Service error message:No head time stamp"
         session.error(request_id, 162, text)
         return

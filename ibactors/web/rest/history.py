@@ -41,6 +41,7 @@ from ibactors.web.rest.history_queries import (
     ScheduleQuery,
     TicksQuery,
     bars_question,
+    bounds,
     instrument,
 )
 
@@ -136,12 +137,13 @@ async def get_bars(call: Call[BarsQuery, Nothing]) -> Answer:
 
 async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
     query = call.query
+    start, end = bounds(query.start, query.end)
     question = TicksQuestion(
         instrument=instrument(query),
         kind=query.what,
         rth=query.rth,
-        start=seconds_of(query.start, "start"),
-        end=seconds_of(query.end, "end"),
+        start=start,
+        end=end,
         limit=query.limit,
         page_token=query.page_token or "",
     )

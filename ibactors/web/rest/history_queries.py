@@ -80,9 +80,7 @@ class HistogramQuery(PastQuery, frozen=True, kw_only=True, forbid_unknown_fields
 
 def bars_question(query: BarsQuery) -> BarsQuestion:
     """What a query asks for. Raises InvalidRequest."""
-    start, end = seconds_of(query.start, "start"), seconds_of(query.end, "end")
-    if start is not None and end is not None and start >= end:
-        raise InvalidRequest("The start is not before the end.", field="start", remedy="Give a start that is earlier than the end.")
+    start, end = bounds(query.start, query.end)
     return BarsQuestion(
         instrument=instrument(query),
         bar=query.bar,
@@ -94,6 +92,14 @@ def bars_question(query: BarsQuery) -> BarsQuestion:
         descending=query.order == "desc",
         page_token=query.page_token or "",
     )
+
+
+def bounds(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """Both in Unix seconds. Raises InvalidRequest."""
+    since, until = seconds_of(start, "start"), seconds_of(end, "end")
+    if since is not None and until is not None and since >= until:
+        raise InvalidRequest("The start is not before the end.", field="start", remedy="Give a start that is earlier than the end.")
+    return since, until
 
 
 def instrument(query: PastQuery) -> Instrument:

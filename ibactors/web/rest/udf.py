@@ -13,9 +13,9 @@ import trio
 from msgspec.structs import replace
 
 from ibactors.actors.history_questions import BarsQuestion
-from ibactors.errors import ContractAmbiguous, GatewayRefused, IbactorsError, InvalidRequest, NoHistory
+from ibactors.errors import ContractAmbiguous, ContractNotFound, GatewayRefused, IbactorsError, InvalidRequest, NoHistory
 from ibactors.keys import Scope
-from ibactors.model.bars import Bar, BarSize, What
+from ibactors.model.bars import QUOTED, Bar, BarSize, What
 from ibactors.model.contracts import ContractDetails
 from ibactors.model.instruments import Instrument
 from ibactors.model.times import whole
@@ -29,8 +29,6 @@ CHART_WAIT = 20.0
 """Seconds after which a chart gets the bars that there are."""
 _LAST_SECOND = 253402300799
 """The end of the year 9999."""
-_QUOTED = frozenset({"CASH", "CMDTY", "CFD"})
-"""Kinds that have no trades; their bars are of midpoints."""
 
 
 class ChartSearchQuery(msgspec.Struct, frozen=True):
@@ -99,7 +97,7 @@ async def get_chart_history(call: Call[ChartHistoryQuery, Nothing]) -> udf.Chart
     question = BarsQuestion(
         instrument=Instrument.of_id(contract.con_id),
         bar=BarSize(size),
-        what=What.MIDPOINT if contract.sec_type in _QUOTED else What.TRADES,
+        what=What.MIDPOINT if contract.sec_type in QUOTED else What.TRADES,
         rth=charts.has_regular_hours(contract.sec_type),
         start=None if query.countback else max(query.begin, 0),
         end=query.to if query.to < time.time() else None,
@@ -132,8 +130,16 @@ async def _bars(call: Call[ChartHistoryQuery, Nothing], question: BarsQuestion) 
 
 
 async def _contract(call: Call[Any, Nothing], symbol: str) -> ContractDetails:
-    """The one contract that a chart means. Raises ContractAmbiguous, and what looking for it raises."""
-    found = await call.system.site.contracts.details(instrument_of(symbol, InstrumentQuery()), caller=call.along.holder)
+    """The one contract that a chart means. Raises ContractAmbiguous, and what looking for it raises.
+
+    Charts also ask for the `full_name` of a search, which is the exchange that lists it, a colon and the symbol.
+    """
+    listed, _, name = symbol.strip().upper().rpartition(":")
+    found = await call.system.site.contracts.details(instrument_of(name, InstrumentQuery()), caller=call.along.holder)
+    if listed:
+        found = tuple(contract for contract in found if listed in {contract.primary_exchange, contract.exchange})
+    if not found:
+        raise ContractNotFound(f"No {name} is listed at {listed}.")
     if len(found) > 1:
         raise ContractAmbiguous(f"{len(found)} contracts fit {symbol}: {', '.join(contract.name for contract in found[:10])}.")
     return found[0]
@@ -146,7 +152,8 @@ async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.ChartQu
 
     async def quote(name: str) -> None:
         try:
-            encoded = await call.system.site.market.quote(named[name], caller=call.along.holder)
+            instrument = named[name] if ":" not in name else Instrument.of_id((await _contract(call, name)).con_id)
+            encoded = await call.system.site.market.quote(instrument, caller=call.along.holder)
         except IbactorsError as exc:
             rows[name] = udf.ChartQuoteRow(s="error", n=name, errmsg=charts.failure(exc).errmsg)
         else:
