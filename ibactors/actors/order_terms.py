@@ -1,5 +1,6 @@
 """What an order needs to know of the world before it is judged: the contract and its ticks, a price to measure against, a rate."""
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from ibactors.actors.account import AccountRef
 from ibactors.actors.connection import ConnectionRef
+from ibactors.actors.lookup import find
 from ibactors.actors.market import MarketRef
 from ibactors.actors.orders import money
 from ibactors.bridge.order_lists import Listed, ListedLeg, describe, increments
@@ -18,6 +20,7 @@ from ibactors.model.accounts import AccountBook
 from ibactors.model.hours import parse_hours
 from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.quotes import Quote
+from ibactors.model.symbols import SYMBOL, named
 from ibactors.orders.canonical import Tradable
 from ibactors.orders.collar import Reference, ReferenceKind
 from ibactors.orders.errors import NoExchangeRate
@@ -47,7 +50,7 @@ class Surveyor:
             return await self._combination(body, legs)
         known = self._contracts.get(body)
         if known is None or known[0] < trio.current_time() - KEPT:
-            found = {row.con_id: row for row in await self._connection.request(describe(body))}
+            found = {row.con_id: row for row in await self._connection.request(describe(await self._meant(body)))}
             if not found:
                 raise ContractNotFound("No contract fits the instrument.")
             if len(found) > 1:
@@ -58,6 +61,13 @@ class Surveyor:
                 self._contracts.clear()
             self._contracts[body] = known
         return known[1], tradable(known[1], await self._rule(known[1]))
+
+    async def _meant(self, body: InstrumentBody) -> InstrumentBody:
+        """The one contract that a name means, by its id at its exchange: names are read as everywhere."""
+        if body.con_id:
+            return body
+        reading, found = await find(self._connection, instrument_of(body), caller="orders")
+        return InstrumentBody(con_id=found.con_id, exchange=reading.exchange or found.exchange)
 
     async def _combination(self, body: InstrumentBody, legs: Sequence[LegBody | Leg]) -> tuple[Listed, Tradable]:
         """A combination of contracts that are there; its price moves by the least increment of its legs."""
@@ -172,6 +182,33 @@ class Surveyor:
         states = self._account.states.value.by_account.values()
         held = [position for state in states for position in getattr(state.value, "positions", ())]
         return {(each.account, each.con_id): money(each.position) for each in held}
+
+
+def instrument_of(body: InstrumentBody) -> Instrument:
+    """What an order's instrument names. Raises InvalidRequest."""
+    try:
+        kind = SecType(body.sec_type.upper()) if body.sec_type else None
+    except ValueError:
+        raise InvalidRequest("There is no such sec_type.", field="instrument.sec_type", remedy=f"Accepted: {', '.join(SecType)}.") from None
+    if kind is SecType.CONTFUT:
+        remedy = "Name the month: ESZ6, or sec_type FUT with an expiry."
+        raise InvalidRequest("A continuous future is not traded.", field="instrument.sec_type", remedy=remedy)
+    symbol = (body.symbol or "").strip(" ")
+    if not re.fullmatch(SYMBOL, symbol) and (symbol or not body.local_symbol):
+        raise InvalidRequest("The symbol is missing or none.", field="instrument.symbol", remedy="Name a symbol, or a con_id alone.")
+    return named(
+        symbol,
+        exchange=body.exchange or "",
+        currency=body.currency or "",
+        sec_type=kind,
+        primary_exchange=body.primary_exchange or "",
+        expiry=body.expiry or "",
+        strike=float(body.strike or 0),
+        right=body.right or "",
+        multiplier=body.multiplier or "",
+        trading_class=body.trading_class or "",
+        local_symbol=body.local_symbol or "",
+    )
 
 
 def tradable(listed: Listed, rule: MarketRule) -> Tradable:

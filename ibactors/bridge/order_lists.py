@@ -135,7 +135,7 @@ def describe(body: InstrumentBody) -> RequestSpec[Listed]:
         to=f"describe {body.symbol or body.con_id}",
         kind="contracts",
         send=send,
-        rows={"contractDetails": lambda _id, details: _listed(details)},
+        rows=dict.fromkeys(("contractDetails", "bondContractDetails"), lambda _id, details: _listed(details)),
     )
 
 

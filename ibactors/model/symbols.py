@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from ibactors.model.instruments import Instrument, SecType
+from ibactors.model.instruments import Instrument, Leg, SecType
+
+SYMBOL = r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"
+"""How a symbol may be written. No control characters: a NUL inside a field would shift all that follow it in IB's protocol."""
+MAX_CON_ID = 2**31 - 1
 
 CURRENCIES = frozenset(
     "AED AUD BGN BRL CAD CHF CLP CNH CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR ISK JPY KRW KWD MXN MYR NOK NZD PHP PLN QAR RON RUB SAR "
@@ -56,6 +60,48 @@ def readings(asked: Instrument, year: int) -> tuple[Instrument, ...]:
         # To IB a bond's symbol may be its CUSIP or ISIN.
         found = [asked, *others] if asked.sec_type is SecType.BOND else [*others, asked]
     return tuple(dict.fromkeys(found))
+
+
+def named(
+    symbol: str,
+    *,
+    exchange: str = "",
+    currency: str = "",
+    sec_type: SecType | None = None,
+    primary_exchange: str = "",
+    expiry: str = "",
+    strike: float = 0.0,
+    right: str = "",
+    multiplier: str = "",
+    trading_class: str = "",
+    local_symbol: str = "",
+    legs: tuple[Leg, ...] = (),
+) -> Instrument:
+    """What a caller names: the one grammar of requests, streams and orders.
+
+    A symbol of digits alone is a contract id, unless something else is said of it; there are symbols of digits, but not of US stocks. With
+    a zero before it it is none: CUSIPs are written so.
+    """
+    text, where, quoted = symbol.strip(" ").upper(), exchange.upper(), currency.upper() or "USD"
+    said = sec_type or where or primary_exchange or quoted != "USD"
+    if text.isdigit() and text[0] != "0" and not said and int(text) <= MAX_CON_ID:
+        return Instrument.of_id(int(text))
+    kind = sec_type or (SecType.BAG if legs else SecType.STK)
+    return Instrument(
+        symbol=text,
+        exchange=where or default_exchange(kind),
+        currency=quoted,
+        sec_type=kind,
+        primary_exchange=primary_exchange.upper(),
+        expiry=expiry,
+        strike=strike,
+        right=right.upper(),
+        multiplier=multiplier,
+        trading_class=trading_class.upper(),
+        local_symbol=local_symbol.upper(),
+        legs=legs,
+        exact=sec_type is SecType.STK,
+    )
 
 
 def default_exchange(kind: SecType | None) -> str:

@@ -45,6 +45,37 @@ async def test_preview_tells_what_the_limits_would_refuse_and_gives_no_token(tmp
         assert (other.status_code, other.json()["setting"]) == (403, "IBACTORS_ORDER_SYMBOLS")
 
 
+async def test_instruments_are_named_as_everywhere(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        future = (await service.get("/contracts?symbol=ES&sec_type=FUT"))["contracts"][0]
+        option = (await service.get("/contracts?symbol=AAPL&sec_type=OPT&strike=230&right=C"))["contracts"][0]
+        meant: list[tuple[dict[str, Any], int, str]] = [
+            ({"symbol": "US0378331005"}, 265598, "SMART"),
+            ({"symbol": "265598"}, 265598, "SMART"),
+            ({"symbol": "EUR.USD"}, 12087792, "IDEALPRO"),
+            ({"symbol": "SPY", "sec_type": "ETF"}, 756733, "SMART"),
+            ({"symbol": "AMBIG", "primary_exchange": "NYSE"}, 700000004, "SMART"),
+            ({"symbol": future["local_symbol"]}, future["con_id"], "CME"),
+            ({"symbol": "ES", "sec_type": "FUT", "expiry": future["expiry"][:6]}, future["con_id"], "CME"),
+            ({"symbol": option["local_symbol"].replace(" ", "")}, option["con_id"], "SMART"),
+            ({"symbol": "AAPL", "expiry": option["expiry"], "strike": 230, "right": "C"}, option["con_id"], "SMART"),
+        ]
+        for instrument, con_id, exchange in meant:
+            answer = await preview(service, instrument=instrument)
+            assert answer.status_code == 200, (instrument, answer.text)
+            shown = answer.json()["order"]["instrument"]
+            assert (shown["con_id"], shown["exchange"]) == (con_id, exchange), instrument
+        for instrument, status, code in (
+            ({"symbol": "ES", "sec_type": "CONTFUT"}, 422, "invalid_request"),
+            ({"symbol": "ES", "sec_type": "FUT"}, 409, "contract_ambiguous"),
+            ({"symbol": ";AAPL"}, 422, "invalid_request"),
+            ({"symbol": "AAPL", "sec_type": "SHARE"}, 422, "invalid_request"),
+            ({"symbol": "NOPE"}, 404, "contract_not_found"),
+        ):
+            refused = await preview(service, instrument=instrument)
+            assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+
+
 @pytest.mark.parametrize(
     ("mode", "complete", "commission"),
     [("one", True, 1), ("placeholder", True, 1), ("no-commission", True, None), ("first", False, None)],

@@ -162,6 +162,13 @@ def test_symbol_of_digits_is_one_where_more_is_said_of_it() -> None:
     assert instrument_of("7203", InstrumentQuery(sec_type=SecType.STK)).symbol == "7203"
 
 
+def test_cusip_of_digits_is_none_of_ibs_ids() -> None:
+    """An id has no zero before it."""
+    assert [r.sec_id_type for r in read("037833100")].count("CUSIP") == 2
+    assert instrument_of("37833100", InstrumentQuery()).con_id == 37833100
+    assert [r.sec_id_type for r in read("594918104", sec_type=SecType.STK)] == ["CUSIP", ""]
+
+
 def test_list_mixes_symbols_of_any_kind_and_contract_ids() -> None:
     named = instruments_of(QuotesQuery(symbols="AAPL, eur.usd", con_ids="265598,8314"))
     assert list(named) == ["AAPL", "EUR.USD", "265598", "8314"]

@@ -8,26 +8,21 @@ import msgspec
 from ibactors.errors import InvalidRequest
 from ibactors.model.instruments import Instrument, Leg, SecType
 from ibactors.model.quote_fields import FIELD_LIST, FIELDS
-from ibactors.model.symbols import default_exchange
+from ibactors.model.symbols import MAX_CON_ID, SYMBOL, named
 from ibactors.model.times import whole
 from ibactors.validation import validated
 
 MAX_SYMBOLS = 100
-MAX_CON_ID = 2**31 - 1
 
 
-_SYMBOL = r"[A-Za-z0-9][A-Za-z0-9 .:_&$^=+'/-]{0,39}"
-
-
-_SPACED = f" *{_SYMBOL} *"
+_SPACED = f" *{SYMBOL} *"
 _LEG = "[0-9]{1,9}:[1-9][0-9]{0,4}:([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll])(:[A-Za-z0-9.]{1,20})?"
 
 
-# No control characters: a NUL inside a field would shift all that follow it in IB's protocol.
 SymbolText = Annotated[
     str,
     msgspec.Meta(
-        pattern=whole(_SYMBOL),
+        pattern=whole(SYMBOL),
         description=(
             "IB's symbol, such as AAPL, or as people write it: EUR.USD, BRK.B, ESZ6, AAPL261218C00230000, an ISIN, a contract id; "
             "1 to 40 letters, digits, blanks and .:_&$^=+'/-, a letter or digit first."
@@ -77,9 +72,9 @@ class InstrumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Annotated[str, msgspec.Meta(pattern=whole("([0-9]{1,9}([.][0-9]{1,9})?)?"), description="As IB writes it, such as 100.")] | None
     ) = None
     trading_class: Annotated[Code, msgspec.Meta(description="Tells options of one underlying apart, such as SPX and SPXW.")] | None = None
-    local_symbol: (
-        Annotated[str, msgspec.Meta(pattern=whole(f"({_SYMBOL})?"), description="The exchange's symbol, such as ESZ6.")] | None
-    ) = None
+    local_symbol: Annotated[str, msgspec.Meta(pattern=whole(f"({SYMBOL})?"), description="The exchange's symbol, such as ESZ6.")] | None = (
+        None
+    )
     con_id: ContractId = 0
 
 
@@ -161,32 +156,24 @@ class _ContractIds(msgspec.Struct, frozen=True):
 def instrument_of(symbol: str, query: InstrumentQuery) -> Instrument:
     """The instrument that a request names; raises InvalidRequest for a malformed symbol.
 
-    With a contract id nothing else counts but an exchange: it says what is meant, and IB takes no contradictions. A symbol of digits alone
-    is one, unless something else is said of it; there are symbols of digits, but not of US stocks.
+    With a contract id nothing else counts but an exchange: it says what is meant, and IB takes no contradictions.
     """
-    checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol)).symbol.upper()
-    exchange = (query.exchange or "").upper()
+    checked = validated(_Symbol, lambda: msgspec.convert({"symbol": symbol.strip(" ")}, _Symbol)).symbol
     if query.con_id:
-        return Instrument.of_id(query.con_id, exchange)
-    said = query.sec_type or exchange or query.primary_exchange or query.currency.upper() != "USD"
-    if checked.isdigit() and not said and 0 < int(checked) <= MAX_CON_ID:
-        return Instrument.of_id(int(checked))
-    legs = _legs_of(query)
-    kind = query.sec_type or (SecType.BAG if legs else SecType.STK)
-    return Instrument(
-        symbol=checked,
-        exchange=exchange or default_exchange(kind),
-        currency=query.currency.upper() or "USD",
-        sec_type=kind,
-        primary_exchange=(query.primary_exchange or "").upper(),
+        return Instrument.of_id(query.con_id, (query.exchange or "").upper())
+    return named(
+        checked,
+        exchange=query.exchange or "",
+        currency=query.currency,
+        sec_type=query.sec_type,
+        primary_exchange=query.primary_exchange or "",
         expiry=query.expiry or "",
         strike=query.strike,
-        right=(query.right or "").upper(),
+        right=query.right or "",
         multiplier=query.multiplier or "",
-        trading_class=(query.trading_class or "").upper(),
-        local_symbol=(query.local_symbol or "").upper(),
-        legs=legs,
-        exact=query.sec_type is SecType.STK,
+        trading_class=query.trading_class or "",
+        local_symbol=query.local_symbol or "",
+        legs=_legs_of(query),
     )
 
 
