@@ -103,8 +103,13 @@ class Keeper:
         desk = self._connection.desk
         if desk is not None and desk not in self._desks:
             desk.withdraw_all("orders_restarted")
-            self._desks.append(desk)
             self.ref.meet(desk)
+            self.hear(desk)
+
+    def hear(self, desk: OrderDesk) -> None:
+        """Listen to *desk*, of which the last word may have been taken in: what is put there after its end is taken back."""
+        if desk not in self._desks:
+            self._desks.append(desk)
             desk.log.listen(self._wake)
 
     def _wake(self) -> None:

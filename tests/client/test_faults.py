@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 import trio
 from ibactors_client import AsyncClient, ClientError, Gap, OpenOrders, OrderEvent, OutcomeUnknown, Quote, Stale, new_order_id
 
+from chaos.order_run import waits_for_an_admin
+from ibactors.model.halting import HaltAfter
 from tests.conftest import DEADLINE, Gateway, eventually, running_gateway, serving
 from tests.service.trading import configured
 
@@ -78,7 +81,9 @@ async def road_to(road: Road) -> AsyncIterator[str]:
 async def lives(road: Road, gateway: Gateway, folder: Path, over: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
     """One service after another, with the same journal; the gateway goes away in the middle of each."""
     while True:
-        async with serving(configured(gateway, folder, orders_per_minute=3000, max_open_orders=1000), gateway) as service:
+        # Whoever stays unknown is to be found out, and not to stop the others.
+        settings = configured(gateway, folder, orders_per_minute=3000, max_open_orders=1000, halt_after=HaltAfter(unknown=0, rejects=0))
+        async with serving(settings, gateway) as service:
             road.service = int(service.url.rsplit(":", 1)[1])
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
@@ -150,6 +155,18 @@ async def outcome(ib: AsyncClient, name: str, known: dict[str, str]) -> None:
         known[name] = order.status
 
 
+async def admin(road: Road, gateway: Gateway) -> None:
+    """Says of orders that nobody else can judge, as the service was restarted meanwhile, that the gateway has not received them."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{road.service}", timeout=DEADLINE, verify=NOBODY) as http:
+        while True:
+            orders = (await http.get("/orders?limit=500")).json()["orders"]
+            received = {row["orderRef"] for row in json.loads(await gateway.control("ledger orders"))["orders"]}
+            waiting = [each for each in orders if waits_for_an_admin(each) and each["ib"]["order_ref"] not in received]
+            for each in waiting:
+                await http.post(f"/orders/{each['order_id']}/resolve", json={"as": "not_received", "reason": "the ledger has none"})
+            await trio.sleep(0.5)
+
+
 async def _all_seen(placed: set[str], watched: Watched) -> bool:
     return placed <= watched.seen
 
@@ -173,6 +190,7 @@ async def test_client_tells_the_truth_while_everything_breaks(tmp_path: Path) ->
                 placing.start_soon(place_until, ib, over, known)
             await trio.sleep(SECONDS)
             over.set()
+        nursery.start_soon(admin, road, gateway)
         with trio.fail_after(6 * DEADLINE):
             for name in [name for name, status in known.items() if status == "unknown"]:
                 while known[name] == "unknown":

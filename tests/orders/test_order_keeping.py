@@ -109,6 +109,24 @@ async def test_an_order_that_is_committed_while_its_task_is_cancelled_is_sent_or
         assert set(frame.order_ids) == set(d.ref.shown)
 
 
+async def test_an_order_whose_session_ends_and_is_taken_in_during_its_commit_is_taken_back(tmp_path: Path) -> None:
+    """Nobody listened to that desk any more, and the order stayed on its way for ever."""
+    async with desk(tmp_path) as d:
+        place = placing(d)
+        msg = await d.ask(partial(d.ref.place, body(), "o-1", "bot", datetime.now(UTC)))
+        async with trio.open_nursery() as nursery:
+            d.disk.hold()
+            nursery.start_soon(place.placer.take, msg)
+            await d.disk.held()
+            place.at_the_gateway.close("The gateway closed the connection.")
+            await d.keeper.drain()
+            d.disk.free.set()
+        await d.keeper.drain()
+        (shown,) = d.ref.shown.values()
+        assert (shown.status, shown.sent) == (Status.REJECTED, False), shown
+        assert shown.new_attempt_is_safe
+
+
 async def test_a_slow_disk_gives_an_order_no_more_time_than_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_placing, "SEND_WITHIN", 1000.0)
     async with desk(tmp_path) as d:
