@@ -43,15 +43,18 @@ class Tape:
         self._gateway = gateway
         self.began = int(gateway.now().timestamp())
         """Only of later seconds it has all ticks."""
+        self.newest_s = self.began
+        """The time of the last change."""
         self._moments: deque[Moment] = deque(maxlen=_MOST)
         gateway.market.watch(instrument, self)
 
     def moved(self, change: Change) -> None:
         """Note a change."""
         walk = change.walk
+        self.newest_s = int(self._gateway.now().timestamp())
         self._moments.append(
             Moment(
-                int(self._gateway.now().timestamp()),
+                self.newest_s,
                 frozenset(change.fields),
                 walk.bid,
                 walk.ask,

@@ -42,13 +42,14 @@ class TickStream:
         self.instrument = instrument
         self._of = of
         self._walk = session.gateway.market.walk(instrument)
+        self._tape = tape_of(session.gateway, instrument)
+        """Begun before this one watches, so that it is told first: a tick has one time, live and later."""
         self._wanted = {Field.LAST, Field.LAST_SIZE} if of in (Of.LAST, Of.ALL_LAST) else {Field.BID, Field.ASK}
         if of is Of.BID_ASK and not ignore_size:
             self._wanted |= {Field.BID_SIZE, Field.ASK_SIZE}
 
     def begin(self) -> None:
         """Send every tick from now on."""
-        tape_of(self._session.gateway, self.instrument)  # before this one watches: it is told first
         self._session.gateway.market.watch(self.instrument, self)
 
     def end(self) -> None:
@@ -62,7 +63,7 @@ class TickStream:
 
     def _frame(self) -> bytes:
         walk, request_id = self._walk, self._request_id
-        epoch_s = int(self._session.gateway.now().timestamp())
+        epoch_s = self._tape.newest_s
         if self._of is Of.MIDPOINT:
             tick = float(self.instrument.min_tick)
             middle = (walk.bid + walk.ask) / 2 * tick
