@@ -21,6 +21,9 @@ from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.orders import ASKED, FOREIGN, ClientQuery, OrderQuery, account_of, orders_of
 
+_FEW = 2000
+"""Orders in memory, the day's that are over included, among which open ones are looked for; of more the journal's index does it."""
+
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which orders, oldest first."""
@@ -67,7 +70,7 @@ async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
 def list_open_orders(call: Call[ListQuery, Nothing]) -> bytes | None:
     """The same of orders that are open, all of which are in memory."""
     query, orders = call.query, call.system.site.orders
-    if query.status != "open" or query.after is not None or not orders.is_recalled:
+    if query.status != "open" or query.after is not None or not orders.is_recalled or len(orders.shown) > _FEW:
         return None
     found: tuple[Order, ...] = ()
     if query.source in {None, OURS}:
