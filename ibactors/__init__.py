@@ -1,3 +1,3 @@
 """Interactive Brokers behind REST and WebSocket."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

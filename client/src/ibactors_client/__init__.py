@@ -31,7 +31,7 @@ from ibactors_client.problems import ClientError, NotTheService, OutcomeUnknown,
 from ibactors_client.streams import Event
 from ibactors_client.tables import Rows, frame
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Article",
