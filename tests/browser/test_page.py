@@ -88,6 +88,7 @@ def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
 
 
 def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
+    page.locator("#inside summary").first.click()
     expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
     expect(page.locator("#inside .actor", has_text="con_id=")).to_have_text(re.compile(r"^con_id=\d+running for [\w ]+$"))
     expect(page.locator("#lines-words")).to_have_text("6 of 100 market-data lines in use")
@@ -318,6 +319,7 @@ def test_phone_needs_no_scrolling_sideways(open_page: OpenPage, demo: Demo) -> N
 def test_axe_finds_nothing_serious(open_page: OpenPage, demo: Demo, axe: str, theme: str, size: str, state: str) -> None:
     options: dict[str, Any] = {"viewport": PHONE, "is_mobile": True} if size == "phone" else {}
     page = with_prices(open_page(demo.url, allowed=GATEWAY_AWAY, color_scheme=theme, bypass_csp=True, **options))
+    page.locator("#inside summary").first.click()
     expect(page.locator("#inside .tree li").first).to_be_visible()
     if state == "stale":
         demo.control("refuse 600")

@@ -62,6 +62,11 @@ export class Account {
     return [this.#accounts, this.#balance, this.#positions];
   }
 
+  // The names of the accounts that the session has, or had when there was one.
+  get names() {
+    return this.#accounts.value?.accounts ?? [];
+  }
+
   render() {
     this.#renderChoice();
     frame($("#account"), this.#balance, ".figures");

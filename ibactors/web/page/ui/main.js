@@ -1,4 +1,4 @@
-// Puts the page together: one stream, one book of quotes, five panels, and when each is drawn and asked for anew.
+// Puts the page together: one stream, one book of quotes, the panels, and when each is drawn and asked for anew.
 
 import { Account } from "./account.js";
 import { Book, NO_SESSION } from "./book.js";
@@ -6,6 +6,7 @@ import { Depth } from "./depth.js";
 import { $, setText } from "./dom.js";
 import { Inside } from "./inside.js";
 import { KeyDialog } from "./keydialog.js";
+import { Kind } from "./kind.js";
 import { Login } from "./login.js";
 import { Quotes } from "./quotes.js";
 import { Session } from "./session.js";
@@ -19,7 +20,12 @@ const login = new Login(draw);
 const inside = new Inside(draw);
 const depth = new Depth(stream);
 const quotes = new Quotes(book, depth);
-const panels = [session, quotes, account, login, inside];
+const kind = new Kind(() => ({
+  simulated: session.poll.value?.simulated,
+  accounts: account.names,
+  login: login.poll.value?.account_type,
+}));
+const panels = [kind, session, quotes, account, login, inside];
 const polls = [session.poll, ...account.polls, login.poll, inside.poll];
 const dialog = new KeyDialog(() => {
   refresh();
