@@ -32,10 +32,10 @@ ADMITTED = {
     "/trading/halt": ("/trading/halt", {}, 403),
     "/trading/resume": ("/trading/resume", None, 403),
     "/mcp": ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}, 200),
-    "/docs/assets/{filename}": ("/docs/assets/css/swagger-ui.css", None, 200),
+    "/docs/assets/{filename}": ("/docs/assets/swagger-ui.css", None, 200),
     "/debug/actors/{name}": ("/debug/actors/market", None, 200),
     "/ui/{filename}": ("/ui/index.html", None, 200),
-    "/redoc/assets/{filename}": ("/redoc/assets/js/redoc.standalone.js", None, 200),
+    "/redoc/assets/{filename}": ("/redoc/assets/redoc.standalone.js", None, 200),
 }
 """For routes of which more is known than that they let in who may: target, body, and status for who may."""
 LET_IN = 0

@@ -1,6 +1,5 @@
-"""Swagger UI and ReDoc, from files that two installed packages carry: nothing is loaded from elsewhere."""
+"""Swagger UI and ReDoc, from the files in `vendored/`: nothing is loaded from elsewhere."""
 
-import importlib.util
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -12,9 +11,9 @@ from werkzeug.exceptions import NotFound
 from ibactors.keys import Scope
 from ibactors.web.contract.routes import Route
 
-_SWAGGER = "flask_openapi_swagger", "templates/swagger"
-_REDOC = "flask_openapi_redoc", "templates/redoc"
-_REDOC_SCRIPT = "js/redoc.standalone.js"
+_VENDORED = Path(__file__).with_name("vendored")
+_SWAGGER, _REDOC = _VENDORED / "swagger", _VENDORED / "redoc"
+_REDOC_SCRIPT = "redoc.standalone.js"
 CACHE_S = 86400
 
 _PAGE = """<!doctype html>
@@ -33,9 +32,9 @@ _PAGE = """<!doctype html>
 """
 
 _SWAGGER_PAGE = _PAGE.format(
-    head='<link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">',
+    head='<link rel="stylesheet" href="/docs/assets/swagger-ui.css">',
     body="""<div id="swagger-ui"></div>
-<script src="/docs/assets/js/swagger-ui-bundle.js"></script>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>""",
 )
 _SWAGGER_START = (
@@ -47,7 +46,7 @@ _REDOC_PAGE = _PAGE.format(
     body="""<div id="redoc"></div>
 <script type="module" src="/redoc/start.js"></script>""",
 )
-_REDOC_START = """import {init} from "/redoc/assets/js/redoc.standalone.js";
+_REDOC_START = """import {init} from "/redoc/assets/redoc.standalone.js";
 init("/openapi.json", {disableTelemetry: true}, document.getElementById("redoc"));
 """
 
@@ -66,19 +65,19 @@ ROUTES = (
 def views() -> Mapping[str, Callable[..., Awaitable[Response]]]:
     """/docs and /redoc, their scripts and their assets, by path. Scripts are files, as the content security policy runs no others."""
     found: dict[str, Callable[..., Awaitable[Response]]] = {f"/redoc/assets/{_REDOC_SCRIPT}": _serve_redoc()}
-    for path, page, start, (package, folder) in (
+    for path, page, start, folder in (
         ("/docs", _SWAGGER_PAGE, _SWAGGER_START, _SWAGGER),
         ("/redoc", _REDOC_PAGE, _REDOC_START, _REDOC),
     ):
         found[path] = _serve_text(page, "text/html")
         found[f"{path}/start.js"] = _serve_text(start, "text/javascript")
-        found[f"{path}/assets/{{filename}}"] = _serve_assets(_folder(package, folder))
+        found[f"{path}/assets/{{filename}}"] = _serve_assets(folder)
     return found
 
 
 def _serve_redoc() -> Callable[[], Awaitable[Response]]:
     """ReDoc without the logo that it loads from its maker's server; an image that is not there is left out."""
-    script = re.sub(rb"https://cdn\.redoc\.ly/[\w./-]+", b"data:,", (_folder(*_REDOC) / _REDOC_SCRIPT).read_bytes())
+    script = re.sub(rb"https://cdn\.redoc\.ly/[\w./-]+", b"data:,", (_REDOC / _REDOC_SCRIPT).read_bytes())
 
     async def serve() -> Response:
         response = Response(script, content_type="text/javascript; charset=utf-8")
@@ -105,11 +104,3 @@ def _serve_assets(folder: Path) -> Callable[[str], Awaitable[Response]]:
         return await send_from_directory(folder, filename, cache_timeout=CACHE_S)
 
     return serve
-
-
-def _folder(package: str, folder: str) -> Path:
-    """Where an installed package keeps its files; found without importing it, as its imports are not needed here."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f"The package {package} is not installed.")
-    return Path(spec.submodule_search_locations[0]) / folder
