@@ -87,7 +87,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
@@ -137,6 +137,13 @@ documents:
 fuzz *args: fuzz-heads
     sh tests/environment.sh .fuzz tests/fuzz/requirements.txt
     PYTHONPATH=. .fuzz/bin/python tests/fuzz/server.py "$@"
+
+# From the package index the first time, into .site.
+# README and docs as a web site, in site/
+[group('outside')]
+site:
+    sh tests/environment.sh .site website/requirements.txt
+    python website/build.py
 
 # both images and what is deployed; as root
 [group('outside')]

@@ -12,3 +12,4 @@ compile pyproject.toml --group dev --constraint requirements.txt --output-file r
 compile image/build.in --output-file image/build.txt
 compile --no-deps image/ibc.in --output-file image/ibc.txt
 compile tests/image/requirements.in --output-file tests/image/requirements.txt
+compile website/requirements.in --output-file website/requirements.txt
