@@ -3,7 +3,8 @@
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from ibactors.model.bars import Bar
 
@@ -22,6 +23,17 @@ class Rows:
         """Of several bars of one time the last counts."""
         by_time = {row[0]: row for row in fields}
         self._values = array("d", [value for at in sorted(by_time) for value in by_time[at]])
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Rows]") -> "Rows":
+        """All of these; of several bars of one time the last counts. Where each part follows the one before, none is looked at again."""
+        filled = [part for part in parts if len(part)]
+        if any(one.at(len(one) - 1) >= following.at(0) for one, following in pairwise(filled)):
+            return cls(row for part in filled for row in part._fields())
+        rows = cls()
+        for part in filled:
+            rows._values.extend(part._values)  # noqa: SLF001  # its own kind
+        return rows
 
     @property
     def octets(self) -> int:
@@ -51,6 +63,10 @@ class Rows:
             vwap=None if vwap != vwap else vwap,  # noqa: PLR0124
             count=None if count != count else int(count),  # noqa: PLR0124
         )
+
+    def _fields(self) -> Iterator[Fields]:
+        values = iter(self._values)
+        return zip(*[values] * _WIDTH, strict=True)
 
     def between(self, begin: float, end: float) -> "Rows":
         """Those that begin within [begin, end)."""

@@ -1,6 +1,7 @@
 """The rules of the past, each by itself: stretches, what is asked for, what is kept, tokens."""
 
 import datetime as dt
+import itertools
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,16 @@ def test_stretches_of_a_size_tile_all_time_and_share_no_bar(bar: BarSize, when: 
     assert size.stretch_of(begin) == (begin, end)
     assert size.bucket(begin) == begin
     assert size.over(when) > when
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=5), st.booleans())
+def test_an_answer_read_in_turns_is_the_answer_read_at_once(parts: list[list[int]], ascending: bool) -> None:
+    """Whatever its order; of several bars of one time the last one counts."""
+    times = [when for part in parts for when in part]
+    fields = [row(60 * when, float(n)) for n, when in enumerate(sorted(times) if ascending else times)]
+    bounds = [0, *(sum(len(part) for part in parts[:n]) for n in range(1, len(parts))), len(fields)]
+    turns = [Rows(fields[begin:end]) for begin, end in itertools.pairwise(bounds)]
+    assert list(Rows.joined(turns)) == list(Rows(fields))
 
 
 @given(st.sampled_from(list(BarSize)), st.integers(1_000_000_000, 1_790_000_000))

@@ -16,8 +16,8 @@ from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.system import System
 
-_TURN = 100
-"""Bars that are written in one step."""
+_TURN = 25
+"""Bars that are written in one step: a quarter of a millisecond, for which others wait."""
 
 
 class PastBar(Value, frozen=True, kw_only=True, gc=False):
