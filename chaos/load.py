@@ -221,7 +221,7 @@ async def _watch_machine(world: World) -> NoReturn:
         due = trio.current_time() + STEP_S
         await trio.sleep_until(due)
         late = (trio.current_time() - due) * 1000
-        world.truth.machine.note(world.truth.now, late, sum(waited_ms(x.process.pid) for x in (world.simulator, world.service)))
+        world.truth.machine.note(late, sum(waited_ms(x.process.pid) for x in (world.simulator, world.service)))
 
 
 async def _watch_programs(world: World) -> NoReturn:

@@ -6,6 +6,7 @@ service itself computes, or sleeps, is no such time.
 
 import bisect
 import collections
+from collections.abc import Callable
 from pathlib import Path
 
 STEP_S = 0.02
@@ -17,9 +18,10 @@ _REMEMBERED = 6000
 
 
 class Machine:
-    """Samples of lateness; times are milliseconds of the clock that the caller keeps to."""
+    """Samples of lateness, one each `STEP_S`; times are milliseconds of the clock that the caller keeps to."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._times: list[float] = []
         self._waited: list[float] = []
         self._late = collections.deque[float](maxlen=int(_RECENT_MS / 1000 / STEP_S))
@@ -32,8 +34,9 @@ class Machine:
         """How long the programs have waited for a processor since they started."""
         return self._waited[-1] if self._waited else 0.0
 
-    def note(self, now: float, late: float, waited: float) -> None:
+    def note(self, late: float, waited: float) -> None:
         """Take note of how late the harness is, and how long the programs have waited in all."""
+        now = self._clock()
         if len(self._times) >= 2 * _REMEMBERED:
             del self._times[:_REMEMBERED], self._waited[:_REMEMBERED]
         self._times.append(now)
@@ -50,11 +53,15 @@ class Machine:
         return sum(ended - max(begun, since) for begun, ended in self._pauses if ended > since)
 
     def allowance(self, since: float) -> float:
-        """By how much something that began at `since` may be late, in milliseconds; at least what the last second demands."""
+        """By how much something that began at `since` may be late, in milliseconds; at least what the last second demands.
+
+        A sample that is overdue counts as it stands: when a machine has stood still, whoever judges may run before the next one is taken.
+        """
         if not self._times:
             return 0.0
+        overdue = self._clock() - self._times[-1] - STEP_S * 1000
         first = bisect.bisect_left(self._times, min(since, self._times[-1] - _RECENT_MS))
-        return max(self._late) + self._waited[-1] - self._waited[first]
+        return max(overdue, *self._late) + self._waited[-1] - self._waited[first]
 
 
 def waited_ms(pid: int) -> float:

@@ -64,7 +64,7 @@ class Run:
     """Set when events were read."""
     minutes: float = 0.0
     """How long it has traded."""
-    machine: Machine = field(default_factory=Machine)
+    machine: Machine = field(default_factory=lambda: Machine(lambda: trio.current_time() * 1000))
 
     def is_enough(self, points: Iterable[str]) -> bool:
         """Whether as many orders and kills are done as shall be."""

@@ -115,8 +115,7 @@ async def _watch_machine(run: Run, service: Lives) -> NoReturn:
         if pid != service.pid:
             pid, waited, before = service.pid, waited + before, 0.0
         before = waited_ms(pid) or before
-        now = trio.current_time()
-        run.machine.note(now * 1000, (now - due) * 1000, waited + before + waited_ms(os.getpid()))
+        run.machine.note((trio.current_time() - due) * 1000, waited + before + waited_ms(os.getpid()))
 
 
 async def _live_and_die(run: Run, service: Lives, chance: random.Random) -> None:

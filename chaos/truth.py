@@ -158,7 +158,7 @@ class Truth:
         """The newest bid of each symbol that any prompt client has seen."""
         self.checked = collections.Counter[str]()
         self.signs: list[tuple[float, str]] = []
-        self.machine = Machine()
+        self.machine = Machine(lambda: self.now)
         self._offset_ms = offset_ms
         self._wall_ms = wall() * 1000 - self.now
         self.started = self.now

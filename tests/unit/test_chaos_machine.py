@@ -6,17 +6,34 @@ import time
 from chaos.machine import Machine, waited_ms
 
 
+class Clock:
+    """Milliseconds, set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sample(machine: Machine, clock: Clock, step: int, late: float, waited: float) -> None:
+    clock.now = step * 20.0
+    machine.note(late, waited)
+
+
 def test_nothing_is_allowed_on_a_machine_that_keeps_up() -> None:
-    machine = Machine()
+    clock = Clock()
+    machine = Machine(clock)
     for step in range(100):
-        machine.note(step * 20, 0.0, 5.0)
+        sample(machine, clock, step, 0.0, 5.0)
     assert machine.allowance(0) == machine.longest_ms == 0.0
 
 
 def test_a_program_is_allowed_its_wait_and_the_harness_lateness() -> None:
-    machine = Machine()
+    clock = Clock()
+    machine = Machine(clock)
     for step in range(500):
-        machine.note(step * 20, 3.0, waited=min(step, 100) * 1.0)
+        sample(machine, clock, step, 3.0, min(step, 100) * 1.0)
     # It waited for the first two seconds only: 1 ms in each step.
     assert machine.allowance(1000) == 3.0 + 50.0
     assert machine.allowance(5000) == 3.0
@@ -25,10 +42,20 @@ def test_a_program_is_allowed_its_wait_and_the_harness_lateness() -> None:
     assert machine.longest_ms == 3.0 + 50.0
 
 
+def test_who_judges_before_the_next_sample_counts_what_is_overdue() -> None:
+    """After a machine has stood still for 3.7 s all tasks are due at once, in any order."""
+    clock = Clock()
+    machine = Machine(clock)
+    sample(machine, clock, 1, 2.0, 0.0)
+    clock.now += 3720.0
+    assert machine.allowance(0) == 3700.0
+
+
 def test_what_was_long_ago_is_forgotten() -> None:
-    machine = Machine()
+    clock = Clock()
+    machine = Machine(clock)
     for step in range(20_000):
-        machine.note(step * 20, 0.0, float(step))
+        sample(machine, clock, step, 0.0, float(step))
     assert machine.allowance(float("-inf")) < 12_000
 
 
