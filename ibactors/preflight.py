@@ -8,6 +8,7 @@ import socket
 import structlog
 
 from ibactors.config import Settings
+from ibactors.config.gateways import check_gateways
 from ibactors.errors import StartupError
 from ibactors.web.edge.seats import RESERVED, places
 from ibactors.web.edge.tls import Certificate
@@ -23,6 +24,7 @@ BACKLOG = 4096
 def check(settings: Settings) -> None:
     """See to the settings that can be wrong only here and now. Raises StartupError."""
     check_address(settings.host)
+    check_gateways(settings)
     check_exposure(settings)
     possible = places(settings.max_connections)
     if possible < min(FEWEST, settings.max_connections):

@@ -7,8 +7,8 @@ Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SI
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -18,7 +18,7 @@ import trio
 
 from ibactors.actors.account import ACCOUNT_TERMS, AccountTerms
 from ibactors.actors.connection_actor import RunSession
-from ibactors.actors.site import start_site
+from ibactors.actors.site import Site, start_site
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings, read_settings
 from ibactors.errors import IbactorsError, StartupError
@@ -54,8 +54,6 @@ log = structlog.get_logger(__name__)
 
 GRACE = 3.0
 """Seconds that requests in flight have when the service stops."""
-SITE = "main"
-"""The name of the only gateway."""
 DEMO_LOGINS = 1000
 """Logins that the demo allows in 15 minutes, unless the settings say how many."""
 DEMO_LOGIN_TIMEOUT = 5.0
@@ -96,12 +94,31 @@ async def run_service(
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate, terms=terms)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
-            status = publishing_status(system.status, system.site.connection.sessions, system.site.gateway.logins)
-            with keys_taken_up, status, system.site.gateway.logins.listening(system.meters.login_changed):
-                if settings.ib_username:
-                    with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
-                        await system.site.gateway.login(LoginRequest(account_type=settings.account_type), wait=login_wait)
+            with keys_taken_up, telling(system):
+                async with trio.open_nursery() as logins:
+                    for site in system.sites:
+                        if site.settings.ib_username:
+                            logins.start_soon(log_in, site, login_wait)
                 await serve_web(system, listener, terms, task_status=task_status)
+
+
+@contextmanager
+def telling(system: System) -> Iterator[None]:
+    """Inside the block, the streams are told of sessions and logins, and the meters of logins."""
+    logins = [site.gateway.logins for site in system.sites]
+    with ExitStack() as listening:
+        listening.enter_context(
+            publishing_status(system.status, system.change, [*(site.connection.sessions for site in system.sites), *logins])
+        )
+        for topic in logins:
+            listening.enter_context(topic.listening(system.meters.login_changed))
+        yield
+
+
+async def log_in(site: Site, wait: float) -> None:
+    """Send the credentials of its settings, once."""
+    with suppress(IbactorsError):  # its failure is shown by /health and /auth/status, where somebody can act on it
+        await site.gateway.login(LoginRequest(account_type=site.settings.account_type), wait=wait)
 
 
 def take_up(system: System, settings: Settings) -> None:
@@ -183,15 +200,21 @@ async def start_system(
     """Start the actors, which work from here on, whether or not a gateway is there. Raises StartupError for wrong settings."""
     meters = Meters()
     fanout = Fanout(meters)
-    site = await start_site(SITE, settings, supervisor, fanout, run, terms.account, terms.clock)
+    sites = []
+    for name, own in settings.by_gateway.items():
+        try:
+            sites.append(await start_site(name, own, supervisor, fanout, run, terms.account, terms.clock))
+        except StartupError as exc:
+            raise exc if own is settings else StartupError(f"Gateway {name!r}: {exc}") from exc
+    first = sites[0]
     return System(
         settings=settings,
         supervisor=supervisor,
-        sites=(site,),
+        sites=tuple(sites),
         access=Access(settings),
         certificate=certificate,
         fanout=fanout,
-        status=Topic(Encoded(StatusChange.of(site.connection.sessions.value, site.gateway.logins.value))),
+        status=Topic(Encoded(StatusChange.of(first.session, first.gateway.logins.value))),
         meters=meters,
         watch=watch,
         logins=Attempts(settings.login_attempts, LOGIN_WINDOW),

@@ -2,10 +2,11 @@
 
 import json
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from trio_websocket import WebSocketConnection, connect_websocket_url
 from ibactors.actors.connection_actor import RunSession
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings
+from ibactors.config.gateways import settings_of
 from ibactors.inside import logs
 from ibactors.kernel.topic import Topic
 from ibactors.orders import verdicts
@@ -29,6 +31,8 @@ from tests.conforming import conforming
 
 POLL = 0.02
 """Seconds between two looks at what cannot be waited for, such as another process's state."""
+GATEWAYS = int(os.environ.get("TEST_GATEWAYS", "1"))
+"""Gateways of a service whose test names none; those beyond the first have its accounts, and nothing to do."""
 DEADLINE = 30.0
 """Seconds after which a wait in a test has failed."""
 
@@ -121,6 +125,8 @@ class Service:
     http: httpx.AsyncClient
     gateway: Gateway
     stop: trio.Event
+    further: Mapping[str, Gateway] = field(default_factory=dict)
+    """By name, those besides the default one."""
 
     async def get(self, path: str, status: int = 200) -> Any:
         """GET; the JSON of a response with the expected status."""
@@ -207,18 +213,30 @@ async def running_service(
     wait: bool = True,
     updates: Topic[Settings] | None = None,
     terms: Terms = USUAL,
+    further: Mapping[str, SimulatorOptions] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Service]:
-    """A service behind its own simulator; by default it is connected when the block begins."""
+    """A service behind its own simulators; by default it is connected to the first when the block begins."""
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(running_gateway(options))
         configured = Settings(port=0, **{"gateway_port": gateway.ports.port, **settings})
+        if further is None and configured.trading == "off" and configured.gateway == "external":
+            further = {f"spare{number}": options or SimulatorOptions() for number in range(1, GATEWAYS)}
+        others = {name: await stack.enter_async_context(running_gateway(one)) for name, one in (further or {}).items()}
+        configured = with_further(configured, {name: {"gateway_port": other.ports.port} for name, other in others.items()})
         service = await stack.enter_async_context(serving(configured, gateway, run, updates, terms))
+        service.further = others
         if wait:
             await service.until("/health", lambda response: response.json()["ib_connected"])
             with trio.move_on_after(1):
                 await service.until("/health", lambda response: response.json()["status"] == "healthy")
         yield service
+
+
+def with_further(settings: Settings, further: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings of a service with more gateways, of which each has its own besides."""
+    settings = replace(settings, gateways=(*settings.gateways, *further))
+    return replace(settings, further={name: settings_of(name, settings, own) for name, own in further.items()})
 
 
 @asynccontextmanager

@@ -178,7 +178,7 @@ class ChainsActor(Actor[LookAt, None]):
 
     async def handle(self, msg: LookAt) -> None:
         key = (tuple(option.con_id for option in msg.options), msg.greeks, msg.open_interest)
-        self._shared.join(self.nursery, "actor:chains/look", key, msg.reply, lambda: self._look(msg))
+        self._shared.join(self.nursery, f"actor:{self.ref.name}/look", key, msg.reply, lambda: self._look(msg))
 
     async def _look(self, msg: LookAt) -> tuple[OptionLeg, ...]:
         """All of them, in one session."""

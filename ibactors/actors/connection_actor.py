@@ -91,7 +91,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
         self._aim = trio.CancelScope()
 
     async def run(self, mailbox: Mailbox[ConnectionMessage, ConnectionNews]) -> None:
-        self.nursery.start_soon(self._keep_session, name="actor:connection/session")
+        self.nursery.start_soon(self._keep_session, name=f"actor:{self.ref.name}/session")
         try:
             await self.serve(mailbox)
         finally:
@@ -103,7 +103,7 @@ class ConnectionActor(Actor[ConnectionMessage, ConnectionNews]):
                 session = self._session_or_refuse(msg.reply)
                 if session is not None:
                     msg.reply.defer()
-                    self.nursery.start_soon(_request, session, msg, name=f"actor:connection/{msg.spec.to}")
+                    self.nursery.start_soon(_request, session, msg, name=f"actor:{self.ref.name}/{msg.spec.to}")
             case Subscribe():
                 self._subscribe(msg)
             case _:

@@ -91,7 +91,7 @@ class ContractsActor(Actor[Look, None]):
         self._searches = Turns("contracts", pause=SEARCH_PAUSE, most=MOST_SEARCHES, most_each=MOST_SEARCHES_EACH)
 
     async def run(self, mailbox: Mailbox[Look, None]) -> None:
-        self.nursery.start_soon(self._searches.run, name="actor:contracts/searches")
+        self.nursery.start_soon(self._searches.run, name=f"actor:{self.ref.name}/searches")
         await self.serve(mailbox)
 
     async def handle(self, msg: Look) -> None:
@@ -105,7 +105,11 @@ class ContractsActor(Actor[Look, None]):
             msg.reply.send(answer)
         else:
             self._shared.join(
-                self.nursery, f"actor:contracts/{msg.question.specs[-1].to}", key, msg.reply, lambda: self._ask(msg.question, msg.caller)
+                self.nursery,
+                f"actor:{self.ref.name}/{msg.question.specs[-1].to}",
+                key,
+                msg.reply,
+                lambda: self._ask(msg.question, msg.caller),
             )
 
     async def _ask(self, question: Question, caller: str) -> tuple[Any, ...]:

@@ -72,7 +72,7 @@ class ExternalGatewayActor(Actor[GatewayMessage, Never]):
                 self._told_good = msg.good
                 self._connect(LoginPhase.DISCONNECTED, request.account_type, "Connecting to the gateway.")
                 if old.phase is LoginPhase.API_READY:
-                    self.nursery.start_soon(self._return_to, old.account_type, old.attempt + 1, name="actor:gateway/return")
+                    self.nursery.start_soon(self._return_to, old.account_type, old.attempt + 1, name=f"actor:{self.ref.name}/return")
             msg.reply.send(self._me.logins.value.attempt)
 
     def _connect(self, phase: LoginPhase, account_type: AccountType, detail: str) -> None:

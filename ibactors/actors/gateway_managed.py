@@ -113,7 +113,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
             LoginPhase.STARTING,
             "The old session is being stopped." if present and not present.gone.is_set() else "The gateway's program is starting.",
         )
-        self.nursery.start_soon(self._keep, login, present, name=f"actor:gateway/login {login.attempt}")
+        self.nursery.start_soon(self._keep, login, present, name=f"actor:{self.ref.name}/login {login.attempt}")
         return login.attempt
 
     def _credentials(self, request: LoginRequest) -> Credentials:
@@ -178,7 +178,7 @@ class GatewayActor(Actor[GatewayMessage, Never]):
         pause = self._lockouts.left(former.username)
         when = f" in {pause:.0f} s, when IB takes logins of its user again" if pause else ""
         self._show(LoginPhase.RESTORING, f"{ending.detail} The session that ran before is brought back{when}.")
-        self.nursery.start_soon(self._keep, restored, login, name=f"actor:gateway/login {restored.attempt}")
+        self.nursery.start_soon(self._keep, restored, login, name=f"actor:{self.ref.name}/login {restored.attempt}")
 
     async def _run_program(self, login: _Login) -> Ending:
         """Run the program, and again whenever it ends after a good login."""

@@ -53,7 +53,7 @@ class HistoryActor(Actor[HistoryMessage, frozenset[str]]):
     async def run(self, mailbox: Mailbox[HistoryMessage, frozenset[str]]) -> None:
         self._me.downloads.clear()
         self._library = Library(Loads(self._connection, self._turns, self.nursery), self._cache, self._me.stride, self._me.now)
-        self.nursery.start_soon(self._turns.run, name="actor:history/turns")
+        self.nursery.start_soon(self._turns.run, name=f"actor:{self.ref.name}/turns")
         await self.serve(mailbox)
 
     async def handle(self, msg: HistoryMessage) -> None:
@@ -80,7 +80,7 @@ class HistoryActor(Actor[HistoryMessage, frozenset[str]]):
             return
         msg.reply.defer()
         self._open += 1
-        self.nursery.start_soon(self._answer, msg, name="actor:history/question")
+        self.nursery.start_soon(self._answer, msg, name=f"actor:{self.ref.name}/question")
 
     async def _answer(self, msg: Look) -> None:
         try:
@@ -119,7 +119,7 @@ class HistoryActor(Actor[HistoryMessage, frozenset[str]]):
         # The place is taken in the step that has found it free.
         download = Download(caller=msg.caller, question=msg.question)
         self._me.downloads[download.id] = download
-        self.nursery.start_soon(self._run_download, download, name=f"actor:history/{download.id}")
+        self.nursery.start_soon(self._run_download, download, name=f"actor:{self.ref.name}/{download.id}")
         msg.reply.send(download)
 
     async def _run_download(self, download: Download) -> None:

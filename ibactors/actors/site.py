@@ -41,6 +41,7 @@ from ibactors.kernel.actor import Build
 from ibactors.kernel.pool import Usage
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.model.quotes import MarketDataType
+from ibactors.model.sessions import GatewayState, SessionStatus
 from ibactors.orders.errors import JournalFailed
 from ibactors.orders.safety import Mode
 
@@ -53,6 +54,7 @@ class Site:
     """The addresses of one gateway's actors."""
 
     name: str
+    settings: Settings
     gateway: GatewayRef
     """Its program and its login."""
     connection: ConnectionRef
@@ -82,6 +84,30 @@ class Site:
     """Running market scans."""
 
     @property
+    def session(self) -> SessionStatus:
+        """Of this moment."""
+        return self.connection.sessions.value
+
+    @property
+    def default(self) -> bool:
+        """Whether it is the gateway that is named first."""
+        return self.name == self.settings.gateways[0]
+
+    @property
+    def state(self) -> GatewayState:
+        """Of this moment, in short."""
+        session = self.session
+        return GatewayState(
+            name=self.name,
+            default=self.default,
+            managed=self.settings.gateway == "managed",
+            connected=session.up,
+            phase=session.phase,
+            since=session.since,
+            reason=session.reason,
+        )
+
+    @property
     def budgets(self) -> tuple[Usage, ...]:
         """What of the login's budgets is used, and by whom."""
         refs = [getattr(self, name) for name in self.__dataclass_fields__]
@@ -101,6 +127,7 @@ async def start_site(
     connection = ConnectionRef(name)
     site = Site(
         name=name,
+        settings=settings,
         gateway=GatewayRef(settings.account_type),
         connection=connection,
         account=AccountRef(name, terms),
@@ -119,6 +146,8 @@ async def start_site(
         scans=ScansRef(),
     )
     check_trading(settings)
+    if not site.default:
+        supervisor = supervisor.crew(name)
     limits = MarketSettings(
         max_lines=settings.max_lines,
         caller_lines=settings.caller_lines,

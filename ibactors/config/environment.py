@@ -7,11 +7,14 @@ variable that looks like one of ours and is none: mistyped, it would leave a def
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ibactors.config.files import read_dotenv, read_text
+from ibactors.config.gateways import declarations_of, settings_of
+from ibactors.config.session import MAIN
 from ibactors.config.setting import Declaration, declarations
 from ibactors.config.settings import Settings
 from ibactors.errors import InvalidRequest, StartupError
@@ -28,13 +31,22 @@ def read_settings(environ: Mapping[str, str] | None = None, *, dotenv: Path | No
     environment = {name: value for name, value in (os.environ if environ is None else environ).items() if value.strip()}
     below = read_dotenv(dotenv or Path(".env"))
     known = declarations(Settings)
-    _refuse_unknown({**below, **environment}, [one.variable for one in known.values()])
+    (names,) = _values({"gateways": known["gateways"]}, environment, below).values() or ((MAIN,),)
+    further = {name: declarations_of(name) for name in names[1:]}
+    _refuse_unknown({**below, **environment}, [one.variable for kinds in (known, *further.values()) for one in kinds.values()])
+    common = Settings(**_values(known, environment, below))
+    each = {name: settings_of(name, common, _values(kinds, environment, below)) for name, kinds in further.items()}
+    return replace(common, further=each)
+
+
+def _values(known: Mapping[str, Declaration], environment: Mapping[str, str], below: Mapping[str, str]) -> dict[str, Any]:
+    """What is set, by field."""
     values: dict[str, Any] = {}
     for name, setting in known.items():
         text = _lookup(environment, setting.variable) or _lookup(below, setting.variable)
         if text is not None and text.strip():
             values[name] = _read(setting, text)
-    return Settings(**values)
+    return values
 
 
 def _refuse_unknown(variables: Mapping[str, str], settings: Iterable[str]) -> None:

@@ -1,19 +1,38 @@
 """Where the gateway's API is, and how the session with it and its market data are kept."""
 
+import re
 from dataclasses import dataclass
 
-from ibactors.config.setting import choice, host_name, integer, number, optional_port, seconds, setting
+from ibactors.config.setting import choice, host_name, integer, number, optional_port, seconds, setting, words
 from ibactors.model.logins import AccountType
 from ibactors.model.quotes import MarketDataType
 
 CLIENT_ID = 4817
 """The default: one that no tutorial uses, unlike 0, 1 or 999, and always the same, as IB ties orders to the id that placed them."""
 
+MAIN = "main"
+"""The only gateway's name."""
+MOST_GATEWAYS = 8
+
+
+def _gateway_names(text: str) -> tuple[str, ...]:
+    names = words(text.lower())
+    if not all(re.fullmatch(r"[a-z][a-z0-9_]{0,15}", name) for name in names) or not len(set(names)) == len(names) <= MOST_GATEWAYS:
+        raise ValueError(text)
+    return names
+
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
     """The gateway's API and the session with it."""
 
+    gateways: tuple[str, ...] = setting(
+        (MAIN,),
+        "IBACTORS_GATEWAYS",
+        f"up to {MOST_GATEWAYS} different names such as main,second: a letter, then letters, digits and _ (16 at most)",
+        _gateway_names,
+        "Names of the gateways, the default one first; a further one's own settings have its name, as in IBACTORS_SECOND_GATEWAY_PORT.",
+    )
     gateway_host: str = host_name("127.0.0.1", "IBACTORS_GATEWAY_HOST", "Where IB Gateway or TWS runs.")
     gateway_port: int | None = optional_port("IBACTORS_GATEWAY_PORT", 1, "Its API port; 4002 for paper and 4001 for live when not set.")
     account_type: AccountType = choice("paper", "IBACTORS_ACCOUNT_TYPE", ("paper", "live"), "Which kind of account the gateway logs in to.")

@@ -38,7 +38,7 @@ def setting(default: T, variable: str, form: str, read: Callable[[str], Any], me
 
 def declarations(settings: type) -> dict[str, Declaration]:
     """All of a class, by the name of their field."""
-    return {one.name: one.metadata[Declaration] for one in fields(settings)}
+    return {one.name: one.metadata[Declaration] for one in fields(settings) if Declaration in one.metadata}
 
 
 def plain(text: str) -> str:

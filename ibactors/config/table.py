@@ -47,5 +47,7 @@ def _shown(default: object) -> str:
             return ""
         case bool():
             return str(int(default))
+        case tuple():
+            return ",".join(map(str, default))
         case _:
             return str(default)

@@ -39,28 +39,40 @@ class RestartPolicy(Backoff):
 class Supervisor:
     """The nursery of all actors and the list of their addresses. Made by `open_supervisor`."""
 
-    def __init__(self, nursery: trio.Nursery, timers: Timers) -> None:
+    def __init__(self, nursery: trio.Nursery, timers: Timers, crew: str = "") -> None:
         self._nursery = nursery
         self._timers = timers
+        self._crew = crew
+        self._crews: list[Supervisor] = []
         self._running: dict[AnyRef, trio.CancelScope] = {}
         """By address, as names are for people: two actors may have the same, and one that ends the same as its successor."""
         self._restarts_of_stopped: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[AnyRef]:
-        return iter(list(self._running))
+        return iter([*self._running, *(ref for crew in self._crews for ref in crew)])
+
+    def crew(self, name: str) -> "Supervisor":
+        """For actors that know of each other alone: their names begin with that of the crew, and it lists no others."""
+        crew = Supervisor(self._nursery, self._timers, f"{name}.")
+        self._crews.append(crew)
+        return crew
 
     @property
     def restarts(self) -> Counter[str]:
         """Restarts by kind of actor since the service started, those of actors that are gone included."""
         restarts = Counter(self._restarts_of_stopped)
-        for ref in self:
+        for ref in self._running:
             restarts[ref.kind] += ref.status.restarts
+        for crew in self._crews:
+            restarts.update(crew.restarts)
         return restarts
 
     async def start(self, ref: Ref[M, N], build: Build[M, N], policy: RestartPolicy | None = None) -> None:
         """Run the actor from now on; returns when it can be told and asked, or has failed for the first time."""
         if ref in self._running:
             raise ValueError(f"Actor {ref.name!r} runs already.")
+        if not ref.name.startswith(self._crew):
+            ref.name = f"{self._crew}{ref.name}"
         await self._nursery.start(self._run, ref, build, policy or RestartPolicy(), name=f"actor:{ref.name}")
 
     def stop(self, ref: Ref[M, N], *, reason: str) -> None:

@@ -63,3 +63,22 @@ class SessionStatus(SessionReport, frozen=True, kw_only=True):
     def report(self) -> SessionReport:
         """Without account numbers: health is read by load balancers and shown on status pages."""
         return SessionReport(phase=self.phase, epoch=self.epoch, since=self.since, reason=self.reason, server_version=self.server_version)
+
+
+class GatewayState(Value, frozen=True, kw_only=True):
+    """One of several gateways, in short."""
+
+    name: str
+    """As in IBACTORS_GATEWAYS."""
+    default: bool
+    """Whether it is the one of requests that name none, while it is up."""
+    managed: bool
+    """Whether ibactors runs it, or somebody else."""
+    connected: bool
+    """Whether the session with it is up."""
+    phase: SessionPhase
+    """What the session is doing."""
+    since: str
+    """When this state of the session began."""
+    reason: str | None
+    """What is wrong with it, in words; null while nothing is."""

@@ -30,6 +30,7 @@ from ibactors.web.rest import (
     docs,
     executions,
     executions_import,
+    gateways,
     health,
     history,
     history_jobs,
@@ -63,6 +64,7 @@ log = structlog.get_logger(__name__)
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *health.OPERATIONS,
+    *gateways.OPERATIONS,
     *login.OPERATIONS,
     *tickets.OPERATIONS,
     *account.OPERATIONS,

@@ -24,6 +24,7 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "Figure": models.Figure,
     "SessionReport": models.Session,
     "Health": models.Health,
+    "GatewayState": models.GatewayState,
     "PastBar": models.Bar,
     "Bars": models.Bars,
     "ContractDetails": models.Contract,
@@ -44,7 +45,19 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "Article": models.Article,
     "ScanRow": models.ScanRow,
 }
-WHOLE = {"Quote", "Position", "Figure", "SessionReport", "Health", "PastBar", "Bars", "OptionClass", "Chain", "EventShown"} | {
+WHOLE = {
+    "Quote",
+    "Position",
+    "Figure",
+    "SessionReport",
+    "Health",
+    "GatewayState",
+    "PastBar",
+    "Bars",
+    "OptionClass",
+    "Chain",
+    "EventShown",
+} | {
     "ExecutionShown",
     "GapShown",
     "AccountProfit",

@@ -21,6 +21,7 @@ PHONE = f"phone:read+stream:{'0a' * 32}"
 ACCEPTED = [
     ("IBACTORS_HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("PORT", "0", "port", 0),
+    ("IBACTORS_GATEWAYS", "Desk", "gateways", ("desk",)),
     ("IBACTORS_GATEWAY_HOST", "gateway", "gateway_host", "gateway"),
     ("IBACTORS_GATEWAY_PORT", "7497", "gateway_port", 7497),
     ("IBACTORS_ACCOUNT_TYPE", "LIVE", "account_type", "live"),
@@ -111,6 +112,9 @@ REFUSED = [
     ("PORT", "http"),
     ("IBACTORS_GATEWAY_PORT", "0"),
     ("IBACTORS_GATEWAY_PORT", "-1"),
+    ("IBACTORS_GATEWAYS", "main,main"),
+    ("IBACTORS_GATEWAYS", "main,2nd"),
+    ("IBACTORS_GATEWAYS", "a b c d e f g h i"),
     ("IBACTORS_ACCOUNT_TYPE", "demo"),
     ("IBACTORS_CLIENT_ID", "1.5"),
     ("IBACTORS_MARKET_DATA_TYPE", "realtime"),

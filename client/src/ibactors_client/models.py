@@ -154,12 +154,26 @@ class Session(Struct, frozen=True, kw_only=True):
     server_version: int | None
 
 
+class GatewayState(Struct, frozen=True, kw_only=True):
+    """One of several gateways, in short."""
+
+    name: str
+    default: bool
+    managed: bool
+    connected: bool
+    phase: str
+    since: datetime
+    reason: str | None
+
+
 class Health(Struct, frozen=True, kw_only=True):
     status: str
     ib_connected: bool
     reason: str | None
     session: Session
     timestamp: datetime
+    gateways: tuple[GatewayState, ...] = ()
+    """Where there are several."""
 
 
 class Bar(Tabular, frozen=True, kw_only=True):

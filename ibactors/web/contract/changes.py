@@ -1,18 +1,19 @@
 """What clients of streams are told of the session with the gateway and of its login; encoded once for all of them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import msgspec
 
 from ibactors.kernel.topic import Topic
 from ibactors.model.encoded import Encoded
 from ibactors.model.logins import LoginStatus
-from ibactors.model.sessions import SessionStatus
+from ibactors.model.sessions import GatewayState, SessionStatus
 
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="status"):
-    """The session with the gateway, or the gateway's login, changed."""
+    """The session with a gateway, or a gateway's login, changed; of several, it tells of the first that is up."""
 
     connected: bool
     """Whether the session is up."""
@@ -25,9 +26,13 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """What is wrong with the session, in words; null while nothing is."""
     login: LoginStatus
     """Of the gateway at IB."""
+    gateways: tuple[GatewayState, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Where there are several: each of them."""
 
     @classmethod
-    def of(cls, session: SessionStatus, login: LoginStatus) -> "StatusChange":
+    def of(
+        cls, session: SessionStatus, login: LoginStatus, gateways: tuple[GatewayState, ...] | msgspec.UnsetType = msgspec.UNSET
+    ) -> "StatusChange":
         """What clients are told of a session and a login."""
         return cls(
             connected=session.up,
@@ -36,6 +41,7 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
             since=session.since,
             reason=session.reason,
             login=login,
+            gateways=gateways,
         )
 
 
@@ -43,12 +49,14 @@ Status = Topic[Encoded[StatusChange]]
 
 
 @contextmanager
-def publishing_status(status: Status, sessions: Topic[SessionStatus], logins: Topic[LoginStatus]) -> Iterator[None]:
-    """Inside the block, publish each change of either as one message, the newest of both."""
+def publishing_status(status: Status, told: Callable[[], StatusChange], changes: Iterable[Topic[Any]]) -> Iterator[None]:
+    """Inside the block, publish what is *told* with each of the *changes*."""
 
-    def publish(_change: SessionStatus | LoginStatus) -> None:
-        status.publish(Encoded(StatusChange.of(sessions.value, logins.value)))
+    def publish(_change: object) -> None:
+        status.publish(Encoded(told()))
 
-    with sessions.listening(publish) as session, logins.listening(publish):
-        publish(session)
+    with ExitStack() as listening:
+        for topic in changes:
+            listening.enter_context(topic.listening(publish))
+        publish(None)
         yield

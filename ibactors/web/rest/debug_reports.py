@@ -1,8 +1,12 @@
 """What can be said of actors and of the event loop without asking any actor, as types and as text for people."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
 import trio
 
+from ibactors.actors.site import Site
 from ibactors.bridge.tally import Notice
 from ibactors.inside.histogram import Histogram
 from ibactors.inside.tracebacks import Trace, frame_lines, render
@@ -98,13 +102,11 @@ class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
     """How many each caller holds, by name."""
 
 
-class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All actors, the session, and how much of the gateway is in use."""
+class UseReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a gateway is in use."""
 
     session: SessionReport
     """With the gateway."""
-    actors: list[ActorReport]
-    """By name."""
     lines: int
     """Market-data lines that are open."""
     max_lines: int
@@ -115,6 +117,22 @@ class ActorsReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a login has few of."""
     notices: list[Notice]
     """The last errors and notices of IB, oldest first."""
+
+
+class NamedUseReport(UseReport, frozen=True, kw_only=True):
+    """How much of one of several gateways is in use."""
+
+    name: str
+    """As in IBACTORS_GATEWAYS."""
+
+
+class ActorsReport(UseReport, frozen=True, kw_only=True):
+    """All actors, the session, and how much of the default gateway is in use."""
+
+    actors: list[ActorReport]
+    """By name."""
+    gateways: list[NamedUseReport] | msgspec.UnsetType = msgspec.UNSET
+    """Where there are several: each of them."""
 
 
 class LagReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,17 +210,25 @@ def _rounded(seconds: float | None) -> float | None:
 def reports(system: System) -> ActorsReport:
     """The whole supervisor, by name."""
     return ActorsReport(
-        session=system.site.connection.sessions.value.report,
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
-        lines=system.site.connection.lines,
-        max_lines=system.settings.max_lines,
-        budgets=[
-            BudgetReport(name=usage.name, limit=usage.limit, share=usage.share, used=usage.used, holders=dict(usage.holders))
-            for usage in system.site.budgets
-        ],
-        unsent=system.site.connection.unsent,
-        notices=list(system.site.connection.tally.notices),
+        gateways=[NamedUseReport(name=site.name, **_use(site)) for site in system.sites] if system.several else msgspec.UNSET,
+        **_use(system.sites[0]),
     )
+
+
+def _use(site: Site) -> dict[str, Any]:
+    """The members of `UseReport`."""
+    return {
+        "session": site.session.report,
+        "lines": site.connection.lines,
+        "max_lines": site.settings.max_lines,
+        "budgets": [
+            BudgetReport(name=usage.name, limit=usage.limit, share=usage.share, used=usage.used, holders=dict(usage.holders))
+            for usage in site.budgets
+        ],
+        "unsent": site.connection.unsent,
+        "notices": list(site.connection.tally.notices),
+    }
 
 
 def loop_report(system: System) -> LoopReport:
@@ -231,15 +257,21 @@ def _ms(seconds: float | None) -> str:
 
 def actors_text(report: ActorsReport) -> str:
     """The session in words and a table of the actors."""
-    session = report.session
+    gateways = [("", report)] if report.gateways is msgspec.UNSET else [(f"{use.name}: ", use) for use in report.gateways]
     rows: list[tuple[str, ...]] = [("actor", "state", "for", "restarts", "handled", "waiting", "peak", "last error")]
     for actor in report.actors:
         numbers = (f"{actor.for_seconds:.1f} s", actor.restarts, actor.handled, actor.waiting, actor.waiting_peak)
         rows.append((actor.name, actor.state, *map(str, numbers), actor.last_error or ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     table = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows]
-    said = f"session: {session.phase.value} since {session.since}, epoch {session.epoch}{f': {session.reason}' if session.reason else ''}"
-    return "\n".join([said, f"lines: {report.lines} of {report.max_lines}; unsent messages: {report.unsent}", "", *table]) + "\n"
+    return "\n".join([*(line for name, use in gateways for line in _use_text(name, use)), "", *table]) + "\n"
+
+
+def _use_text(name: str, use: UseReport) -> Iterator[str]:
+    session = use.session
+    reason = f": {session.reason}" if session.reason else ""
+    yield f"{name}session: {session.phase.value} since {session.since}, epoch {session.epoch}{reason}"
+    yield f"{name}lines: {use.lines} of {use.max_lines}; unsent messages: {use.unsent}"
 
 
 def actor_text(actor: ActorDetail) -> str:

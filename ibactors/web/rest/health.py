@@ -8,7 +8,7 @@ from ibactors import __version__
 from ibactors.actors.market import MarketRef
 from ibactors.errors import GatewayDisconnected
 from ibactors.keys import Scope
-from ibactors.model.sessions import SessionPhase, SessionReport
+from ibactors.model.sessions import GatewayState, SessionPhase, SessionReport
 from ibactors.model.times import now
 from ibactors.web.contract.problems import Problem, make_problem
 from ibactors.web.operation import Call, Nothing, Operation
@@ -44,7 +44,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """What is wrong, in words; null while nothing is."""
     session: SessionReport
-    """With the gateway."""
+    """With the gateway; of several, the first that is up."""
+    gateways: tuple[GatewayState, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Where there are several: each of them. All of them must be well for `healthy`."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,14 +83,21 @@ async def get_service(call: Call[Nothing, Nothing]) -> ServiceName:
 
 
 def get_health(call: Call[Nothing, Nothing]) -> Health:
-    session = call.system.site.connection.sessions.value
-    reason = session.reason or dead_lines(call.system.site.market)
+    sites = call.system.sites
+    session = call.system.site.session
+    reasons = {site.name: site.session.reason or dead_lines(site.market) for site in sites}
+    well = all(site.session.phase is SessionPhase.UP and reasons[site.name] is None for site in sites)
+    if call.system.several:
+        reason = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason) or None
+    else:
+        (reason,) = reasons.values()
     return Health(
-        status="healthy" if session.phase is SessionPhase.UP and reason is None else "degraded",
+        status="healthy" if well else "degraded",
         ib_connected=session.up,
         timestamp=now(),
         reason=reason,
         session=session.report,
+        gateways=call.system.states,
     )
 
 

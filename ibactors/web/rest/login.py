@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import trio
 
+from ibactors.actors.site import Site
 from ibactors.errors import ActorDown, GatewayTimeout, TooManyLogins
 from ibactors.gateway.errors import (
     AccountLocked,
@@ -33,7 +34,6 @@ from ibactors.model.logins import LoginPhase, LoginReport, LoginRequest, LoginRe
 from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
 from ibactors.web.operation import Answer, Call, Nothing, Operation
-from ibactors.web.system import System
 
 STATUS_PATH = "/auth/status"
 LOGIN_PATH = "/auth/login"
@@ -41,8 +41,17 @@ LOGIN_WINDOW = 15 * 60.0
 """Seconds within which logins are counted together."""
 
 
-class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long to wait."""
+GatewayName = Annotated[str, msgspec.Meta(min_length=1, max_length=16, description="One of several gateways, by name.")]
+
+
+class GatewayQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which gateway; the default one unless another is named."""
+
+    gateway: GatewayName | None = None
+
+
+class WaitQuery(GatewayQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of which gateway, and how long to wait."""
 
     wait: Annotated[
         float, msgspec.Meta(ge=0, le=300, description="Seconds to wait for the end, from 0 to 300; then the answer is 202.")
@@ -50,14 +59,15 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def post_login(call: Call[WaitQuery, LoginRequest]) -> LoginResult | Answer:
-    gateway, attempt = call.system.site.gateway, _Attempt(call)
-    status = await gateway.login(call.body, wait=call.query.wait, begun=attempt.begun, good=attempt.good)
+    site = call.system.named(call.query.gateway)
+    attempt = _Attempt(call)
+    status = await site.gateway.login(call.body, wait=call.query.wait, begun=attempt.begun, good=attempt.good)
     if status.phase is LoginPhase.API_READY:
         message = f"Successfully connected to {status.account_type} account"
         return LoginResult(message=message, account_type=status.account_type, connected=True)
     if status.phase is LoginPhase.DISCONNECTED:
         raise GatewayTimeout(f"The gateway did not answer within {call.query.wait:g} s: {status.detail}")
-    return _accepted(_report(call.system, status))
+    return _accepted(_report(site, status), site)
 
 
 class _Attempt:
@@ -88,23 +98,26 @@ class _Attempt:
 
 
 async def post_logout(call: Call[WaitQuery, Nothing]) -> LoginReport | Answer:
-    status = await call.system.site.gateway.logout(wait=call.query.wait)
-    report = _report(call.system, status)
-    return _accepted(report) if status.phase is LoginPhase.STOPPING else report
+    site = call.system.named(call.query.gateway)
+    status = await site.gateway.logout(wait=call.query.wait)
+    report = _report(site, status)
+    return _accepted(report, site) if status.phase is LoginPhase.STOPPING else report
 
 
-async def get_login_status(call: Call[Nothing, Nothing]) -> LoginReport:
-    return _report(call.system, call.system.site.gateway.logins.value)
+async def get_login_status(call: Call[GatewayQuery, Nothing]) -> LoginReport:
+    site = call.system.named(call.query.gateway)
+    return _report(site, site.gateway.logins.value)
 
 
-def _report(system: System, status: LoginStatus) -> LoginReport:
-    session = system.site.connection.sessions.value
+def _report(site: Site, status: LoginStatus) -> LoginReport:
+    session = site.session
     return LoginReport.of(status, session.accounts if session.up else ())
 
 
-def _accepted(report: LoginReport) -> Answer:
+def _accepted(report: LoginReport, site: Site) -> Answer:
     """It goes on; the report tells how."""
-    return Answer(body=encode(report), status=HTTPStatus.ACCEPTED, headers={"Location": STATUS_PATH})
+    where = STATUS_PATH if site.default else f"{STATUS_PATH}?gateway={site.name}"
+    return Answer(body=encode(report), status=HTTPStatus.ACCEPTED, headers={"Location": where})
 
 
 OPERATIONS = (
@@ -155,7 +168,7 @@ OPERATIONS = (
         summary="Where the gateway's login is",
         tag="Login",
         scope=Scope.LOGIN,
-        query=Nothing,
+        query=GatewayQuery,
         body=Nothing,
         returns=LoginReport,
     ),

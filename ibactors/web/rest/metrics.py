@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ibactors import __version__
+from ibactors.actors.site import Site
 from ibactors.bridge.tally import OTHER
 from ibactors.inside.histogram import BOUNDS, Histogram
 from ibactors.kernel.ref import AnyRef
@@ -48,6 +49,24 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
+class _OfGateway:
+    """The same of each gateway; where there are several, the label `gateway` has its name."""
+
+    name: str
+    meaning: str
+    labels: Labels
+    read: Callable[[Site], Rows]
+
+    def family(self, system: System) -> Metric:
+        if not system.several:
+            return _Value(self.name, self.meaning, self.labels, lambda _system: self.read(system.sites[0])).family(system)
+        return _Value(self.name, self.meaning, ("gateway", *self.labels), self._of_each).family(system)
+
+    def _of_each(self, system: System) -> Rows:
+        return [((site.name, *labels), value) for site in system.sites for labels, value in self.read(site)]
+
+
+@dataclass(frozen=True, slots=True)
 class _Durations:
     """A histogram, in seconds."""
 
@@ -68,16 +87,16 @@ def _one(value: float) -> Rows:
     return [((), value)]
 
 
-def _epoch(system: System) -> Rows:
-    return _one(system.site.connection.sessions.value.epoch)
+def _epoch(site: Site) -> Rows:
+    return _one(site.connection.sessions.value.epoch)
 
 
-def _phases(system: System) -> Rows:
-    return [((phase.value,), float(system.site.connection.sessions.value.phase is phase)) for phase in SessionPhase]
+def _phases(site: Site) -> Rows:
+    return [((phase.value,), float(site.connection.sessions.value.phase is phase)) for phase in SessionPhase]
 
 
-def _orders(system: System) -> Rows:
-    numbers = Counter(order.status for order in system.site.orders.shown.values())
+def _orders(site: Site) -> Rows:
+    numbers = Counter(order.status for order in site.orders.shown.values())
     return [((status.value,), numbers[status]) for status in Status]
 
 
@@ -102,78 +121,76 @@ def _waiting_peak(ref: AnyRef) -> int:
     return ref.peak
 
 
-_METRICS: tuple[_Value | _Durations, ...] = (
+_METRICS: tuple[_Value | _OfGateway | _Durations, ...] = (
     _Value("ibactors_info", "The running version.", ("version",), lambda _system: [((__version__,), 1)]),
     _Value("ibactors_start_time_seconds", "When the service started, Unix time.", (), lambda system: _one(system.started)),
-    _Value(
-        "ibactors_session_up", "1 while there is a usable API session.", (), lambda system: _one(system.site.connection.sessions.value.up)
-    ),
-    _Value("ibactors_session_phase", "1 for the phase that the API session is in.", ("phase",), _phases),
-    _Value(
+    _OfGateway("ibactors_session_up", "1 while there is a usable API session.", (), lambda site: _one(site.connection.sessions.value.up)),
+    _OfGateway("ibactors_session_phase", "1 for the phase that the API session is in.", ("phase",), _phases),
+    _OfGateway(
         "ibactors_session_epoch",
         "Number of the API session; rises with each new one.",
         (),
         _epoch,
     ),
-    _Value("ibactors_lines_used", "Open market-data lines.", (), lambda system: _one(system.site.connection.lines)),
-    _Value(
+    _OfGateway("ibactors_lines_used", "Open market-data lines.", (), lambda site: _one(site.connection.lines)),
+    _OfGateway(
         "ibactors_lines_free",
         "Market-data lines that may still be opened.",
         (),
-        lambda system: _one(max(system.settings.max_lines - system.site.connection.lines, 0)),
+        lambda site: _one(max(site.settings.max_lines - site.connection.lines, 0)),
     ),
-    _Value(
+    _OfGateway(
         "ibactors_budget_used",
         "How much is used of what a login has few of: lines, books, ticks and so on.",
         ("budget",),
-        lambda system: [((usage.name,), usage.used) for usage in system.site.budgets],
+        lambda site: [((usage.name,), usage.used) for usage in site.budgets],
     ),
-    _Value(
+    _OfGateway(
         "ibactors_budget_limit",
         "How much of it there may be.",
         ("budget",),
-        lambda system: [((usage.name,), usage.limit) for usage in system.site.budgets],
+        lambda site: [((usage.name,), usage.limit) for usage in site.budgets],
     ),
-    _Value(
+    _OfGateway(
         "ibactors_gateway_messages_total",
         "Messages exchanged with the gateway.",
         ("direction",),
-        lambda system: [(("in",), system.site.connection.tally.received), (("out",), system.site.connection.tally.sent)],
+        lambda site: [(("in",), site.connection.tally.received), (("out",), site.connection.tally.sent)],
     ),
-    _Value(
+    _OfGateway(
         "ibactors_gateway_unsent",
         "Messages that wait for their turn at the gateway's message rate.",
         (),
-        lambda system: _one(system.site.connection.unsent),
+        lambda site: _one(site.connection.unsent),
     ),
-    _Value(
+    _OfGateway(
         "ibactors_ib_errors_total",
         "IB's errors and notices by code (TWS message 4).",
         ("code",),
-        lambda system: [
-            ((str(code) if code != OTHER else "other",), number) for code, number in sorted(system.site.connection.tally.errors.items())
+        lambda site: [
+            ((str(code) if code != OTHER else "other",), number) for code, number in sorted(site.connection.tally.errors.items())
         ],
     ),
-    _Value("ibactors_orders", "Orders that are open or of the last day, by status.", ("status",), _orders),
-    _Value(
+    _OfGateway("ibactors_orders", "Orders that are open or of the last day, by status.", ("status",), _orders),
+    _OfGateway(
         "ibactors_trading_halted",
         "1 while trading is halted: nothing but cancels is sent.",
         (),
-        lambda system: _one(float(system.site.orders.halted is not None)),
+        lambda site: _one(float(site.orders.halted is not None)),
     ),
-    _Value(
+    _OfGateway(
         "ibactors_reconciled_timestamp_seconds",
         "When the orders were last compared with IB's lists, Unix time; no value before the first time.",
         (),
-        lambda system: [] if (at := system.site.orders.reconciled.at) is None else _one(at),
+        lambda site: [] if (at := site.orders.reconciled.at) is None else _one(at),
     ),
-    _Value(
+    _OfGateway(
         "ibactors_journal_lag_seconds",
         "Seconds that the last write of the journal of orders took to be durable.",
         (),
-        lambda system: _one(system.site.orders.read_lag()),
+        lambda site: _one(site.orders.read_lag()),
     ),
-    _Value("ibactors_journal_events_total", "Events in the journal of orders.", (), lambda system: _one(system.site.orders.sequence)),
+    _OfGateway("ibactors_journal_events_total", "Events in the journal of orders.", (), lambda site: _one(site.orders.sequence)),
     _Value(
         "ibactors_logins_total",
         "Logins of the gateway by outcome: api_ready, or the phase of a failure.",
