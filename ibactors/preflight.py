@@ -4,6 +4,8 @@ Whatever is wrong is a StartupError, which says what to do.
 """
 
 import socket
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -26,6 +28,7 @@ def check(settings: Settings) -> None:
     check_address(settings.host)
     check_gateways(settings)
     check_exposure(settings)
+    check_bus(settings)
     possible = places(settings.max_connections)
     if possible < min(FEWEST, settings.max_connections):
         raise StartupError(
@@ -35,6 +38,22 @@ def check(settings: Settings) -> None:
         )
     if possible < settings.max_connections:
         log.info("connections_limited", most=possible, wanted=settings.max_connections, reason="the limit of open files of this process")
+
+
+def check_bus(settings: Settings) -> None:
+    """Raises StartupError for a role that needs a bus where there is none, or not the program for it."""
+    if settings.role != "all" and not settings.bus:
+        raise StartupError(f"IBACTORS_ROLE is {settings.role}, but there is no bus. Set IBACTORS_BUS to the address of a NATS server.")
+    if settings.bus and len(settings.gateways) > 1:
+        raise StartupError("IBACTORS_BUS is set, and IBACTORS_GATEWAYS names several: a bus has the session of one. Leave one of the two out.")
+    if settings.bus and find_spec("nats") is None:
+        raise StartupError("IBACTORS_BUS is set, but the client of the bus is not installed: pip install 'ibactors[cluster]'.")
+    host = urlsplit(settings.bus).hostname
+    if settings.bus.startswith("nats://") and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise StartupError(
+            f"IBACTORS_BUS is {settings.bus!r}, on another machine and without TLS: who sees the network could read and forge quotes. Use "
+            "tls://, with IBACTORS_BUS_CA for a certificate of your own."
+        )
 
 
 def check_address(host: str) -> None:

@@ -93,6 +93,7 @@ async def run_service(
     with bind(settings.host, settings.port) as listener:
         async with open_watch(settings.slow_step) as watch, open_supervisor() as supervisor:
             system = await start_system(settings, supervisor, stop, run, watch=watch, certificate=certificate, terms=terms)
+            await publish(system)
             keys_taken_up = (updates or Topic(settings)).listening(partial(take_up, system))
             with keys_taken_up, telling(system):
                 async with trio.open_nursery() as logins:
@@ -221,6 +222,16 @@ async def start_system(
         streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
     )
+
+
+async def publish(system: System) -> None:
+    """Have edges get what the session has, if there is a bus."""
+    if system.settings.bus and system.settings.role != "edge":
+        from ibactors.holder import HolderRef, holder_builder  # noqa: PLC0415  # nothing of the bus is imported without one
+        from ibactors.web.answering import Answering  # noqa: PLC0415  # as above
+
+        ref = HolderRef()
+        await system.supervisor.start(ref, holder_builder(ref, system, Answering(system)))
 
 
 async def serve_web(

@@ -181,8 +181,16 @@ class MarketActor(Actor[Open | Borrow, Retire]):
 
     mailbox_size = 1024  # one ask per request in the web layer; more are refused with 503
 
-    def __init__(self, ref: MarketRef, connection: ConnectionRef, supervisor: Supervisor, settings: MarketSettings) -> None:
+    def __init__(
+        self,
+        ref: MarketRef,
+        connection: ConnectionRef,
+        supervisor: Supervisor,
+        settings: MarketSettings,
+        symbol: Callable[[SymbolRef], SymbolActor] | None = None,
+    ) -> None:
         super().__init__(ref)
+        self._symbol = symbol or self._of_gateway
         self._me = ref
         self._connection = connection
         self._settings = settings
@@ -245,7 +253,10 @@ class MarketActor(Actor[Open | Borrow, Retire]):
         return NoFreeLine(why, extra=self._me.usage().members(caller))
 
     def _builder(self, ref: SymbolRef) -> Callable[[], SymbolActor]:
-        return lambda: SymbolActor(
+        return partial(self._symbol, ref)
+
+    def _of_gateway(self, ref: SymbolRef) -> SymbolActor:
+        return SymbolActor(
             ref, self._connection, self._me, idle_seconds=self._settings.idle_seconds, unsubscribed_hint=self._settings.unsubscribed_hint
         )
 

@@ -124,7 +124,7 @@ async def start_site(
     clock: Callable[[], float],
 ) -> Site:
     """Start the actors of one gateway; they work from here on, whether or not it is there. Raises StartupError for wrong settings."""
-    connection = ConnectionRef(name)
+    connection = _connection(name, settings)
     site = Site(
         name=name,
         settings=settings,
@@ -156,6 +156,11 @@ async def start_site(
         quote_timeout=settings.quote_timeout,
         unsubscribed_hint=None if settings.market_data_type in _DELAYED else _SUBSCRIBE_OR_DELAY,
     )
+    if settings.role == "edge":
+        from ibactors.actors.edge_site import start_edge  # noqa: PLC0415  # nothing of the bus is imported without one
+
+        await start_edge(site.gateway, connection, site.market, settings, supervisor, observer, limits)
+        return site
     # The gateway comes first, as it says where there is something to connect to.
     await supervisor.start(site.gateway, _gateway_builder(site.gateway, site.connection, settings))
     await supervisor.start(site.connection, connection_builder(site.connection, settings, observer, run))
@@ -177,6 +182,14 @@ async def start_site(
     await supervisor.start(site.scans, lambda: ScansActor(site.scans, connection, supervisor))
     await supervisor.start(site.bars, lambda: BarsDirectory(site.bars, site.connection, site.history, supervisor))
     return site
+
+
+def _connection(name: str, settings: Settings) -> ConnectionRef:
+    if settings.role == "edge":
+        from ibactors.actors.edge_site import edge_connection  # noqa: PLC0415  # nothing of the bus is imported without one
+
+        return edge_connection(name)
+    return ConnectionRef(name)
 
 
 def check_trading(settings: Settings) -> None:

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionRef
-from ibactors.actors.lookup import CONTRACT_LIFE, find
+from ibactors.actors.lookup import CONTRACT_LIFE, Found, find
 from ibactors.actors.quote_board import QuoteBoard
 from ibactors.actors.subscriber import COMPETING_WAIT, DOUBT_WAIT, REOPEN_WAIT, Directory, Due, SessionChanged, Subscriber
 from ibactors.actors.symbol import (
@@ -161,16 +161,7 @@ class SymbolActor(Subscriber[SymbolMessage, SymbolNews]):
             if leader is not self._me:
                 self._move(leader)
                 return
-            line = QuoteLine(
-                self._me.reading,
-                contract,
-                feed,
-                proven=self._proven,
-                caller=self._me.holder,
-                fields=self._me.fields,
-                plain=self._plain,
-            )
-            await self._connection.subscribe(self._me, line)
+            await self.subscribe(contract, feed)
         except Doubtful as exc:
             self._try_again(exc)
         except GatewayTimeout as exc:
@@ -188,6 +179,23 @@ class SymbolActor(Subscriber[SymbolMessage, SymbolNews]):
             self._me.advisory = None
             self.ref.status.epoch = session.epoch
 
+    async def find(self, known: Found | None) -> Found:
+        """The contract that is meant; *known* is what it was before."""
+        return await find(self._connection, self._me.instrument, known, caller=self._me.holder)
+
+    async def subscribe(self, contract: ContractInfo, feed: Feed) -> None:
+        """Open the line, in place of the one before."""
+        line = QuoteLine(
+            self._me.reading,
+            contract,
+            feed,
+            proven=self._proven,
+            caller=self._me.holder,
+            fields=self._me.fields,
+            plain=self._plain,
+        )
+        await self._connection.subscribe(self._me, line)
+
     def _try_again(self, error: Doubtful) -> None:
         """IB refused it, but at a time at which that means nothing."""
         log.info("refusal_doubted", symbol=self._me.instrument.name, ib_code=error.ib_code)
@@ -199,7 +207,7 @@ class SymbolActor(Subscriber[SymbolMessage, SymbolNews]):
         contract = self._me.contract
         if contract is None or trio.current_time() - self._found_at > CONTRACT_LIFE:
             known = None if contract is None else (self._me.reading, contract)
-            self._me.reading, contract = await find(self._connection, self._me.instrument, known, caller=self._me.holder)
+            self._me.reading, contract = await self.find(known)
             self._me.contract, self._found_at = contract, trio.current_time()
         return contract
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ibactors.config.access import AccessSettings
+from ibactors.config.cluster import ClusterSettings
 from ibactors.config.login import LoginSettings
 from ibactors.config.session import SessionSettings
 from ibactors.config.trading import TradingSettings
@@ -11,7 +12,7 @@ from ibactors.config.web import WebSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(LoginSettings, TradingSettings, AccessSettings, SessionSettings, WebSettings):
+class Settings(ClusterSettings, LoginSettings, TradingSettings, AccessSettings, SessionSettings, WebSettings):
     """All settings, with their defaults. Fields of the last base come first."""
 
     further: Mapping[str, "Settings"] = field(default_factory=dict, hash=False)

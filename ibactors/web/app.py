@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from ibactors.errors import IbactorsError
 from ibactors.keys import Scope
+from ibactors.web.carrying import Carrier, Reader
 from ibactors.web.contract.asgi import handover
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import make_problem
@@ -95,15 +96,28 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *debug.OPERATIONS,
 )
 
+_DOCUMENTS = tuple(Route(method="GET", path=path, scope=Scope.OPEN) for path in ("/openapi.json", "/asyncapi.json"))
+
 ROUTES: tuple[Route, ...] = (
     *OPERATIONS,
     *docs.ROUTES,
     *mcp.ROUTES,
     *serve.ROUTES,
-    Route(method="GET", path="/openapi.json", scope=Scope.OPEN),
-    Route(method="GET", path="/asyncapi.json", scope=Scope.OPEN),
+    *_DOCUMENTS,
     Route(method=WEBSOCKET, path=STREAM, scope=Scope.STREAM),
 )
+
+HERE: tuple[Route, ...] = (
+    *health.OPERATIONS,
+    *tickets.OPERATIONS,
+    *quotes.OPERATIONS,
+    *sse.OPERATIONS,
+    *debug.OPERATIONS,
+    *docs.ROUTES,
+    *serve.ROUTES,
+    *_DOCUMENTS,
+)
+"""What an edge answers itself."""
 
 
 @cache
@@ -169,7 +183,8 @@ def create_app(system: System) -> Front:
     app.register_error_handler(IbactorsError, _on_our_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
-    return Front(app, system)
+    reader = system.site.connection
+    return Front(app, system, Carrier(reader, HERE) if isinstance(reader, Reader) else None)
 
 
 def check_routes(app: QuartTrio, table: RouteTable) -> None:

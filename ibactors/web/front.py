@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from ibactors.errors import TooManyStreams
+from ibactors.web.carrying import Carrier
 from ibactors.web.contract.asgi import (
     App,
     ASGIReceiveCallable,
@@ -34,9 +35,11 @@ from ibactors.web.system import System
 class Front:
     """An ASGI application that answers what it can at once, and hands the rest to *app*."""
 
-    def __init__(self, app: App, system: System) -> None:
+    def __init__(self, app: App, system: System, carrier: Carrier | None = None) -> None:
         self._app = app
         self._system = system
+        self._carrier = carrier
+        """On an edge: has what the edge does not know itself."""
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request or one WebSocket."""
@@ -48,8 +51,8 @@ class Front:
     def recall(self, scope: HTTPScope) -> Recall | None:
         """What answers a request from memory, whenever the same one comes again; see `Memory`."""
         operation = handover(scope).route
-        if not isinstance(operation, Operation):
-            return None  # a page or a document
+        if not isinstance(operation, Operation) or self._is_carried(operation):
+            return None  # a page or a document, or what is somewhere else
         call = operation.for_memory(self._system, scope)
         return None if call is None else partial(self._again, operation, call)
 
@@ -63,6 +66,9 @@ class Front:
 
     async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         operation = handover(scope).route
+        if self._carrier is not None and operation is not None and self._carrier.carries(operation):
+            await _send(await self._carrier.answer(scope), self._timing(operation, send))
+            return
         if not isinstance(operation, Operation):
             await self._app(scope, receive, send)  # a page or a document
             return
@@ -75,6 +81,9 @@ class Front:
             await self._stream(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _is_carried(self, route: Route) -> bool:
+        return self._carrier is not None and self._carrier.carries(route)
 
     async def _stream(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Have server-sent events sent, for which there must be a place; it is given up here, whatever becomes of the response."""

@@ -24,6 +24,12 @@ ACCEPTED = [
     ("IBACTORS_GATEWAYS", "Desk", "gateways", ("desk",)),
     ("IBACTORS_GATEWAY_HOST", "gateway", "gateway_host", "gateway"),
     ("IBACTORS_GATEWAY_PORT", "7497", "gateway_port", 7497),
+    ("IBACTORS_ROLE", "Edge", "role", "edge"),
+    ("IBACTORS_BUS", "tls://bus:4222", "bus", "tls://bus:4222"),
+    ("IBACTORS_BUS_PREFIX", "desk.one", "bus_prefix", "desk.one"),
+    ("IBACTORS_BUS_USER", "edge", "bus_user", "edge"),
+    ("IBACTORS_BUS_CA", "ca.pem", "bus_ca", "ca.pem"),
+    ("IBACTORS_BUS_LEASE_SECONDS", "2", "bus_lease", 2.0),
     ("IBACTORS_ACCOUNT_TYPE", "LIVE", "account_type", "live"),
     ("IBACTORS_CLIENT_ID", "17", "client_id", 17),
     ("IBACTORS_MARKET_DATA_TYPE", "Delayed_Frozen", "market_data_type", MarketDataType.DELAYED_FROZEN),
@@ -106,7 +112,7 @@ ACCEPTED = [
     ("IBACTORS_VNC_PORT", "5901", "vnc_port", 5901),
     ("IBACTORS_VNC_HOST", "0.0.0.0", "vnc_host", "0.0.0.0"),
 ]
-SECRETS = [("IBACTORS_IB_PASSWORD", "ib_password"), ("IBACTORS_VNC_PASSWORD", "vnc_password")]
+SECRETS = [("IBACTORS_IB_PASSWORD", "ib_password"), ("IBACTORS_VNC_PASSWORD", "vnc_password"), ("IBACTORS_BUS_PASSWORD", "bus_password")]
 REFUSED = [
     ("PORT", "65536"),
     ("PORT", "http"),
@@ -116,6 +122,11 @@ REFUSED = [
     ("IBACTORS_GATEWAYS", "main,2nd"),
     ("IBACTORS_GATEWAYS", "a b c d e f g h i"),
     ("IBACTORS_ACCOUNT_TYPE", "demo"),
+    ("IBACTORS_ROLE", "standby"),
+    ("IBACTORS_BUS", "127.0.0.1:4222"),
+    ("IBACTORS_BUS", "nats://user:password@127.0.0.1:4222"),
+    ("IBACTORS_BUS_PREFIX", "desk.>"),
+    ("IBACTORS_BUS_LEASE_SECONDS", "0"),
     ("IBACTORS_CLIENT_ID", "1.5"),
     ("IBACTORS_MARKET_DATA_TYPE", "realtime"),
     ("IBACTORS_MAX_LINES", "0"),

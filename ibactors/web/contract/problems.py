@@ -139,6 +139,7 @@ KINDS: dict[str, Kind] = {
     "no_market_data": Kind(504, "No market data"),
     "not_found": Kind(404, "Not found"),
     "not_implemented": Kind(501, "Not implemented"),
+    "not_on_edge": Kind(409, "Not on an edge"),
     "not_ready": Kind(503, "Not ready", 1),
     "order_ids_exhausted": Kind(503, "No order ids are left"),
     "origin_not_allowed": Kind(403, "Origin not allowed"),

@@ -131,3 +131,10 @@ def wrong_method(method: str, path: str, place: Place) -> Refused:
     if method == "GET" and WEBSOCKET in place.routes:
         return UpgradeRequired(f"{path} is a WebSocket.", headers={"Upgrade": "websocket"})
     return MethodNotAllowed(f"{path} does not take {method[:20]!a}.", headers={"Allow": place.allowed})
+
+
+class NotOnEdge(IbactorsError):
+    """What an edge does not do."""
+
+    code = "not_on_edge"
+    hint = "Ask the service that holds the session, whose IBACTORS_ROLE is session or all."

@@ -13,6 +13,7 @@ from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.validation import validated
 from ibactors.web.contract.messages import Command
+from ibactors.web.gate.refusals import NotOnEdge
 from ibactors.web.stream.slot import Lost
 from ibactors.web.system import System
 
@@ -83,8 +84,13 @@ class Channel(Generic[P]):
     """Whether a slow reader gets the newest of each and skips the rest. If not, it gets all, up to a bound, and a `Gap` where that is
     exceeded: then each message has a `sequence` and a `timestamp`."""
 
+    on_edges: bool = False
+    """Whether an edge has it, too."""
+
     def wanted(self, system: System, command: Command) -> list[Source]:
-        """What a command names. Raises InvalidRequest."""
+        """What a command names. Raises InvalidRequest, and NotOnEdge there."""
+        if system.settings.role == "edge" and not self.on_edges:
+            raise NotOnEdge(f"An edge has no channel {self.name!r} yet.")
         if command.interval_ms and not self.conflated:
             raise InvalidRequest(f"The channel {self.name!r} skips nothing, so that it has no interval.", field="interval_ms")
         parameters = validated(self.parameters, lambda: msgspec.convert(command, self.parameters, from_attributes=True))

@@ -35,7 +35,7 @@ from ibactors.web.contract.messages import (
     error_message,
     id_of,
 )
-from ibactors.web.gate.refusals import RateLimited
+from ibactors.web.gate.refusals import NotOnEdge, RateLimited
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.stream.channels import COMMAND, channel_of
 from ibactors.web.stream.quotes import QUOTES
@@ -129,7 +129,7 @@ class _Client:
                 return
             try:
                 await self._act(_command(text))
-            except (InvalidRequest, RateLimited) as exc:
+            except (InvalidRequest, NotOnEdge, RateLimited) as exc:
                 self._sender.answer(error_message(exc, message_id=id_of(text)))
             # The next message waits until the answers to this one have left, or a client that only talks would grow memory.
             await self._sender.answered()

@@ -80,6 +80,7 @@ QUOTES = Channel(
     scope=Scope.STREAM,
     parameters=QuotesWanted,
     sources=_sources,
+    on_edges=True,
     messages={
         "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),
         "stale": (Stale, "A symbol's data stopped."),

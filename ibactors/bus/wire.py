@@ -1,0 +1,176 @@
+"""What goes over the bus, as arrays of msgpack; quotes inside are the JSON that the holder has made.
+
+The feed is one subject from the holder to all edges, and so one order. Calls go from an edge to the holder, and expire.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from ibactors.model.instruments import Instrument
+
+MOST_OCTETS = 512 * 1024
+"""Of the body of one message; a bus takes a mebibyte, unless it is told otherwise."""
+MOST_PIECES = 32
+"""Of an answer: 16 MiB."""
+VERSION = 1
+"""Of all this. An edge does not listen to a holder of another one."""
+
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """The subjects of one session; *root* is the prefix that the settings give."""
+
+    root: str
+
+    @property
+    def feed(self) -> str:
+        """From the holder to all edges."""
+        return f"{self.root}.feed"
+
+    @property
+    def call(self) -> str:
+        """From edges to the holder."""
+        return f"{self.root}.call"
+
+    @property
+    def ping(self) -> str:
+        """From edges to the holder."""
+        return f"{self.root}.ping"
+
+    def reply(self, edge: str, number: str) -> str:
+        """From the holder to one edge."""
+        return f"{self.root}.reply.{edge}.{number}"
+
+
+class State(msgspec.Struct, array_like=True, frozen=True):
+    """The holder's session with the gateway."""
+
+    phase: str
+    reason: str | None
+    current: bool
+
+
+class Feed(msgspec.Struct, array_like=True, frozen=True):
+    """One message of the feed: a round of quotes, a beat with echoes, or a change of the session's state."""
+
+    stream: str
+    """Another one with each connection of the holder to the bus, and with each of its sessions: nothing goes on from the one before."""
+    sequence: int
+    """One more with each message of a stream."""
+    items: list[tuple[int, bytes]] = []
+    """The newest of some lines, by number: the JSON of a quote or a `stale`, or a `Refusal`'s."""
+    echoes: dict[Name, int] = {}
+    """By edge, the last ping of it that the holder has heard."""
+    state: State | None = None
+
+
+class Ping(msgspec.Struct, array_like=True, frozen=True):
+    """An edge is there."""
+
+    edge: Name
+    nonce: int
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True, tag="hello"):
+    """What is the state of things? Answered with a `Welcome`."""
+
+
+class Find(msgspec.Struct, array_like=True, frozen=True, tag="find"):
+    """Which contract is meant? Answered with the reading and the contract."""
+
+    instrument: Instrument
+    caller: Name
+
+
+class Open(msgspec.Struct, array_like=True, frozen=True, tag="open"):
+    """Put the quotes of an instrument into the feed, as long as this edge is there. Answered with a `Line`."""
+
+    instrument: Instrument
+    caller: Name
+    fields: frozenset[Name]
+
+
+class Close(msgspec.Struct, array_like=True, frozen=True, tag="close"):
+    """A line is not needed any more."""
+
+    line: int
+
+
+class Read(msgspec.Struct, array_like=True, frozen=True, tag="read"):
+    """Answer a GET of one of the edge's clients, who may have it. Answered with a `Response`, in pieces."""
+
+    path: Annotated[str, msgspec.Meta(max_length=2048)]
+    query: Annotated[bytes, msgspec.Meta(max_length=65536)]
+    accept: Name
+    holder: Name
+    """By whose share it counts."""
+    request_id: Name
+
+
+class Call(msgspec.Struct, array_like=True, frozen=True):
+    """A question of an edge."""
+
+    edge: Name
+    stream: str
+    """What it is meant for; another session does not answer it. Empty in the first."""
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=120)]
+    """After which nobody waits for the answer."""
+    question: Hello | Find | Open | Close | Read
+
+
+class Welcome(msgspec.Struct, array_like=True, frozen=True):
+    """What an edge begins with."""
+
+    version: int
+    state: State
+    accounts: tuple[str, ...]
+    server_version: int | None
+
+
+class Line(msgspec.Struct, array_like=True, frozen=True):
+    """An opened line."""
+
+    number: int
+    newest: bytes | None
+    """What is known of it now, as in the feed."""
+
+
+class Response(msgspec.Struct, array_like=True, frozen=True):
+    """How a response begins; its body follows it, in this message and in more."""
+
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)]
+    headers: list[tuple[bytes, bytes]]
+
+
+class Refusal(msgspec.Struct, frozen=True, tag_field="type", tag="failed"):
+    """One of our errors."""
+
+    code: str
+    detail: str
+    ib_code: int | None = None
+    extra: dict[str, Any] = {}
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True):
+    """The answer to a call, or a piece of it."""
+
+    stream: str
+    sequence: int
+    """Of the feed, at the moment of the answer."""
+    refusal: Refusal | None = None
+    result: msgspec.Raw = msgspec.Raw(b"\xc0")
+    body: bytes = b""
+    more: bool = False
+    """Whether more of the body comes."""
+
+
+encode = msgspec.msgpack.Encoder().encode
+read_feed = msgspec.msgpack.Decoder(Feed).decode
+read_ping = msgspec.msgpack.Decoder(Ping).decode
+read_call = msgspec.msgpack.Decoder(Call).decode
+read_answer = msgspec.msgpack.Decoder(Answer).decode
+read_found = msgspec.msgpack.Decoder(tuple[Instrument, msgspec.Raw]).decode

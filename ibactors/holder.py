@@ -1,0 +1,279 @@
+"""The holder's side of the bus: its session's quotes go into the feed for the edges, and their questions are answered.
+
+The bus is one more client of the fan-out. What is published is never kept: an edge that begins asks for what there is now, and gets it from
+the living holder alone. Each connection to the bus is another stream with lines of its own, and so is each session with the gateway.
+"""
+
+import secrets
+from collections.abc import Callable, Hashable
+from contextlib import ExitStack
+from typing import Any, Never, NoReturn
+
+import msgspec
+import structlog
+import trio
+
+from ibactors.actors import lookup
+from ibactors.actors.edge import bus_of
+from ibactors.actors.symbol import Failed, Moved, SymbolRef
+from ibactors.bus import wire
+from ibactors.bus.link import Arrived, Link, open_link
+from ibactors.errors import GatewayDisconnected, IbactorsError, MailboxFull
+from ibactors.kernel.actor import Actor
+from ibactors.kernel.backoff import Backoff
+from ibactors.kernel.mailbox import Mailbox
+from ibactors.kernel.ref import Ref
+from ibactors.model.encoded import Encoded
+from ibactors.model.sessions import SessionStatus
+from ibactors.web.answering import Answering
+from ibactors.web.fanout import News, Subject
+from ibactors.web.system import System
+
+log = structlog.get_logger(__name__)
+
+BEAT = 0.25
+"""Seconds between two messages with echoes."""
+EDGE_GONE = 3.0
+"""Seconds without a ping after which an edge's lines are nobody's."""
+MOST_EDGES = 256
+MOST_CALLS = 256
+"""That are answered at once; more are refused."""
+ROUND = 256
+"""Lines in one message of the feed, at most."""
+
+
+class _Line:
+    """One instrument in the feed, with the edges that want it and the callers for whom they do."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.edges: set[str] = set()
+        self.callers: set[str] = set()
+        self.ref: SymbolRef
+        self.open = ExitStack()
+
+
+class Publication:
+    """What one connection to the bus is used for. A `fanout.Client`."""
+
+    def __init__(self, system: System, answering: Answering, link: Link, subjects: wire.Subjects) -> None:
+        self.wanted: dict[Subject, Hashable] = {}
+        self._system = system
+        self._answering = answering
+        self._link = link
+        self._subjects = subjects
+        self._incarnation = secrets.token_hex(8)
+        self._sequence = 0
+        self._numbers = 0
+        self._lines: dict[SymbolRef, _Line] = {}
+        self._echoes: dict[str, int] = {}
+        self._heard_at: dict[str, float] = {}
+        """By edge."""
+        self._calls = 0
+        self._nursery: trio.Nursery
+
+    @property
+    def _session(self) -> SessionStatus:
+        return self._system.site.connection.sessions.value
+
+    @property
+    def _stream(self) -> str:
+        return f"{self._incarnation}.{self._session.epoch}"
+
+    def flush(self, news: News) -> None:
+        """Publish what is new. What waited while the session was doubted is not told: its end, or a newer value, follows."""
+        if not self._session.current:
+            return
+        items = [(number, news[subject].json) for subject, number in self.wanted.items() if subject in news and isinstance(number, int)]
+        for at in range(0, len(items), ROUND):
+            self._publish(items=items[at : at + ROUND])
+
+    def put(self, key: Hashable, value: Failed) -> None:
+        """A symbol is over, or has another name."""
+        line = next((line for line in self._lines.values() if line.number == key), None)
+        if line is None:
+            return
+        del self._lines[line.ref]
+        line.open.close()
+        if isinstance(value, Moved) and value.to not in self._lines:
+            self._listen(line, value.to)
+            self._tell(line)
+        else:
+            self._publish(items=[(line.number, msgspec.json.encode(refusal_of(value.error)))])
+
+    def fail(self, error: Exception) -> None:
+        """What cannot be published ends the connection, and all that edges know with it."""
+        self._link.end(f"A round could not be published: {error}")
+
+    async def run(self) -> None:
+        """Serve edges until the link is over."""
+        sessions = self._system.site.connection.sessions
+        async with trio.open_nursery() as self._nursery:
+            with sessions.listening(lambda _status: self._publish(state=self._state())), ExitStack() as lines:
+                lines.callback(self._close_all)
+                await self._link.subscribe(self._subjects.ping, self._pinged)
+                await self._link.subscribe(self._subjects.call, self._called)
+                self._nursery.start_soon(self._beat, name="bus/beat")
+                await self._link.over.wait()
+            self._nursery.cancel_scope.cancel(reason=self._link.lost)
+
+    def _publish(self, **what: Any) -> None:
+        self._sequence += 1
+        self._link.publish(self._subjects.feed, wire.encode(wire.Feed(self._stream, self._sequence, **what)))
+
+    def _state(self) -> wire.State:
+        session = self._session
+        return wire.State(session.phase.value, session.reason, session.current)
+
+    async def _beat(self) -> NoReturn:
+        while True:
+            self._publish(echoes=self._echoes)
+            gone = [edge for edge, at in self._heard_at.items() if at < trio.current_time() - EDGE_GONE]
+            for edge in gone:
+                del self._heard_at[edge]
+                self._echoes.pop(edge, None)
+                for line in list(self._lines.values()):
+                    self._leave(edge, line)
+            await trio.sleep(BEAT)
+
+    def _pinged(self, message: Arrived) -> None:
+        ping = wire.read_ping(message.data)
+        if ping.edge in self._heard_at or len(self._heard_at) < MOST_EDGES:
+            self._echoes[ping.edge] = ping.nonce
+            self._heard_at[ping.edge] = trio.current_time()
+
+    def _called(self, message: Arrived) -> None:
+        try:
+            call = wire.read_call(message.data)
+        except msgspec.MsgspecError as exc:
+            log.warning("call_unreadable", subject=message.subject, error=str(exc))
+            return
+        if self._calls >= MOST_CALLS:
+            self._answer(message.reply, refusal=refusal_of(MailboxFull("bus", self._calls)))
+            return
+        self._calls += 1
+        self._nursery.start_soon(self._serve, call, message.reply, name=f"bus/{type(call.question).__name__.lower()}")
+
+    async def _serve(self, call: wire.Call, reply: str) -> None:
+        try:
+            with trio.move_on_after(call.seconds):
+                if call.stream != self._stream and not isinstance(call.question, wire.Hello):
+                    raise GatewayDisconnected("The question was meant for an earlier session.")
+                await self._reply_to(call, reply)
+        except IbactorsError as exc:
+            self._answer(reply, refusal=refusal_of(exc))
+        finally:
+            self._calls -= 1
+
+    async def _reply_to(self, call: wire.Call, reply: str) -> None:
+        match call.question:
+            case wire.Hello():
+                session = self._session
+                self._answer(reply, wire.Welcome(wire.VERSION, self._state(), session.accounts, session.server_version))
+            case wire.Find(instrument, caller):
+                self._answer(reply, await lookup.find(self._system.site.connection, instrument, caller=caller))
+            case wire.Open():
+                self._answer(reply, await self._open(call.edge, call.question))
+            case wire.Close(number):
+                for line in [line for line in self._lines.values() if line.number == number]:
+                    self._leave(call.edge, line)
+            case wire.Read():
+                response, pieces = await self._answering(call.question)
+                for place, piece in enumerate(pieces):
+                    self._answer(reply, response, body=piece, more=place < len(pieces) - 1)
+
+    def _answer(self, reply: str, result: object = None, **more: Any) -> None:
+        if reply:
+            answer = wire.Answer(self._stream, self._sequence, result=msgspec.Raw(wire.encode(result)), **more)
+            self._link.publish(reply, wire.encode(answer))
+
+    async def _open(self, edge: str, question: wire.Open) -> wire.Line:
+        ref = await self._system.site.market.open(question.instrument, caller=question.caller, stream=True)
+        ref.want(question.fields)
+        ref = ref.successor or ref
+        if isinstance(ref.updates.value, Failed):
+            raise ref.updates.value.error
+        line = self._lines.get(ref)
+        if line is None:
+            self._numbers += 1
+            line = _Line(self._numbers)
+            self._listen(line, ref)
+        if question.caller not in line.callers:
+            line.callers.add(question.caller)
+            line.open.enter_context(ref.held(question.caller))
+        line.edges.add(edge)
+        self._heard_at.setdefault(edge, trio.current_time())
+        return wire.Line(line.number, self._newest(line))
+
+    def _listen(self, line: _Line, ref: SymbolRef) -> None:
+        line.ref = ref
+        line.open, line.callers = ExitStack(), set()
+        line.open.enter_context(self._system.fanout.listening(ref.updates, self, line.number))
+        self._lines[ref] = line
+
+    def _tell(self, line: _Line) -> None:
+        if (newest := self._newest(line)) is not None:
+            self._publish(items=[(line.number, newest)])
+
+    def _newest(self, line: _Line) -> bytes | None:
+        newest = line.ref.updates.value
+        return newest.json if isinstance(newest, Encoded) and self._session.current else None
+
+    def _leave(self, edge: str, line: _Line) -> None:
+        line.edges.discard(edge)
+        if not line.edges and self._lines.get(line.ref) is line:
+            del self._lines[line.ref]
+            line.open.close()
+
+    def _close_all(self) -> None:
+        for line in self._lines.values():
+            line.open.close()
+        self._lines.clear()
+
+
+def refusal_of(error: IbactorsError) -> wire.Refusal:
+    """An error, for an edge to raise."""
+    return wire.Refusal(error.code, str(error), error.ib_code, msgspec.to_builtins(error.extra, enc_hook=str))
+
+
+class HolderRef(Ref[Never, Never]):
+    """Has no messages."""
+
+    def __init__(self) -> None:
+        super().__init__("bus")
+
+
+class HolderActor(Actor[Never, Never]):
+    """Keeps a connection to the bus and serves edges over it."""
+
+    def __init__(self, ref: HolderRef, system: System, answering: Answering) -> None:
+        super().__init__(ref)
+        self._system = system
+        self._answering = answering
+        self._backoff = Backoff()
+
+    async def run(self, mailbox: Mailbox[Never, Never]) -> None:
+        self.nursery.start_soon(self._keep_link, name="actor:bus/link")
+        await self.serve(mailbox)
+
+    async def _keep_link(self) -> NoReturn:
+        settings, failures = self._system.settings, 0
+        while True:
+            reason = "The bus was lost."
+            try:
+                async with open_link(bus_of(settings), "ibactors session") as link:
+                    log.info("bus_up")
+                    failures = 0
+                    await Publication(self._system, self._answering, link, wire.Subjects(settings.bus_prefix)).run()
+                    reason = link.lost or reason
+            except* GatewayDisconnected as group:
+                reason = str(group.exceptions[0])
+            failures += 1
+            if failures == 1:
+                log.warning("bus_lost", reason=reason)
+            await trio.sleep(self._backoff.delay(failures))
+
+
+def holder_builder(ref: HolderRef, system: System, answering: Answering) -> Callable[[], HolderActor]:
+    """Makes incarnations of the actor."""
+    return lambda: HolderActor(ref, system, answering)

@@ -1,0 +1,91 @@
+"""At the session's holder: answers what edges carry here for their clients, as the application answers a client of its own."""
+
+import trio
+
+from ibactors.bus import wire
+from ibactors.errors import GatewayRefused, InvalidRequest
+from ibactors.keys import ApiKey, Scope
+from ibactors.web.app import ROUTES, create_app
+from ibactors.web.contract.asgi import ASGIReceiveEvent, ASGISendEvent, HTTPScope, handover
+from ibactors.web.contract.caller import Caller
+from ibactors.web.contract.routes import RouteTable
+from ibactors.web.operation import EVENT_STREAM, Operation
+from ibactors.web.system import System
+
+_SCOPES = frozenset(Scope) - {Scope.ADMIN}
+
+
+class Answering:
+    """The application without sockets. An edge has let its clients through; what no client of one may have, it does not get either."""
+
+    def __init__(self, system: System) -> None:
+        self._app = create_app(system)
+        self._table = RouteTable(ROUTES)
+
+    async def __call__(self, read: wire.Read) -> tuple[wire.Response, list[bytes]]:
+        """Response and body, in pieces. Raises InvalidRequest for what is not carried, and GatewayRefused for what is too long."""
+        place, path = self._table.find(read.path)
+        route = place.routes.get("GET")
+        if not isinstance(route, Operation) or route.scope not in _SCOPES or route.media_type == EVENT_STREAM:
+            raise InvalidRequest(f"GET {read.path} is not answered over the bus.")
+        scope = _scope(read)
+        along = handover(scope)
+        along.place, along.route, along.path, along.request_id = place, route, path, read.request_id
+        key = ApiKey(name=read.holder, scopes=_SCOPES, digest=b"")
+        along.caller = Caller(name=read.holder, scopes=_SCOPES, key=key)
+        sent = _Sent()
+        await self._app(scope, _Nothing(), sent)
+        return sent.whole()
+
+
+class _Sent:
+    """What the application sends."""
+
+    def __init__(self) -> None:
+        self._response = wire.Response(500, [])
+        self._body: list[bytes] = []
+
+    async def __call__(self, event: ASGISendEvent) -> None:
+        if event["type"] == "http.response.start":
+            self._response = wire.Response(event["status"], [(bytes(name), bytes(value)) for name, value in event["headers"]])
+        elif event["type"] == "http.response.body":
+            self._body.append(bytes(event["body"]))
+
+    def whole(self) -> tuple[wire.Response, list[bytes]]:
+        body = b"".join(self._body)
+        pieces = [body[at : at + wire.MOST_OCTETS] for at in range(0, len(body), wire.MOST_OCTETS)]
+        if len(pieces) > wire.MOST_PIECES:
+            raise GatewayRefused(f"The answer has {len(body)} octets, which is too long for the bus. Ask for less at once.")
+        return self._response, pieces or [b""]
+
+
+class _Nothing:
+    """A body of no octets, and a client that stays."""
+
+    def __init__(self) -> None:
+        self._given = False
+
+    async def __call__(self) -> ASGIReceiveEvent:
+        if self._given:
+            await trio.sleep_forever()
+        self._given = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _scope(read: wire.Read) -> HTTPScope:
+    return {
+        "type": "http",
+        "asgi": {"spec_version": "2.1", "version": "3.0"},
+        "method": "GET",
+        "scheme": "http",
+        "extensions": {},
+        "http_version": "1.1",
+        "path": read.path,
+        "raw_path": read.path.encode(),
+        "query_string": read.query,
+        "root_path": "",
+        "headers": [(b"accept", read.accept.encode("latin-1"))] if read.accept else [],
+        "client": None,
+        "server": None,
+        "state": {},  # type: ignore[typeddict-item]  # a plain dict is one
+    }
