@@ -45,7 +45,7 @@ def check_bus(settings: Settings) -> None:
     if settings.role != "all" and not settings.bus:
         raise StartupError(f"IBACTORS_ROLE is {settings.role}, but there is no bus. Set IBACTORS_BUS to the address of a NATS server.")
     if settings.bus and len(settings.gateways) > 1:
-        raise StartupError("IBACTORS_BUS is set, and IBACTORS_GATEWAYS names several: a bus has the session of one. Leave one of the two out.")
+        raise StartupError("IBACTORS_BUS is set, and IBACTORS_GATEWAYS names several: a bus has the session of one. Unset either.")
     if settings.bus and find_spec("nats") is None:
         raise StartupError("IBACTORS_BUS is set, but the client of the bus is not installed: pip install 'ibactors[cluster]'.")
     host = urlsplit(settings.bus).hostname

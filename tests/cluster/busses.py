@@ -20,6 +20,9 @@ from tests.conftest import DEADLINE, POLL, Gateway, Service, running_gateway, se
 PROGRAM = shutil.which("nats-server", path="/usr/sbin:/usr/local/bin:/usr/bin")
 needs_server = pytest.mark.skipif(PROGRAM is None, reason="there is no nats-server here: sh tests/cluster/install.sh")
 
+PATIENT = 10.0
+"""Seconds of lease where a test is not about it: all is in one process here, and the machine may be busy."""
+
 
 @dataclass
 class Server:
@@ -88,7 +91,7 @@ class Cluster:
 @asynccontextmanager
 async def running_edge(url: str, gateway: Gateway, **settings: Any) -> AsyncIterator[Service]:
     """An edge; the gateway is for its tests alone."""
-    async with serving(Settings(port=0, role="edge", bus=url, **settings), gateway) as edge:
+    async with serving(Settings(port=0, role="edge", bus=url, **{"bus_lease": PATIENT, **settings}), gateway) as edge:
         yield edge
 
 

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from typing import Any
 
+import pytest
 import trio
 
+from ibactors.config import Settings
+from ibactors.errors import StartupError
 from ibactors.keys import Scope, new_key, read_keys
 from tests.cluster.busses import connected, needs_server, running_bus, running_cluster, running_edge
-from tests.conftest import running_gateway
+from tests.conftest import running_gateway, serving
 
 pytestmark = needs_server
 
@@ -115,3 +119,19 @@ async def test_two_edges_share_a_line_and_give_it_back() -> None:
                 nursery.start_soon(edge.get, "/market/quote/AAPL")
         health = await cluster.session.get("/market/quote/AAPL")
         assert health["symbol"] == "AAPL"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"role": "edge"}, "IBACTORS_BUS"),
+        ({"role": "edge", "bus": "nats://bus.example:4222"}, "TLS"),
+        ({"role": "edge", "bus": "nats://127.0.0.1:4222", "trading": "paper"}, "IBACTORS_TRADING"),
+        ({"role": "session", "bus": "nats://127.0.0.1:4222", "gateways": ("main", "second")}, "IBACTORS_GATEWAYS"),
+    ],
+)
+async def test_roles_that_cannot_work_are_refused_at_the_start(settings: dict[str, Any], why: str) -> None:
+    async with running_gateway() as gateway:
+        with pytest.RaisesGroup(pytest.RaisesExc(StartupError, match=why), allow_unwrapped=True, flatten_subgroups=True):
+            async with serving(Settings(port=0, **settings), gateway):
+                pass

@@ -18,7 +18,7 @@ BREACHES = {
     "ibactors.web.rest.account": "import ibactors.web.stream.client",
     "ibactors.kernel.ref": "import ibactors.model.quotes, ibactors.config.settings",
     "ibactors.bridge.wire": "import ibactors.kernel.ref",
-    "ibactors.actors.account": "import ib_async, quart",
+    "ibactors.actors.account": "import ib_async, nats, quart, trio_asyncio",
     "ibactors.sim.server": "import ibactors.errors",
     "ibactors.web.edge.connection": "import ibactors.actors.market",
     "ibactors.web.gate.gate": "import hypercorn.protocol",
