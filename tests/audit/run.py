@@ -15,7 +15,7 @@ BIN = Path(".audit/bin")
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 # What looks like a secret and is none: hashes of locked files, passwords of demos and tests.
 NO_SECRETS = (
-    r"ibactors/web/rest/vendored/.*|requirements.*\.txt|.*/locks/.*|.*\.lock|package-lock\.json|"
+    r"ibactors/web/(rest|page)/vendored/.*|requirements.*\.txt|.*/locks/.*|.*\.lock|package-lock\.json|"
     r"tests/.*|chaos/.*|docs/.*|README\.md|deploy/.*|benchmarks/.*"
 )
 OURS = re.compile(r"\bibk_[A-Za-z0-9_-]{43}\b")

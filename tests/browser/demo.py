@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -66,10 +67,17 @@ class Demo:
 
     def control(self, command: str) -> None:
         """Have the simulator do something; it must answer ok."""
+        answer = self._said(command)
+        assert answer == "ok", answer
+
+    def ask(self, question: str) -> Any:
+        """What the simulator knows, such as its ledger."""
+        return json.loads(self._said(question))
+
+    def _said(self, command: str) -> str:
         with socket.create_connection(("127.0.0.1", self._control_port), timeout=LIMIT_S) as connection:
             connection.sendall(f"{command}\n".encode())
-            answer = connection.makefile().readline().strip()
-        assert answer == "ok", answer
+            return connection.makefile().readline().strip()
 
     def stop_answering(self) -> None:
         """Sockets stay open, but nothing comes any more."""

@@ -75,6 +75,12 @@ def test_a_book_is_shown_beside_its_quote_while_it_is_current(page: Page, demo: 
     expect(book.locator("table")).to_be_hidden()
 
 
+def test_page_says_how_trading_is_switched_on(page: Page) -> None:
+    expect(page.locator("#ticket .empty")).to_contain_text("switches it on with IBACTORS_TRADING=paper")
+    expect(page.locator("#orders .empty")).to_have_text("Trading is off: there are no orders.")
+    expect(page.locator("#halt")).to_be_hidden()
+
+
 def test_positions_have_the_prices_of_the_stream(page: Page) -> None:
     row = page.locator("#positions tbody tr", has_text="AAPL")
     expect(row.locator("td").nth(1)).to_contain_text("live")

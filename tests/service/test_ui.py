@@ -43,7 +43,16 @@ async def test_every_file_that_the_page_names_is_there_and_is_cached_by_its_cont
         imports = re.findall(r'from "\./([^"]+)"', (await service.http.get(link)).text)
         unread |= {f"/ui/{name}" for name in imports} - links
     assert len(links) > 10
-    kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+    links |= {f"/ui/{name}" for name in re.findall(r'import\("\./([^"]+)"\)', (await service.http.get("/ui/plot.js")).text)}
+    assert any(link.endswith(".mjs") for link in links)
+    scripts = [await service.http.get(link) for link in links if link.endswith("js")]
+    assert sum(len(script.content) for script in scripts) < 400_000
+    kinds = {
+        "css": "text/css; charset=utf-8",
+        "js": "text/javascript; charset=utf-8",
+        "mjs": "text/javascript; charset=utf-8",
+        "svg": "image/svg+xml",
+    }
     for link in links:
         response = await service.http.get(link)
         assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""The live page: the static files of `ui/` at /ui, and the page itself at / for browsers.
+"""The live page: the static files of `ui/` and the library that draws charts at /ui, and the page itself at / for browsers.
 
 The files are read once and held in memory, each with an ETag of its content, so that a browser asks every time and is answered 304 until
 the package changes. They need no key: what they show comes from the public API, which asks for one.
@@ -18,6 +18,7 @@ from ibactors.web.contract.accepting import preferred
 from ibactors.web.contract.routes import Route
 
 INDEX = "index.html"
+CHARTS = "lightweight-charts.standalone.production.mjs"
 
 ROUTES = tuple(Route(method="GET", path=path, scope=Scope.OPEN) for path in ("/ui", "/ui/{filename}"))
 
@@ -71,12 +72,13 @@ def page_or(view: Callable[[], Awaitable[Response]]) -> Callable[[], Awaitable[R
 
 
 def _read_files() -> dict[str, _File]:
-    folder = importlib.resources.files(__package__) / "ui"
-    return {entry.name: _read(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
+    package = importlib.resources.files(__package__)
+    entries = (*(package / "ui").iterdir(), package / "vendored" / "lightweight-charts" / CHARTS)
+    return {entry.name: _read(entry.name, entry.read_bytes()) for entry in entries if entry.is_file()}
 
 
 def _read(name: str, content: bytes) -> _File:
-    kind = {"js": "text/javascript"}.get(name.rsplit(".", 1)[-1]) or mimetypes.guess_type(name)[0]
+    kind = {"js": "text/javascript", "mjs": "text/javascript"}.get(name.rsplit(".", 1)[-1]) or mimetypes.guess_type(name)[0]
     charset = "; charset=utf-8" if kind and kind.startswith("text/") else ""
     return _File(content=content, content_type=f"{kind}{charset}", etag=hashlib.sha256(content).hexdigest()[:16])
 

@@ -7,10 +7,10 @@ const PATIENCE_MS = 10_000;
 const STORED_KEY = "ibactors.key";
 
 export class Problem extends Error {
-  // The members of a problem document (RFC 9457); status 0 means that ibactors did not answer.
-  constructor({ status = 0, code = "unreachable", title, detail, hint = null, candidates = null }) {
+  // The members of a problem document (RFC 9457), and its Retry-After in seconds; status 0 means that ibactors did not answer.
+  constructor({ status = 0, code = "unreachable", title, detail, hint = null, candidates = null, field = null, retryAfter = null }) {
     super(status === 401 ? sentences(key.get() ? "The key is not accepted" : "An API key is needed", "Give one by the button Key above") : sentences(detail ?? title, hint));
-    Object.assign(this, { status, code, candidates });
+    Object.assign(this, { status, code, candidates, field, retryAfter });
   }
 
   // No key, or one that is not known or does not open this.
@@ -31,18 +31,35 @@ export function streamAddress() {
   return address;
 }
 
-export async function get(path, query = {}) {
+export const get = (path, query = {}) => call("GET", path, { query });
+
+// One request and its answer. A body is sent as JSON.
+export async function call(method, path, { query = {}, body, headers = {} } = {}) {
   const address = new URL(path, BASE);
   address.search = new URLSearchParams(query).toString();
-  const headers = { Accept: "application/json" };
-  if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
+  const sent = { Accept: "application/json", ...headers };
+  if (key.get()) sent.Authorization = `Bearer ${key.get()}`;
+  if (body !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(address, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch(address, { method, headers: sent, body: JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
     throw new Problem({ title: "ibactors does not answer." });
   }
-  const body = await response.json().catch(() => ({}));
+  return answerOf(response);
+}
+
+async function answerOf(response) {
+  const { status } = response;
+  if (status === 204) return {};
+  let body;
+  try {
+    body = await response.json();
+  } catch {
+    // A good answer that broke off is no answer.
+    throw new Problem({ title: `ibactors answered with status ${status}, and no more.`, status: response.ok ? 0 : status });
+  }
   if (response.ok) return body;
-  throw new Problem({ title: `ibactors answered with status ${response.status}.`, ...body, status: response.status });
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  throw new Problem({ title: `ibactors answered with status ${status}.`, ...body, status, retryAfter });
 }

@@ -19,7 +19,7 @@ export class Inside {
     frame($("#inside"), problem?.status === 403 ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
     if (problem?.denied || value === null) return;
     this.#renderLines(value);
-    keyed($("#inside .tree"), branches(value.actors), ({ name }) => name, makeBranch, renderBranch);
+    keyed($("#inside .tree"), branches(value.actors), ({ name, actor }) => `${name} ${actor !== null}`, makeBranch, renderBranch);
     const notices = value.notices.slice(-MOST_NOTICES).reverse();
     const make = () => element("li", {}, element("time"), element("b"), element("span"));
     keyed($("#inside .notices"), notices, ({ timestamp, code, text }) => `${timestamp} ${code} ${text}`, make, renderNotice);
@@ -47,14 +47,14 @@ function branches(actors) {
   return [...found.values()];
 }
 
-function makeBranch({ leaves }) {
-  return leaves.length ? element("li", {}, element("p", { class: "actor" }), element("ul")) : element("li", {}, makeActor());
+function makeBranch({ actor }) {
+  return element("li", {}, actor ? makeActor() : element("p", { class: "actor" }), element("ul"));
 }
 
 function renderBranch(item, { name, actor, leaves }) {
-  if (actor) renderActor(item.firstElementChild, actor);
-  if (!leaves.length) return;
-  setText(item.firstElementChild, `${name} (${leaves.length})`);
+  const title = leaves.length ? `${name} (${leaves.length})` : name;
+  if (actor) renderActor(item.firstElementChild, { ...actor, name: title });
+  else setText(item.firstElementChild, title);
   keyed(item.lastElementChild, leaves, (leaf) => leaf.name, () => element("li", {}, makeActor()), (node, leaf) => renderActor(node.firstElementChild, leaf));
 }
 

@@ -2,15 +2,21 @@
 
 import { Account } from "./account.js";
 import { Book, NO_SESSION } from "./book.js";
+import { Candles } from "./candles.js";
 import { Depth } from "./depth.js";
 import { $, setText } from "./dom.js";
 import { Inside } from "./inside.js";
 import { KeyDialog } from "./keydialog.js";
 import { Kind } from "./kind.js";
 import { Login } from "./login.js";
+import { Halt, Orders } from "./orders.js";
 import { Quotes } from "./quotes.js";
 import { Session } from "./session.js";
 import { Stream } from "./stream.js";
+import { Ticket } from "./ticket.js";
+import { Trading } from "./trading.js";
+
+let drawing = 0;
 
 const stream = new Stream();
 const book = new Book(stream);
@@ -25,14 +31,17 @@ const kind = new Kind(() => ({
   accounts: account.names,
   login: login.poll.value?.account_type,
 }));
-const panels = [kind, session, quotes, account, login, inside];
+const candles = new Candles(stream);
+const trading = new Trading(stream);
+const ticket = new Ticket(trading, book, draw);
+const orders = new Orders(trading, draw);
+const halt = new Halt(trading, draw);
+const panels = [kind, session, quotes, candles, ticket, orders, halt, account, login, inside];
 const polls = [session.poll, ...account.polls, login.poll, inside.poll];
 const dialog = new KeyDialog(() => {
   refresh();
   stream.connect();
 });
-
-let drawing = 0;
 
 // Once a frame at most, whatever arrives meanwhile.
 function draw() {
@@ -79,6 +88,7 @@ function announce() {
 book.addEventListener("change", draw);
 book.addEventListener("failed", draw);
 depth.addEventListener("change", draw);
+trading.addEventListener("change", draw);
 for (const name of ["open", "lost", "trust"]) stream.addEventListener(name, draw);
 stream.addEventListener("open", refresh);
 stream.addEventListener("lost", () => {
