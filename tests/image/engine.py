@@ -16,6 +16,7 @@ PACKAGES = {
     "/usr/sbin/iptables": "iptables",
     "/usr/bin/mmdebstrap": "mmdebstrap",
     "/usr/bin/shellcheck": "shellcheck",
+    "/usr/bin/systemd-analyze": "systemd",
 }
 DOCKER = "/usr/bin/docker"
 """Debian's client: it has BuildKit built in."""
