@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ibactors.config import Settings
-from ibactors.healthcheck import connect, local_url
+from ibactors.healthcheck import connect, url_of
 
 TIMEOUT = 75.0
 """Seconds for an answer; the service itself waits for the gateway for up to 60."""
@@ -87,8 +87,7 @@ class Remote:
     @classmethod
     def of(cls, settings: Settings, arguments: Namespace) -> "Remote":
         """The one that the options or the environment name."""
-        url = arguments.url or os.environ.get("IBACTORS_URL") or local_url(settings)
-        return cls(url, arguments.key or os.environ.get("IBACTORS_API_KEY", ""), settings)
+        return cls(url_of(arguments.url, settings), arguments.key or os.environ.get("IBACTORS_API_KEY", ""), settings)
 
     def get(self, path: str, **query: Param) -> Any:
         """The JSON of an answer. Raises NotDone."""

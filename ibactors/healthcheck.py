@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import ssl
 from argparse import ArgumentParser, Namespace
 from urllib.parse import urlsplit
@@ -16,13 +17,13 @@ ACTION_TIMEOUT = 60.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("--url", help="where the service runs (default: this machine, $PORT or 8000)")
+    parser.add_argument("--url", help="where the service runs (default: $IBACTORS_URL, else this machine, $PORT or 8000)")
     parser.add_argument("--live", action="store_true", help="exit 0 while the service answers, degraded or not: for container runtimes")
 
 
 def run(settings: Settings, arguments: Namespace) -> int:
     """Print the service's own words: 0 when it is healthy (or answers, where that is enough), else 1. Raises StartupError."""
-    url = arguments.url or local_url(settings)
+    url = url_of(arguments.url, settings)
     url = url if "://" in url else f"http://{url}"
     connection = connect(url, settings)
     try:
@@ -52,6 +53,11 @@ def post(url: str, path: str, key: str, settings: Settings) -> tuple[int, str]:
         return response.status, response.read().decode(errors="replace")
     finally:
         connection.close()
+
+
+def url_of(given: str | None, settings: Settings) -> str:
+    """Where the service is that a command is about: as it was told, by IBACTORS_URL, else the one of these settings."""
+    return given or os.environ.get("IBACTORS_URL") or local_url(settings)
 
 
 def local_url(settings: Settings) -> str:

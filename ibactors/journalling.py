@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ibactors.config import Settings
-from ibactors.healthcheck import local_url, post
+from ibactors.healthcheck import post, url_of
 from ibactors.orders.audit import check, export
 from ibactors.orders.journal import FILE
 from ibactors.orders.restoring import restore
@@ -29,7 +29,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(ACTIONS), help="; ".join(f"{name}: {meaning}" for name, meaning in ACTIONS.items()))
     parser.add_argument("copy", nargs="?", metavar="FILE", help="restore: the copy")
     parser.add_argument("--unmasked", action="store_true", help="export: with account numbers in full")
-    parser.add_argument("--url", help="adopt: where the service runs (default: this machine, $PORT or 8000); the key is $IBACTORS_API_KEY")
+    parser.add_argument(
+        "--url",
+        help="adopt: where the service runs (default: $IBACTORS_URL, else this machine, $PORT or 8000); the key is $IBACTORS_API_KEY",
+    )
 
 
 def run(settings: Settings, arguments: Namespace) -> int:
@@ -37,7 +40,7 @@ def run(settings: Settings, arguments: Namespace) -> int:
     path = Path(settings.state_path).expanduser() / FILE
     match arguments.action:
         case "adopt":
-            return _adopt(arguments.url or local_url(settings), settings)
+            return _adopt(url_of(arguments.url, settings), settings)
         case "cancel-all":
             # What it imports takes a second, and needs no journal.
             from ibactors import cancelling  # noqa: PLC0415

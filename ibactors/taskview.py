@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ibactors.config import Settings
-from ibactors.healthcheck import local_url
+from ibactors.healthcheck import url_of
 from ibactors.inside.tasktree import TaskNode, about
 from ibactors.terminal import complain, say
 
@@ -26,7 +26,7 @@ class Unreachable(Exception):
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("--url", help="where the service runs (default: this machine, $PORT or 8000)")
+    parser.add_argument("--url", help="where the service runs (default: $IBACTORS_URL, else this machine, $PORT or 8000)")
     parser.add_argument("--key", help="API key, if the service wants one; better given as $IBACTORS_API_KEY, where others cannot see it")
     parser.add_argument("--watch", nargs="?", type=float, const=1.0, metavar="SECONDS", help="show it again every SECONDS (default: 1)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto, in a terminal")
@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: Namespace) -> int:
     """Print the tree; the exit status is 1 when there is none to be had."""
-    url = arguments.url or os.environ.get("IBACTORS_URL") or local_url(settings)
+    url = url_of(arguments.url, settings)
     key = arguments.key or os.environ.get("IBACTORS_API_KEY", "")
     colour = arguments.color == "always" or (arguments.color == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     try:

@@ -76,7 +76,7 @@ async def test_demo_serves_and_stops_cleanly_on_sigterm() -> None:
             with trio.fail_after(4 * DEADLINE):
                 while (await client.get("/health")).json()["status"] != "healthy":
                     pass
-        for place in ({"PORT": url.rsplit(":", 1)[1]}, {}):
+        for place in ({"PORT": url.rsplit(":", 1)[1]}, {"IBACTORS_URL": url, "PORT": "1"}, {}):
             async with command("health", *([] if place else ["--url", url]), **place) as health:
                 assert await health.ended() == 0
                 assert json.loads(health.output)["ib_connected"] is True

@@ -36,7 +36,7 @@ async def test_an_unknown_order_is_resolved_by_an_admins_word_and_journaled(tmp_
 
 
 async def test_a_lost_journal_adopts_its_orders_and_answers_repetitions_by_them(
-    tmp_path: Path, error_log: ErrorLog, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, error_log: ErrorLog, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_gateway() as gateway:
         await gateway.do("set AAPL 100.00 100.02 100.01")
@@ -47,7 +47,8 @@ async def test_a_lost_journal_adopts_its_orders_and_answers_repetitions_by_them(
         async with serving(configured(gateway, tmp_path / "new"), gateway) as service:
             await service.until("/trading", lambda response: response.json()["halted"] is not None)
             assert error_log.take()
-            asking = Namespace(action="adopt", url=str(service.http.base_url))
+            monkeypatch.setenv("IBACTORS_URL", str(service.http.base_url))
+            asking = Namespace(action="adopt", url=None)
             assert await trio.to_thread.run_sync(journalling.run, Settings(), asking) == 0
             taken = json.loads(capsys.readouterr().out)["orders"]
             assert sorted(each["status"] for each in taken) == ["filled", "working"], taken
