@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the all-in-one image for a channel of IB Gateway, and tags it with the gateway's version, minor version and channel.
+# Builds the all-in-one image for a channel of IB Gateway, and tags it with the gateway's version, minor version and channel,
+# and with ibactors' own version before the gateway's.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -53,17 +54,18 @@ find_version() {
 }
 
 tags=()
-arguments=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ibactors/__init__.py)")
+own=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ibactors/__init__.py)
+arguments=(--build-arg "VERSION=$own")
 for name in BASE_IMAGE GATEWAY_URL GATEWAY_SHA256 IBC_URL IBC_SHA256; do
     [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
 done
 if [ "$target" = api ]; then
-    tags=("$image:api")
+    tags=("$image:api" "$image:$own-api")
 else
     version=${GATEWAY_VERSION:-$(find_version)}
     [[ $version =~ ^[0-9]+\.[0-9]+(\.[0-9a-z]+)?$ ]] || fail "GATEWAY_VERSION is '$version', but must look like 10.37.1l"
     minor=$(cut -d. -f1,2 <<<"$version")
-    tags=("$image:$version" "$image:$minor" "$image:$channel")
+    tags=("$image:$version" "$image:$minor" "$image:$channel" "$image:$own-$version")
     arguments+=(--build-arg "CHANNEL=$channel" --build-arg "GATEWAY_VERSION=$version")
 fi
 

@@ -80,6 +80,12 @@ audit:
     sh tests/environment.sh .audit tests/audit/requirements.txt
     python tests/audit/run.py
 
+# sdist, wheel, bill of materials, checksums in dist/, built twice and tried out: [--rehearse]
+[group('check')]
+release *args:
+    sh tests/environment.sh .release tests/release/requirements.txt
+    python tests/release/run.py "$@"
+
 # lock the dependencies, with hashes, without hosts
 [group('check')]
 lock:
@@ -87,7 +93,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit
+ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit (release "--rehearse")
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
