@@ -216,24 +216,27 @@ class Changer:
         if order is None:
             raise LookupError(order_id)
         step = keeper.apply(order, asked)
+        known: Known | None = None
+        last = 0
 
-        def write_down(tx: Transaction) -> object:
-            return begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch)
+        def write_down(tx: Transaction) -> None:
+            nonlocal known, last
+            begun = begin_change(tx, step, asked.change_id, fingerprint, epoch=epoch)
+            known, last = (begun, 0) if isinstance(begun, Known) else (None, begun[-1].sequence if begun else 0)
 
         refused: IbactorsError | None = None
-        known: object = None
         try:
-            known = await keeper.writer.write(write_down, opens=True, then=lambda: keeper.show(step.order))
+            await keeper.writer.write(write_down, opens=True, then=lambda: None if known else keeper.show(step.order, last))
         except IbactorsError as error:
             refused = error
         if isinstance(refused, JournalFailed):
             keeper.halt(f"journal_failed: {refused}")
-        if refused is not None or isinstance(known, Known):
+        if refused is not None or known is not None:
             await keeper.give(order_id, Withdrawn(at=time.time(), kind=Sent.CHANGE, reason="not_journaled"))
         if refused is not None:
             raise refused
         keeper.ref.changed()
-        return known if isinstance(known, Known) else None
+        return known
 
     def _fence(self, order: Order, desk: OrderDesk, epoch: int, incarnation: int, last: float) -> Fence:
         return Fence(

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_book import Book
@@ -30,6 +31,7 @@ from ibactors.orders.order import Order, Status
 from ibactors.orders.permits import broken_group
 from ibactors.orders.placing import settle_send
 from ibactors.orders.previews import Previews
+from ibactors.orders.reader import cursor_of
 from ibactors.orders.states import advance
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.tripwires import Tripwires
@@ -254,16 +256,19 @@ class Keeper:
         if not steps and not writes:
             return True
 
+        last: dict[str, int] = {}
+
         def operation(tx: Transaction) -> int:
             for write in writes:
                 write(tx)
             for step in steps:
-                save(tx, step)
+                if entries := save(tx, step):
+                    last[step.order.order_id] = entries[-1].sequence
             return tx.sequence
 
         def shown() -> None:
             for step in steps:
-                self.show(step.order)
+                self.show(step.order, last.get(step.order.order_id, 0))
             self.ref.changed()
 
         return await self.write(operation, shown)
@@ -284,9 +289,14 @@ class Keeper:
             self.halt(f"{error.code}: {error}")
             raise
 
-    def show(self, order: Order) -> None:
-        """A state is on disk, and may be told."""
-        self.ref.shown[order.order_id] = order
+    def show(self, order: Order, sequence: int = 0) -> None:
+        """A state is on disk, and may be told, with the number of its last event; 0 where it came with none."""
+        name = order.order_id
+        cursor = cursor_of(self.journal.journal_id, sequence) if sequence else self.ref.shown.get(name, order).cursor
+        self.ref.shown[name] = replace(order, cursor=cursor)
+        newest = self.book.get(name)
+        if newest is not None and newest.cursor != cursor:
+            self.book.put(replace(newest, cursor=cursor))
 
     def admit(self, step: Step) -> None:
         """Take an order of which the journal has just been told, unless it was read from there in the meantime."""

@@ -259,10 +259,10 @@ class Placer:
         *messages* are those of these very orders, or none.
         """
         orders, order, keeper = placed.orders, placed.orders[0], self._keeper
-        for each in orders:
+        for each, entry in zip(orders, placed.entries, strict=True):
             self._judge.reserved.pop(each.order_id, None)  # gone already where its task was cancelled during the commit
             keeper.book.put(each)
-            keeper.show(each)
+            keeper.show(each, entry.sequence)
         keeper.ref.changed()
         fence = Fence(
             kind=Sent.PLACE,
@@ -279,7 +279,7 @@ class Placer:
         queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
         for each in orders:
             acted("order_placed", f"key:{each.key}", each)  # it may be on the wire already: a line of the log takes its time
-        return Placed(order=order, replayed=False)
+        return Placed(order=keeper.ref.shown[order.order_id], replayed=False)
 
 
 def last_moment(until: datetime, refusal: type[IbactorsError]) -> float:

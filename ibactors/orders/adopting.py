@@ -14,7 +14,7 @@ from ibactors.orders.evidence import CompletedSeen, Echo, ExecutionSeen, OpenOrd
 from ibactors.orders.keeping import save
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Order
-from ibactors.orders.placing import Book, is_order_id
+from ibactors.orders.placing import Book, is_order_id, load
 from ibactors.orders.request import MemberBody
 from ibactors.orders.states import advance
 from ibactors.orders.terms import IB_TYPES, OrderType, Terms, TimeInForce
@@ -139,4 +139,4 @@ def adopt(tx: Transaction, order: Order, book: Book, rows: Sequence[Row]) -> Ste
         later = advance(step.order, row)
         save(tx, later)
         step = Step(order=later.order, events=(*step.events, *later.events), wants=step.wants | later.wants)
-    return step
+    return replace(step, order=load(tx, order.order_id) or step.order)

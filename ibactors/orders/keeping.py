@@ -20,7 +20,7 @@ def save(tx: Transaction, step: Step) -> tuple[Entry, ...]:
     for event in step.events:
         if event.fill is not None:
             _keep_fill(tx, order, event.fill)
-    state = replace(order, fills=())
+    state = replace(order, fills=(), cursor="")
     told = replace(state, totals=totals_of(order.fills)) if order.fills else state
     tx.run("UPDATE orders SET state = ?, is_open = ? WHERE order_id = ?", (encoded(state), not order.status.is_terminal, order.order_id))
     return tuple(

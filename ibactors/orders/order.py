@@ -136,6 +136,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     created: float
     updated: float
     revision: int = 1
+    cursor: str = ""
+    """The place in the journal behind the last durable event about it, which is not part of its state. Empty once that event is pruned."""
     expires_at: float | None = None
     """When its time in force is over by the contract's calendar, Unix seconds; None for good-till-cancelled."""
 
@@ -188,6 +190,11 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     def in_bracket(self) -> bool:
         """Whether it is the parent or a child of a bracket."""
         return any(each.role in CHILDREN for each in self.kin)
+
+    @property
+    def sequence(self) -> int:
+        """The number in the journal of the last durable event about it; 0 for none."""
+        return int(self.cursor.rpartition("-")[2] or 0)
 
     @property
     def ref(self) -> str:

@@ -158,9 +158,15 @@ def _existing(tx: Transaction, account: str, client_order_id: str, token: str) -
     return Existing(order=order, key=key, fingerprint=fingerprint, request=request) if order else None
 
 
+_STATE = (
+    "SELECT state, (SELECT value FROM meta WHERE name = 'journal_id') || '-' ||"
+    " (SELECT max(sequence) FROM events WHERE order_id = orders.order_id) FROM orders WHERE order_id = ?"
+)
+
+
 def load(tx: Transaction, order_id: str) -> Order | None:
     """An order as it was last saved, with its fills."""
-    row = tx.row("SELECT state FROM orders WHERE order_id = ?", (order_id,))
+    row = tx.row(_STATE, (order_id,))
     if row is None:
         return None
     bodies = tx.rows(
@@ -168,13 +174,13 @@ def load(tx: Transaction, order_id: str) -> Order | None:
         " (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY at, execution_id",
         (order_id,),
     )
-    return joined(str(row[0]), [str(body) for (body,) in bodies])
+    return joined(str(row[0]), [str(body) for (body,) in bodies], cursor=str(row[1] or ""))
 
 
-def joined(state: str, fills: list[str]) -> Order:
-    """An order from its state, which is saved without fills, and from its executions."""
+def joined(state: str, fills: list[str], *, cursor: str = "") -> Order:
+    """An order from its state, which is saved without fills and cursor, and from its executions."""
     text = f"[{','.join(fills)}]"
-    return replace(msgspec.json.decode(state, type=Order), fills=msgspec.json.decode(text, type=tuple[Fill, ...]))
+    return replace(msgspec.json.decode(state, type=Order), fills=msgspec.json.decode(text, type=tuple[Fill, ...]), cursor=cursor)
 
 
 def bury(tx: Transaction, account: str, client_order_id: str, *, key: str, at: float) -> Existing | None:

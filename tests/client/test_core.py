@@ -19,7 +19,7 @@ def shown(status: str = "working") -> dict[str, Any]:
     )
     texts = dict.fromkeys("order_id client_order_id account source side type time_in_force".split(), "x")
     rest = {"instrument": {}, "filled_quantity": 0, "revision": 1, "new_client_order_id_allowed": False, "updated": "2026-11-27T10:00:00Z"}
-    return {**nothing, **texts, **rest, "status": status}
+    return {**nothing, **texts, **rest, "status": status, "sequence": 7, "cursor": "j-7"}
 
 
 def answer(status: int, members: dict[str, Any], retry_after: float | None = None) -> Reply:

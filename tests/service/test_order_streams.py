@@ -98,6 +98,28 @@ async def test_both_go_on_without_a_gap_over_a_restart_of_either_side(tmp_path: 
             assert snapshot["sequence"] < seen["sequence"]
 
 
+async def test_an_order_says_where_its_events_can_be_taken_up(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        placed = (await place(service, "followed")).json()
+        path = f"/orders/{placed['order_id']}"
+        await place(service, "another")
+        changed = (await service.http.patch(path, json={"limit_price": 99.4, "change_id": "c-1"})).json()
+        await service.http.delete(f"{path}?wait=5")
+        told = (await service.http.get("/orders/events")).json()["events"]
+        mine = [event for event in told if event["order_id"] == placed["order_id"]]
+        assert all((event["order"]["sequence"], event["order"]["cursor"]) == (event["sequence"], event["cursor"]) for event in mine)
+        for seen in (placed, changed):
+            assert next(event for event in mine if event["cursor"] == seen["cursor"])["status"] == seen["status"]
+            later = (await service.http.get("/orders/events", params={"after": seen["cursor"]})).json()["events"]
+            assert later == [event for event in told if event["sequence"] > seen["sequence"]]
+        last = mine[-1]["order"]
+        for other in (path, "/orders/by-client-id/followed?account=DU1234567"):
+            assert (await service.http.get(other)).json()["cursor"] == last["cursor"]
+    async with trading_service(tmp_path) as service:
+        found = (await service.http.get("/orders?status=closed")).json()["orders"]
+        assert [(order["sequence"], order["cursor"]) for order in found] == [(last["sequence"], last["cursor"])], "read from the journal"
+
+
 @pytest.mark.parametrize("after", ["0123456789ab-1", "nonsense", "x" * 40])
 async def test_a_place_that_is_gone_is_answered_by_the_open_orders(tmp_path: Path, after: str) -> None:
     async with trading_service(tmp_path) as service, service.stream() as stream:

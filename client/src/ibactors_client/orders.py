@@ -35,6 +35,8 @@ class Order(Tabular, frozen=True, kw_only=True):
     revision: int
     new_client_order_id_allowed: bool
     updated: datetime
+    sequence: int
+    cursor: str | None
 
 
 class OrderEvent(Struct, frozen=True, kw_only=True, tag="order"):

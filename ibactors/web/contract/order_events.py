@@ -105,5 +105,5 @@ def _event(entry: Entry, previous: int, cursor: str) -> EventShown:
         ib_code=body.event.code,
         execution=None if body.event.fill is None else execution_shown(body.event.fill, entry.account, entry.order_id, name),
         change_id=body.event.change_id,
-        order=shown(body.order),
+        order=shown(msgspec.structs.replace(body.order, cursor=cursor)),
     )

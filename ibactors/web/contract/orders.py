@@ -161,6 +161,10 @@ class OrderShown(Value, frozen=True, kw_only=True):
     """When it was taken."""
     updated: str
     """When something last changed."""
+    sequence: int
+    """In the journal, of the last event about it; 0 where that is older than events are kept."""
+    cursor: str | None
+    """The place behind that event: `after` of events and streams takes it, and brings what happened since. Null where there is none."""
 
 
 def shown(order: Order) -> OrderShown:
@@ -230,6 +234,8 @@ def shown(order: Order) -> OrderShown:
         key=order.key,
         created=rfc3339(order.created),
         updated=rfc3339(order.updated),
+        sequence=order.sequence,
+        cursor=order.cursor or None,
     )
 
 
