@@ -45,7 +45,10 @@ class HttpClient:
                 raise HungUpError(repr(exc)) from exc
         # An idle connection may be closed by the server at the moment of the request; a new one may not.
         self._used = False
-        return await self._get(path)
+        try:
+            return await self._get(path)
+        except (trio.BrokenResourceError, h11.RemoteProtocolError) as exc:
+            raise HungUpError(repr(exc)) from exc
 
     async def close(self) -> None:
         """Hang up."""
