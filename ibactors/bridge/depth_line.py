@@ -69,7 +69,7 @@ class DepthLine(FedSubscription[DepthListener]):
 
     def request(self, client: GatewayClient, request_id: int) -> None:
         self._requested_at = trio.current_time()
-        client.reqMktDepth(request_id, to_ib(self._instrument), ROWS, self._smart, [])
+        client.reqMktDepth(request_id, to_ib(self.elsewhere or self._instrument), ROWS, self._smart, [])
 
     def cancel(self, client: GatewayClient, request_id: int) -> None:
         client.cancelMktDepth(request_id, self._smart)

@@ -24,7 +24,7 @@ from ibactors.bridge.quote_line import QuoteLine
 from ibactors.bridge.requests import Requests
 from ibactors.bridge.subscriptions import FedSubscription, Subscription, Subscriptions
 from ibactors.bridge.tally import GatewayTally
-from ibactors.bridge.texts import shown
+from ibactors.bridge.texts import LONGEST_NAME, shown
 from ibactors.bridge.vigil import Vigil
 from ibactors.errors import ContractNotFound, GatewayDisconnected, GatewayTimeout, IbactorsError
 from ibactors.orders.codes import is_read_only
@@ -93,6 +93,8 @@ class Inbox:
         """Called when the gateway complained about too many messages."""
         self.on_abandoned: Callable[[int, Subscription[Any]], None] = _ignore
         """Called with a subscription and its id that the gateway may hold although nobody listens to it any more."""
+        self.on_rerouted: Callable[[int, Subscription[Any]], None] = _ignore
+        """Called with a subscription and its id that is to be requested elsewhere."""
 
     def of_kind(self, subscription: Subscription[Any]) -> Subscriptions[Any]:
         """The open ones of its kind. All market-data lines are in one table, as a tick does not say what kind of line it is for."""
@@ -182,6 +184,20 @@ class Inbox:
         if line is not None:
             self.quotes.touched[line_id] = line
             line.computation(tick_type, values)
+
+    def rerouteMktDataReq(self, line_id: int, con_id: int, exchange: str) -> None:  # noqa: N802
+        self._reroute(self.quotes, line_id, con_id, exchange)
+
+    def rerouteMktDepthReq(self, line_id: int, con_id: int, exchange: str) -> None:  # noqa: N802
+        self._reroute(self.feeds, line_id, con_id, exchange)
+
+    def _reroute(self, subscriptions: Subscriptions[Any], line_id: int, con_id: int, exchange: str) -> None:
+        """The gateway has not taken the request; its id is used again, so that whoever closes it knows it."""
+        subscription = subscriptions.open.get(line_id)
+        if subscription is None or subscription.closing is not None:
+            return
+        if 0 < con_id < 2**31 and subscription.reroute(con_id, shown(exchange, LONGEST_NAME)):
+            self.on_rerouted(line_id, subscription)
 
     def tickSnapshotEnd(self, line_id: int) -> None:  # noqa: N802
         """The gateway has ended the line, so that nothing is to be cancelled."""

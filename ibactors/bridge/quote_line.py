@@ -190,7 +190,8 @@ class QuoteLine(Subscription[QuoteListener]):
         """A snapshot is over (message 57); this is none."""
 
     def request(self, client: GatewayClient, request_id: int) -> None:
-        client.reqMktData(request_id, to_ib(self.instrument), self._asked, snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
+        contract = to_ib(self.elsewhere or self.instrument)
+        client.reqMktData(request_id, contract, self._asked, snapshot=False, regulatorySnapshot=False, mktDataOptions=[])
 
     def cancel(self, client: GatewayClient, request_id: int) -> None:
         client.cancelMktData(request_id)

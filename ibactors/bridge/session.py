@@ -25,7 +25,7 @@ from ibactors.bridge.incoming import CLOSED, Inbox, PacketObserver
 from ibactors.bridge.order_desk import OrderDesk
 from ibactors.bridge.pacing import MOST_WAITING
 from ibactors.bridge.requests import RequestSpec
-from ibactors.bridge.subscriptions import Subscription, release
+from ibactors.bridge.subscriptions import Subscription, ask, release
 from ibactors.bridge.tally import GatewayTally
 from ibactors.bridge.terms import Endpoint, SessionTerms
 from ibactors.bridge.vigil import beat, watched
@@ -186,6 +186,7 @@ async def run_session(
     inbox.client_id = endpoint.client_id
     inbox.on_pacing = client.outbox.pause
     inbox.on_abandoned = partial(release, client)
+    inbox.on_rerouted = partial(ask, client)
     lost: GatewayDisconnected
     try:
         async with trio_asyncio.open_loop():

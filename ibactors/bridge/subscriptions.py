@@ -40,7 +40,7 @@ L = TypeVar("L", bound=SubscriptionListener)
 class Subscription(Generic[L]):
     """One thing that the gateway keeps sending; it belongs to one session, and a new one has new ones."""
 
-    __slots__ = ("_interrupted", "_proven", "_served", "caller", "closing", "listener", "origin")
+    __slots__ = ("_interrupted", "_proven", "_served", "caller", "closing", "elsewhere", "listener", "origin")
 
     kind: ClassVar[str]
     """Kinds take turns on the way to the gateway."""
@@ -57,6 +57,8 @@ class Subscription(Generic[L]):
         self._served = False
         """True once anything has come: the gateway has taken the request."""
         self._interrupted = False
+        self.elsewhere: Instrument | None = None
+        """The contract that has its data, where IB has sent it there: a contract for difference has those of its stock."""
         self.closing: GatewayClient | None = None
         """Where to cancel it, once that is heeded; nobody listens to it any more."""
 
@@ -104,6 +106,15 @@ class Subscription(Generic[L]):
         """IB sent an error that is no notice."""
         self.forget()
         self.listener.failed(error)
+
+    def reroute(self, con_id: int, exchange: str) -> bool:
+        """IB sends nothing for it but where its data are; whether it is to be requested there. It is, once."""
+        if self.elsewhere is not None:
+            self.fail(GatewayRefused(f"The gateway sent the request on and on, now to {con_id}@{exchange}."))
+            return False
+        self.elsewhere = Instrument.of_id(con_id, exchange)
+        self.origin = None  # which farm serves that is not known
+        return True
 
     def expect_resume(self) -> None:
         """It is requested during a break, and the gateway may have thrown it away by the end of it."""
@@ -162,8 +173,7 @@ class Subscriptions(Generic[S]):
     def add(self, client: GatewayClient, subscription: S) -> int:
         """Request it; its id is what closes it again. Raises InvalidRequest for what cannot be sent."""
         request_id = client.getReqId()
-        with client.sending(subscription.kind, caller=subscription.caller, key=request_id):
-            subscription.request(client, request_id)
+        ask(client, request_id, subscription)
         self.open[request_id] = subscription
         return request_id
 
@@ -235,6 +245,12 @@ class Subscriptions(Generic[S]):
     def _served_by(self, farm: str | None) -> list[S]:
         # A list, because a listener may close what it hears of.
         return [subscription for subscription in self.open.values() if serves(farm, subscription.origin)]
+
+
+def ask(client: GatewayClient, request_id: int, subscription: Subscription[Any]) -> None:
+    """Request it, in the turn of its caller. Raises InvalidRequest for what cannot be sent."""
+    with client.sending(subscription.kind, caller=subscription.caller, key=request_id):
+        subscription.request(client, request_id)
 
 
 def release(client: GatewayClient, request_id: int, subscription: Subscription[Any]) -> None:

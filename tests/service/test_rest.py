@@ -128,6 +128,19 @@ async def test_future_is_quoted_by_con_id_as_a_position_names_it(service: Servic
     assert (quote["con_id"], quote["exchange"], quote["bid"] > 0) == (position["conId"], "CME", True)
 
 
+async def test_contract_for_difference_has_the_data_of_its_stock(service: Service) -> None:
+    """IB sends nothing but where the data are (messages 91 and 92)."""
+    quote = await service.get("/market/quote/AAPL?sec_type=CFD")
+    stock = await service.get("/market/quote/AAPL")
+    assert quote["sec_type"] == "CFD"
+    assert quote["con_id"] != stock["con_id"]
+    assert abs(quote["bid"] / stock["bid"] - 1) < 0.02
+    book = await service.get("/market/depth/AAPL?sec_type=CFD")
+    assert book["bids"]
+    assert book["con_id"] == quote["con_id"]
+    assert (await service.gateway.stats())["lines"] == {"AAPL": 2}
+
+
 async def test_delayed_data_says_so(service: Service) -> None:
     assert (await service.get("/market/quote/DELAY"))["market_data_type"] == "delayed"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ibactors.bridge import quote_line
 from ibactors.bridge.quote_line import QuoteLine
-from ibactors.errors import IbactorsError
+from ibactors.errors import GatewayRefused, IbactorsError
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import MarketDataType, Quote
@@ -308,3 +308,13 @@ def test_sizes_in_lots_are_told_in_shares() -> None:
 def test_empty_numbers_are_no_values() -> None:
     quote = quote_of(methodcaller("price", 4, 5.5, 1.0), methodcaller("price", 1, math.nan, 5.0), methodcaller("size", 3, math.nan))
     assert (quote.bid, quote.ask_size, quote.last) == (None, None, 5.5)
+
+
+def test_a_line_is_sent_elsewhere_once() -> None:
+    """A gateway that sends it on and on is not followed."""
+    line, _ = make_line()
+    assert line.reroute(76792991, "NASDAQ")
+    assert line.elsewhere == Instrument.of_id(76792991, "NASDAQ")
+    assert line.origin is None
+    with pytest.raises(GatewayRefused, match="on and on"):
+        line.reroute(1, "NYSE")

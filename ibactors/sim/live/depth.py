@@ -119,6 +119,8 @@ def _subscribe(session: Session, fields: FieldReader) -> None:
         return
     if rows < 1:
         invalid(session, request_id, "Number of market depth rows must be positive")
+    elif instrument.sec_type == "CFD" and instrument.under_sec_type == "STK":
+        session.send(messages.reroute(request_id, session.gateway.catalogue.by_con_id[instrument.under_con_id], book=True))
     elif not instrument.has_book or (spec.exchange == "SMART" and not (smart and instrument.sec_type == "STK")):
         text = "Deep market data is not supported for this combination of security type/exchange"
         session.error(request_id, 10092, text)

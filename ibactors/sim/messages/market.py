@@ -61,6 +61,6 @@ def tick_parameters(request_id: int, min_tick: str, exchange_map: str) -> bytes:
     return frame(81, request_id, min_tick, exchange_map, 3)
 
 
-def reroute(request_id: int, stock: Instrument) -> bytes:
-    """Encode rerouteMktDataReq (91): where the data of a contract for difference are."""
-    return frame(91, request_id, stock.con_id, stock.primary_exchange or stock.exchanges[0])
+def reroute(request_id: int, stock: Instrument, *, book: bool = False) -> bytes:
+    """Encode rerouteMktDataReq (91) or rerouteMktDepthReq (92): where the data of a contract for difference are."""
+    return frame(92 if book else 91, request_id, stock.con_id, stock.primary_exchange or stock.exchanges[0])
