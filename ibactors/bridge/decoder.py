@@ -22,7 +22,8 @@ from ibactors.bridge.texts import LONGEST_NAME, clean, shown, unescaped
 log = structlog.get_logger(__name__)
 
 _HEARD = (4, 7, 54, 61, 62, 63, 64, 91, 92)
-"""Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary, and where IB sends a request."""
+"""Messages that the inbox listens to, besides ticks and answers to requests: errors, portfolio and its end, positions, account summary, and
+where IB sends a request."""
 
 FEEDS = {"12": 2, "13": 2, "17": 1, "20": 2, "50": 2, "84": 1, "90": 1, "94": 1, "95": 1, "99": 1}
 """Messages that feed subscriptions, and where each has the id of its request: rows of books, bars and their updates, scans, five-second
