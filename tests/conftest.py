@@ -70,6 +70,30 @@ def error_log() -> Iterator[ErrorLog]:
     assert not [record.getMessage() for record in handler.records]
 
 
+class AuditLog(logging.Handler):
+    """The lines of the audit log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert isinstance(record.msg, dict)
+        self.events.append(record.msg)
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.events if line["event"] == event]
+
+
+@pytest.fixture
+def audit_log() -> Iterator[AuditLog]:
+    """The lines of the audit log while the test runs."""
+    handler = AuditLog()
+    logging.getLogger("ibactors.audit").addHandler(handler)
+    yield handler
+    logging.getLogger("ibactors.audit").removeHandler(handler)
+
+
 @pytest.fixture(autouse=True)
 def daytime(monkeypatch: pytest.MonkeyPatch) -> None:
     """No day ends during a test, whatever the clock says; at night the absence of an order proves nothing, and it stays unknown."""

@@ -1,9 +1,7 @@
 """What the gate decides besides keys: hosts, origins, proxies, rates, logins, bodies; and what it adds to each response."""
 
 import json
-import logging
 import re
-from typing import Any
 
 import pytest
 import structlog
@@ -15,7 +13,7 @@ from ibactors.keys import read_keys
 from ibactors.limits import Rate
 from ibactors.service import Terms
 from ibactors.web.edge.timeouts import Timeouts
-from tests.conftest import DEADLINE, Service, running_service
+from tests.conftest import DEADLINE, AuditLog, Service, running_service
 from tests.service.keyed import KEYS, LINES, WRONG, bearer, exchange, keyed_service, upgrade
 from tests.service.logins import PASSWORD, managed_service
 
@@ -25,29 +23,6 @@ LOGIN = {"username": "demo", "password": "wrong", "account_type": "paper"}
 
 def proxies(text: str) -> tuple[Network, ...]:
     return read_settings({"IBACTORS_TRUSTED_PROXIES": text}).trusted_proxies
-
-
-class AuditLog(logging.Handler):
-    """The lines of the audit log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[dict[str, Any]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        assert isinstance(record.msg, dict)
-        self.events.append(record.msg)
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.events if line["event"] == event]
-
-
-@pytest.fixture
-def audit_log() -> Any:
-    handler = AuditLog()
-    logging.getLogger("ibactors.audit").addHandler(handler)
-    yield handler
-    logging.getLogger("ibactors.audit").removeHandler(handler)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "127.8.9.10", "[::1]:8000", "ibactors.localhost"])

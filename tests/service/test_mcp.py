@@ -8,7 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from ibactors.web.rest.mcp_tools import MODES, MOST, TOOLS
-from tests.conftest import Service, running_service
+from tests.conftest import AuditLog, Service, running_service
 from tests.service.keyed import bearer, keyed_service
 from tests.service.trading import received, trading_service
 
@@ -144,6 +144,20 @@ async def test_arguments_that_nothing_can_be_made_of_are_refused_in_words() -> N
                 told = answer.json()
                 if method == "tools/call" and answer.status_code == 200:
                     assert "error" in told or told["result"]["isError"], (params[:80], answer.text)
+
+
+async def test_what_an_assistant_does_is_audited_as_anybodys(tmp_path: Path, audit_log: AuditLog) -> None:
+    async with trading_service(tmp_path, mcp="trade") as service:
+        await use(service, "place_order", {**ORDER, "client_order_id": "a-1"})
+        preview = (await use(service, "preview_order", ORDER))["structuredContent"]["data"]
+        await use(service, "place_order", {**ORDER, "client_order_id": "a-1", "preview_token": preview["preview_token"]})
+        await use(service, "list_orders", {})
+    told = [(line["caller"], line["scope"], line["path"], line["status"]) for line in audit_log.of("acted")]
+    assert told == [
+        ("anonymous", "trade", "'/mcp/place_order'", 422),
+        ("anonymous", "trade", "'/mcp/preview_order'", 200),
+        ("anonymous", "trade", "'/mcp/place_order'", 201),
+    ]
 
 
 async def test_order_is_placed_only_with_the_token_of_an_equal_preview(tmp_path: Path) -> None:

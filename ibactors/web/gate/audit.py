@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from ibactors.errors import IbactorsError
+from ibactors.keys import Scope
 from ibactors.web.contract.addresses import network_of
 
 USE_INTERVAL = 3600.0
@@ -20,6 +21,8 @@ REFUSAL_INTERVAL = 10.0
 same caller."""
 MOST_REMEMBERED = 10_000
 LONGEST_PATH = 200
+AUDITED = frozenset({Scope.LOGIN, Scope.TRADE, Scope.ADMIN})
+"""What these scopes allow has a line each time."""
 LOOKS = frozenset({"GET", "HEAD"})
 
 log = structlog.get_logger("ibactors.audit")
@@ -58,7 +61,7 @@ class Audit:
             )
 
     def acted(self, scope: str, caller: str, address: str, method: str, path: str, status: int) -> None:
-        """A login, a logout, or a look inside, and how it was answered; a scraper looks inside every few seconds."""
+        """A login, a logout, an order, or a look inside, and how it was answered; a scraper looks inside every few seconds."""
         shown = ascii(path[:LONGEST_PATH])
         what = "acted", caller, network_of(address), method, shown, str(status)
         times = self._due(what, USE_INTERVAL) if method in LOOKS else 1

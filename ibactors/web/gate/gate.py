@@ -27,7 +27,7 @@ from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.routes import NOWHERE, WEBSOCKET, Route, RouteTable
 from ibactors.web.gate import websocket
 from ibactors.web.gate.access import Access
-from ibactors.web.gate.audit import Audit
+from ibactors.web.gate.audit import AUDITED, Audit
 from ibactors.web.gate.bodies import adding_headers, answer_options, read_body, refuse, refuse_upgrade
 from ibactors.web.gate.origins import Origins, addressed
 from ibactors.web.gate.rates import Rates
@@ -49,8 +49,6 @@ from ibactors.web.gate.refusals import (
 )
 from ibactors.web.gate.terms import TERMS, GateTerms
 from ibactors.web.gate.visit import Visit, chosen_id, request_ids, straighten
-
-AUDITED = frozenset({KeyScope.LOGIN, KeyScope.TRADE, KeyScope.ADMIN})
 
 _EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, Location"
 

@@ -20,6 +20,7 @@ from ibactors.web.contract.asgi import Handover, handover
 from ibactors.web.contract.codec import encode, read_json
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.routes import Route
+from ibactors.web.gate.audit import AUDITED
 from ibactors.web.operation import Answer, Call, Nothing, answer_of
 from ibactors.web.rest.mcp_tools import Tool, tools_for
 from ibactors.web.system import System
@@ -127,9 +128,13 @@ async def _use(system: System, along: Handover, tool: Tool, arguments: Mapping[s
     """What the tool answers, a refusal included: that is for the assistant to read, and no error of the protocol."""
     try:
         _check(tool, arguments)
-        answer, failed = _read(await _run(system, along, tool, arguments))
+        answer, status = _read(await _run(system, along, tool, arguments))
     except IbactorsError as exc:
-        answer, failed = encode(problem_of(exc)), True
+        answer, status = _read(problem_of(exc))
+    if along.caller is not None and tool.operation.scope in AUDITED:
+        # The gate has audited no more than a look at `POST /mcp`.
+        system.audit.acted(tool.operation.scope, along.caller.name, along.address, "POST", f"{PATH}/{tool.name}", status)
+    failed = status >= HTTPStatus.BAD_REQUEST
     session = system.site.connection.sessions.value
     content = encode(
         {
@@ -182,10 +187,10 @@ def _word(name: str, value: object) -> str:
     raise InvalidRequest(f"{name} must be a text or a number.", field=name, remedy="Give a text, with commas where there are several.")
 
 
-def _read(result: object) -> tuple[bytes, bool]:
-    """The JSON of an operation's answer, and whether it is a refusal."""
+def _read(result: object) -> tuple[bytes, int]:
+    """The JSON of an operation's answer, and its status."""
     if isinstance(result, Problem):
-        return encode(result), True
+        return encode(result), result.status
     answer: Answer = answer_of(result)
     body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
-    return body, answer.status >= HTTPStatus.BAD_REQUEST
+    return body, answer.status
