@@ -9,12 +9,12 @@ import trio
 
 from ibactors.actors.site import Site
 from ibactors.config import Settings
-from ibactors.errors import InvalidRequest
+from ibactors.errors import GatewayDisconnected, InvalidRequest, UnknownAccount
 from ibactors.inside.watch import Watch
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.kernel.topic import Topic
 from ibactors.limits import Attempts
-from ibactors.model.sessions import GatewayState
+from ibactors.model.sessions import GatewayState, SessionPhase
 from ibactors.web.contract.changes import Status, StatusChange
 from ibactors.web.contract.orders import OrderTexts
 from ibactors.web.edge.tls import Certificate
@@ -70,6 +70,36 @@ class System:
             if site.connection.sessions.value.current:
                 return site
         return self.sites[0]
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Of all gateways that are up; each once, whoever else has it."""
+        return tuple(dict.fromkeys(account for site in self.sites if site.session.up for account in site.session.accounts))
+
+    def holding(self, account: str | None) -> Site:
+        """The gateway that has an account, or tells why it cannot be had: the first that answers, is up, or may have it when it is up."""
+        if account is None or not self.several:
+            return self.sites[0]
+        having = [site for site in self.sites if account in site.session.accounts]
+        current = [site for site in having if site.session.current]
+        return [*current, *having, *(site for site in self.sites if not site.session.up), *self.sites][0]
+
+    def speaks_for(self, site: Site, account: str) -> bool:
+        """Whether streams tell of an account what this gateway says: no gateway before it has it and answers."""
+        before = self.sites[: self.sites.index(site)] if self.several else ()
+        return not any(other.session.current and account in other.session.accounts for other in before)
+
+    def all_told(self) -> None:
+        """Raises GatewayDisconnected while a gateway may have accounts that cannot be told of: what says "all" would be less."""
+        for site in self.sites:
+            session = site.session
+            if self.several and not session.current and session.phase is not SessionPhase.LOGGED_OUT:
+                raise GatewayDisconnected(f"The gateway {site.name!r} may have more accounts: {session.reason} Name an account of another.")
+
+    def know(self, account: str | None) -> None:
+        """Raises UnknownAccount for one that no gateway has."""
+        if account is not None and all(site.session.up and account not in site.session.accounts for site in self.sites):
+            raise UnknownAccount(f"There is no account {account!r} in this session.")
 
     @property
     def several(self) -> bool:

@@ -21,6 +21,7 @@ from ibactors.web.contract.codec import encode
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.system import System
 
 _PROBLEMS = (UnknownAccount, AccountAmbiguous, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout)
 
@@ -69,7 +70,7 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 async def get_summary(call: Call[AccountQuery, Nothing]) -> Summary:
-    return _summary(await call.system.site.account.book(call.query.account, needs="summary"))
+    return _summary(await book_of(call.system, call.query.account, needs="summary"))
 
 
 def newest_summary(call: Call[AccountQuery, Nothing]) -> bytes | None:
@@ -77,7 +78,7 @@ def newest_summary(call: Call[AccountQuery, Nothing]) -> bytes | None:
 
 
 async def get_positions(call: Call[AccountQuery, Nothing]) -> Positions:
-    return _positions(await call.system.site.account.book(call.query.account, needs="positions"))
+    return _positions(await book_of(call.system, call.query.account, needs="positions"))
 
 
 def newest_positions(call: Call[AccountQuery, Nothing]) -> bytes | None:
@@ -85,7 +86,7 @@ def newest_positions(call: Call[AccountQuery, Nothing]) -> bytes | None:
 
 
 async def get_balance(call: Call[AccountQuery, Nothing]) -> Balance:
-    return _balance(await call.system.site.account.book(call.query.account, needs="summary"))
+    return _balance(await book_of(call.system, call.query.account, needs="summary"))
 
 
 def newest_balance(call: Call[AccountQuery, Nothing]) -> bytes | None:
@@ -94,13 +95,34 @@ def newest_balance(call: Call[AccountQuery, Nothing]) -> bytes | None:
 
 def _from_memory(call: Call[AccountQuery, Nothing], make: Callable[[AccountBook], object], *, needs: AccountHalf) -> bytes | None:
     """What *make* makes of the account's figures, where they need not be waited for; made and encoded once between two changes."""
-    told = call.system.site.account.newest(call.query.account, needs=needs)
+    system, account = call.system, call.query.account
+    told = None if system.several and account is None else system.holding(account).account.newest(account, needs=needs)
     if told is None:
         return None
     text = told.made.get(make)
     if text is None:
         text = told.made[make] = encode(make(told.book))
     return text
+
+
+async def book_of(system: System, account: str | None, *, needs: AccountHalf) -> AccountBook:
+    """What is known of an account, or of all, by the gateways that have them; raises what `AccountRef.book` does."""
+    if account is not None or not system.several:
+        return await system.holding(account).account.book(account, needs=needs)
+    system.all_told()
+    if needs == "summary" and len(system.accounts) > 1:
+        raise AccountAmbiguous(system.accounts)
+    books = {site.name: await site.account.book(None, needs=needs) for site in system.sites if site.session.accounts}
+    if not books:
+        raise GatewayDisconnected("No gateway is logged in.")
+    system.all_told()  # one that broke meanwhile has taken back what it told
+    return msgspec.structs.replace(
+        next(iter(books.values())),
+        positions=tuple(
+            position for name, book in books.items() for position in book.positions if system.holding(position.account).name == name
+        ),
+        positions_timestamp=max(book.positions_timestamp for book in books.values()),
+    )
 
 
 def _summary(book: AccountBook) -> Summary:
@@ -121,10 +143,10 @@ def _balance(book: AccountBook) -> Balance:
 
 
 async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
-    session = call.system.site.connection.sessions.value
+    session = call.system.site.session
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
-    return Accounts(session.accounts)
+    return Accounts(call.system.accounts)
 
 
 _NO_AMOUNT = Decimal("1.7e308")

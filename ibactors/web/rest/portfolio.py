@@ -24,7 +24,7 @@ from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.contract.queries import AccountName, ModelName
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
-from ibactors.web.rest.account import AccountQuery
+from ibactors.web.rest.account import AccountQuery, book_of
 from ibactors.web.system import System
 
 _PROBLEMS = (UnknownAccount, ActorDown, GatewayDisconnected, GatewayRefused, MailboxFull, GatewayTimeout, TooManyProfits)
@@ -71,19 +71,21 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit:
     account, model = account_of(call.system, call.query.account), call.query.model
-    profit = await call.system.site.profits.profit(ProfitKey(account=account, model=model or ""))
+    profit = await call.system.holding(account).profits.profit(ProfitKey(account=account, model=model or ""))
     return _of_account(account, model, await _base_currency(call.system, account), profit)
 
 
 def newest_profit(call: Call[ProfitQuery, Nothing]) -> AccountProfit | None:
     """The same where nothing has to be waited for."""
-    session, account, model = call.system.site.connection.sessions.value, call.query.account, call.query.model
-    if account is None and len(session.accounts) == 1:
-        account = session.accounts[0]
-    if account is None or account not in session.accounts:
+    account, model = call.query.account, call.query.model
+    accounts = call.system.sites[0].session.accounts
+    if account is None and len(accounts) == 1 and not call.system.several:
+        account = accounts[0]
+    site = call.system.holding(account)
+    if account is None or account not in site.session.accounts:
         return None
-    profit = call.system.site.profits.newest(ProfitKey(account=account, model=model or ""))
-    summary = call.system.site.account.newest(account, needs="summary")
+    profit = site.profits.newest(ProfitKey(account=account, model=model or ""))
+    summary = site.account.newest(account, needs="summary")
     return None if profit is None or summary is None else _of_account(account, model, summary.book.base_currency, profit)
 
 
@@ -100,15 +102,19 @@ def _of_account(account: str, model: str | None, currency: str | None, profit: P
 
 
 async def get_portfolio(call: Call[AccountQuery, Nothing]) -> Portfolio:
-    book = await call.system.site.account.book(call.query.account, needs="positions")
+    system = call.system
+    book = await book_of(system, call.query.account, needs="positions")
     found: dict[int, Holding] = {}
     async with trio.open_nursery() as nursery:
         for number, position in enumerate(book.positions):
             nursery.start_soon(_hold, call.system, position, number, len(book.positions), found)
-    session = call.system.site.connection.sessions.value
-    if not session.current:
-        # What came before the break is not current, and the rest has its problem: neither makes a portfolio.
-        raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
+    if call.query.account is None:
+        system.all_told()
+    for account in {call.query.account or book.account, *(position.account for position in book.positions)}:
+        session = system.holding(account).session
+        if not session.current:
+            # What came before the break is not current, and the rest has its problem: neither makes a portfolio.
+            raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return Portfolio(positions=tuple(found[number] for number in range(len(book.positions))), timestamp=now())
 
 
@@ -116,7 +122,7 @@ async def _hold(system: System, position: Position, number: int, among: int, fou
     key = ProfitKey(account=position.account, con_id=position.con_id)
     pnl, problem = None, None
     try:
-        pnl = profit_of(position, await system.site.profits.profit(key, instrument_of(position), among=among))
+        pnl = profit_of(position, await system.holding(position.account).profits.profit(key, instrument_of(position), among=among))
     except IbactorsError as exc:
         problem = problem_of(exc)
     members = {field: getattr(position, field) for field in position.__struct_fields__}
@@ -125,11 +131,13 @@ async def _hold(system: System, position: Position, number: int, among: int, fou
 
 def account_of(system: System, named: str | None) -> str:
     """The account of the session that is meant. Raises GatewayDisconnected, AccountAmbiguous or UnknownAccount."""
-    session = system.site.connection.sessions.value
+    if named is None:
+        system.all_told()
+    session = (system.site if named is None else system.holding(named)).session
     if not session.current or not session.accounts:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
-    if named is None and len(session.accounts) > 1:
-        raise AccountAmbiguous(session.accounts)
+    if named is None and len(system.accounts) > 1:
+        raise AccountAmbiguous(system.accounts)
     if named is not None and named not in session.accounts:
         raise UnknownAccount(f"There is no account {named!r} in this session.")
     return named or session.accounts[0]
@@ -137,7 +145,7 @@ def account_of(system: System, named: str | None) -> str:
 
 async def _base_currency(system: System, account: str) -> str | None:
     try:
-        return (await system.site.account.book(account, needs="summary")).base_currency
+        return (await system.holding(account).account.book(account, needs="summary")).base_currency
     except (GatewayRefused, GatewayTimeout):
         return None
 

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from ibactors.actors.account import AccountStates
-from ibactors.errors import UnknownAccount
+from ibactors.actors.site import Site
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.accounts import AccountStale, AccountState
@@ -23,32 +23,33 @@ class AccountParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _sources(system: System, parameters: AccountParameters) -> list[Source]:
-    # One source, whatever account is named: who names another wants that in place of the first.
+    # One source a gateway, whatever account is named: who names another wants that in place of the first.
     return [
         Source(
-            key="account",
-            open=partial(_open, system, parameters.account),
-            split=partial(_split, parameters.account),
-            is_current=partial(_is_current, system),
+            key=("account", site.name),
+            open=partial(_open, system, site, parameters.account),
+            split=partial(_split, system, site, parameters.account),
+            is_current=partial(_is_current, site),
         )
+        for site in system.sites
     ]
 
 
-async def _open(system: System, account: str | None, _holder: str, _until_stopped: ExitStack) -> Topic[AccountStates]:
-    session = system.site.connection.sessions.value
-    if session.up and account is not None and account not in session.accounts:
-        raise UnknownAccount(f"There is no account {account!r} in this session.")
-    return system.site.account.states
+async def _open(system: System, site: Site, account: str | None, _holder: str, _until_stopped: ExitStack) -> Topic[AccountStates]:
+    system.know(account)
+    return site.account.states
 
 
-def _split(account: str | None, states: AccountStates) -> dict[str, Encoded[AccountState] | Encoded[AccountStale]]:
+def _split(
+    system: System, site: Site, account: str | None, states: AccountStates
+) -> dict[str, Encoded[AccountState] | Encoded[AccountStale]]:
     """A break takes the place of what it voids."""
-    return {name: state for name, state in states.by_account.items() if account in {None, name}}
+    return {name: state for name, state in states.by_account.items() if account in {None, name} and system.speaks_for(site, name)}
 
 
-def _is_current(system: System, states: AccountStates) -> bool:
+def _is_current(site: Site, states: AccountStates) -> bool:
     """Of a session that has just ended the actor may not know yet; it will tell."""
-    session = system.site.connection.sessions.value
+    session = site.session
     return states.is_stale or (session.up and session.epoch == states.epoch)
 
 

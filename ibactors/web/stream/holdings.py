@@ -2,15 +2,17 @@
 
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from ibactors.actors.account import AccountStates
 from ibactors.actors.holdings import HoldingsKey
-from ibactors.errors import UnknownAccount
+from ibactors.actors.site import Site
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.accounts import AccountStale, PnlState, PortfolioState
+from ibactors.model.encoded import Encoded
 from ibactors.web.contract.queries import AccountName, ContractId, ModelName
 from ibactors.web.stream.channel import Channel, Source
 from ibactors.web.system import System
@@ -30,36 +32,38 @@ class PnlParameters(PortfolioParameters, frozen=True, kw_only=True):
 
 
 def _of_profits(system: System, parameters: PnlParameters) -> list[Source]:
-    return [
-        _source(
-            system,
-            HoldingsKey(channel="pnl", account=parameters.account or "", model=parameters.model or "", con_id=parameters.con_id),
-        )
-    ]
+    key = HoldingsKey(channel="pnl", account=parameters.account or "", model=parameters.model or "", con_id=parameters.con_id)
+    return [_source(system, site, key) for site in system.sites]
 
 
 def _of_portfolio(system: System, parameters: PortfolioParameters) -> list[Source]:
-    return [_source(system, HoldingsKey(channel="portfolio", account=parameters.account or ""))]
+    key = HoldingsKey(channel="portfolio", account=parameters.account or "")
+    return [_source(system, site, key) for site in system.sites]
 
 
-def _source(system: System, key: HoldingsKey) -> Source:
+def _source(system: System, site: Site, key: HoldingsKey) -> Source:
     return Source(
-        key=key, open=partial(_open, system, key), split=lambda states: states.by_account, is_current=partial(_is_current, system)
+        key=(key, site.name),
+        open=partial(_open, system, site, key),
+        split=partial(_split, system, site),
+        is_current=partial(_is_current, site),
     )
 
 
-async def _open(system: System, key: HoldingsKey, holder: str, until_stopped: ExitStack) -> Topic[AccountStates]:
-    session = system.site.connection.sessions.value
-    if session.up and key.account and key.account not in session.accounts:
-        raise UnknownAccount(f"There is no account {key.account!r} in this session.")
-    ref = await system.site.holdings.of(key, caller=holder)
+def _split(system: System, site: Site, states: AccountStates) -> dict[str, Encoded[Any]]:
+    return {name: state for name, state in states.by_account.items() if system.speaks_for(site, name)}
+
+
+async def _open(system: System, site: Site, key: HoldingsKey, holder: str, until_stopped: ExitStack) -> Topic[AccountStates]:
+    system.know(key.account or None)
+    ref = await site.holdings.of(key, caller=holder)
     until_stopped.enter_context(ref.held(holder))
     return ref.states
 
 
-def _is_current(system: System, states: AccountStates) -> bool:
+def _is_current(site: Site, states: AccountStates) -> bool:
     """Of a session that has just ended the actor may not know yet; it will tell."""
-    session = system.site.connection.sessions.value
+    session = site.session
     return states.is_stale or (session.current and session.epoch == states.epoch)
 
 
