@@ -33,7 +33,7 @@ t *args:
 # the suite, without the slow tests
 [group('test')]
 test *args:
-    python -m tests.twice -n 4 --dist worksteal -m "not slow and not ibc" "$@"
+    python -m tests.twice -n 4 --dist worksteal -m "not slow and not ibc and not cluster" "$@"
 
 # openapi.json and asyncapi.json as they are now, for a change of the contract that is meant: see the diff
 golden:
@@ -45,6 +45,13 @@ golden:
 slow *args:
     THOROUGH=1 python -m tests.twice -n 2 --dist worksteal -m "(slow or thorough) and not alone" "$@"
     python -m tests.twice -n 0 -m alone "$@"
+
+# Installs Debian's nats-server, if there is none and this is root.
+# edges over a real bus, and its faults
+[group('test')]
+cluster-test *args:
+    sh tests/cluster/install.sh
+    timeout 180 python -m tests.twice -n 2 --dist worksteal -m cluster tests/cluster "$@"
 
 # the suite with branch coverage
 [group('test')]
@@ -93,7 +100,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit (release "--rehearse")
+ci: lint type test slow cluster-test browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit (release "--rehearse")
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator

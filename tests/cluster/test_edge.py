@@ -13,7 +13,7 @@ from ibactors.keys import Scope, new_key, read_keys
 from tests.cluster.busses import connected, needs_server, running_bus, running_cluster, running_edge
 from tests.conftest import running_gateway, serving
 
-pytestmark = needs_server
+pytestmark = [needs_server, pytest.mark.cluster]
 
 
 async def test_a_quote_of_an_edge_is_the_holders() -> None:
