@@ -18,6 +18,11 @@ demo *args:
 serve *args:
     @exec ibactors serve "$@"
 
+# a bus, a session with a simulator, and two edges
+[group('run')]
+cluster:
+    @exec sh tests/cluster/run.sh
+
 # the TWS server alone, for any TWS API client
 [group('run')]
 simulate *args:
