@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from ibactors.orders import evidence as e
 from ibactors.orders.draft import Want
 from ibactors.orders.fences import one_stretch
-from ibactors.orders.matching import Index, source_of
+from ibactors.orders.matching import ForeignOrder, Index, source_of
 from ibactors.orders.verdicts import Pass, judge
+from ibactors.web.contract.foreign_orders import UNADDRESSED, foreign_shown
 from tests.orders.orderkit import ACCOUNT, NOON, D, Life, order, terms
 from tests.orders.passes import clean, execution, ground, reconcile, row, twice
 
@@ -183,3 +184,10 @@ def test_other_accounts_are_out_of_reach() -> None:
     (finding,) = judge((life.order,), clean(NOON + 40), None, ground(NOON + 40, mode="live")).findings
     assert finding.out_of_reach
     assert terms().account == ACCOUNT
+
+
+def test_orders_of_others_that_have_no_permanent_id_yet_are_told_apart() -> None:
+    unseen = row(order(), NOON, token=None, order_ref="x", perm_id=0)
+    names = [(7, 12), (7, 13), (8, 12), (0, -4), (0, 0)]
+    others = [ForeignOrder(seen=replace(unseen, client_id=client, order_id=number), source="", at=NOON) for client, number in names]
+    assert [foreign_shown(other).order_id for other in others] == ["ext_7_12", "ext_7_13", "ext_8_12", "ext_0_-4", UNADDRESSED]

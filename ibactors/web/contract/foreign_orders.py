@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from ibactors.model.times import Value, rfc3339
+from ibactors.orders.evidence import OpenOrderSeen
 from ibactors.orders.matching import ForeignOrder
 from ibactors.orders.terms import IB_TYPES
 from ibactors.web.contract.orders import InstrumentShown
@@ -14,7 +15,7 @@ class ForeignShown(Value, frozen=True, kw_only=True):
     """An open order that is not the service's, as far as IB's lists tell of it: it can be looked at, and is left alone."""
 
     order_id: str
-    """`ext_` and IB's permanent id; `ext_0` of one that IB has given none yet, and that has no address."""
+    """`ext_` and IB's permanent id; until it has one `ext_7_12`, client and number; `ext_0`, which is no address, where it has neither."""
     source: str
     """`manual`, or the API client that placed it: `client:7`."""
     account: str
@@ -39,11 +40,21 @@ class ForeignShown(Value, frozen=True, kw_only=True):
     """When IB's lists were read: what happened to it since then is not known."""
 
 
+UNADDRESSED = "ext_0"
+
+
+def _id_of(seen: OpenOrderSeen) -> str:
+    """No two have the same, but for those that IB has given no number at all."""
+    if seen.perm_id:
+        return f"ext_{seen.perm_id}"
+    return f"ext_{seen.client_id or 0}_{seen.order_id}" if seen.order_id else UNADDRESSED
+
+
 def foreign_shown(order: ForeignOrder) -> ForeignShown:
     """The row."""
     seen, echo = order.seen, order.seen.echo
     return ForeignShown(
-        order_id=f"ext_{seen.perm_id or 0}",
+        order_id=_id_of(seen),
         source=order.source,
         account=seen.account,
         instrument=InstrumentShown(

@@ -13,7 +13,7 @@ from ibactors.orders.fills import OURS
 from ibactors.orders.matching import ForeignOrder
 from ibactors.orders.order import Order
 from ibactors.web.contract.codec import encode
-from ibactors.web.contract.foreign_orders import ForeignShown, foreign_shown
+from ibactors.web.contract.foreign_orders import UNADDRESSED, ForeignShown, foreign_shown
 from ibactors.web.contract.moments import Moment, seconds_of
 from ibactors.web.contract.orders import OrderShown, shown
 from ibactors.web.contract.queries import AccountName
@@ -111,7 +111,7 @@ async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown | ForeignShow
     if not order_id.startswith(FOREIGN):
         return shown(_there(await orders.find(order_id)))
     others = {each.order_id: each for each in map(foreign_shown, orders.foreign)}
-    if order_id not in others:
+    if order_id not in others or order_id == UNADDRESSED:
         raise e.OrderNotFound("No such order of others was open when IB's lists were read last.")
     return others[order_id]
 

@@ -44,8 +44,8 @@ FOREIGN = "ext_"
 OrderId = Annotated[
     str,
     msgspec.Meta(
-        pattern=whole("ord_[0-9A-Z]{1,32}|ext_[0-9]{1,19}"),
-        description="Our id of an order; `ext_` and IB's permanent id of another's, which can be looked at alone.",
+        pattern=whole("ord_[0-9A-Z]{1,32}|ext_[0-9]{1,19}(_-?[0-9]{1,10})?"),
+        description="Our id of an order; `ext_…` of another's, which can be looked at alone.",
         examples=["ord_01JDQ4ZK8R3W0000"],
     ),
 ]
