@@ -80,6 +80,12 @@ lint:
 type:
     mypy
 
+# the package as other systems see it
+[group('check')]
+platforms:
+    mypy --platform darwin -p ibactors -p ibactors_client
+    mypy --platform win32 -p ibactors -p ibactors_client
+
 # format in place
 [group('check')]
 format:

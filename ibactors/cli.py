@@ -84,7 +84,7 @@ Prepare = Callable[[str, argparse.ArgumentParser], None]
 def main(argv: list[str] | None = None, prepare: Prepare | None = None) -> None:
     """Run a command and exit with its status."""
     open_streams()
-    if not ends_with_terminal():
+    if sys.platform != "win32" and not ends_with_terminal():
         # Until it means "read again", which is seconds from here, it would be the end of a service that has just been started.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     words = sys.argv[1:] if argv is None else argv

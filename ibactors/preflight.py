@@ -4,6 +4,7 @@ Whatever is wrong is a StartupError, which says what to do.
 """
 
 import socket
+import sys
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -25,6 +26,11 @@ BACKLOG = 4096
 
 def check(settings: Settings) -> None:
     """See to the settings that can be wrong only here and now. Raises StartupError."""
+    if sys.platform == "win32" and settings.gateway == "managed":
+        raise StartupError(
+            "The gateway's program is run on Linux and macOS only, and so is the demo's. On Windows start TWS or IB Gateway yourself, with "
+            "IBACTORS_GATEWAY=external, or run ibactors in WSL 2 or a container."
+        )
     check_address(settings.host)
     check_gateways(settings)
     check_exposure(settings)
@@ -98,7 +104,8 @@ def bind(host: str, port: int, remedy: str = "Set PORT (or --port) and IBACTORS_
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, kind, proto)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform != "win32":  # where it would let others listen at the same port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(BACKLOG)
             listener.settimeout(0)

@@ -3,7 +3,6 @@
 import argparse
 import faulthandler
 import gc
-import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,6 +23,9 @@ from ibactors.kernel.topic import Topic
 from ibactors.service import run_demo, run_service, start_simulator, watch_signals
 from ibactors.sim import SimulatorOptions, read_scenario
 from ibactors.terminal import ends_with_terminal, say
+
+if sys.platform != "win32":
+    import resource
 
 log = structlog.get_logger(__name__)
 
@@ -161,11 +163,9 @@ def _run(body: Callable[[trio.Event], Awaitable[None]], updates: Topic[Settings]
             await body(stop)
             nursery.cancel_scope.cancel(reason="the command is done")
 
-    _raise_file_limit()
+    _prepare_process()
     # What is loaded stays: looking through all of it takes each full collection some 25 ms, in which nobody gets a price.
     gc.freeze()
-    # For an event loop that is blocked, where SIGUSR1 has to wait: the stacks of all threads, without locals, to stderr.
-    faulthandler.register(signal.SIGUSR2, all_threads=True)
     try:
         trio.run(root)
     except ExceptionGroup as group:
@@ -177,11 +177,16 @@ def _run(body: Callable[[trio.Event], Awaitable[None]], updates: Topic[Settings]
     return 0
 
 
-def _raise_file_limit() -> None:
-    """Allow the process as many open files as the system lets it have: each client takes one, and the usual soft limit is 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _prepare_process() -> None:
+    """Allow as many open files as the system lets us have: each client takes one, and the usual soft limit is 1024.
+
+    On SIGUSR2 the stacks of all threads go to stderr, without locals: for an event loop that is blocked, where SIGUSR1 has to wait.
+    """
+    if sys.platform != "win32":
+        faulthandler.register(signal.SIGUSR2, all_threads=True)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _leaf(group: BaseExceptionGroup[StartupError]) -> StartupError:

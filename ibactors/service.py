@@ -6,6 +6,7 @@ Start: port, signals, (in the demo) simulator, actors, web. Stop, on SIGTERM, SI
 
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -276,16 +277,23 @@ async def watch_signals(
     hangup_ends: bool = False,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """SIGTERM and SIGINT end the service, SIGUSR1 writes the task tree to the log; SIGHUP publishes the settings read again, or ends it."""
-    ending = {signal.SIGTERM, signal.SIGINT} | ({signal.SIGHUP} if hangup_ends else set())
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1) as received:
+    """SIGTERM and SIGINT end the service, SIGUSR1 writes the task tree to the log; SIGHUP publishes the settings read again, or ends it.
+
+    Windows has the first two only.
+    """
+
+    def end() -> None:
+        log.info("stopping")
+        stop.set()
+
+    def show_tree() -> None:
+        log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
+
+    actions: dict[int, Callable[[], None]] = {signal.SIGTERM: end, signal.SIGINT: end}
+    if sys.platform != "win32":
+        actions |= {signal.SIGHUP: end if hangup_ends else partial(_read_again, updates), signal.SIGUSR1: show_tree}
+    with trio.open_signal_receiver(*map(signal.Signals, actions)) as received:
         task_status.started()
         async for number in received:
-            if number in ending:
-                log.info("stopping", signal=signal.Signals(number).name)
-                stop.set()
-            elif number == signal.SIGUSR1:
-                log.info("task_tree", tree=tasktree.render(tasktree.snapshot(waiting_for=waiting_for)))
-            else:
-                _read_again(updates)
+            actions[number]()
     raise AssertionError("signals never end")

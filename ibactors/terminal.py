@@ -47,6 +47,6 @@ def ends_with_terminal() -> bool:
 
     To be asked before anything handles the signal.
     """
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return False
     return any(os.isatty(number) for number in (0, 1, 2))

@@ -42,6 +42,7 @@ from ibactors.actors.order_asks import (
     TakeSnapshot,
 )
 from ibactors.bridge.order_desk import OrderDesk
+from ibactors.bridge.vigil import boot_time
 from ibactors.kernel.ref import Ref
 from ibactors.kernel.topic import Topic
 from ibactors.model.sessions import SessionStatus
@@ -302,7 +303,7 @@ class OrdersRef(Ref[OrdersMessage, Never]):
 
 def boot_now() -> float:
     """Seconds on the clock that counts through suspends: an hour-old order is not sent."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return boot_time()
 
 
 def money(value: float) -> Decimal:

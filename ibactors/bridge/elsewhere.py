@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from collections.abc import Mapping
 from ipaddress import ip_address
 
@@ -32,7 +33,8 @@ def is_taken(host: str, port: int) -> bool:
     only while somebody listens, and to nobody because of us.
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would be let in beside whoever listens
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as exc:

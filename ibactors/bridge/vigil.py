@@ -6,6 +6,7 @@ changed, and what comes may have lain in a buffer since. All of it comes before 
 and nothing else, ends the doubt. What arrives before it is given the last time at which all was well as its time of arrival.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,11 @@ _TICK = 1e-6
 
 def boot_time() -> float:
     """Seconds, those in which the machine was suspended included where the system counts them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
 
 
 class Vigil:

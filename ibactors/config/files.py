@@ -6,6 +6,7 @@ Whatever is wrong with one is a StartupError of one sentence: at the start it is
 import io
 import os
 import select
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from ibactors.errors import StartupError
 
 LARGEST = 4 * 1024 * 1024
 """Bytes; a device would never end."""
+_NO_WAIT = 0
+"""Without O_NONBLOCK the opening of a pipe would wait for somebody to write into it."""
+if sys.platform != "win32":
+    _NO_WAIT = os.O_NONBLOCK
 _PIPE_WAIT = 2.0
 _PIPE_PAUSE = 0.02
 """Seconds, as the one before."""
@@ -24,8 +29,7 @@ _PIPE_PAUSE = 0.02
 def read_text(path: Path, what: str) -> str:
     """The text of a file, without a byte order mark. Raises StartupError, which begins with *what*."""
     try:
-        # Without O_NONBLOCK the opening of a pipe would wait for somebody to write into it.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # Path has no opener
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:  # Path has no opener
             data = _from_pipe(file.fileno(), what) if path.is_fifo() else file.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise StartupError(f"{what} cannot be read: it is larger than {LARGEST // 1024**2} MiB.")

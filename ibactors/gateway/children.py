@@ -19,7 +19,6 @@ import structlog
 import trio
 
 from ibactors.errors import IbactorsError
-from ibactors.gateway import keeper
 from ibactors.gateway.masking import Secrets
 
 LINE_LIMIT = 4096
@@ -40,6 +39,7 @@ LAST_LINES = 1.0
 PACKAGES = {"Xvfb": "xvfb", "x11vnc": "x11vnc", "java": "default-jre"}
 """Debian's packages of the programs that are started here."""
 _CHUNK = 65536
+_KEEPER = Path(__file__).with_name("keeper.py")
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME")
 
 _logger = structlog.stdlib.get_logger("ibactors.gateway")
@@ -90,11 +90,11 @@ class Child:
     def terminate(self) -> None:
         """Ask the group to end: SIGTERM, which the keeper passes over."""
         if self._process.returncode is None:
-            self._signal(signal.SIGTERM)
+            self._signal("SIGTERM")
 
     def kill(self) -> None:
         """Kill all that the program started, wherever it has gone."""
-        if isinstance(self._process.stdin, trio.lowlevel.FdStream):
+        if sys.platform != "win32" and isinstance(self._process.stdin, trio.lowlevel.FdStream):
             self._process.stdin.close()
 
     async def end(self, grace: float) -> None:
@@ -108,13 +108,14 @@ class Child:
             await self._process.wait()
         # Either the keeper hangs or somebody killed it; without it there is only the group to go by.
         if self._process.returncode is None or self._process.returncode < 0:
-            self._signal(signal.SIGKILL)
+            self._signal("SIGKILL")
             await self._process.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, name: str) -> None:
         # The number of a group is not given anew while one of its members lives.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.Signals[name])
 
 
 @asynccontextmanager
@@ -131,7 +132,9 @@ async def open_child(
 
     What it prints is logged line by line, and given to `lines`. Raises ProgramNotFound; what the block raises comes out in a group.
     """
-    command = [sys.executable, "-I", "-S", keeper.__file__, find_program(argv[0], env), *argv[1:]]
+    if sys.platform == "win32":  # the keeper ends processes by signals; `preflight.py` refuses such settings
+        raise ProgramNotFound(argv[0])
+    command = [sys.executable, "-I", "-S", str(_KEEPER), find_program(argv[0], env), *argv[1:]]
     async with trio.open_nursery() as nursery:
         process = await trio.lowlevel.open_process(
             command,

@@ -19,6 +19,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+assert sys.platform != "win32"  # noqa: S101  # processes end otherwise there, and managed gateways are refused
+
 _PR_SET_CHILD_SUBREAPER = 36
 _FOR_THE_PROGRAM = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """They are sent to the group, which we are in; the program decides what they mean."""
@@ -61,9 +63,13 @@ def _reap(program: int) -> int | None:
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == program:
-                code = os.waitstatus_to_exitcode(ended[1])
-                status = code if code >= 0 else 128 - code
+                status = _status(ended[1])
     return status
+
+
+def _status(code: int) -> int:
+    status = os.waitstatus_to_exitcode(code)
+    return status if status >= 0 else 128 - status
 
 
 def _end_all(program: int, status: int | None) -> int:
@@ -73,11 +79,11 @@ def _end_all(program: int, status: int | None) -> int:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            ended, code = os.waitpid(-1, 0)
         except ChildProcessError:
             return 128 + signal.SIGKILL if status is None else status
-        found = _reap(program)
-        status = status if found is None else found
+        if ended == program:
+            status = _status(code)
 
 
 def _children() -> list[int]:

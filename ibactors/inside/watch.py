@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
 from types import FrameType
@@ -155,7 +156,7 @@ class Watch(trio.abc.Instrument):
             task=self._task.name if self._task else "?",
             at=now(),
             seconds=round(seconds, 4),
-            cpu=round(min((time.thread_time() - look.cpu) / (seconds - look.first), 1.0), 2) if seen else None,
+            cpu=round(min((time.thread_time() - look.cpu) / (seconds - look.first), 1.0), 2) if seen and look.cpu is not None else None,
             stack=look.stack if seen else (),
         )
         self._was_late(seconds)  # as whatever was due when it began
@@ -192,7 +193,7 @@ class Watch(trio.abc.Instrument):
 
     def _keep_looking(self) -> None:
         logged = 0.0
-        clock = time.pthread_getcpuclockid(self._loop_thread)
+        clock = _cpu_clock(self._loop_thread)
         nap = max(self.slow * 0.4, _SHORTEST_NAP)
         while not self._stop.is_set():
             if self._since == float("inf") and self._doze() > _LONG_DOZE and self._since == float("inf"):
@@ -207,13 +208,19 @@ class Watch(trio.abc.Instrument):
             if task is None or running < (due if logged == since else min(due, BLOCKED)):
                 continue
             stack = frames_of(calls_of_step(self._loop_thread))
-            first, cpu = (before.first, before.cpu) if again else (running, time.clock_gettime(clock))
+            first, cpu = (before.first, before.cpu) if again else (running, clock())
             if self._since != since:
                 continue  # another step by now
             self._look = _Look(step=since, first=first, last=running, cpu=cpu, stack=stack)
             if running > BLOCKED and logged != since:
                 logged = since
                 log.warning("loop_blocked", task=task.name, seconds=round(running, 2), **_places(stack))
+
+
+def _cpu_clock(thread: int) -> Callable[[], float | None]:
+    if sys.platform != "linux":
+        return lambda: None
+    return partial(time.clock_gettime, time.pthread_getcpuclockid(thread))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +230,8 @@ class _Look:
     step: float = 0.0
     first: float = 0.0
     last: float = 0.0
-    cpu: float = 0.0
-    """The loop's processor time at the first look."""
+    cpu: float | None = 0.0
+    """The loop's processor time at the first look; None where the system does not tell it of other threads."""
     stack: tuple[Frame, ...] = ()
 
 

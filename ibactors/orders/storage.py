@@ -1,11 +1,15 @@
 """Where the journal may lie: a local disk, locked by one process, with some room kept back for the day it is full."""
 
-import fcntl
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from ibactors.errors import StartupError
+
+if sys.platform != "win32":
+    import fcntl
 
 RESERVE = 16 * 2**20
 """Bytes kept back on disk, so that halts, cancels and evidence can still be written when it is full."""
@@ -39,7 +43,9 @@ def file_system_of(path: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def check_file_system(path: Path, *, allow_ephemeral: bool, mounts: Path = _MOUNTS) -> None:
-    """Raises StartupError for a file system on which a journal would be none."""
+    """Raises StartupError for a file system, or a system, on which a journal would be none."""
+    if sys.platform == "win32":
+        raise StartupError("Orders are not kept on Windows, where the journal was never tried: leave IBACTORS_TRADING unset, or use WSL 2.")
     kind = file_system_of(path, mounts)
     if kind is None:
         return
@@ -57,8 +63,7 @@ def check_file_system(path: Path, *, allow_ephemeral: bool, mounts: Path = _MOUN
 
 def free_bytes(path: Path) -> int:
     """Bytes that this user may still write there."""
-    status = os.statvfs(path)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(path).free
 
 
 class Lock:
@@ -67,7 +72,8 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+", buffering=0)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if sys.platform != "win32":
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
             raise StartupError(
@@ -90,8 +96,10 @@ class Reserve:
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                if os.fstat(file).st_size < RESERVE:
+                if sys.platform == "linux":
                     os.posix_fallocate(file, 0, RESERVE)
+                else:
+                    _fill(file, RESERVE)
             finally:
                 os.close(file)
         except OSError:
@@ -102,6 +110,13 @@ class Reserve:
     def release(self) -> None:
         """Give it up."""
         self._path.unlink(missing_ok=True)
+
+
+def _fill(file: int, size: int) -> None:
+    """Write as many bytes as it lacks of *size*, where the system cannot allocate them. Raises OSError."""
+    missing = size - os.lseek(file, 0, os.SEEK_END)
+    while missing > 0:
+        missing -= os.write(file, bytes(min(missing, 2**20)))
 
 
 class HighWater(NamedTuple):

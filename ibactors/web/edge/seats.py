@@ -1,11 +1,14 @@
 """How many connections there may be at once: in all, and from one address."""
 
-import resource
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ibactors.web.contract.addresses import is_loopback, network_of
+
+if sys.platform != "win32":
+    import resource
 
 RESERVED = 100
 """Files that the process needs for other things than its clients."""
@@ -15,8 +18,10 @@ ADMIN_SEATS = 32
 
 def places(most: int) -> int:
     """How many connections there may be when *most* are wanted: one takes a file."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if files == resource.RLIM_INFINITY else min(most, files - RESERVED)
+    if sys.platform != "win32":  # where sockets are no files
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return most if files == resource.RLIM_INFINITY else min(most, files - RESERVED)
+    return most
 
 
 class Seats:
