@@ -80,5 +80,5 @@ def tried_page(open_page: OpenPage, demo: Demo) -> Page:
 
 
 def with_prices(page: Page) -> Page:
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     return page

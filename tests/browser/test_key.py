@@ -40,7 +40,7 @@ def test_button_gives_the_key_as_well(open_page: OpenPage, demo: Demo) -> None:
     page = open_page(demo.url, allowed=REFUSED)
     page.get_by_role("textbox", name="API key").fill(READER)
     page.get_by_role("button", name="Use key").click()
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_key_is_asked_for_and_opens_everything(open_page: OpenPage, demo: Demo) -> None:
@@ -50,12 +50,12 @@ def test_key_is_asked_for_and_opens_everything(open_page: OpenPage, demo: Demo) 
     expect(page.get_by_role("dialog", name="This service asks for a key")).to_be_visible()
     expect(page.get_by_role("heading", name="An API key is needed", include_hidden=True)).to_have_count(1)
     give(page, ADMIN)
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     expect(page.locator("#account")).to_contain_text("Net liquidation")
     expect(page.locator("#inside .tree")).to_contain_text("symbol (6)")
     assert [url for url in asked if ADMIN in url] == []
     page.reload()
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     assert page.evaluate("Object.values(localStorage).join()").find(ADMIN) == -1
 
 
@@ -64,13 +64,13 @@ def test_wrong_key_is_told_and_may_be_replaced(open_page: OpenPage, demo: Demo) 
     give(page, "ibk_wrong")
     expect(page.locator("#key-reason")).to_have_text("It does not accept the key that was given.")
     give(page, READER)
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_key_without_the_right_to_look_inside_opens_the_rest(open_page: OpenPage, demo: Demo) -> None:
     page = open_page(demo.url, allowed=REFUSED)
     give(page, READER)
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     expect(page.locator("#inside")).to_contain_text("Your key does not open this panel")
     expect(page.locator("#account")).to_contain_text("Net liquidation")
 
@@ -82,4 +82,4 @@ def test_who_wants_to_give_no_key_is_not_asked_again(open_page: OpenPage, demo: 
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Key", exact=True).click()
     give(page, READER)
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)

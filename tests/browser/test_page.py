@@ -33,7 +33,12 @@ def quiet_market(demo: Demo) -> Iterator[None]:
 
 
 def card(page: Page, symbol: str) -> Any:
-    return page.locator(".card", has=page.locator("h3", has_text=re.compile(f"^{symbol}$")))
+    return page.locator(".quote", has=page.locator(".name", has_text=re.compile(f"^{symbol}$")))
+
+
+def show_cards(page: Page) -> None:
+    page.get_by_role("button", name="Cards").click()
+    expect(page.locator(".card:not(.stale)")).to_have_count(4)
 
 
 def add(page: Page, symbol: str) -> None:
@@ -52,16 +57,18 @@ def assert_shown_as_old(element: Any) -> None:
 
 
 def test_quotes_move_and_draw_a_chart(page: Page) -> None:
+    show_cards(page)
     expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
     for _ in range(3):
-        wait_for_another(page, ".card .value")
+        wait_for_another(page, ".quote .value")
     drawn = page.locator(".chart-line").first.get_attribute("d") or ""
     assert len(re.findall("[HV]", drawn)) >= 6
     assert re.match(r"AAPL since \d\d:\d\d:\d\d: from [\d.]+ to [\d.]+", page.locator(".chart svg").first.get_attribute("aria-label") or "")
-    expect(page.locator(".card .value").first).to_have_css("text-decoration-line", "none")
+    expect(page.locator(".quote .value").first).to_have_css("text-decoration-line", "none")
 
 
 def test_a_book_is_shown_beside_its_quote_while_it_is_current(page: Page, demo: Demo) -> None:
+    show_cards(page)
     book = card(page, "AAPL").locator(".depth")
     book.locator("summary").click()
     expect(book.locator("tbody tr")).to_have_count(5, timeout=20_000)
@@ -105,36 +112,36 @@ def test_inside_shows_actors_lines_and_notices(page: Page) -> None:
 @pytest.mark.parametrize("fault", ["drop", "refuse 600"])
 def test_lost_gateway_turns_prices_stale_within_two_seconds_and_they_come_back(tried_page: Page, demo: Demo, fault: str) -> None:
     page = tried_page
-    badge = Record(page, ".card .badge")
+    badge = Record(page, ".quote .badge")
     demo.control(fault)
     assert badge.wait_for("stale") < NOTICED_MS
     if fault != "drop":
         expect(page.get_by_role("heading", name="Not connected to IB")).to_be_visible()
-        expect(page.locator(".card.stale")).to_have_count(4)
-        assert_shown_as_old(page.locator(".card .value").first)
+        expect(page.locator(".quote.stale")).to_have_count(4)
+        assert_shown_as_old(page.locator(".quote .value").first)
         assert_shown_as_old(page.locator("#positions td span").first)
         assert_shown_as_old(page.locator("#account dd").first)
         expect(page.locator("#account .as-of")).to_contain_text("stale")
-        expect(page.locator(".card .note").first).to_contain_text("There is no session with IB. Shown is the price of")
+        expect(page.locator(".quote .note").first).to_contain_text("There is no session with IB. Shown is the price of")
         demo.control("refuse 0")
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     expect(page.locator("#account.stale")).to_have_count(0)
     expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
-    wait_for_another(page, ".card .value")
+    wait_for_another(page, ".quote .value")
 
 
 def test_service_that_hangs_behind_an_open_socket_is_noticed(tried_page: Page, demo: Demo) -> None:
     page = tried_page
-    badge, title = Record(page, ".card .badge"), Record(page, "#session-title")
+    badge, title = Record(page, ".quote .badge"), Record(page, "#session-title")
     demo.stop_answering()
     try:
         assert badge.wait_for("stale") < TRUSTED_MS + NOTICED_MS
         title.wait_for("Checking the connection to ibactors…")
-        expect(page.locator(".card.stale")).to_have_count(4)
-        assert_shown_as_old(page.locator(".card .value").first)
+        expect(page.locator(".quote.stale")).to_have_count(4)
+        assert_shown_as_old(page.locator(".quote .value").first)
     finally:
         demo.go_on()
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_machine_that_wakes_from_sleep_does_not_show_old_prices_as_live(tried_page: Page, demo: Demo) -> None:
@@ -144,33 +151,33 @@ def test_machine_that_wakes_from_sleep_does_not_show_old_prices_as_live(tried_pa
     demo.stop_answering()
     try:
         page.clock.fast_forward(600_000)
-        badge = Record(page, ".card .badge")
+        badge = Record(page, ".quote .badge")
         assert badge.wait_for("stale") < NOTICED_MS
-        expect(page.locator(".card.stale")).to_have_count(4)
+        expect(page.locator(".quote.stale")).to_have_count(4)
     finally:
         demo.go_on()
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_page_that_is_put_away_is_marked_before_it_comes_back(page: Page) -> None:
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
-    assert page.locator(".card.stale").count() == 4  # at once: an animation frame would not come any more
+    assert page.locator(".quote.stale").count() == 4  # at once: an animation frame would not come any more
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_lost_service_is_told_and_found_again(open_page: OpenPage) -> None:
     with Demo() as own:
         page = open_page(f"{own.url}/ui", allowed=UNREACHABLE)
-        expect(page.locator(".card:not(.stale)")).to_have_count(4)
+        expect(page.locator(".quote:not(.stale)")).to_have_count(4)
         title = Record(page, "#session-title")
         own.kill()
         assert title.wait_for("Connection to ibactors lost") < NOTICED_MS
-        expect(page.locator(".card.stale")).to_have_count(4)
-        expect(page.locator(".card .note").first).to_contain_text("The connection to ibactors is lost.")
+        expect(page.locator(".quote.stale")).to_have_count(4)
+        expect(page.locator(".quote .note").first).to_contain_text("The connection to ibactors is lost.")
         own.start()
-        expect(page.locator(".card:not(.stale)")).to_have_count(4)
+        expect(page.locator(".quote:not(.stale)")).to_have_count(4)
         expect(page.get_by_role("heading", name="Connected to IB", exact=True)).to_be_visible()
 
 
@@ -185,7 +192,7 @@ def test_lost_service_is_told_and_found_again(open_page: OpenPage) -> None:
 def test_symbol_without_data_is_explained_and_leaves_no_card(page: Page, symbol: str, words: str) -> None:
     add(page, symbol)
     expect(page.get_by_role("alert")).to_contain_text(words)
-    expect(page.locator(".card")).to_have_count(4)
+    expect(page.locator(".quote")).to_have_count(4)
 
 
 def test_symbols_are_added_removed_and_remembered(page: Page) -> None:
@@ -196,7 +203,7 @@ def test_symbols_are_added_removed_and_remembered(page: Page) -> None:
     page.get_by_role("button", name="Remove TSLA").click()
     expect(page.get_by_label("Symbol", exact=True)).to_be_focused()
     page.reload()
-    expect(page.locator(".card h3")).to_have_text(["AAPL", "MSFT", "SPY", "NVDA"])
+    expect(page.locator(".quote .name")).to_have_text(["AAPL", "MSFT", "SPY", "NVDA"])
     expect(page.locator("#positions tbody tr", has_text="TSLA").locator("small", has_text="live")).to_be_visible()
 
 
@@ -204,11 +211,13 @@ def test_exchanges_of_one_stock_have_a_card_each(page: Page) -> None:
     page.get_by_text("Not a US stock?").click()
     page.get_by_label("Exchange").fill("NYSE")
     add(page, "MSFT")
-    expect(page.locator(".card", has_text="NYSE").locator(".badge")).to_have_text("live")
-    expect(card(page, "MSFT").locator(".where")).to_have_text(["SMART · USD", "NYSE · USD"])
+    expect(page.locator(".quote", has_text="NYSE").locator(".badge")).to_have_text("live")
+    expect(card(page, "MSFT").locator(".where")).to_have_text(["", "NYSE"])
     for _ in range(5):
-        wait_for_another(page, ".card:nth-child(2) .value")
-        assert page.locator(".card .where").nth(1).inner_text() == "SMART · USD"
+        wait_for_another(page, ".quote:nth-child(2) .value")
+        assert page.locator(".quote .where").nth(1).inner_text() == ""
+    page.get_by_role("button", name="Cards").click()
+    expect(card(page, "MSFT").locator(".where")).to_have_text(["SMART · USD", "NYSE · USD"])
     page.get_by_label("Exchange").fill("SMART")
     add(page, "MSFT")
     expect(page.get_by_role("alert")).to_have_text("MSFT is shown already.")
@@ -273,14 +282,14 @@ def test_lost_farm_is_named(page: Page, demo: Demo) -> None:
     demo.control("farm-down usfarm")
     expect(page.get_by_role("heading", name="Connected to IB, but degraded")).to_be_visible()
     expect(page.locator("#session-detail")).to_contain_text("usfarm")
-    expect(page.locator(".card .note").first).to_contain_text("Market data farm connection is broken:usfarm")
+    expect(page.locator(".quote .note").first).to_contain_text("Market data farm connection is broken:usfarm")
     demo.control("farm-up usfarm")
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
 
 
 def test_screen_readers_are_told_of_changes_and_not_of_ticks(tried_page: Page, demo: Demo) -> None:
     page = tried_page
-    assert page.locator(".card [aria-live], .card [role=status], .card [role=alert]").count() == 0
+    assert page.locator(".quote [aria-live], .quote [role=status], .quote [role=alert]").count() == 0
     demo.control("refuse 600")
     expect(page.locator("#announcer")).to_have_text("Prices on this page are not current.")
     demo.control("refuse 0")
@@ -313,7 +322,7 @@ def test_theme_is_chosen_and_remembered(page: Page) -> None:
 
 def test_phone_needs_no_scrolling_sideways(open_page: OpenPage, demo: Demo) -> None:
     page = open_page(demo.url, viewport=PHONE, is_mobile=True, has_touch=True)
-    expect(page.locator(".card:not(.stale)")).to_have_count(4)
+    expect(page.locator(".quote:not(.stale)")).to_have_count(4)
     expect(page.locator("#positions tbody tr")).to_have_count(6)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert page.evaluate("(() => { const box = document.querySelector('.scroll'); return box.scrollWidth - box.clientWidth; })()") == 0
@@ -330,7 +339,7 @@ def test_axe_finds_nothing_serious(open_page: OpenPage, demo: Demo, axe: str, th
     if state == "stale":
         demo.control("refuse 600")
         add(page, "BADSYM")
-        expect(page.locator(".card.stale").first).to_be_visible()
+        expect(page.locator(".quote.stale").first).to_be_visible()
     page.evaluate(axe)
     found = page.evaluate("axe.run().then(({violations}) => violations)")
     told = [(one["id"], one["impact"], [node["html"][:150] for node in one["nodes"]]) for one in found]

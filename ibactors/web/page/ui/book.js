@@ -17,8 +17,9 @@ const KIND_NOTES = {
 // Where the service looks when no exchange is given; for a contract id it asks IB.
 const usualExchange = (sec_type) => ({ CASH: "IDEALPRO", CRYPTO: "PAXOS" })[sec_type] ?? "SMART";
 
-export function keyOf({ symbol, sec_type = "STK", exchange, currency = "USD", con_id }) {
-  return [symbol, sec_type, exchange || (con_id ? "" : usualExchange(sec_type)), currency, con_id || ""].join("|");
+export function keyOf({ symbol, sec_type = "STK", exchange, currency = "USD", con_id, expiry, strike, right }) {
+  const place = exchange || (con_id ? "" : usualExchange(sec_type));
+  return [symbol, sec_type, place, currency, con_id, expiry, strike, right].map((member) => member ?? "").join("|");
 }
 
 class Line {
@@ -47,12 +48,6 @@ class Line {
     return last ?? (bid !== null && ask !== null ? (bid + ask) / 2 : null) ?? close;
   }
 
-  fits(quote) {
-    const { symbol, sec_type = "STK", exchange, currency = "USD", con_id } = this.instrument;
-    const same = quote.symbol === symbol && quote.sec_type === sec_type && quote.currency === currency;
-    return same && !con_id && quote.exchange === (exchange || usualExchange(sec_type));
-  }
-
   take(quote) {
     Object.assign(this, { quote, failure: null, broken: null, since: null });
     this.#record(this.price);
@@ -74,6 +69,7 @@ class Line {
 export class Book extends EventTarget {
   #stream;
   #lines = new Map();
+  skew = 0; // by how many milliseconds this browser's clock is ahead of the service's
   #connected = true; // to IB; if not, a new stream says so first
 
   constructor(stream) {
@@ -128,12 +124,19 @@ export class Book extends EventTarget {
     return { current: true, word, note: KIND_NOTES[kind] ?? "" };
   }
 
+  // Seconds since a line's price was made: changed last or, of data of the past, traded last. Null while there is none.
+  age({ quote }) {
+    if (quote === null) return null;
+    const made = Math.min(...[quote.timestamp, quote.as_of].filter(Boolean).map(Date.parse));
+    return Math.max(0, Date.now() - this.skew - made) / 1000;
+  }
+
   // Why none of the instruments has a current price although some had one; null while one has, or while the first are awaited.
   get outage() {
     const states = [...this.#lines.values()].map((line) => this.condition(line)).filter(({ word }) => word !== "waiting");
     if (states.length === 0 || states.some(({ current }) => current)) return null;
     const notes = new Set(states.map(({ note }) => note));
-    return notes.size === 1 ? [...notes][0] : "The cards below say why.";
+    return notes.size === 1 ? [...notes][0] : "The watchlist says why.";
   }
 
   #begin() {
@@ -147,30 +150,22 @@ export class Book extends EventTarget {
 
   #take(message) {
     const lines = [...this.#lines.values()];
+    const line = this.#lines.get(message.id); // what is told of an instrument carries the id of its subscription
     if (message.type === "status") this.#connected = message.connected;
-    if (message.type === "quote") {
-      for (const line of this.#linesOf(message)) line.take(message);
-    } else if (message.type === "stale" && !message.channel) {
-      for (const line of lines.filter((line) => line.instrument.symbol === message.symbol)) {
-        line.stop(this.#connected ? sentences(message.reason) : NO_SESSION, message.since);
-      }
+    if (message.type === "quote" && line) {
+      line.take(message);
+    } else if (message.type === "stale" && line) {
+      line.stop(this.#connected ? sentences(message.reason) : NO_SESSION, message.since);
+    } else if (message.type === "error" && line) {
+      this.#fail(line, message);
     } else if (message.type === "status" && !message.connected) {
       for (const line of lines) line.stop(NO_SESSION, message.since);
     } else if (message.type === "status") {
       for (const line of lines.filter((line) => line.failure !== null)) this.again(line);
-    } else if (message.type === "error" && this.#lines.has(message.id)) {
-      this.#fail(this.#lines.get(message.id), message);
     } else {
       return;
     }
     this.dispatchEvent(new Event("change"));
-  }
-
-  // A contract that a line names by its id is not what a mere symbol means: of several contracts that means none.
-  #linesOf(quote) {
-    const lines = [...this.#lines.values()];
-    const named = lines.filter(({ instrument }) => instrument.con_id === quote.con_id);
-    return named.length > 0 ? named : lines.filter((line) => line.fits(quote));
   }
 
   #fail(line, { code, message, hint }) {

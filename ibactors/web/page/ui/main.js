@@ -11,6 +11,7 @@ import { Kind } from "./kind.js";
 import { Login } from "./login.js";
 import { Halt, Orders } from "./orders.js";
 import { Quotes } from "./quotes.js";
+import { selection } from "./selection.js";
 import { Session } from "./session.js";
 import { Stream } from "./stream.js";
 import { Ticket } from "./ticket.js";
@@ -77,9 +78,9 @@ function follow() {
 let trusted = null;
 
 function announce() {
-  const cards = document.querySelectorAll(".card");
-  const stale = document.querySelectorAll(".card.stale").length;
-  const trust = cards.length === 0 ? trusted : stale === 0;
+  const shown = document.querySelectorAll(".quote");
+  const stale = document.querySelectorAll(".quote.stale").length;
+  const trust = shown.length === 0 ? trusted : stale === 0;
   if (trust === trusted) return;
   if (trusted !== null) setText($("#announcer"), trust ? "Prices are live again." : "Prices on this page are not current.");
   trusted = trust;
@@ -89,6 +90,7 @@ book.addEventListener("change", draw);
 book.addEventListener("failed", draw);
 depth.addEventListener("change", draw);
 trading.addEventListener("change", draw);
+selection.addEventListener("change", draw);
 for (const name of ["open", "lost", "trust"]) stream.addEventListener(name, draw);
 stream.addEventListener("open", refresh);
 stream.addEventListener("lost", () => {

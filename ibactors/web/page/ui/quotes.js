@@ -1,59 +1,103 @@
-// The cards of the quotes that the visitor chose, and the form that adds one.
+// The watchlist: the instruments that the visitor chose, as a table or as cards, in an order that may be sorted, and moved through by keys.
 
-import { get } from "./api.js";
+import { Adding } from "./adding.js";
 import { keyOf } from "./book.js";
-import { Chart } from "./chart.js";
-import { $, element, keyed, setClass, setHidden, setText } from "./dom.js";
-import { UNKNOWN, clock, compact, decimals, number, percent, signed, weekday } from "./format.js";
+import { $, setHidden, setText } from "./dom.js";
+import { QuoteView } from "./quoteview.js";
+import { selection } from "./selection.js";
 
-const MOST_CHOICES = 12;
 const STORED = "ibactors.quotes";
+const STORED_VIEW = "ibactors.view";
 const FIRST_VISIT = ["AAPL", "MSFT", "TSLA", "SPY"].map((symbol) => ({ symbol }));
+const SORTED_MS = 2000; // what moves with the market moves no oftener than this
+
+const spread = ({ quote }) => (quote?.bid == null || quote.ask == null ? null : quote.ask - quote.bid);
+const MEASURES = {
+  name: (line) => line.name,
+  bid: ({ quote }) => quote?.bid,
+  ask: ({ quote }) => quote?.ask,
+  spread,
+  value: (line) => line.price,
+  change: ({ quote, price }) => (price === null || !quote?.close ? null : price / quote.close - 1),
+  volume: ({ quote }) => quote?.volume,
+  age: (line, book) => book.age(line),
+  state: (line, book) => book.condition(line).word,
+};
 
 export class Quotes {
   #book;
   #depth;
-  #lines = [];
-  #charts = new WeakMap();
+  #view;
+  #lines = []; // in the visitor's own order
+  #sorted = []; // as shown
+  #sort = null; // { by, down }
+  #sortedAt = 0;
   #typed = new Set(); // keys of lines that the visitor has just asked for, and that have shown nothing yet
-  #list = $("#cards");
-  #form = $("#add");
-  #problem = $("#add-problem");
+  #adding;
 
   constructor(book, depth) {
     this.#book = book;
     this.#depth = depth;
-    this.#form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#submit();
-    });
+    this.#view = new QuoteView(book, depth, (line) => this.#remove(line), (line) => selection.choose(line.instrument));
+    this.#adding = new Adding((instrument) => this.#add(instrument));
     book.addEventListener("failed", ({ detail }) => this.#failed(detail));
+    $("#view-button").addEventListener("click", () => this.#show(this.#view.cards ? "table" : "cards"));
+    $("#quotes").addEventListener("keydown", (event) => this.#pressed(event));
+    for (const button of document.querySelectorAll("#watchlist thead button")) {
+      button.addEventListener("click", () => this.#sortBy(button.dataset.by));
+    }
     this.#lines = stored().map((instrument) => book.want(instrument));
+    this.#show(localStorage.getItem(STORED_VIEW) ?? "table");
+    if (this.#lines.length > 0) selection.choose(this.#lines[0].instrument);
   }
 
   render() {
-    keyed(this.#list, this.#lines, (line) => line.key, (line) => this.#make(line), (card, line) => this.#update(card, line));
-    setHidden($("#no-cards"), this.#lines.length > 0);
-  }
-
-  #submit() {
-    const { symbol, sec_type, exchange, currency } = Object.fromEntries(new FormData(this.#form));
-    const instrument = { symbol: symbol.trim().toUpperCase(), sec_type, exchange: exchange.trim().toUpperCase(), currency: currency.trim().toUpperCase() };
-    for (const [name, usual] of [["sec_type", "STK"], ["exchange", ""], ["currency", ""]]) {
-      if (instrument[name] === usual) delete instrument[name];
+    for (const line of this.#lines) {
+      if (line.quote !== null && this.#typed.delete(line.key)) this.#store();
     }
-    this.#problem.replaceChildren();
-    if (this.#lines.some((line) => line.key === keyOf(instrument))) this.#say(`${instrument.symbol} is shown already.`);
-    else this.#add(instrument);
-    $("#symbol").select();
+    this.#order();
+    this.#view.render(this.#sorted);
+    setHidden($("#no-quotes"), this.#lines.length > 0);
   }
 
+  #show(view) {
+    localStorage.setItem(STORED_VIEW, view);
+    this.#view.cards = view === "cards";
+    setText($("#view-button"), this.#view.cards ? "Table" : "Cards");
+    this.render();
+  }
+
+  #sortBy(by) {
+    const down = by !== "name" && by !== "state"; // figures begin with the greatest
+    if (this.#sort?.by !== by) this.#sort = { by, down };
+    else this.#sort = this.#sort.down === down ? { by, down: !down } : null;
+    for (const button of document.querySelectorAll("#watchlist thead button")) {
+      const direction = this.#sort?.by === button.dataset.by ? (this.#sort.down ? "descending" : "ascending") : "none";
+      button.parentElement.setAttribute("aria-sort", direction);
+    }
+    this.#sortedAt = 0;
+    this.render();
+  }
+
+  #order() {
+    if (this.#sort === null) {
+      this.#sorted = this.#lines;
+    } else if (this.#sorted.length !== this.#lines.length || Date.now() - this.#sortedAt > SORTED_MS) {
+      this.#sortedAt = Date.now();
+      this.#sorted = sorted(this.#lines, (line) => MEASURES[this.#sort.by](line, this.#book), this.#sort.down);
+    }
+  }
+
+  // Null if it was taken, else why not.
   #add(instrument) {
+    const same = ({ key, quote }) => key === keyOf(instrument) || (instrument.con_id && quote?.con_id === instrument.con_id);
+    if (this.#lines.some(same)) return `${instrument.label ?? instrument.symbol} is shown already.`;
     const line = this.#book.want(instrument);
     if (line.quote === null) this.#typed.add(line.key);
-    this.#lines.push(line);
+    this.#lines = [...this.#lines, line];
     this.#store();
     this.render();
+    return null;
   }
 
   #remove(line) {
@@ -62,99 +106,52 @@ export class Quotes {
     this.#book.release(line);
     this.#depth.hide(line);
     this.#store();
+    this.#sortedAt = 0;
     this.render();
   }
 
-  // What was typed a moment ago and does not exist is told at the form, and leaves no card.
-  async #failed(line) {
+  // What was typed a moment ago and does not exist is told at the form, and leaves no row.
+  #failed(line) {
     if (!this.#typed.has(line.key)) return;
     this.#remove(line);
-    if (line.failure.code === "contract_ambiguous") await this.#offer(line);
-    else this.#say(`${line.name}: ${line.failure.text}`);
+    this.#adding.refused(line);
   }
 
-  // Several contracts fit: the visitor chooses one.
-  async #offer({ name, address: { symbol, ...rest } }) {
-    const said = this.#say(`${name} is the symbol of several contracts.`);
-    const answer = await get("market/quotes", { symbols: symbol, ...rest }).catch(() => null);
-    if (!said.isConnected) return; // something else has been typed meanwhile
-    const choices = (answer?.quotes[symbol]?.candidates ?? []).slice(0, MOST_CHOICES).map((candidate) => {
-      const { local_symbol, exchange, currency, expiry, long_name } = candidate;
-      const words = [local_symbol, long_name, expiry, exchange, currency].filter(Boolean).join(" · ");
-      const button = element("button", { type: "button", class: "quiet" }, words);
-      button.addEventListener("click", () => {
-        this.#problem.replaceChildren();
-        const { con_id, sec_type } = candidate;
-        this.#add({ label: local_symbol, symbol: candidate.symbol, sec_type, exchange, currency, con_id });
-      });
-      return button;
-    });
-    this.#problem.append(element("div", { class: "choices" }, ...choices));
-  }
-
-  #say(text) {
-    const said = element("p", {}, text);
-    this.#problem.replaceChildren(said);
-    return said;
+  #pressed(event) {
+    const here = event.target.closest?.(".quote .name");
+    if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
+    const names = [...document.querySelectorAll(".quote .name")];
+    const at = names.indexOf(here);
+    const places = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: names.length - 1 };
+    if (event.key in places) {
+      const next = names[Math.max(0, Math.min(places[event.key], names.length - 1))];
+      next.focus();
+      next.click();
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      const next = names[at + 1] ?? names[at - 1];
+      this.#remove(this.#sorted[at]);
+      (next ?? $("#symbol")).focus();
+      next?.click();
+    } else {
+      return;
+    }
+    event.preventDefault();
   }
 
   #store() {
     const shown = this.#lines.filter((line) => !this.#typed.has(line.key)).map((line) => line.instrument);
     localStorage.setItem(STORED, JSON.stringify(shown));
   }
+}
 
-  #make(line) {
-    const card = $("#card").content.firstElementChild.cloneNode(true);
-    setText($("h3", card), line.name);
-    $(".remove", card).setAttribute("aria-label", `Remove ${line.name}`);
-    $(".remove", card).addEventListener("click", () => {
-      this.#remove(line);
-      $("#symbol").focus();
-    });
-    $(".depth", card).addEventListener("toggle", ({ target }) => (target.open ? this.#depth.show(line) : this.#depth.hide(line)));
-    $(".again", card).addEventListener("click", () => this.#book.again(line));
-    this.#charts.set(card, new Chart($(".chart", card)));
-    return card;
-  }
-
-  #update(card, line) {
-    const { current, word, note } = this.#book.condition(line);
-    const { quote, price } = line;
-    if (quote !== null && this.#typed.delete(line.key)) this.#store();
-    card.dataset.state = word.replace(/\W.*/, "");
-    setClass(card, "stale", !current);
-    setText($(".badge", card), word);
-    setText($(".where", card), where(line));
-    setHidden($(".again", card), line.failure === null);
-    setText($(".note", card), noteOf(line, note, current));
-
-    const digits = quote === null ? 2 : decimals(quote.bid, quote.ask, quote.last, quote.close);
-    const change = quote === null || price === null || !quote.close ? null : price - quote.close;
-    setText($(".value", card), number(price, digits));
-    setText($(".change", card), change === null ? "" : `${arrow(change)} ${signed(change, digits)} (${percent(change / quote.close)})`);
-    card.dataset.direction = change === null ? "" : change < 0 ? "down" : "up";
-    setText($(".bid", card), sized(quote?.bid, quote?.bid_size, digits));
-    setText($(".ask", card), sized(quote?.ask, quote?.ask_size, digits));
-    setText($(".volume", card), compact(quote?.volume));
-    setText($(".day", card), quote === null ? UNKNOWN : `${number(quote?.low, digits)} – ${number(quote?.high, digits)}`);
-    if ($(".depth", card).open) this.#drawDepth(card, line, digits);
-    this.#charts.get(card).draw(line.name, line.points, quote?.close ?? null, digits);
-  }
-
-  #drawDepth(card, line, digits) {
-    const { book, note } = this.#depth.of(line);
-    const rows = book === null ? [] : Array.from({ length: Math.max(book.bids.length, book.asks.length) }, (_, place) => place);
-    const cells = (place) => {
-      const [bid, ask] = [book.bids[place], book.asks[place]];
-      return [compact(bid?.size), number(bid?.price, digits), number(ask?.price, digits), compact(ask?.size)];
-    };
-    const make = () => element("tr", {}, ...[0, 1, 2, 3].map(() => element("td", { class: "number" })));
-    keyed($(".depth tbody", card), rows, String, make, (row, place) => {
-      for (const [at, text] of cells(place).entries()) setText(row.children[at], text);
-    });
-    setHidden($(".depth table", card), book === null);
-    setText($(".depth-note", card), note ?? "");
-  }
+// What is not known comes last, whichever way it is sorted.
+function sorted(lines, measure, down) {
+  const known = (value) => value !== null && value !== undefined;
+  const compare = (one, other) => (typeof one === "string" ? one.localeCompare(other) : one - other) * (down ? -1 : 1);
+  return lines
+    .map((line) => [line, measure(line)])
+    .sort(([, one], [, other]) => (known(one) && known(other) ? compare(one, other) : known(other) - known(one)))
+    .map(([line]) => line);
 }
 
 function stored() {
@@ -164,23 +161,4 @@ function stored() {
   } catch {
     return FIRST_VISIT;
   }
-}
-
-function where({ quote, instrument }) {
-  const { sec_type, exchange, currency } = quote ?? instrument;
-  return [sec_type === "STK" ? null : sec_type, exchange, currency].filter(Boolean).join(" · ");
-}
-
-function noteOf({ quote, since }, note, current) {
-  if (quote === null) return note;
-  const traded = quote.as_of === null ? "" : ` Last trade ${weekday(quote.as_of)}.`;
-  const at = quote.market === "closed" ? `The market is closed.${traded}` : `Last change ${clock(quote.timestamp)}.`;
-  if (current) return [at, note].filter(Boolean).join(" ");
-  return `${note} Shown is the price of ${clock(quote.timestamp)}${since ? `; stale since ${clock(since)}` : ""}.`;
-}
-
-const arrow = (change) => (change < 0 ? "▼" : change > 0 ? "▲" : "■");
-
-function sized(price, size, digits) {
-  return price == null || size == null ? number(price, digits) : `${number(price, digits)} × ${compact(size)}`;
 }

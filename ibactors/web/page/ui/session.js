@@ -18,7 +18,10 @@ export class Session {
     this.#stream = stream;
     this.#book = book;
     this.poll.addEventListener("change", () => {
-      if (this.poll.problem === null) this.#known = this.poll.value.session;
+      if (this.poll.problem === null) {
+        this.#known = this.poll.value.session;
+        book.skew = Date.now() - Date.parse(this.poll.value.timestamp);
+      }
       changed();
     });
     stream.addEventListener("open", () => (this.#lost = null));
