@@ -9,14 +9,15 @@ const SAYS_NOTHING_LATER = new Set([401, 403, 429]); // of a first try that had 
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// The answer to `request`, which is what `call` takes. `waiting` is told of each try that had none. Raises the Problem that refuses it for good.
+// The answer to `request`, which is what `call` takes. `waiting` is told of each try that had none. Raises the Problem that refuses it, whose
+// `repeated` says that an earlier try had no answer: it may still be on its way.
 export async function settle({ method, path, ...rest }, waiting, { unanswered = false } = {}) {
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 1.5, LAST_PAUSE_MS)) {
     try {
       return await call(method, path, rest);
     } catch (problem) {
       const known = problem.status > 0 && problem.status < 500 && !(unanswered && SAYS_NOTHING_LATER.has(problem.status));
-      if (known) throw problem;
+      if (known) throw Object.assign(problem, { repeated: unanswered });
       unanswered = true;
       waiting(problem);
       await pause(Math.max(wait, (problem.retryAfter ?? 0) * 1000));

@@ -17,6 +17,7 @@ const RANGES = [
 ];
 const MOST_PAGES = 8; // a page has fewer bars than asked for when the service has to wait for IB
 const QUOTED = new Set(["CASH", "CMDTY", "CFD"]); // kinds of which IB keeps no trades
+const AGAIN_MS = 5000; // after an answer that says nothing of the bars
 const WAITING = "Waiting for the bar that forms now.";
 
 export class Candles {
@@ -50,13 +51,20 @@ export class Candles {
     const broken = this.#stream.current ? this.#broken : "Not confirmed by ibactors at the moment.";
     setText($("#chart-title"), this.#instrument ? `Chart ${label ?? symbol}` : "Chart");
     setClass($("#chart"), "stale", broken !== null && this.#bars.size > 0);
-    setText($("#chart .as-of"), this.#bars.size === 0 ? "" : broken === null ? "live" : broken === WAITING ? "past bars" : "stale");
+    setText($("#chart .as-of"), this.#bars.size === 0 ? "" : broken === null ? this.#age : broken === WAITING ? "past bars" : "stale");
     setText($("#chart .note"), this.#noteOf(broken));
     setHidden($("#chart .again"), this.#problem === "");
     for (const button of $("#chart .ranges").children) {
       button.setAttribute("aria-pressed", String(button.dataset.key === this.#range.name));
     }
     this.#renderBar();
+  }
+
+  // A bar that IB calls the newest may be of before the weekend.
+  get #age() {
+    const { t } = this.#newest;
+    const { step } = this.#range;
+    return Date.now() - Date.parse(t) < 2 * step * 1000 ? "live" : `last bar of ${whenOf(t, step)}`;
   }
 
   #noteOf(broken) {
@@ -122,6 +130,8 @@ export class Candles {
     } catch (problem) {
       if (generation !== this.#generation) return;
       this.#problem = problem.message;
+      if (problem.status === 0 || problem.status >= 500) setTimeout(() => generation === this.#generation && this.#load(), AGAIN_MS);
+      return this.render(); // the live bar alone would look like a whole chart
     }
     this.#plot.show([...this.#bars.values()], this.#range.step, this.#digits);
     this.#tell();
@@ -136,7 +146,7 @@ export class Candles {
     if (message.type === "bar") this.#grow(message);
     else if (message.type === "stale") this.#stop(sentences(message.reason));
     else if (message.type === "gap") this.#stop("Bars of this time are missing: IB has none of them.");
-    else if (message.type === "error") this.#stop(sentences(message.message, message.hint));
+    else if (message.type === "error") this.#stop((this.#problem = sentences(message.message, message.hint)));
   }
 
   #grow(bar) {
@@ -177,8 +187,9 @@ const secondsBetween = (one, other) => (one ? (Date.parse(other.t) - Date.parse(
 const TIMED = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const DATED = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
 
+const whenOf = (t, step) => new Date(t).toLocaleString("en-GB", step < DAY_S ? TIMED : DATED);
+
 function describe({ t, o, h, l, c, v }, digits, { step }) {
-  const at = new Date(t).toLocaleString("en-GB", step < DAY_S ? TIMED : DATED);
   const prices = [["O", o], ["H", h], ["L", l], ["C", c]].map(([name, price]) => `${name} ${number(price, digits)}`);
-  return [at, ...prices, v === null ? "" : `V ${compact(v)}`].filter(Boolean).join("  ");
+  return [whenOf(t, step), ...prices, v === null ? "" : `V ${compact(v)}`].filter(Boolean).join("  ");
 }

@@ -210,8 +210,15 @@ export class Ticket {
       this.#trading.learn(order);
       this.#answered(id, `${words}: taken by the service as ${order.order_id}, ${order.status.replaceAll("_", " ")}.`);
     } catch (problem) {
+      // What refuses a repetition says nothing of a first try that is still on its way: the id is made void before anything is said.
+      if (problem.repeated) await this.#bury(body, waiting);
       this.#answered(id, sentences(`${words}: refused`, problem.message), true);
     }
+  }
+
+  // After it no order has the id, or the one that has is cancelled.
+  #bury({ client_order_id: id, account }, waiting) {
+    return settle({ method: "DELETE", path: `orders/by-client-id/${id}`, query: account ? { account } : {} }, waiting, { unanswered: true });
   }
 
   #answered(id, text, bad = false) {
@@ -221,11 +228,10 @@ export class Ticket {
     this.#say(text, { bad });
   }
 
-  // After it no order has the id, or the one that has is cancelled; the request that is waited for ends by it.
+  // The request that is waited for ends by it.
   #withdraw() {
-    const { client_order_id: id, account } = this.#withdrawing;
     $(".withdraw", this.#root).disabled = true;
-    settle({ method: "DELETE", path: `orders/by-client-id/${id}`, query: account ? { account } : {} }, () => {})
+    this.#bury(this.#withdrawing, () => {})
       .catch((problem) => this.#say(problem.message, { bad: true }))
       .finally(() => ($(".withdraw", this.#root).disabled = false));
   }
