@@ -35,7 +35,7 @@ class ResultQuery(JobQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 async def get_jobs(call: Call[Nothing, Nothing]) -> JobReports:
-    downloads = call.system.site.history.downloads.values()
+    downloads = [download for site in call.system.sites for download in site.history.downloads.values()]
     return JobReports(jobs=tuple(job_report(download) for download in downloads if download.caller == call.along.holder))
 
 
@@ -59,12 +59,13 @@ async def get_job_bars(call: Call[ResultQuery, Nothing]) -> Answer:
 
 async def delete_job(call: Call[JobQuery, Nothing]) -> JobReport:
     download = _mine(call, call.query.id)
-    await call.system.site.history.drop(download.id, caller=call.along.holder)
+    site = next(site for site in call.system.sites if download.id in site.history.downloads)
+    await site.history.drop(download.id, caller=call.along.holder)
     return job_report(download)
 
 
 def _mine(call: Call[JobQuery, Nothing] | Call[ResultQuery, Nothing], download: str) -> Download:
-    found = call.system.site.history.downloads.get(download)
+    found = next((site.history.downloads[download] for site in call.system.sites if download in site.history.downloads), None)
     if found is None or found.caller != call.along.holder:
         raise JobNotFound(f"There is no download {download!r}.")
     return found

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ibactors.actors.bars import BarsRef, Series
+from ibactors.actors.site import Site
 from ibactors.errors import InvalidRequest
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -38,37 +39,38 @@ def _sources(system: System, parameters: BarsParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
     series = partial(Series, bar=parameters.bar, what=parameters.what, rth=parameters.rth)
-    return [_source(system, symbol, series(instrument=instrument), parameters.after_sequence) for symbol, instrument in named.items()]
+    site = system.site  # a stream stays with its gateway: what is current there is asked there
+    return [_source(site, symbol, series(instrument=instrument), parameters.after_sequence) for symbol, instrument in named.items()]
 
 
-def _source(system: System, symbol: str, series: Series, after: int | None) -> Source:
+def _source(site: Site, symbol: str, series: Series, after: int | None) -> Source:
     return Source(
         key=series,
         symbol=symbol,
-        names=partial(_names, system, series),
-        open=partial(_open, system, series),
+        names=partial(_names, site, series),
+        open=partial(_open, site, series),
         kind=series.bar,
-        first=partial(_first, system, series, after),
+        first=partial(_first, site, series, after),
         position=f"bars/{symbol}/{series.bar}/{series.what}/{series.rth}",
-        resumed=partial(_source, system, symbol, series),
+        resumed=partial(_source, site, symbol, series),
     )
 
 
-def _names(system: System, series: Series) -> Mapping[str, Any]:
-    ref = system.site.bars.running.get(series)
+def _names(site: Site, series: Series) -> Mapping[str, Any]:
+    ref = site.bars.running.get(series)
     return names_of(series.instrument) if ref is None else ref.names
 
 
-async def _open(system: System, series: Series, holder: str, until_stopped: ExitStack) -> Topic[Any]:
-    ref = await system.site.bars.of(series, caller=holder)
+async def _open(site: Site, series: Series, holder: str, until_stopped: ExitStack) -> Topic[Any]:
+    ref = await site.bars.of(series, caller=holder)
     until_stopped.enter_context(ref.held(holder))
     return ref.updates
 
 
-def _first(system: System, series: Series, after: int | None, _topic: Topic[Any]) -> Iterable[Encoded[Any]]:
+def _first(site: Site, series: Series, after: int | None, _topic: Topic[Any]) -> Iterable[Encoded[Any]]:
     """The present bar, if there is one that may be shown, after what was missed."""
-    ref: BarsRef | None = system.site.bars.running.get(series)
-    return () if ref is None else ref.since(after, current=system.site.connection.sessions.value.current)
+    ref: BarsRef | None = site.bars.running.get(series)
+    return () if ref is None else ref.since(after, current=site.session.current)
 
 
 BARS = Channel(

@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from ibactors.actors.news import NewsKey
+from ibactors.actors.site import Site
 from ibactors.bridge.scans import ScanTerms
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -33,32 +34,33 @@ def _of_news(system: System, parameters: NewsParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
     keys = {symbol: NewsKey(instrument=instrument, providers=joined(parameters.providers)) for symbol, instrument in named.items()}
-    return [_news_source(system, symbol, key, parameters.after_sequence) for symbol, key in keys.items()]
+    site = system.site  # a stream stays with its gateway: what is current there is asked there
+    return [_news_source(site, symbol, key, parameters.after_sequence) for symbol, key in keys.items()]
 
 
-def _news_source(system: System, symbol: str, key: NewsKey, after: int | None) -> Source:
+def _news_source(site: Site, symbol: str, key: NewsKey, after: int | None) -> Source:
     def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
-        ref = system.site.news.running.get(key)
+        ref = site.news.running.get(key)
         return ref.tape.since(after) if ref is not None and after is not None else ()
 
     return Source(
         key=key,
         symbol=symbol,
-        names=partial(_names, system, key),
-        open=partial(_open_news, system, key),
+        names=partial(_names, site, key),
+        open=partial(_open_news, site, key),
         first=first,
         position=f"news/{symbol}/{key.providers}",
-        resumed=partial(_news_source, system, symbol, key),
+        resumed=partial(_news_source, site, symbol, key),
     )
 
 
-def _names(system: System, key: NewsKey) -> Mapping[str, Any]:
-    ref = system.site.news.running.get(key)
+def _names(site: Site, key: NewsKey) -> Mapping[str, Any]:
+    ref = site.news.running.get(key)
     return names_of(key.instrument) if ref is None else ref.names
 
 
-async def _open_news(system: System, key: NewsKey, holder: str, until_stopped: ExitStack) -> Topic[Any]:
-    ref = await system.site.news.of(key, caller=holder)
+async def _open_news(site: Site, key: NewsKey, holder: str, until_stopped: ExitStack) -> Topic[Any]:
+    ref = await site.news.of(key, caller=holder)
     until_stopped.enter_context(ref.held(holder))
     return ref.updates
 
@@ -70,11 +72,11 @@ class BulletinsParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _of_bulletins(system: System, parameters: BulletinsParameters) -> list[Source]:
-    return [_bulletins_source(system, parameters.after_sequence)]
+    return [_bulletins_source(system.site, parameters.after_sequence)]
 
 
-def _bulletins_source(system: System, after: int | None) -> Source:
-    tape, updates = system.site.bulletins.tape, system.site.bulletins.updates
+def _bulletins_source(site: Site, after: int | None) -> Source:
+    tape, updates = site.bulletins.tape, site.bulletins.updates
 
     async def open_bulletins(_holder: str, _until_stopped: ExitStack) -> Topic[Any]:
         await trio.lowlevel.checkpoint()
@@ -88,24 +90,24 @@ def _bulletins_source(system: System, after: int | None) -> Source:
         open=open_bulletins,
         first=first,
         position="bulletins",
-        resumed=partial(_bulletins_source, system),
+        resumed=partial(_bulletins_source, site),
     )
 
 
 def _of_scans(system: System, parameters: ScanParameters) -> list[Source]:
-    terms = terms_of(parameters)
-    current = partial(_is_current, system)
-    return [Source(key=terms, open=partial(_open_scan, system, terms), is_current=current)]
+    terms, site = terms_of(parameters), system.site
+    current = partial(_is_current, site)
+    return [Source(key=terms, open=partial(_open_scan, site, terms), is_current=current)]
 
 
-async def _open_scan(system: System, terms: ScanTerms, holder: str, until_stopped: ExitStack) -> Topic[Any]:
-    ref = await system.site.scans.of(terms, caller=holder)
+async def _open_scan(site: Site, terms: ScanTerms, holder: str, until_stopped: ExitStack) -> Topic[Any]:
+    ref = await site.scans.of(terms, caller=holder)
     until_stopped.enter_context(ref.held(holder))
     return ref.updates
 
 
-def _is_current(system: System, _value: Any) -> bool:
-    return system.site.connection.sessions.value.current
+def _is_current(site: Site, _value: Any) -> bool:
+    return site.session.current
 
 
 NEWS = Channel(

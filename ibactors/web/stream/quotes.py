@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ibactors.actors.site import Site
 from ibactors.actors.symbol import Update
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -44,12 +45,13 @@ class QuotesWanted(QuotesParameters, frozen=True, kw_only=True):
 
 def sources_of(system: System, instruments: Mapping[str, Instrument], fields: AbstractSet[str]) -> list[Source]:
     """The quotes of some instruments, by how their client names them, with *fields* besides."""
+    site = system.site
     return [
         Source(
             key=instrument,
             symbol=symbol,
-            names=partial(_names, system, instrument),
-            open=partial(_open, system, instrument, fields),
+            names=partial(_names, site, instrument),
+            open=partial(_open, site, instrument, fields),
         )
         for symbol, instrument in instruments.items()
     ]
@@ -60,15 +62,15 @@ def _sources(system: System, parameters: QuotesWanted) -> list[Source]:
     return sources_of(system, named_instruments(symbols, parameters.con_ids or (), parameters), fields_of(parameters.fields))
 
 
-def _names(system: System, instrument: Instrument) -> Mapping[str, Any]:
-    ref = system.site.market.find(instrument)
+def _names(site: Site, instrument: Instrument) -> Mapping[str, Any]:
+    ref = site.market.find(instrument)
     return names_of(instrument) if ref is None else ref.names
 
 
 async def _open(
-    system: System, instrument: Instrument, fields: AbstractSet[str], holder: str, until_stopped: ExitStack
+    site: Site, instrument: Instrument, fields: AbstractSet[str], holder: str, until_stopped: ExitStack
 ) -> Topic[Update | None]:
-    ref = await system.site.market.open(instrument, caller=holder, stream=True)
+    ref = await site.market.open(instrument, caller=holder, stream=True)
     until_stopped.enter_context(ref.held(holder))
     ref.want(fields)
     return ref.updates
