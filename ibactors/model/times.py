@@ -13,7 +13,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
 def whole(pattern: str) -> str:
     """A regular expression that must match all of a text; `$` alone lets a final newline through."""
-    return rf"^{pattern}$(?!\n)"
+    return rf"^(?:{pattern})$(?!\n)"
 
 
 @lru_cache(maxsize=64)  # all lines of one packet, and all trades of one second, have the same

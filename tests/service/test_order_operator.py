@@ -80,3 +80,14 @@ async def test_cancel_all_ends_what_is_ours_without_service_and_journal(tmp_path
         assert capsys.readouterr().out.count("cancel sent") == 3
         alive = [row["alive"] for row in json.loads(await gateway.control("ledger orders"))["orders"]]
         assert sum(alive) == 1, alive
+
+
+async def test_a_word_of_several_is_taken_as_a_whole(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        answers = [
+            await service.http.post("/trading/halt", json={"reason": "test", "cancel": "small"}),
+            await service.http.get("/orders", params={"status": "opened"}),
+            await service.http.get("/orders/ord_A.B"),
+        ]
+        assert [(answer.status_code, answer.json()["field"]) for answer in answers] == [(422, "cancel"), (422, "status"), (422, "order_id")]
+        assert (await service.http.get("/trading")).json()["halted"] is None
