@@ -19,6 +19,11 @@ def symbol_field(page: Page) -> None:
     expect(page.get_by_label("Symbol", exact=True)).to_be_focused()
 
 
+def test_kind_of_account_stands_in_the_head(page: Page) -> None:
+    expect(page.locator("#account-kind")).to_have_text("PAPER")
+    expect(page.locator("#account-kind")).to_have_attribute("data-kind", "paper")
+
+
 def test_thirty_instruments_fit_on_a_laptop(open_page: OpenPage, demo: Demo) -> None:
     page = open_page(demo.url, viewport={"width": 1440, "height": 900})
     listed = [{"symbol": symbol} for symbol in ("AAPL", "MSFT", *(f"QUIET{number}" for number in range(28)))]

@@ -1,11 +1,10 @@
-// PAPER, LIVE or SIMULATED: whose money it is that is traded with, in the head of the page.
+// PAPER or LIVE: whose money it is that is traded with, in the head of the page.
 
 import { $, setHidden, setText } from "./dom.js";
 
 const PAPER = /^D/; // IB's paper accounts are DU1234567, DF1234567 and so on; those with money never begin so
 
-export function kindOf({ simulated, accounts, login }) {
-  if (simulated) return "simulated";
+function kindOf({ accounts, login }) {
   if (accounts.length > 0) return accounts.every((name) => PAPER.test(name)) ? "paper" : "live";
   return login ?? null;
 }
@@ -13,7 +12,7 @@ export function kindOf({ simulated, accounts, login }) {
 export class Kind {
   #facts;
 
-  // `facts()` gives what is known: whether a simulator is behind it, the names of the accounts, the kind that was logged in to.
+  // `facts()` gives what is known: the names of the accounts, the kind that was logged in to.
   constructor(facts) {
     this.#facts = facts;
   }
