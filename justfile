@@ -58,6 +58,11 @@ cluster-test *args:
     sh tests/cluster/install.sh
     timeout 180 python -m tests.twice -n 2 --dist worksteal -m cluster tests/cluster "$@"
 
+# tests of the service that run the same beside a second gateway, which has nothing to do
+[group('test')]
+gateways *args:
+    TEST_GATEWAYS=2 python -m pytest -n 2 -q tests/service/test_rest.py tests/service/test_stream_account.py tests/service/test_portfolio.py "$@"
+
 # the suite with branch coverage
 [group('test')]
 coverage *args:
@@ -111,7 +116,7 @@ lock:
 
 # everything CI runs
 [group('check')]
-ci: lint type test slow cluster-test browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit (release "--rehearse")
+ci: lint type test gateways slow cluster-test browser (chaos "--minutes" "5" "--seed" "1") (chaos "--orders" "1000" "--minutes" "30" "--seed" "1") interop interop-ibc fuzz (contract "--minutes" "1.5" "--seed" "1") documents site image-test audit (release "--rehearse")
 
 # From their registries, into .interop the first time.
 # unchanged TWS API clients and the simulator
