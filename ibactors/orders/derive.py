@@ -83,7 +83,10 @@ def _open(order: Order, at: float) -> tuple[Status, str | None]:
         return Status.PENDING_CANCEL, order.cancel.reason or None if order.cancel else None
     if "Inactive" in words and not order.is_live:
         waited = order.inactive_at is not None and at - order.inactive_at >= REASON_WAIT
-        return (Status.INACTIVE, order.blame.text if order.blame else None) if waited else (order.status, order.reason)
+        if waited:
+            return Status.INACTIVE, order.blame.text if order.blame else None
+        if not order.status.is_terminal:  # else a correction has taken back what ended it
+            return order.status, order.reason
     if order.change is not None:
         return Status.PENDING_REPLACE, None
     return _at_work(order, words)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -453,6 +453,10 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(ACTIONS, max_size=25))
+@example([
+    ("says", "Inactive", {"perm_id": None}),
+    *(("fill", quantity, {"execution_id": name}) for quantity, name in ((5, "a.01"), (5, "b.01"), (1, "a.02"))),
+])  # fmt: skip
 def test_no_evidence_raises_and_what_is_executed_is_never_forgotten(actions: list[tuple[Any, ...]]) -> None:
     life = Life()
     executed: dict[str, tuple[int, int]] = {}
