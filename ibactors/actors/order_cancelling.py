@@ -39,8 +39,6 @@ class Canceller:
         self._live_accounts = live_accounts
         self._writing: set[str] = set()
         """Orders whose cancel is being written down."""
-        self.everything_due = False
-        """A global cancel waits for IB to be reached."""
         self._everything_queued = 0.0
         self._blind: set[tuple[str, int]] = set()
         """Orders, and the session in which their number is cancelled without a proof."""
@@ -123,11 +121,11 @@ class Canceller:
 
         Not repeated after a start of the service: what was entered by hand since then must not vanish.
         """
-        self.everything_due, self._everything_queued = True, 0.0
+        self._keeper.ref.everything_due, self._everything_queued = True, 0.0
 
     def _send_everything(self) -> None:
         desk = self._keeper.desk
-        if not self.everything_due or desk is None or not desk.connected or boot_now() < self._everything_queued + SEND_WITHIN:
+        if not self._keeper.ref.everything_due or desk is None or not desk.connected or boot_now() < self._everything_queued + SEND_WITHIN:
             return
         try:
             message = global_cancel_frame(desk.client)
@@ -147,9 +145,9 @@ class Canceller:
 
     def _everything_leaves(self) -> str | None:
         """Nothing stands against it any more, unless trading goes on again: it is written in this step."""
-        if not self.everything_due:
+        if not self._keeper.ref.everything_due:
             return "trading_resumed"
-        self.everything_due = False
+        self._keeper.ref.everything_due = False
         governed("everything_cancelled", "ibactors")
         return None
 

@@ -31,14 +31,17 @@ class Brake:
         """Carry out a halt that nobody asked for, of the keeper's own accord or by the file; or one whose caller is gone."""
         async with self._one:
             ref = self._keeper.ref
-            if (why := ref.why_halted) is None or why == self._keeper.noted:
+            why, asked = ref.why_halted, ref.asked
+            if asked is not None and asked.reason != why:
+                asked = ref.asked = None  # its halt is over, or another's
+            if why is None or (asked is None and why == self._keeper.noted):
                 return
-            asked, ref.asked = ref.asked, None
-            if asked is not None and asked.reason == why:
-                self._carried = asked
-                await self._stop(asked.by, why, asked.cancel)
-            else:
+            if asked is None:
                 await self._stop("ibactors", why, "entries")
+                return
+            self._carried = asked
+            await self._stop(asked.by, why, asked.cancel)
+            ref.asked = None  # not before: a crash meanwhile leaves it to the next incarnation
 
     async def halt(self, msg: HaltTrading) -> None:
         """Stop trading."""
@@ -47,10 +50,10 @@ class Brake:
         if ref.halted != msg.reason:
             await self.look()  # what stopped it before has its own cancels
         async with self._one:
-            if ref.asked is msg:
-                ref.asked = None
             if msg is not self._carried:
                 await self._stop(msg.by, msg.reason, msg.cancel)
+            if ref.asked is msg:
+                ref.asked = None
         if ref.halt_noted is None and not ref.leave_halt_file():
             msg.reply.fail(
                 JournalFailed("Trading is halted, and cancels go; but that could not be written down, and ends with this process.")
@@ -82,15 +85,15 @@ class Brake:
             if why is not None:
                 msg.reply.fail(TradingHalted(f"Trading stays halted: {why}."))
                 return
-            before, due = (keeper.noted, ref.halt_noted), self._canceller.everything_due
+            before, due = (keeper.noted, ref.halt_noted), ref.everything_due
             keeper.noted = ref.halt_noted = None
-            self._canceller.everything_due = False  # it would take the orders of after the resume
+            ref.everything_due = False  # it would take the orders of after the resume
             try:
                 await keeper.must_write(lambda tx: resume(tx, Resume(at=time.time(), by=msg.by)))
             except IbactorsError as error:
                 if ref.halted is None:
                     ref.halted, (keeper.noted, ref.halt_noted) = halted, before
-                self._canceller.everything_due = due
+                ref.everything_due = due
                 msg.reply.fail(error)
                 return
         governed("trading_resumed", msg.by)

@@ -8,6 +8,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from ibactors.actors.order_cancelling import Canceller
+from ibactors.actors.order_halting import Brake
 from ibactors.actors.orders import OrdersRef
 from ibactors.orders.errors import JournalFailed, JournalFull, TradingHalted
 from ibactors.orders.safety import Mode
@@ -104,6 +106,32 @@ async def test_nothing_of_a_halt_is_left_after_a_resume_that_came_while_it_was_w
             d.disk.free.set()
         assert (d.ref.why_halted, d.ref.halt_noted, d.keeper.noted) == (None, None, None)
         assert await d.halts() == []
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_a_halt_that_a_crash_cuts_off_is_carried_out_by_the_next_incarnation_as_it_was_asked_for(
+    tmp_path: Path, *, written: bool
+) -> None:
+    """Whether or not it was on disk by then: what is to be cancelled is cancelled, orders entered by hand too."""
+    async with desk(tmp_path) as d:
+        await d.placed(order(1))
+        msg = await d.ask(partial(d.ref.halt, "key:a", "R1", "all"))
+        if written:
+            await d.keeper.write_halt("key:a", "R1", "all")
+        d.disk.hold()
+        async with trio.open_nursery() as incarnation:
+            incarnation.start_soon(d.brake.halt, msg)
+            await d.disk.held()
+            incarnation.cancel_scope.cancel(reason="the actor crashes")
+            d.disk.free.set()
+        d.ref.everything_due = False
+        canceller = Canceller(d.keeper, d.connection, frozenset())
+        await Brake(d.keeper, canceller, dict).look()
+        assert is_cancelled(d)
+        assert d.ref.everything_due
+        commits = d.disk.commits
+        await Brake(d.keeper, canceller, dict).look()
+        assert d.disk.commits == commits
 
 
 async def test_a_second_reason_of_our_own_wants_a_resume_of_its_own(tmp_path: Path, error_log: ErrorLog) -> None:
