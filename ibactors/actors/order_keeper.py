@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_book import Book
+from ibactors.actors.order_desks import Desks
 from ibactors.actors.order_elsewhere import Elsewhere
 from ibactors.actors.orders import OrdersRef
 from ibactors.bridge.evidence_log import Entry
@@ -42,10 +43,6 @@ log = structlog.get_logger(__name__)
 R = TypeVar("R")
 
 _MOST_REASONS = 16  # for one halt, of different kinds
-TOGETHER = 256
-"""Entries that are taken in one step."""
-SOON = 0.01
-"""Seconds for which a frame that was written waits for its answer, to be noted with it."""
 _HALTING = {
     Want.NOT_OURS: "not_ours: a number of ours carries another order",
     Want.ORDER_REF_UNRELIABLE: "order_ref_unreliable: IB does not send back what identifies our orders",
@@ -82,17 +79,14 @@ class Keeper:
         self.wanted = trio.Event()
         self.noted: str | None = None
         """The halt that is on disk."""
-        self._desks: list[OrderDesk] = []
+        self.desks = Desks(ref, connection)
         self._early = EarlyCommissions()
         self._elsewhere = Elsewhere(self._early)
-        self._arrived = trio.Event()
-        self._intake = trio.Lock()
 
     @property
     def desk(self) -> OrderDesk | None:
         """The desk of the session that is up, once this incarnation listens to it."""
-        desk = self._connection.desk
-        return desk if desk is not None and desk.alive and desk in self._desks else None
+        return self.desks.up
 
     @property
     def hears_all(self) -> bool:
@@ -100,51 +94,19 @@ class Keeper:
         session = self._connection.sessions.value
         return session.up and self.listed_epoch == session.epoch
 
-    def attend(self) -> None:
-        """Listen to the session that is up now. What a predecessor has left there is withdrawn first."""
-        desk = self._connection.desk
-        if desk is not None and desk not in self._desks:
-            desk.withdraw_all("orders_restarted")
-            self.ref.meet(desk)
-            self.hear(desk)
-
-    def hear(self, desk: OrderDesk) -> None:
-        """Listen to *desk*, of which the last word may have been taken in: what is put there after its end is taken back."""
-        if desk not in self._desks:
-            self._desks.append(desk)
-            desk.log.listen(self._wake)
-
-    def _wake(self) -> None:
-        self._arrived.set()
-
     # evidence
 
     async def take_in(self) -> None:
         """Apply what sessions have told, for as long as the task lives."""
         while True:
-            await self._arrived.wait()
-            self._arrived = trio.Event()
-            if self._awaits_an_answer():
-                with trio.move_on_after(SOON):
-                    await self._arrived.wait()
+            await self.desks.arrival()
             await self.drain()
-
-    def _awaits_an_answer(self) -> bool:
-        """Whether all that was told is that frames were written: IB's answer, which comes soon, is then the same commit."""
-        return all(isinstance(entry.evidence, Written) for desk in self._desks for entry in desk.log.peek(TOGETHER))
 
     async def drain(self) -> None:
         """Apply all that has been told so far, in its order; durable when this returns."""
-        async with self._intake:
-            for desk in tuple(self._desks):
-                while entries := desk.log.peek(TOGETHER):
-                    await self._apply(entries)
-                    desk.log.done(len(entries))
-                if desk.closed and not desk.log.peek(1):
-                    self._desks.remove(desk)
+        await self.desks.drain(self._apply)
 
-    async def _apply(self, entries: Iterable[Entry]) -> None:
-        entries = list(entries)
+    async def _apply(self, entries: list[Entry]) -> None:
         await self._fetch(entries)
         writes: list[Callable[[Transaction], object]] = []
         steps: list[Step] = []
@@ -308,7 +270,7 @@ class Keeper:
 
     async def forget(self, before: float) -> None:
         """Let go of orders to which nothing has happened since *before*: the journal has them. Not while evidence may call for one."""
-        async with self._intake:
+        async with self.desks.intake:
             shown = self.ref.shown
             for order in self.book.over(before):
                 if order.order_id not in self.wants and shown.get(order.order_id, order) == order:
@@ -327,8 +289,7 @@ class Keeper:
             return
         self.ref.halted = reason
         log.error("trading_halted", reason=reason)
-        for desk in self._desks:
-            desk.withdraw_openings("trading_halted")
+        self.desks.withdraw_openings("trading_halted")
         self.wanted.set()
 
     def halt_if(self, reason: str | None) -> None:

@@ -324,7 +324,7 @@ def queue_frames(
     def why_not(fence: Fence) -> str | None:
         return why_not_send(fence, present_of(fence.kind, keeper, connection, desk, live_accounts)) or also()
 
-    keeper.hear(desk)
+    keeper.desks.hear(desk)
     desk.put(OrderFrame(order_ids=order_ids, fence=fence, messages=messages, why_not=why_not, desk=desk))
 
 

@@ -74,7 +74,7 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.asked: HaltTrading | None = None
         """Whose word the flag is, and what is to be cancelled, until it is carried out; None for a halt of our own accord."""
         self.everything_due = False
-        """Whether a global cancel waits for IB to be reached. It ends with the process: what is entered by hand after that must not vanish."""
+        """Whether a global cancel waits for IB. Not over a start of the service: what is entered by hand since then must not vanish."""
         self.further: list[str] = []
         """Reasons of our own that came up while trading was halted already; each wants a resume of its own."""
         self.halts = 0

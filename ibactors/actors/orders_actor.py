@@ -138,7 +138,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
         self._looker = Looker(keeper, pages, self.nursery)
         self._importer = Importer(keeper)
         self._me.reconciled = type(self._me.reconciled)()
-        keeper.attend()
+        keeper.desks.attend()
         await self._recall()
         await self._deadmen.recall()
         with self._connection.sessions.listening(self._session_changed) as session:
@@ -169,7 +169,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
 
     def _session_changed(self, session: SessionStatus) -> None:
         if session.up:
-            self._keeper.attend()
+            self._keeper.desks.attend()
         self._reconciler.session_changed(session)
 
     async def _look(self) -> NoReturn:

@@ -98,7 +98,7 @@ def placing(d: Desk, limits: Limits = _FREE) -> Place:
         SessionStatus(phase=SessionPhase.UP, epoch=1, since="2026-11-27T16:00:00Z", reason=None, accounts=(ACCOUNT,))
     )
     d.ref.reconciled = Reconciled(epoch=1)
-    d.keeper.attend()
+    d.keeper.desks.attend()
     account = AccountRef()
     d.nursery.start_soon(_answering, d.connection, _describe)
     d.nursery.start_soon(_answering, account, _book)

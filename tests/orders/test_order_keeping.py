@@ -17,8 +17,9 @@ from ibactors.actors import order_placing
 from ibactors.actors.connection import ConnectionRef
 from ibactors.actors.order_asks import ImportExecutions, Placed
 from ibactors.actors.order_deadmen import Deadmen
+from ibactors.actors.order_desks import SOON
 from ibactors.actors.order_importing import Importer
-from ibactors.actors.order_keeper import SOON, Keeper
+from ibactors.actors.order_keeper import Keeper
 from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_reconciling import Reconciler, bind
 from ibactors.actors.orders import OrdersRef, boot_now
