@@ -63,13 +63,15 @@ DEMO_LOGIN_TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """For how long the service waits for others, where that is not a setting."""
+    """What the service runs with that is no setting: how long it waits for others, for one."""
 
     edge: Timeouts = TIMEOUTS
     gate: GateTerms = TERMS
     account: AccountTerms = ACCOUNT_TERMS
     clock: Callable[[], float] = time.time
     """Unix time, by which bars are over."""
+    simulated: bool = False
+    """Whether the gateway is our own simulator."""
 
 
 USUAL = Terms()
@@ -154,7 +156,9 @@ async def run_demo(
     async with open_simulator(options) as ports:
         with rehearsal(settings, behind=ports.port) as there:
             async with trio.open_nursery() as nursery:
-                service = partial(run_service, there, stop=stop, updates=updates, login_wait=DEMO_LOGIN_TIMEOUT)
+                service = partial(
+                    run_service, there, stop=stop, updates=updates, login_wait=DEMO_LOGIN_TIMEOUT, terms=Terms(simulated=True)
+                )
                 url: str = await nursery.start(service, name="service")
                 task_status.started((url, ports))
 
@@ -222,6 +226,7 @@ async def start_system(
         logins=Attempts(settings.login_attempts, LOGIN_WINDOW),
         streams=Streams(most=settings.max_streams, most_per_key=settings.max_streams_per_key),
         stop=stop,
+        simulated=terms.simulated,
     )
 
 

@@ -60,6 +60,8 @@ class System:
     meters: Meters
     watch: Watch | None
     """Watches the event loop; None when the settings turn it off."""
+    simulated: bool = False
+    """Whether the gateway is our own simulator, so that all data are made up."""
     started: float = field(default_factory=time.time)
     """Unix time."""
 

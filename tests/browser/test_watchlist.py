@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 if TYPE_CHECKING:
     from conftest import OpenPage
@@ -20,8 +21,22 @@ def symbol_field(page: Page) -> None:
 
 
 def test_kind_of_account_stands_in_the_head(page: Page) -> None:
-    expect(page.locator("#account-kind")).to_have_text("PAPER")
-    expect(page.locator("#account-kind")).to_have_attribute("data-kind", "paper")
+    expect(page.locator("#account-kind")).to_have_text("SIMULATED")
+    expect(page.locator("#account-kind")).to_have_attribute("data-kind", "simulated")
+
+
+@pytest.mark.parametrize(("account", "kind"), [("DU1234567", "paper"), ("U1234567", "live")])
+def test_kind_of_a_real_account_is_told_by_its_name(page: Page, account: str, kind: str) -> None:
+    def real(route: Route) -> None:
+        health = route.fetch().json()
+        del health["simulated"]
+        route.fulfill(json=health)
+
+    page.route("**/health", real)
+    page.route("**/accounts", lambda route: route.fulfill(json=route.fetch().json() | {"accounts": [account]}))
+    page.reload()
+    expect(page.locator("#account-kind")).to_have_text(kind.upper())
+    expect(page.locator("#account-kind")).to_have_attribute("data-kind", kind)
 
 
 def test_thirty_instruments_fit_on_a_laptop(open_page: OpenPage, demo: Demo) -> None:

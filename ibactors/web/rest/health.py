@@ -47,6 +47,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """With the gateway; of several, the first that is up."""
     gateways: tuple[GatewayState, ...] | msgspec.UnsetType = msgspec.UNSET
     """Where there are several: each of them. All of them must be well for `healthy`."""
+    simulated: bool | msgspec.UnsetType = msgspec.UNSET
+    """True in the demo: all data are made up. Elsewhere it is not there."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,7 @@ def get_health(call: Call[Nothing, Nothing]) -> Health:
         reason=reason,
         session=session.report,
         gateways=call.system.states,
+        simulated=call.system.simulated or msgspec.UNSET,
     )
 
 

@@ -1,10 +1,11 @@
-// PAPER or LIVE: whose money it is that is traded with, in the head of the page.
+// PAPER, LIVE or SIMULATED: whose money it is that is traded with, in the head of the page.
 
 import { $, setHidden, setText } from "./dom.js";
 
 const PAPER = /^D/; // IB's paper accounts are DU1234567, DF1234567 and so on; those with money never begin so
 
-function kindOf({ accounts, login }) {
+function kindOf({ simulated, accounts, login }) {
+  if (simulated) return "simulated";
   if (accounts.length > 0) return accounts.every((name) => PAPER.test(name)) ? "paper" : "live";
   return login ?? null;
 }
@@ -12,7 +13,7 @@ function kindOf({ accounts, login }) {
 export class Kind {
   #facts;
 
-  // `facts()` gives what is known: the names of the accounts, the kind that was logged in to.
+  // `facts()` gives what is known: whether all is made up, the names of the accounts, the kind that was logged in to.
   constructor(facts) {
     this.#facts = facts;
   }

@@ -28,6 +28,7 @@ const inside = new Inside(draw);
 const depth = new Depth(stream);
 const quotes = new Quotes(book, depth);
 const kind = new Kind(() => ({
+  simulated: session.poll.value?.simulated,
   accounts: account.names,
   login: login.poll.value?.account_type,
 }));
