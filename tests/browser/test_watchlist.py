@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
     from conftest import OpenPage
@@ -27,13 +27,10 @@ def test_kind_of_account_stands_in_the_head(page: Page) -> None:
 
 @pytest.mark.parametrize(("account", "kind"), [("DU1234567", "paper"), ("U1234567", "live")])
 def test_kind_of_a_real_account_is_told_by_its_name(page: Page, account: str, kind: str) -> None:
-    def real(route: Route) -> None:
-        health = route.fetch().json()
-        del health["simulated"]
-        route.fulfill(json=health)
-
-    page.route("**/health", real)
-    page.route("**/accounts", lambda route: route.fulfill(json=route.fetch().json() | {"accounts": [account]}))
+    health = page.request.get(f"{page.url}health").json()
+    del health["simulated"]
+    page.route("**/health", lambda route: route.fulfill(json=health))
+    page.route("**/accounts", lambda route: route.fulfill(json={"accounts": [account], "timestamp": health["timestamp"]}))
     page.reload()
     expect(page.locator("#account-kind")).to_have_text(kind.upper())
     expect(page.locator("#account-kind")).to_have_attribute("data-kind", kind)
