@@ -89,9 +89,9 @@ class Channel(Generic[P]):
 
     def wanted(self, system: System, command: Command) -> list[Source]:
         """What a command names. Raises InvalidRequest, and NotOnEdge there."""
-        if system.settings.role == "edge" and not self.on_edges:
-            raise NotOnEdge(f"An edge has no channel {self.name!r} yet.")
         if command.interval_ms and not self.conflated:
             raise InvalidRequest(f"The channel {self.name!r} skips nothing, so that it has no interval.", field="interval_ms")
+        if system.settings.role == "edge" and not self.on_edges:
+            raise NotOnEdge(f"An edge has no channel {self.name!r} yet.")
         parameters = validated(self.parameters, lambda: msgspec.convert(command, self.parameters, from_attributes=True))
         return self.sources(system, parameters)
