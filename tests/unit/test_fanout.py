@@ -1,7 +1,7 @@
 """When clients are flushed and with what: at once when there is little to do, less often when it takes long, never with what is old."""
 
 import itertools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from ibactors.model.encoded import Encoded
 from ibactors.model.quotes import Stale
 from ibactors.web.fanout import Fanout, News, Pace, Subject
 from ibactors.web.meters import Meters
-from tests.conftest import DEADLINE
+from tests.conftest import eventually
 
 ONE_BY_ONE = Pace(turn=0.0)
 """A turn is over after each client."""
@@ -150,6 +150,15 @@ async def test_what_comes_during_a_rest_leaves_together(
     assert client.of("key") == [0, 5]
 
 
+def told(clients: list[Client], newest: list[list[int]]) -> Callable[[], Awaitable[bool]]:
+    """Whether each has got as its newest what it should."""
+
+    async def look() -> bool:
+        return [client.of("key")[-1:] for client in clients] == newest
+
+    return look
+
+
 async def test_others_get_their_turn_during_a_long_round() -> None:
     fanout, one = Fanout(Meters(), ONE_BY_ONE), subject()
     clients = [Client() for _ in range(5)]
@@ -158,7 +167,7 @@ async def test_others_get_their_turn_during_a_long_round() -> None:
             one.publish(value(1))
         assert [len(client.got) for client in clients] == [1, 0, 0, 0, 0]
         async with fanout.running():
-            await wait_all_tasks_blocked()
+            await eventually(told(clients, [[1]] * 5))
     assert [len(client.got) for client in clients] == [1] * 5
 
 
@@ -169,9 +178,7 @@ async def test_what_comes_while_the_rest_of_a_round_waits_for_the_task_is_not_fo
             with packet(fanout):
                 one.publish(value(1))
             one.publish(value(2))
-            with trio.fail_after(DEADLINE):  # a round that took long is rested from
-                while [client.of("key")[-1:] for client in clients] != [[2], [2]]:
-                    await trio.sleep(0.001)
+            await eventually(told(clients, [[2], [2]]))  # not at once: a round that took long is rested from
 
 
 async def test_client_that_comes_during_a_round_gets_nothing_older() -> None:
