@@ -23,6 +23,7 @@ async def test_details_are_told_in_full_and_asked_for_once(service: Service) -> 
     assert len(found) == 1
     apple = found[0]
     assert (apple["con_id"], apple["long_name"], apple["stock_type"], apple["min_tick"]) == (265598, "APPLE INC", "COMMON", 0.01)
+    assert (apple["min_size"], apple["size_increment"], apple["suggested_size_increment"]) == (0.0001, 0.0001, 100.0)
     assert len(apple["market_rule_ids"]) == len(apple["valid_exchanges"])
     before = await asked(service, "reqContractDetails")
     async with trio.open_nursery() as nursery:

@@ -147,6 +147,7 @@ def _stock(
         category=industry,
         subcategory=industry,
         stock_type=stock_type,
+        min_size="0.0001",  # as recorded, although the API refuses fractions (10243)
         suggested_size="100",
         fate=fate,
         has_options=has_options,

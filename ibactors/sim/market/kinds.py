@@ -100,6 +100,7 @@ def _difference(con_id: int, under: Instrument, local_symbol: str, *, lot: int) 
         trading_class=local_symbol,
         market_name=local_symbol,
         lot=lot,
+        min_size="1",
         under_con_id=under.con_id,
         under_symbol=under.symbol,
         under_sec_type=under.sec_type,
