@@ -74,3 +74,5 @@ export function sentences(...parts) {
 export function plural(count, word) {
   return `${number(count)} ${word}${count === 1 ? "" : "s"}`;
 }
+
+export const direction = (value) => (value > 0 ? "up" : value < 0 ? "down" : "");

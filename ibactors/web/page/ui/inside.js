@@ -1,6 +1,6 @@
 // What goes on inside: actors, market-data lines, IB's last notices. It needs a key with the right to look, where there are keys.
 
-import { frame } from "./account.js";
+import { frame } from "./panel.js";
 import { $, element, keyed, setText } from "./dom.js";
 import { clock, plural, span } from "./format.js";
 import { Poll } from "./poll.js";
