@@ -84,7 +84,13 @@ async def program(name: str, arguments: list[str], environment: dict[str, str], 
     async with trio.open_nursery() as nursery:
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", "ibactors", *arguments],
-            env={**kept, "PYTHONUNBUFFERED": "1", "IBACTORS_LOG_FORMAT": "json", **environment},
+            env={
+                **kept,
+                "PYTHONUNBUFFERED": "1",
+                "IBACTORS_LOG_FORMAT": "json",
+                "IBACTORS_STATE_PATH": str(logs / "state"),
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )

@@ -49,6 +49,7 @@ class Desk:
             "PYTHONUNBUFFERED": "1",
             "PORT": url.rpartition(":")[2],
             "IBACTORS_URL": url,
+            "IBACTORS_STATE_PATH": str(folder.parent / "state"),  # where `ibactors control` finds this demo's simulator, and no other
             "URL": url,
             "KEY": "ibk_x",
             "IBACTORS_API_KEY": "ibk_x",
