@@ -50,6 +50,7 @@ from ibactors.web.meters import Meters
 from ibactors.web.rest.login import LOGIN_WINDOW
 from ibactors.web.streams import Streams
 from ibactors.web.system import Phase, System
+from ibactors.web.timeline import Timeline
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,7 @@ async def run_service(
 
 @contextmanager
 def telling(system: System) -> Iterator[None]:
-    """Inside the block, the streams are told of sessions and logins, and the meters of logins."""
+    """Inside the block, streams and timelines are told of sessions, streams and meters of logins."""
     logins = [site.gateway.logins for site in system.sites]
     with ExitStack() as listening:
         listening.enter_context(
@@ -116,6 +117,10 @@ def telling(system: System) -> Iterator[None]:
         )
         for topic in logins:
             listening.enter_context(topic.listening(system.meters.login_changed))
+        for site in system.sites:
+            timeline = system.timelines[site.name]
+            timeline.note(site.session)
+            listening.enter_context(site.connection.sessions.listening(timeline.note))
         yield
 
 
@@ -221,6 +226,7 @@ async def start_system(
         certificate=certificate,
         fanout=fanout,
         status=Topic(Encoded(StatusChange.of(first.session, first.gateway.logins.value))),
+        timelines={site.name: Timeline() for site in sites},
         meters=meters,
         watch=watch,
         logins=Attempts(settings.login_attempts, LOGIN_WINDOW),

@@ -2,6 +2,7 @@
 
 import enum
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +24,7 @@ from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
 from ibactors.web.meters import Meters
 from ibactors.web.streams import Streams
+from ibactors.web.timeline import Timeline
 
 
 class Phase(enum.StrEnum):
@@ -56,6 +58,8 @@ class System:
     """From symbols to the clients of the stream."""
     status: Status
     """What clients of the stream are told of session and login."""
+    timelines: Mapping[str, Timeline]
+    """Of each gateway's session, by the gateway's name."""
     order_texts: OrderTexts = field(default_factory=OrderTexts)
     meters: Meters
     watch: Watch | None

@@ -85,3 +85,21 @@ async def test_account_data_have_the_time_at_which_they_arrived(service: Service
     for path in ("/account/summary", "/account/positions", "/account/balance"):
         first = (await service.get(path))["timestamp"]
         assert first <= (await service.get("/health"))["timestamp"]
+
+
+async def test_day_of_the_session_is_remembered(service: Service) -> None:
+    await service.gateway.do("1100")
+    await service.until("/health", lambda answer: answer.json()["session"]["phase"] == "lost", within=10)
+    await service.gateway.do("1102")
+    await service.until("/health", lambda answer: answer.json()["status"] == "healthy", within=15)
+    history = await service.get("/health/history?hours=1")
+    assert history["since"] <= history["changes"][1]["at"] <= history["timestamp"]
+    phases = [change["phase"] for change in history["changes"]]
+    assert phases[-1] == "up"
+    assert "1100" in history["changes"][phases.index("lost")]["reason"]
+    assert [change["at"] for change in history["changes"]] == sorted(change["at"] for change in history["changes"])
+    table = (await service.http.get("/health/history?format=csv")).text.splitlines()
+    assert table[0] == "at,phase,epoch,reason"
+    for question, field in (("hours=0", "hours"), ("hours=25", "hours"), ("gateway=second", "gateway")):
+        refusal = await service.http.get(f"/health/history?{question}")
+        assert (refusal.status_code, refusal.json()["field"]) == (422, field)

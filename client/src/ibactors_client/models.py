@@ -174,6 +174,8 @@ class Health(Struct, frozen=True, kw_only=True):
     timestamp: datetime
     gateways: tuple[GatewayState, ...] = ()
     """Where there are several."""
+    simulated: bool = False
+    """Whether all data are made up: the demo's."""
 
 
 class Bar(Tabular, frozen=True, kw_only=True):

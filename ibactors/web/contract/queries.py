@@ -238,3 +238,4 @@ AccountName = Annotated[
 
 
 ModelName = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Za-z0-9 _.-]{1,60}"), description="A model of an adviser's, by its name.")]
+GatewayName = Annotated[str, msgspec.Meta(min_length=1, max_length=16, description="One of several gateways, by name.")]

@@ -1,6 +1,7 @@
 """Is it alive, is it ready, does it have a session: for people, load balancers and container runtimes."""
 
-from typing import Literal
+import time
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,10 +10,13 @@ from ibactors.actors.market import MarketRef
 from ibactors.errors import GatewayDisconnected
 from ibactors.keys import Scope
 from ibactors.model.sessions import GatewayState, SessionPhase, SessionReport
-from ibactors.model.times import now
+from ibactors.model.times import now, rfc3339
 from ibactors.web.contract.problems import Problem, make_problem
+from ibactors.web.contract.queries import GatewayName
+from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.system import Phase
+from ibactors.web.timeline import SessionChange
 
 
 class ServiceName(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +84,26 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     """When the answer was made."""
 
 
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of how long ago, and of which gateway."""
+
+    hours: Annotated[float, msgspec.Meta(gt=0, le=24, description="How far back.")] = 24.0
+    gateway: GatewayName | None = None
+
+
+class HealthHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session was, up to now."""
+
+    gateway: str
+    """Whose session: `main` where there is one."""
+    since: str
+    """From when on this is known: the start of the service, if that is later than what was asked for."""
+    timestamp: str
+    """Until when: now."""
+    changes: tuple[SessionChange, ...]
+    """Oldest first; the first one was in force at `since`. Each lasts until the next one."""
+
+
 async def get_service(call: Call[Nothing, Nothing]) -> ServiceName:
     return ServiceName(connected=call.system.site.connection.sessions.value.up, timestamp=now())
 
@@ -111,6 +135,12 @@ def dead_lines(market: MarketRef) -> str | None:
     if not problems or None in problems or len({problem and (problem.code, problem.ib_code) for problem in problems}) > 1:
         return None
     return f"No market-data line has data: {problems[0]}"
+
+
+def get_history(call: Call[HistoryQuery, Nothing]) -> HealthHistory:
+    site, present = call.system.named(call.query.gateway), time.time()
+    since, changes = call.system.timelines[site.name].since(present - call.query.hours * 3600)
+    return HealthHistory(gateway=site.name, since=rfc3339(since), timestamp=rfc3339(present), changes=changes)
 
 
 async def check_liveness(_call: Call[Nothing, Nothing]) -> Live:
@@ -159,6 +189,18 @@ OPERATIONS = (
         query=Nothing,
         body=Nothing,
         returns=Health,
+    ),
+    Operation(
+        method="GET",
+        path="/health/history",
+        at_once=get_history,
+        summary="What the session with the gateway was in the last day",
+        tag="Health",
+        scope=Scope.READ,
+        query=HistoryQuery,
+        body=Nothing,
+        returns=HealthHistory,
+        rows=Rows(of=SessionChange, member="changes"),
     ),
     Operation(
         method="GET",

@@ -33,15 +33,13 @@ from ibactors.keys import Scope
 from ibactors.model.logins import LoginPhase, LoginReport, LoginRequest, LoginResult, LoginStatus
 from ibactors.web.contract.addresses import network_of
 from ibactors.web.contract.codec import encode
+from ibactors.web.contract.queries import GatewayName
 from ibactors.web.operation import Answer, Call, Nothing, Operation
 
 STATUS_PATH = "/auth/status"
 LOGIN_PATH = "/auth/login"
 LOGIN_WINDOW = 15 * 60.0
 """Seconds within which logins are counted together."""
-
-
-GatewayName = Annotated[str, msgspec.Meta(min_length=1, max_length=16, description="One of several gateways, by name.")]
 
 
 class GatewayQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

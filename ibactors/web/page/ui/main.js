@@ -15,6 +15,7 @@ import { selection } from "./selection.js";
 import { Session } from "./session.js";
 import { Stream } from "./stream.js";
 import { Ticket } from "./ticket.js";
+import { Timeline } from "./timeline.js";
 import { Trading } from "./trading.js";
 
 let drawing = 0;
@@ -25,6 +26,7 @@ const session = new Session(stream, book, follow);
 const account = new Account(book, draw);
 const login = new Login(draw);
 const inside = new Inside(draw);
+const timeline = new Timeline(draw);
 const depth = new Depth(stream);
 const quotes = new Quotes(book, depth);
 const kind = new Kind(() => ({
@@ -37,8 +39,8 @@ const trading = new Trading(stream);
 const ticket = new Ticket(trading, book, draw);
 const orders = new Orders(trading, draw);
 const halt = new Halt(trading, draw);
-const panels = [kind, session, quotes, candles, ticket, orders, halt, account, login, inside];
-const polls = [session.poll, ...account.polls, login.poll, inside.poll];
+const panels = [kind, session, quotes, candles, ticket, orders, halt, account, login, timeline, inside];
+const polls = [session.poll, ...account.polls, login.poll, timeline.poll, inside.poll];
 const dialog = new KeyDialog(() => {
   refresh();
   stream.connect();
@@ -57,7 +59,7 @@ function drawNow() {
 }
 
 function refresh() {
-  for (const poll of [session.poll, login.poll, inside.poll, ...(following ? account.polls : [])]) poll.refresh();
+  for (const poll of [session.poll, login.poll, timeline.poll, inside.poll, ...(following ? account.polls : [])]) poll.refresh();
 }
 
 // Account data is asked for only while there is a session to have it from.
