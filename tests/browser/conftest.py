@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PATIENCE_MS = 60_000
 """For what must happen, but whose time says nothing of the page: the machine may be busy."""
 GATEWAY_AWAY = ("status of 503", "WebSocket connection to")
-"""A browser writes these on the console by itself, when the session is lost between two looks at it."""
+"""A browser writes these on the console by itself, when the session is lost between two looks at it, or a farm that profits come from."""
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 

@@ -67,7 +67,8 @@ def test_quotes_move_and_draw_a_chart(page: Page) -> None:
     expect(page.locator(".quote .value").first).to_have_css("text-decoration-line", "none")
 
 
-def test_a_book_is_shown_beside_its_quote_while_it_is_current(page: Page, demo: Demo) -> None:
+def test_a_book_is_shown_beside_its_quote_while_it_is_current(tried_page: Page, demo: Demo) -> None:
+    page = tried_page
     show_cards(page)
     book = card(page, "AAPL").locator(".depth")
     book.locator("summary").click()
@@ -278,7 +279,8 @@ def test_position_without_a_price_of_the_stream_says_whose_it_is(open_page: Open
     expect(price).to_contain_text("live")
 
 
-def test_lost_farm_is_named(page: Page, demo: Demo) -> None:
+def test_lost_farm_is_named(tried_page: Page, demo: Demo) -> None:
+    page = tried_page
     demo.control("farm-down usfarm")
     expect(page.get_by_role("heading", name="Connected to IB, but degraded")).to_be_visible()
     expect(page.locator("#session-detail")).to_contain_text("usfarm")
