@@ -143,6 +143,13 @@ class UnknownAccount(IbactorsError):
     hint = "GET /accounts lists the accounts of this session."
 
 
+class UnknownGateway(IbactorsError):
+    """The service has no gateway of that name."""
+
+    code = "gateway_not_found"
+    hint = "GET /gateways lists them."
+
+
 class AccountAmbiguous(IbactorsError):
     """The session has several accounts, and none is named; `candidates` lists them."""
 

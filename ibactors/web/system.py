@@ -10,7 +10,7 @@ import trio
 
 from ibactors.actors.site import Site
 from ibactors.config import Settings
-from ibactors.errors import GatewayDisconnected, InvalidRequest, UnknownAccount
+from ibactors.errors import GatewayDisconnected, UnknownAccount, UnknownGateway
 from ibactors.inside.watch import Watch
 from ibactors.kernel.supervisor import Supervisor
 from ibactors.kernel.topic import Topic
@@ -123,10 +123,10 @@ class System:
         return StatusChange.of(site.session, site.gateway.logins.value, self.states)
 
     def named(self, gateway: str | None) -> Site:
-        """The gateway of that name, or the default one. Raises InvalidRequest."""
+        """The gateway of that name, or the default one. Raises UnknownGateway."""
         if gateway is None:
             return self.sites[0]
         names = {site.name: site for site in self.sites}
         if gateway not in names:
-            raise InvalidRequest(f"There is no gateway {gateway!r}.", field="gateway", remedy=f"Name one of these: {', '.join(names)}.")
+            raise UnknownGateway(f"There is no gateway {gateway!r}; there are: {', '.join(names)}.")
         return names[gateway]

@@ -77,9 +77,9 @@ async def test_login_is_of_the_gateway_that_is_named() -> None:
         status = await service.get("/auth/status?gateway=second")
         assert status["accounts"] == ["DU7654321"]
         assert (await service.get("/auth/status"))["accounts"] != status["accounts"]
-        refusal = await service.get("/auth/status?gateway=third", status=422)
-        assert refusal["field"] == "gateway"
-        assert "main, second" in refusal["detail"] + refusal["hint"]
+        refusal = await service.get("/auth/status?gateway=third", status=404)
+        assert refusal["code"] == "gateway_not_found"
+        assert "main, second" in refusal["detail"]
 
 
 async def test_actors_and_metrics_name_the_gateway() -> None:

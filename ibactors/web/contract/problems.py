@@ -79,6 +79,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: dict[str, Kind] = {
     "account_ambiguous": Kind(409, "Several accounts"),
     "account_not_found": Kind(404, "Account not found"),
+    "gateway_not_found": Kind(404, "Gateway not found"),
     "actor_down": Kind(503, "A part of the service is restarting", 1),
     "api_key_in_url": Kind(400, "API key in the URL"),
     "api_key_invalid": Kind(401, "API key not valid"),

@@ -7,7 +7,7 @@ import msgspec
 
 from ibactors import __version__
 from ibactors.actors.market import MarketRef
-from ibactors.errors import GatewayDisconnected
+from ibactors.errors import GatewayDisconnected, UnknownGateway
 from ibactors.keys import Scope
 from ibactors.model.sessions import GatewayState, SessionPhase, SessionReport
 from ibactors.model.times import now, rfc3339
@@ -137,7 +137,7 @@ def dead_lines(market: MarketRef) -> str | None:
     return f"No market-data line has data: {problems[0]}"
 
 
-def get_history(call: Call[HistoryQuery, Nothing]) -> HealthHistory:
+async def get_history(call: Call[HistoryQuery, Nothing]) -> HealthHistory:
     site, present = call.system.named(call.query.gateway), time.time()
     since, changes = call.system.timelines[site.name].since(present - call.query.hours * 3600)
     return HealthHistory(gateway=site.name, since=rfc3339(since), timestamp=rfc3339(present), changes=changes)
@@ -193,7 +193,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/health/history",
-        at_once=get_history,
+        handle=get_history,
         summary="What the session with the gateway was in the last day",
         tag="Health",
         scope=Scope.READ,
@@ -201,6 +201,7 @@ OPERATIONS = (
         body=Nothing,
         returns=HealthHistory,
         rows=Rows(of=SessionChange, member="changes"),
+        problems=(UnknownGateway,),
     ),
     Operation(
         method="GET",

@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from ibactors.actors.site import Site
-from ibactors.errors import ActorDown, GatewayTimeout, TooManyLogins
+from ibactors.errors import ActorDown, GatewayTimeout, TooManyLogins, UnknownGateway
 from ibactors.gateway.errors import (
     AccountLocked,
     AlreadyLoggedIn,
@@ -157,6 +157,7 @@ OPERATIONS = (
             LauncherMissing,
             GatewayTimeout,
             UnknownDialog,
+            UnknownGateway,
         ),
     ),
     Operation(
@@ -169,6 +170,7 @@ OPERATIONS = (
         query=GatewayQuery,
         body=Nothing,
         returns=LoginReport,
+        problems=(UnknownGateway,),
     ),
     Operation(
         method="POST",
@@ -181,6 +183,6 @@ OPERATIONS = (
         body=Nothing,
         returns=LoginReport,
         accepted=LoginReport,
-        problems=(GatewayNotManaged, ActorDown),
+        problems=(GatewayNotManaged, ActorDown, UnknownGateway),
     ),
 )
