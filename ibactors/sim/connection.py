@@ -95,8 +95,9 @@ class Connection:
         try:
             with self._serving:
                 await self._serve(tasks)
-            # Only a hang-up gets here.
-            await self._close_politely()
+            # Only a hang-up gets here, or a client to whom nothing can be written.
+            if not self._written.is_set():
+                await self._close_politely()
         except (SessionEnded, BadFrame) as ended:
             log.info("client_ended", client_id=self._client_id, reason=str(ended))
             await self._close_politely()
@@ -115,6 +116,7 @@ class Connection:
             log.debug("client_lost", client_id=self._client_id, during="writing")
         finally:
             self._written.set()
+            self._serving.cancel(reason="nothing is written any more")  # the reader may wait for room in the outbox
 
     async def _serve(self, tasks: trio.Nursery) -> None:
         await self._gateway.delivery.alive()

@@ -90,6 +90,29 @@ async def test_client_that_vanishes_mid_frame_leaves_nothing_behind(bench: Bench
     assert stats["lines"] == {}
 
 
+async def test_client_that_dies_while_the_reader_waits_for_room_leaves_its_id_free(
+    bench: Bench, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is read from it any more, so that only the writer notices."""
+    monkeypatch.setattr(outbox, "SOFT_LIMIT", 1024)
+    client = await bench.client(1)
+    for each in simulator.server.connections:
+        each._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # noqa: SLF001
+    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    greedy = b"".join(pack(62, 1, n, "All", "NetLiquidation,$LEDGER:ALL") for n in range(2))
+    lines = b"".join(market_data(n, contract(s)) for n, s in enumerate(SYMBOLS))
+    await bench.control("rate 1000")
+    await client.stream.send_all(greedy + lines)
+    (held,) = simulator.server.sessions()
+    with trio.fail_after(10):
+        while held._outbox.has_room:  # noqa: SLF001
+            await bench.control("stats")
+    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.stream.socket.close()
+    await bench.until(lambda stats: not stats["clients"])
+    await bench.client(1)
+
+
 def noise(seed: int) -> bytes:
     """Frames that look like requests and are not."""
     rng = random.Random(seed)
