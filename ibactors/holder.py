@@ -137,10 +137,17 @@ class Publication:
             await trio.sleep(BEAT)
 
     def _pinged(self, message: Arrived) -> None:
-        ping = wire.read_ping(message.data)
-        if ping.edge in self._heard_at or len(self._heard_at) < MOST_EDGES:
+        try:
+            ping = wire.read_ping(message.data)
+        except msgspec.MsgspecError as exc:
+            log.warning("ping_unreadable", subject=message.subject, error=str(exc))
+            return
+        if self._has_room_for(ping.edge):
             self._echoes[ping.edge] = ping.nonce
             self._heard_at[ping.edge] = trio.current_time()
+
+    def _has_room_for(self, edge: str) -> bool:
+        return edge in self._heard_at or len(self._heard_at) < MOST_EDGES
 
     def _called(self, message: Arrived) -> None:
         try:
@@ -193,6 +200,8 @@ class Publication:
         ref = ref.successor or ref
         if isinstance(ref.updates.value, Failed):
             raise ref.updates.value.error
+        if not self._has_room_for(edge):
+            raise MailboxFull("bus", MOST_EDGES)
         line = self._lines.get(ref)
         if line is None:
             self._numbers += 1

@@ -37,6 +37,8 @@ READ_TIMEOUT = 60.0
 """The same for what clients read: a page of history takes its time."""
 MOST_WAITING = 1024
 """Calls under way; more are refused."""
+MOST_EARLY = 4096
+"""Messages and lines of the feed that are kept while it is not known what they belong to."""
 
 _KINDS = {
     kind.code: kind
@@ -235,8 +237,10 @@ class EdgeSession:
         feed = wire.read_feed(message.data)
         if self.follower.stream:
             self._take(feed)
-        else:
+        elif len(self._early) < MOST_EARLY:
             self._early.append(feed)
+        else:
+            self.end("The session's holder sends more than an edge can begin with.")
 
     def _take(self, feed: wire.Feed) -> None:
         if self.lost is not None:
@@ -265,6 +269,8 @@ class EdgeSession:
         line = self._by_number.get(number)
         if line is None and self._opening:
             self._unclaimed[number] = (sequence, json)
+            if len(self._unclaimed) > MOST_EARLY:  # not dropped: an older value would be shown for the newest
+                self.end("The session's holder sends more than an edge can keep while it opens a line.")
         elif line is not None and sequence > line.since:
             self._tell(line, json)
 
