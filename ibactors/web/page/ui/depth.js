@@ -8,7 +8,7 @@ const FIRST = "Waiting for the book. It may take a quarter of a minute.";
 
 export class Depth extends EventTarget {
   #stream;
-  #open = new Map(); // by the id of its subscription: { line, book, note }, in which either book or note is null
+  #open = new Map(); // by the id of its subscription: { line, users, book, note }, in which either book or note is null
 
   constructor(stream) {
     super();
@@ -18,16 +18,19 @@ export class Depth extends EventTarget {
     stream.addEventListener("message", ({ detail }) => this.#take(detail));
   }
 
-  show(line) {
-    const entry = { line, book: null, note: FIRST, failed: false };
+  // `user` is what shows it: the book is given back when nothing does any more.
+  show(line, user) {
+    const known = this.#open.get(idOf(line));
+    if (known !== undefined) return known.users.add(user);
+    const entry = { line, users: new Set([user]), book: null, note: FIRST, failed: false };
     this.#open.set(idOf(line), entry);
     this.#subscribe(entry);
     this.dispatchEvent(new Event("change"));
   }
 
-  hide(line) {
+  hide(line, user) {
     const entry = this.#open.get(idOf(line));
-    if (entry === undefined) return;
+    if (!entry?.users.delete(user) || entry.users.size > 0) return;
     this.#open.delete(idOf(line));
     if (!entry.failed) this.#stream.send({ action: "unsubscribe", channel: "depth", ...line.address });
   }

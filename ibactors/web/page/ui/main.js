@@ -8,7 +8,9 @@ import { $, setText } from "./dom.js";
 import { Inside } from "./inside.js";
 import { KeyDialog } from "./keydialog.js";
 import { Kind } from "./kind.js";
+import { Ladder } from "./ladder.js";
 import { Login } from "./login.js";
+import { Options } from "./options.js";
 import { Halt, Orders } from "./orders.js";
 import { Quotes } from "./quotes.js";
 import { selection } from "./selection.js";
@@ -35,11 +37,13 @@ const kind = new Kind(() => ({
   login: login.poll.value?.account_type,
 }));
 const candles = new Candles(stream);
+const ladder = new Ladder(book, depth);
+const options = new Options(stream, book, (instrument) => quotes.follow(instrument), draw);
 const trading = new Trading(stream);
 const ticket = new Ticket(trading, book, draw);
 const orders = new Orders(trading, draw);
 const halt = new Halt(trading, draw);
-const panels = [kind, session, quotes, candles, ticket, orders, halt, account, login, timeline, inside];
+const panels = [kind, session, quotes, candles, ladder, options, ticket, orders, halt, account, login, timeline, inside];
 const polls = [session.poll, ...account.polls, login.poll, timeline.poll, inside.poll];
 const dialog = new KeyDialog(() => {
   refresh();

@@ -26,7 +26,6 @@ const MEASURES = {
 
 export class Quotes {
   #book;
-  #depth;
   #view;
   #lines = []; // in the visitor's own order
   #sorted = []; // as shown
@@ -37,7 +36,6 @@ export class Quotes {
 
   constructor(book, depth) {
     this.#book = book;
-    this.#depth = depth;
     this.#view = new QuoteView(book, depth, (line) => this.#remove(line), (line) => selection.choose(line.instrument));
     this.#adding = new Adding((instrument) => this.#add(instrument));
     book.addEventListener("failed", ({ detail }) => this.#failed(detail));
@@ -49,6 +47,12 @@ export class Quotes {
     this.#lines = stored().map((instrument) => book.want(instrument));
     this.#show(localStorage.getItem(STORED_VIEW) ?? "table");
     if (this.#lines.length > 0) selection.choose(this.#lines[0].instrument);
+  }
+
+  // Add an instrument if it is not there, and select it.
+  follow(instrument) {
+    this.#add(instrument);
+    selection.choose(this.#lines.find((line) => this.#same(line, instrument)).instrument);
   }
 
   render() {
@@ -88,10 +92,13 @@ export class Quotes {
     }
   }
 
+  #same({ key, quote }, instrument) {
+    return key === keyOf(instrument) || (instrument.con_id && quote?.con_id === instrument.con_id);
+  }
+
   // Null if it was taken, else why not.
   #add(instrument) {
-    const same = ({ key, quote }) => key === keyOf(instrument) || (instrument.con_id && quote?.con_id === instrument.con_id);
-    if (this.#lines.some(same)) return `${instrument.label ?? instrument.symbol} is shown already.`;
+    if (this.#lines.some((line) => this.#same(line, instrument))) return `${instrument.label ?? instrument.symbol} is shown already.`;
     const line = this.#book.want(instrument);
     if (line.quote === null) this.#typed.add(line.key);
     this.#lines = [...this.#lines, line];
@@ -104,7 +111,7 @@ export class Quotes {
     this.#lines = this.#lines.filter((other) => other !== line);
     this.#typed.delete(line.key);
     this.#book.release(line);
-    this.#depth.hide(line);
+    this.#view.forget(line);
     this.#store();
     this.#sortedAt = 0;
     this.render();

@@ -1,7 +1,8 @@
 // Draws quotes, as rows of a table or as cards: both have the same parts, and of each what it has is written.
 
 import { Chart } from "./chart.js";
-import { $, element, keyed, setClass, setHidden, setText } from "./dom.js";
+import { drawBook } from "./depthview.js";
+import { $, keyed, setClass, setHidden, setText } from "./dom.js";
 import { UNKNOWN, briefly, clock, compact, decimals, number, percent, signed, weekday } from "./format.js";
 import { selection } from "./selection.js";
 
@@ -28,12 +29,18 @@ export class QuoteView {
   render(lines) {
     const [shown, other] = this.cards ? [$("#cards"), $("#watchlist tbody")] : [$("#watchlist tbody"), $("#cards")];
     const focused = document.activeElement;
+    if (other.hasChildNodes()) for (const line of lines) this.forget(line);
     other.replaceChildren();
     keyed(shown, lines, (line) => line.key, (line) => this.#make(line), (node, line) => this.#update(node, line));
     if (focused !== document.activeElement && focused?.isConnected) focused.focus(); // it was moved to another place
     setHidden($("#watchlist"), this.cards || lines.length === 0);
     setHidden($("#cards"), !this.cards);
     this.#rove(shown);
+  }
+
+  // What it showed besides the quote is not wanted any more.
+  forget(line) {
+    this.#depth.hide(line, this);
   }
 
   // One of the names can be tabbed to; the arrows go on from there.
@@ -56,7 +63,7 @@ export class QuoteView {
     });
     $(".again", node).addEventListener("click", () => this.#book.again(line));
     if (this.cards) {
-      $(".depth", node).addEventListener("toggle", ({ target }) => (target.open ? this.#depth.show(line) : this.#depth.hide(line)));
+      $(".depth", node).addEventListener("toggle", ({ target }) => (target.open ? this.#depth.show(line, this) : this.#depth.hide(line, this)));
       this.#charts.set(node, new Chart($(".chart", node)));
     }
     return node;
@@ -100,7 +107,7 @@ export class QuoteView {
     const { quote } = line;
     setText($(".where", card), where(line).join(" · "));
     setText($(".day", card), quote === null ? UNKNOWN : `${number(quote.low, digits)} – ${number(quote.high, digits)}`);
-    if ($(".depth", card).open) this.#drawDepth(card, line, digits);
+    if ($(".depth", card).open) drawBook($(".depth", card), this.#depth.of(line), digits);
     this.#charts.get(card).draw(line.name, line.points, quote?.close ?? null, digits);
   }
 
@@ -110,21 +117,6 @@ export class QuoteView {
     if (calm.matches || old == null || price === null || old === price) return;
     const colour = getComputedStyle(node).getPropertyValue(price > old ? "--up-flash" : "--down-flash");
     node.animate([{ backgroundColor: colour }, { backgroundColor: "transparent" }], FLASH_MS);
-  }
-
-  #drawDepth(card, line, digits) {
-    const { book, note } = this.#depth.of(line);
-    const rows = book === null ? [] : Array.from({ length: Math.max(book.bids.length, book.asks.length) }, (_, place) => place);
-    const cells = (place) => {
-      const [bid, ask] = [book.bids[place], book.asks[place]];
-      return [compact(bid?.size), number(bid?.price, digits), number(ask?.price, digits), compact(ask?.size)];
-    };
-    const make = () => element("tr", {}, ...[0, 1, 2, 3].map(() => element("td", { class: "number" })));
-    keyed($(".depth tbody", card), rows, String, make, (row, place) => {
-      for (const [at, text] of cells(place).entries()) setText(row.children[at], text);
-    });
-    setHidden($(".depth table", card), book === null);
-    setText($(".depth-note", card), note ?? "");
   }
 }
 
