@@ -239,7 +239,7 @@ async def start_system(
 async def publish(system: System) -> None:
     """Have edges get what the session has, if there is a bus."""
     if system.settings.bus and system.settings.role != "edge":
-        from ibactors.holder import HolderRef, holder_builder  # noqa: PLC0415  # nothing of the bus is imported without one
+        from ibactors.holder.actor import HolderRef, holder_builder  # noqa: PLC0415  # nothing of the bus is imported without one
         from ibactors.web.answering import Answering  # noqa: PLC0415  # as above
 
         ref = HolderRef()

@@ -40,8 +40,6 @@ class DepthRef(OrderedRef):
         super().__init__(key, f"{found[0].name}{',smart' if smart else ''}", found, sessions)
         self.smart = smart
         self.newest: News | Failed | None = None
-        self.change = lru_cache(maxsize=64)(_change)
-        """What a client is sent that has one value and is to have another; the same for all that are as far as each other."""
         self._views: dict[int, Topic[Any]] = {}
         """By number of rows."""
 
@@ -99,12 +97,13 @@ def cut(book: Depth, rows: int) -> Depth:
     return msgspec.structs.replace(book, bids=book.bids[:rows], asks=book.asks[:rows])
 
 
-def _change(old: Encoded[Any] | None, new: Encoded[Any]) -> Encoded[Any]:
-    """What makes one book into another, where that is shorter than the other."""
+@lru_cache(maxsize=256)  # the same for all clients that are as far as each other
+def change(old: Encoded[Any] | None, new: Encoded[Any]) -> Encoded[Any]:
+    """What a client is sent that has one book and is to have another: what makes one into the other, where that is shorter."""
     if old is None or not isinstance(old.value, Depth) or not isinstance(new.value, Depth):
         return new
-    change = Encoded(delta(old.value, new.value))
-    return change if len(change.frame) < len(new.frame) else new
+    changes = Encoded(delta(old.value, new.value))
+    return changes if len(changes.frame) < len(new.frame) else new
 
 
 def _cut(news: News | Failed | None, rows: int) -> Encoded[Any] | Failed | None:

@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from ibactors.actors.connection import ConnectionMessage, ConnectionNews, ConnectionRef
+from ibactors.actors.edge_relay import Relay
 from ibactors.actors.edge_session import EdgeSession
 from ibactors.actors.lookup import Found
 from ibactors.actors.session_board import SessionBoard
@@ -21,7 +22,7 @@ from ibactors.bridge.quote_line import QuoteListener
 from ibactors.bus import wire
 from ibactors.bus.link import Bus, open_link
 from ibactors.config import Settings
-from ibactors.errors import GatewayDisconnected, GatewayRefused
+from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, MailboxFull
 from ibactors.kernel.actor import Actor
 from ibactors.kernel.backoff import Backoff
 from ibactors.kernel.mailbox import Mailbox
@@ -29,6 +30,11 @@ from ibactors.model.instruments import Instrument
 from ibactors.model.sessions import SessionPhase
 
 log = structlog.get_logger(__name__)
+
+MOST_ASKING = 32
+"""Channels that are asked for at once when a session begins."""
+AGAIN = 1.0
+"""Seconds until a holder that had too much to do is asked again."""
 
 
 class EdgeRef(ConnectionRef):
@@ -38,6 +44,8 @@ class EdgeRef(ConnectionRef):
         super().__init__(site)
         self.held: EdgeSession | None = None
         """The live session; set by the actor."""
+        self.relays: set[Relay] = set()
+        """What clients follow of other channels, session or not."""
 
     @property
     def lines(self) -> int:
@@ -65,6 +73,30 @@ class EdgeRef(ConnectionRef):
         if self.held is not None:
             self.held.close(owner)
 
+    async def follow(self, relay: Relay) -> None:
+        """Have the relay told of its channel, from now on or from the next session on. Raises what subscribing does at the holder."""
+        self.relays.add(relay)
+        if self.held is None:
+            await trio.lowlevel.checkpoint()
+            return
+        try:
+            await self.held.following.follow(relay)
+        except GatewayDisconnected:
+            pass  # the next session follows it
+        except BaseException:
+            self.relays.discard(relay)
+            raise
+
+    def leave(self, relay: Relay) -> None:
+        """It is to be told nothing more."""
+        self.relays.discard(relay)
+        if self.held is not None:
+            self.held.following.leave(relay)
+
+    async def next(self, question: wire.Next) -> list[wire.Told]:
+        """What comes next of a channel that is pulled; nothing, when nothing does for a while."""
+        return await self.live.next(question)
+
     async def read(self, question: wire.Read) -> tuple[wire.Response, list[bytes]]:
         """How the holder answers a client's GET: response and pieces of the body."""
         return await self.live.read(question)
@@ -82,6 +114,7 @@ class EdgeActor(Actor[ConnectionMessage, ConnectionNews]):
         self._lease = lease
         self._board = SessionBoard(ref.sessions)
         self._backoff = Backoff()
+        self._asking = trio.CapacityLimiter(MOST_ASKING)
 
     async def run(self, mailbox: Mailbox[ConnectionMessage, ConnectionNews]) -> None:
         self.nursery.start_soon(self._keep_session, name="actor:connection/session")
@@ -117,6 +150,8 @@ class EdgeActor(Actor[ConnectionMessage, ConnectionNews]):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.keep_lease, name="session/lease")
                 nursery.start_soon(self._follow_state, session, name="session/state")
+                for relay in self._me.relays:
+                    nursery.start_soon(self._follow_again, session, relay, name="session/relay")
                 with leased(session, self._board):
                     await session.over.wait()
                 nursery.cancel_scope.cancel(reason=session.lost)
@@ -127,6 +162,23 @@ class EdgeActor(Actor[ConnectionMessage, ConnectionNews]):
     def _session_up(self, session: EdgeSession) -> None:
         self._me.held = session
         self._show(session, self._me.sessions.value.epoch + 1)
+
+    async def _follow_again(self, session: EdgeSession, relay: Relay) -> None:
+        """After a break; errors are its client's."""
+        while relay in self._me.relays and session.lost is None:
+            try:
+                async with self._asking:
+                    await session.following.follow(relay)
+            except (MailboxFull, GatewayTimeout):
+                await trio.sleep(AGAIN)
+                continue
+            except GatewayDisconnected:
+                return  # the next session does
+            except IbactorsError as exc:
+                relay.heard("", exc)
+            if relay not in self._me.relays:
+                session.following.leave(relay)
+            return
 
     async def _follow_state(self, session: EdgeSession) -> NoReturn:
         while True:
@@ -144,6 +196,8 @@ class EdgeActor(Actor[ConnectionMessage, ConnectionNews]):
         if self._me.held is not None:
             self._me.held.end(reason)
             self._me.held = None
+            for relay in self._me.relays:
+                relay.interrupted(reason)
         self.ref.status.epoch = self._board.show(phase, reason)
 
 

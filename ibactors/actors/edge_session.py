@@ -6,13 +6,15 @@ holder's own word. Nothing is patched up and nothing is replayed; whoever had a 
 
 import secrets
 from collections.abc import Hashable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 import structlog
 import trio
 
-from ibactors import errors
+from ibactors.actors.edge_errors import error_of
+from ibactors.actors.edge_following import Following
 from ibactors.actors.lookup import Found
 from ibactors.bridge.incoming import PacketObserver
 from ibactors.bridge.quote_line import QuoteListener
@@ -40,18 +42,7 @@ MOST_WAITING = 1024
 MOST_EARLY = 4096
 """Messages and lines of the feed that are kept while it is not known what they belong to."""
 
-_KINDS = {
-    kind.code: kind
-    for kind in reversed(tuple(vars(errors).values()))
-    if isinstance(kind, type) and issubclass(kind, IbactorsError) and kind.__init__ is IbactorsError.__init__
-}
 _update = msgspec.json.Decoder(Quote | Stale | wire.Refusal).decode
-
-
-def error_of(refusal: wire.Refusal) -> IbactorsError:
-    """What the holder was told, as the error that it was there; one that is unknown here passes for a disturbance."""
-    kind = _KINDS.get(refusal.code, GatewayDisconnected)
-    return kind(refusal.detail, ib_code=refusal.ib_code, extra=refusal.extra)
 
 
 class _Line:
@@ -102,12 +93,14 @@ class EdgeSession:
         """What came of lines whose number nobody knows yet, while some are being opened."""
         self._opening = 0
         self._calls: dict[str, _Waiting] = {}
+        self.following = Following(partial(self._ask, seconds=CALL_TIMEOUT), partial(self._send, seconds=CALL_TIMEOUT, reply=""), self.end)
+        """Channels other than quotes."""
         self._count = 0
 
     @property
     def lines(self) -> int:
         """Those that are open."""
-        return len(self._lines)
+        return len(self._lines) + len(self.following)
 
     def end(self, reason: str) -> None:
         """It is over; the first reason counts."""
@@ -191,7 +184,16 @@ class EdgeSession:
         answer, body = await self._ask(question, READ_TIMEOUT)
         return msgspec.msgpack.decode(answer.result, type=wire.Response), body
 
-    async def _ask(self, question: wire.Hello | wire.Find | wire.Open | wire.Read, seconds: float) -> tuple[wire.Answer, list[bytes]]:
+    async def next(self, question: wire.Next) -> list[wire.Told]:
+        """What comes next of a channel that is pulled; nothing, when nothing does for a while. Raises what `read` does."""
+        _, body = await self._ask(question, READ_TIMEOUT)
+        try:
+            return wire.read_messages(b"".join(body))
+        except msgspec.MsgspecError as exc:
+            self.end(f"An answer of the bus cannot be read: {exc}")
+            raise GatewayDisconnected("An answer of the session's holder cannot be read.") from None
+
+    async def _ask(self, question: wire.Question, seconds: float) -> tuple[wire.Answer, list[bytes]]:
         if len(self._calls) >= MOST_WAITING:
             raise MailboxFull("bus", len(self._calls))
         self._count += 1
@@ -213,7 +215,7 @@ class EdgeSession:
             raise GatewayDisconnected(self.lost or self.follower.overdue)
         return waiting.answer, waiting.body
 
-    def _send(self, question: wire.Hello | wire.Find | wire.Open | wire.Close | wire.Read, seconds: float, *, reply: str) -> None:
+    def _send(self, question: wire.Question, seconds: float, *, reply: str) -> None:
         self._link.publish(self._subjects.call, wire.encode(wire.Call(self._edge, self.follower.stream, seconds, question)), reply)
 
     def _answered(self, message: Arrived) -> None:
@@ -257,9 +259,10 @@ class EdgeSession:
             if not feed.state.current:
                 self.end(feed.state.reason or f"The holder's session is {feed.state.phase}.")
                 return
-        if feed.items:
+        if feed.items or feed.messages:
             self._observer.packet_begins()
             try:
+                self.following.take(feed)
                 for number, json in feed.items:
                     self._heard(number, json, feed.sequence)
             finally:

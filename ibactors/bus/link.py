@@ -64,12 +64,14 @@ class Link:
         self._unsent: list[tuple[str, bytes, str]] = []
         self._octets = 0
         self._filled: asyncio.Event
+        self._drained = trio.Event()
 
     def end(self, reason: str) -> None:
         """It is over; the first reason counts."""
         if self.lost is None:
             self.lost = reason
             self.over.set()
+            self._drained.set()
 
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Send a message soon; without effect when the link is over."""
@@ -81,6 +83,13 @@ class Link:
             return
         self._unsent.append((subject, payload, reply))
         self._filled.set()
+
+    async def drained(self) -> None:
+        """Wait until all that is published is on its way, or the link is over; for who has much to publish."""
+        if self._unsent and self.lost is None:
+            if self._drained.is_set():
+                self._drained = trio.Event()
+            await self._drained.wait()
 
     async def subscribe(self, subject: str, handle: Callable[[Arrived], None]) -> None:
         """Have *handle* called with each message, in order. What it raises ends the link."""
@@ -129,6 +138,8 @@ class Link:
             unsent, self._unsent, self._octets = self._unsent, [], 0
             for subject, payload, reply in unsent:
                 await self._client.publish(subject, payload, reply)
+            if not self._unsent:
+                self._drained.set()
 
     async def close(self) -> None:
         """Close the socket."""

@@ -14,7 +14,7 @@ MOST_OCTETS = 512 * 1024
 """Of the body of one message; a bus takes a mebibyte, unless it is told otherwise."""
 MOST_PIECES = 32
 """Of an answer: 16 MiB."""
-VERSION = 1
+VERSION = 2
 """Of all this. An edge does not listen to a holder of another one."""
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
@@ -46,6 +46,16 @@ class Subjects:
         return f"{self.root}.reply.{edge}.{number}"
 
 
+class Told(msgspec.Struct, array_like=True, frozen=True):
+    """One message of a channel other than quotes."""
+
+    line: int
+    about: Name
+    """A newer one about the same takes its place, where the channel is conflated."""
+    json: bytes
+    """As clients get it, or a `Refusal`'s: the line is over."""
+
+
 class State(msgspec.Struct, array_like=True, frozen=True):
     """The holder's session with the gateway."""
 
@@ -55,7 +65,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Feed(msgspec.Struct, array_like=True, frozen=True):
-    """One message of the feed: a round of quotes, a beat with echoes, or a change of the session's state."""
+    """One message of the feed: a round of what is new, a beat with echoes, or a change of the session's state."""
 
     stream: str
     """Another one with each connection of the holder to the bus, and with each of its sessions: nothing goes on from the one before."""
@@ -63,6 +73,8 @@ class Feed(msgspec.Struct, array_like=True, frozen=True):
     """One more with each message of a stream."""
     items: list[tuple[int, bytes]] = []
     """The newest of some lines, by number: the JSON of a quote or a `stale`, or a `Refusal`'s."""
+    messages: list["Told"] = []
+    """Of channels other than quotes, in order."""
     echoes: dict[Name, int] = {}
     """By edge, the last ping of it that the holder has heard."""
     state: State | None = None
@@ -100,6 +112,32 @@ class Close(msgspec.Struct, array_like=True, frozen=True, tag="close"):
     line: int
 
 
+class Follow(msgspec.Struct, array_like=True, frozen=True, tag="follow"):
+    """Put the messages of a channel into the feed, until `Leave`. Answered with a `Followed`, whose body are the first messages."""
+
+    command: Annotated[bytes, msgspec.Meta(max_length=16384)]
+    """JSON of what a client would send to subscribe to one thing; equal ones share a line."""
+    after: int | None
+    """The number of the last message that is known, of a channel whose messages have numbers."""
+    seat: int
+    """The edge's name for this one, which no other of the same edge has."""
+    caller: Name
+
+
+class Leave(msgspec.Struct, array_like=True, frozen=True, tag="leave"):
+    """Nobody wants a `Follow` any more, whether or not it has been answered."""
+
+    seat: int
+
+
+class Next(msgspec.Struct, array_like=True, frozen=True, tag="next"):
+    """What comes next of a channel that is pulled. Answered with a body of messages: none, when nothing comes for a while."""
+
+    command: Annotated[bytes, msgspec.Meta(max_length=16384)]
+    """JSON of what a client would send; it names the place."""
+    caller: Name
+
+
 class Read(msgspec.Struct, array_like=True, frozen=True, tag="read"):
     """Answer a GET of one of the edge's clients, who may have it. Answered with a `Response`, in pieces."""
 
@@ -111,6 +149,9 @@ class Read(msgspec.Struct, array_like=True, frozen=True, tag="read"):
     request_id: Name
 
 
+Question = Hello | Find | Open | Close | Follow | Leave | Next | Read
+
+
 class Call(msgspec.Struct, array_like=True, frozen=True):
     """A question of an edge."""
 
@@ -119,7 +160,7 @@ class Call(msgspec.Struct, array_like=True, frozen=True):
     """What it is meant for; another session does not answer it. Empty in the first."""
     seconds: Annotated[float, msgspec.Meta(ge=0, le=120)]
     """After which nobody waits for the answer."""
-    question: Hello | Find | Open | Close | Read
+    question: Question
 
 
 class Welcome(msgspec.Struct, array_like=True, frozen=True):
@@ -137,6 +178,14 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
     number: int
     newest: bytes | None
     """What is known of it now, as in the feed."""
+
+
+class Followed(msgspec.Struct, array_like=True, frozen=True):
+    """A line of a channel."""
+
+    line: int
+    names: dict[Name, Any]
+    """Which instrument it is."""
 
 
 class Response(msgspec.Struct, array_like=True, frozen=True):
@@ -173,4 +222,5 @@ read_feed = msgspec.msgpack.Decoder(Feed).decode
 read_ping = msgspec.msgpack.Decoder(Ping).decode
 read_call = msgspec.msgpack.Decoder(Call).decode
 read_answer = msgspec.msgpack.Decoder(Answer).decode
+read_messages = msgspec.msgpack.Decoder(list[Told]).decode
 read_found = msgspec.msgpack.Decoder(tuple[Instrument, msgspec.Raw]).decode

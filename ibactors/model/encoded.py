@@ -31,10 +31,11 @@ class Encoded(Generic[T_co]):
 
     __slots__ = ("arrived", "frame", "freshness", "value")
 
-    def __init__(self, value: T_co) -> None:
+    def __init__(self, value: T_co, json: bytes | None = None) -> None:
+        """*json*: the value's, where it is known already."""
         # At once, so that a value that cannot be encoded is the error of whoever made it, not of a client that gets it.
         self.value = value
-        self.frame = text_frame(_encode(value))
+        self.frame = text_frame(_encode(value) if json is None else json)
         self.freshness = _freshness(value)
         """The kind of market data, or `stale` for what stands in a quote's place; None for anything else."""
         self.arrived = datetime.fromisoformat(value.timestamp).timestamp() if isinstance(value, Quote) else math.inf

@@ -22,8 +22,8 @@ class Answering:
         self._app = create_app(system)
         self._table = RouteTable(ROUTES)
 
-    async def __call__(self, read: wire.Read) -> tuple[wire.Response, list[bytes]]:
-        """Response and body, in pieces. Raises InvalidRequest for what is not carried, and GatewayRefused for what is too long."""
+    async def __call__(self, read: wire.Read) -> tuple[wire.Response, bytes]:
+        """Response and body. Raises InvalidRequest for what is not carried, and GatewayRefused for what is too long."""
         place, path = self._table.find(read.path)
         route = place.routes.get("GET")
         if not isinstance(route, Operation) or route.scope not in _SCOPES or route.media_type == EVENT_STREAM:
@@ -51,12 +51,11 @@ class _Sent:
         elif event["type"] == "http.response.body":
             self._body.append(bytes(event["body"]))
 
-    def whole(self) -> tuple[wire.Response, list[bytes]]:
+    def whole(self) -> tuple[wire.Response, bytes]:
         body = b"".join(self._body)
-        pieces = [body[at : at + wire.MOST_OCTETS] for at in range(0, len(body), wire.MOST_OCTETS)]
-        if len(pieces) > wire.MOST_PIECES:
+        if len(body) > wire.MOST_PIECES * wire.MOST_OCTETS:
             raise GatewayRefused(f"The answer has {len(body)} octets, which is too long for the bus. Ask for less at once.")
-        return self._response, pieces or [b""]
+        return self._response, body
 
 
 class _Nothing:

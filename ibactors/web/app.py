@@ -112,6 +112,7 @@ HERE: tuple[Route, ...] = (
     *tickets.OPERATIONS,
     *quotes.OPERATIONS,
     *sse.OPERATIONS,
+    *order_stream.OPERATIONS,
     *debug.OPERATIONS,
     *docs.ROUTES,
     *serve.ROUTES,

@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from ibactors.config import Settings
+from ibactors.sim import SimulatorOptions
 from tests.conftest import DEADLINE, POLL, Gateway, Service, running_gateway, serving
 
 PROGRAM = shutil.which("nats-server", path="/usr/sbin:/usr/local/bin:/usr/bin")
@@ -101,11 +102,13 @@ async def connected(service: Service) -> None:
 
 
 @asynccontextmanager
-async def running_cluster(*, edge: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Cluster]:
+async def running_cluster(
+    *, edge: dict[str, Any] | None = None, options: SimulatorOptions | None = None, **settings: Any
+) -> AsyncIterator[Cluster]:
     """Both are connected when the block begins."""
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(running_bus())
-        gateway = await stack.enter_async_context(running_gateway())
+        gateway = await stack.enter_async_context(running_gateway(options))
         configured = Settings(port=0, gateway_port=gateway.ports.port, role="session", bus=bus.url, **settings)
         session = await stack.enter_async_context(serving(configured, gateway))
         await connected(session)

@@ -9,16 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from ibactors.actors.depth import DepthRef
-from ibactors.kernel.topic import Topic
+from ibactors.actors.depth import change
 from ibactors.model.depth import Depth, DepthRow, DepthStale, delta
 from ibactors.model.encoded import Encoded
-from ibactors.model.sessions import SessionPhase, SessionStatus
 from ibactors.model.times import now
 from ibactors.web.stream.slot import Slot
 from tests.following import Follower
 from tests.unit.test_stream_sender import FakeWire, sender_on
-from tests.unit.test_ticks_actor import FOUND
 
 ROWS = st.lists(
     st.builds(DepthRow, price=st.sampled_from([1.0, 2.0, 3.0]), size=st.integers(1, 2), maker=st.sampled_from(["IEX", None])), max_size=8
@@ -53,13 +50,7 @@ def test_a_new_best_row_is_one_row_in_and_one_out() -> None:
     assert change.asks == ()
 
 
-def depth_ref() -> DepthRef:
-    status = SessionStatus(phase=SessionPhase.UP, epoch=1, since=now(), reason=None, accounts=("DU1",))
-    return DepthRef("AAPL", FOUND, Topic(status), smart=True)
-
-
 async def test_a_whole_book_is_sent_where_that_is_shorter_or_nothing_was_before(autojump_clock: MockClock) -> None:
-    change = depth_ref().change
     old, alike, other = (Encoded(book(number, ladder(best))) for number, best in ((1, 100.0), (2, 101.0), (3, 900.0)))
     gone = Encoded(DepthStale(smart=True, code="x", reason="y", since=now()))
     assert type(change(old, alike).value).__name__ == "DepthDelta"
@@ -76,7 +67,7 @@ async def test_a_reader_that_skips_books_gets_what_makes_the_last_it_has_into_th
     autojump_clock: MockClock, batch: bool, interval: float
 ) -> None:
     wire, follower = FakeWire(autojump_clock), Follower()
-    slot = Slot(interval=interval, change=depth_ref().change, members=b',"id":7')
+    slot = Slot(interval=interval, change=change, members=b',"id":7')
     async with sender_on(wire, batch=batch) as sender:
         for sequence, best in enumerate((100, 101, 103, 102, 101, 105, 104), start=1):
             wire.room = -1 if sequence in {2, 3, 5} else 10**9

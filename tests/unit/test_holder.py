@@ -4,7 +4,7 @@ from typing import Any
 
 from ibactors.bus import wire
 from ibactors.bus.link import Arrived
-from ibactors.holder import MOST_EDGES, Publication
+from ibactors.holder.publication import MOST_EDGES, Publication
 
 
 def arrived(data: bytes) -> Arrived:

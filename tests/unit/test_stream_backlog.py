@@ -18,9 +18,10 @@ from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.messages import Command, Message, error_message
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.events import Events
 from ibactors.web.stream.slot import MOST_WAITING, Backlog, Slot
+from ibactors.web.stream.source import Source
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions
 from ibactors.web.system import System
 from tests.unit.test_stream_sender import FakeWire, sender_on

@@ -19,9 +19,10 @@ from ibactors.model.encoded import Encoded
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.messages import Message
 from ibactors.web.gate.refusals import ScopeMissing
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.channels import CHANNELS, command_type
 from ibactors.web.stream.slot import Slot
+from ibactors.web.stream.source import Source
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions
 from ibactors.web.system import System
 

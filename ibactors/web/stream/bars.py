@@ -16,8 +16,9 @@ from ibactors.model.bars import BarSize, BarsStale, LiveBar, What
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import names_of
 from ibactors.web.contract.queries import named_instruments
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.quotes import NumberedParameters
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 _KINDS = (What.TRADES, What.MIDPOINT, What.BID, What.ASK)

@@ -56,6 +56,11 @@ COMMAND = command_type(tuple(CHANNELS.values()))
 """What a client may send."""
 
 
+def command_for(channel: Channel[Any], **members: Any) -> Command:
+    """What a client would send to subscribe."""
+    return COMMAND(action="subscribe", channel=channel.name, **members)
+
+
 def channel_of(command: Command) -> Channel[Any]:
     """The channel that a command is about."""
     return CHANNELS[command.channel] if command.channel is not None else QUOTES

@@ -35,11 +35,12 @@ from ibactors.web.contract.messages import (
     error_message,
     id_of,
 )
-from ibactors.web.gate.refusals import NotOnEdge, RateLimited
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.gate.refusals import RateLimited
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.channels import COMMAND, channel_of
 from ibactors.web.stream.quotes import QUOTES
 from ibactors.web.stream.sender import PING_INTERVAL, Sender
+from ibactors.web.stream.source import Source
 from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
@@ -129,7 +130,7 @@ class _Client:
                 return
             try:
                 await self._act(_command(text))
-            except (InvalidRequest, NotOnEdge, RateLimited) as exc:
+            except (InvalidRequest, RateLimited) as exc:
                 self._sender.answer(error_message(exc, message_id=id_of(text)))
             # The next message waits until the answers to this one have left, or a client that only talks would grow memory.
             await self._sender.answered()

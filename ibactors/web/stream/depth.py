@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ibactors.actors.depth import DepthRef
+from ibactors.actors.depth import DepthRef, change
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.depth import Depth, DepthDelta, DepthReset, DepthStale
-from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.web.contract.books import RowCount, Smart
 from ibactors.web.contract.queries import named_instruments
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.quotes import QuotesParameters
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 
@@ -42,9 +42,6 @@ def _source(system: System, symbol: str, instrument: Instrument, wanted: DepthPa
         until_stopped.enter_context(ref.held(holder))
         found.append(ref)
         return ref.view(wanted.rows)
-
-    def change(old: Encoded[Any] | None, new: Encoded[Any]) -> Encoded[Any]:
-        return found[0].change(old, new)
 
     return Source(
         key=(instrument, wanted.smart),

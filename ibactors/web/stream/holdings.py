@@ -14,7 +14,8 @@ from ibactors.keys import Scope
 from ibactors.model.accounts import AccountStale, PnlState, PortfolioState
 from ibactors.model.encoded import Encoded
 from ibactors.web.contract.queries import AccountName, ContractId, ModelName
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 

@@ -19,8 +19,9 @@ from ibactors.model.news import Bulletin, Headline, Scan, ScanStale
 from ibactors.web.contract.providers import Providers, joined
 from ibactors.web.contract.queries import named_instruments
 from ibactors.web.contract.scans import ScanParameters, terms_of
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.quotes import AfterSequence, NumberedParameters
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 

@@ -13,7 +13,8 @@ from ibactors.web.contract.changes import StatusChange
 from ibactors.web.contract.order_events import EventShown, OrdersShown
 from ibactors.web.contract.queries import AccountName
 from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
-from ibactors.web.stream.orders import LONGEST_CURSOR, ORDERS, After, OrdersParameters, source_of
+from ibactors.web.stream.channels import command_for
+from ibactors.web.stream.orders import LONGEST_CURSOR, ORDERS, After
 from ibactors.web.stream.slot import Slot
 from ibactors.web.stream.sse import serve
 
@@ -26,10 +27,11 @@ class OrderStreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 async def get_order_stream(call: Call[OrderStreamQuery, Nothing]) -> Pieces | Answer:
-    # What is too long for a place is none, and answered as any other that is none: an EventSource could not send a better one.
-    after = request.headers.get("Last-Event-ID", "")[: LONGEST_CURSOR + 1] or call.query.after
-    source = source_of(call.system, OrdersParameters(account=call.query.account, after=after))
-    return await serve(call, [(ORDERS, source)], _place)
+    after = request.headers.get("Last-Event-ID", "") or call.query.after
+    if len(after) > LONGEST_CURSOR:  # no place, and answered as any other that is none: an EventSource could not send a better one
+        after = "?"
+    command = command_for(ORDERS, account=call.query.account, after=after)
+    return await serve(call, [(ORDERS, source) for source in ORDERS.wanted(call.system, command)], _place)
 
 
 def _place(_slot: Slot | None, value: Encoded[Any]) -> str | None:

@@ -20,7 +20,8 @@ from ibactors.orders.errors import TradingOff
 from ibactors.orders.reader import Snapshot, cursor_of
 from ibactors.web.contract.order_events import EventShown, OrdersShown, events_shown, snapshot_shown
 from ibactors.web.contract.queries import AccountName
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 LONGEST_CURSOR = 40

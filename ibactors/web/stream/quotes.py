@@ -15,7 +15,8 @@ from ibactors.keys import Scope
 from ibactors.model.instruments import Instrument, names_of
 from ibactors.model.quotes import Quote, Stale
 from ibactors.web.contract.queries import MAX_SYMBOLS, CombinableQuery, ContractId, FieldNames, SymbolText, fields_of, named_instruments
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 
@@ -82,7 +83,7 @@ QUOTES = Channel(
     scope=Scope.STREAM,
     parameters=QuotesWanted,
     sources=_sources,
-    on_edges=True,
+    kept_on_edges=True,
     messages={
         "quote": (Quote, "The newest quote of a symbol: at once after subscribing, and with each change."),
         "stale": (Stale, "A symbol's data stopped."),

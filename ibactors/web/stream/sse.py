@@ -34,11 +34,12 @@ from ibactors.web.contract.messages import StreamError
 from ibactors.web.contract.queries import QuotesQuery, fields_of, instruments_of
 from ibactors.web.gate.refusals import ScopeMissing
 from ibactors.web.operation import EVENT_STREAM, Answer, Call, Nothing, Operation, Pieces
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.channels import CHANNELS, COMMAND
 from ibactors.web.stream.events import Events
 from ibactors.web.stream.quotes import QUOTES, sources_of
 from ibactors.web.stream.slot import Slot
+from ibactors.web.stream.source import Source
 from ibactors.web.stream.subscriptions import Subscription, showing_status
 
 OVERLAP = timedelta(seconds=1)

@@ -18,8 +18,9 @@ from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, MessageId
 from ibactors.web.gate.refusals import ScopeMissing
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.slot import Backlog, Lost, Slot
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 

@@ -14,8 +14,9 @@ from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.ticks import LiveKind, LiveTick
 from ibactors.web.contract.queries import named_instruments
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.quotes import NumberedParameters
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 

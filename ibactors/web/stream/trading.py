@@ -11,7 +11,8 @@ from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.encoded import Encoded
 from ibactors.web.contract.trading import Trading, trading_shown
-from ibactors.web.stream.channel import Channel, Source
+from ibactors.web.stream.channel import Channel
+from ibactors.web.stream.source import Source
 from ibactors.web.system import System
 
 

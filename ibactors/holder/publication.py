@@ -1,28 +1,25 @@
-"""The holder's side of the bus: its session's quotes go into the feed for the edges, and their questions are answered.
+"""What one connection of the holder to the bus is used for: quotes and channels go into the feed, questions are answered.
 
 The bus is one more client of the fan-out. What is published is never kept: an edge that begins asks for what there is now, and gets it from
 the living holder alone. Each connection to the bus is another stream with lines of its own, and so is each session with the gateway.
 """
 
 import secrets
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import ExitStack
-from typing import Any, Never, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import structlog
 import trio
 
 from ibactors.actors import lookup
-from ibactors.actors.edge import bus_of
 from ibactors.actors.symbol import Failed, Moved, SymbolRef
 from ibactors.bus import wire
-from ibactors.bus.link import Arrived, Link, open_link
+from ibactors.bus.link import Arrived, Link
 from ibactors.errors import GatewayDisconnected, IbactorsError, MailboxFull
-from ibactors.kernel.actor import Actor
-from ibactors.kernel.backoff import Backoff
-from ibactors.kernel.mailbox import Mailbox
-from ibactors.kernel.ref import Ref
+from ibactors.holder.lines import Line, Room
+from ibactors.holder.relaying import Relaying, refusal_of
 from ibactors.model.encoded import Encoded
 from ibactors.model.sessions import SessionStatus
 from ibactors.web.answering import Answering
@@ -38,19 +35,10 @@ EDGE_GONE = 3.0
 MOST_EDGES = 256
 MOST_CALLS = 256
 """That are answered at once; more are refused."""
+MOST_PULLS = 256
+"""The same for those that wait for what comes next."""
 ROUND = 256
 """Lines in one message of the feed, at most."""
-
-
-class _Line:
-    """One instrument in the feed, with the edges that want it and the callers for whom they do."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.edges: set[str] = set()
-        self.callers: set[str] = set()
-        self.ref: SymbolRef
-        self.open = ExitStack()
 
 
 class Publication:
@@ -65,11 +53,12 @@ class Publication:
         self._incarnation = secrets.token_hex(8)
         self._sequence = 0
         self._numbers = 0
-        self._lines: dict[SymbolRef, _Line] = {}
+        self._lines: dict[SymbolRef, Line] = {}
         self._echoes: dict[str, int] = {}
         self._heard_at: dict[str, float] = {}
         """By edge."""
-        self._calls = 0
+        self._calls, self._pulls = Room(MOST_CALLS), Room(MOST_PULLS)
+        self._relaying = Relaying(system, lambda: system.fanout.call(self))
         self._nursery: trio.Nursery
 
     @property
@@ -83,7 +72,9 @@ class Publication:
     def flush(self, news: News) -> None:
         """Publish what is new. What waited while the session was doubted is not told: its end, or a newer value, follows."""
         if not self._session.current:
+            self._relaying.take()
             return
+        self._publish_messages()
         items = [(number, news[subject].json) for subject, number in self.wanted.items() if subject in news and isinstance(number, int)]
         for at in range(0, len(items), ROUND):
             self._publish(items=items[at : at + ROUND])
@@ -94,9 +85,12 @@ class Publication:
         if line is None:
             return
         del self._lines[line.ref]
-        line.open.close()
+        had = line.close()
         if isinstance(value, Moved) and value.to not in self._lines:
             self._listen(line, value.to)
+            for edge, callers in had.items():
+                for caller in callers:
+                    line.hold(edge, caller)
             self._tell(line)
         else:
             self._publish(items=[(line.number, msgspec.json.encode(refusal_of(value.error)))])
@@ -121,6 +115,10 @@ class Publication:
         self._sequence += 1
         self._link.publish(self._subjects.feed, wire.encode(wire.Feed(self._stream, self._sequence, **what)))
 
+    def _publish_messages(self) -> None:
+        for messages in self._relaying.take():
+            self._publish(messages=messages)
+
     def _state(self) -> wire.State:
         session = self._session
         return wire.State(session.phase.value, session.reason, session.current)
@@ -132,6 +130,7 @@ class Publication:
             for edge in gone:
                 del self._heard_at[edge]
                 self._echoes.pop(edge, None)
+                self._relaying.leave_all(edge)
                 for line in list(self._lines.values()):
                     self._leave(edge, line)
             await trio.sleep(BEAT)
@@ -155,13 +154,28 @@ class Publication:
         except msgspec.MsgspecError as exc:
             log.warning("call_unreadable", subject=message.subject, error=str(exc))
             return
-        if self._calls >= MOST_CALLS:
-            self._answer(message.reply, refusal=refusal_of(MailboxFull("bus", self._calls)))
+        if isinstance(call.question, wire.Leave):
+            self._relaying.leave(call.edge, call.question.seat)
             return
-        self._calls += 1
-        self._nursery.start_soon(self._serve, call, message.reply, name=f"bus/{type(call.question).__name__.lower()}")
+        room = self._pulls if isinstance(call.question, wire.Next) else self._calls
+        try:
+            room.check()
+            if isinstance(call.question, wire.Follow):
+                self._reserve(call.edge, call.question.seat)
+        except MailboxFull as exc:
+            self._answer(message.reply, refusal=refusal_of(exc))
+            return
+        room.taken += 1
+        self._nursery.start_soon(self._serve, call, message.reply, room, name=f"bus/{type(call.question).__name__.lower()}")
 
-    async def _serve(self, call: wire.Call, reply: str) -> None:
+    def _reserve(self, edge: str, seat: int) -> None:
+        """In the order of the calls, so that no seat is left before it is taken."""
+        if not self._has_room_for(edge):
+            raise MailboxFull("bus", MOST_EDGES)
+        self._heard_at.setdefault(edge, trio.current_time())
+        self._relaying.reserve(edge, seat)
+
+    async def _serve(self, call: wire.Call, reply: str, room: Room) -> None:
         try:
             with trio.move_on_after(call.seconds):
                 if call.stream != self._stream and not isinstance(call.question, wire.Hello):
@@ -170,7 +184,9 @@ class Publication:
         except IbactorsError as exc:
             self._answer(reply, refusal=refusal_of(exc))
         finally:
-            self._calls -= 1
+            room.taken -= 1
+            if isinstance(call.question, wire.Follow):
+                self._relaying.release(call.edge, call.question.seat)
 
     async def _reply_to(self, call: wire.Call, reply: str) -> None:
         match call.question:
@@ -184,14 +200,31 @@ class Publication:
             case wire.Close(number):
                 for line in [line for line in self._lines.values() if line.number == number]:
                     self._leave(call.edge, line)
+            case wire.Follow():
+                followed, first = await self._relaying.follow(call.edge, call.question)
+                if not self._session.current:
+                    raise GatewayDisconnected(self._session.reason or "The session's holder has none with its gateway.")
+                self._publish_messages()  # what the answer includes already comes before it
+                await self._answer_in_pieces(reply, followed, wire.encode(first))
+            case wire.Next():
+                await self._answer_in_pieces(reply, None, wire.encode(await self._relaying.next(call.question)))
             case wire.Read():
-                response, pieces = await self._answering(call.question)
-                for place, piece in enumerate(pieces):
-                    self._answer(reply, response, body=piece, more=place < len(pieces) - 1)
+                response, body = await self._answering(call.question)
+                await self._answer_in_pieces(reply, response, body)
+
+    async def _answer_in_pieces(self, reply: str, result: object, body: bytes) -> None:
+        """As of this step, however long the bus takes."""
+        sequence = self._sequence
+        for at in range(0, max(len(body), 1), wire.MOST_OCTETS):
+            more = at + wire.MOST_OCTETS < len(body)
+            self._answer(reply, result, sequence=sequence, body=body[at : at + wire.MOST_OCTETS], more=more)
+            if more:
+                await self._link.drained()
 
     def _answer(self, reply: str, result: object = None, **more: Any) -> None:
         if reply:
-            answer = wire.Answer(self._stream, self._sequence, result=msgspec.Raw(wire.encode(result)), **more)
+            more.setdefault("sequence", self._sequence)
+            answer = wire.Answer(self._stream, result=msgspec.Raw(wire.encode(result)), **more)
             self._link.publish(reply, wire.encode(answer))
 
     async def _open(self, edge: str, question: wire.Open) -> wire.Line:
@@ -205,84 +238,34 @@ class Publication:
         line = self._lines.get(ref)
         if line is None:
             self._numbers += 1
-            line = _Line(self._numbers)
+            line = Line(self._numbers)
             self._listen(line, ref)
-        if question.caller not in line.callers:
-            line.callers.add(question.caller)
-            line.open.enter_context(ref.held(question.caller))
-        line.edges.add(edge)
+        line.hold(edge, question.caller)
         self._heard_at.setdefault(edge, trio.current_time())
         return wire.Line(line.number, self._newest(line))
 
-    def _listen(self, line: _Line, ref: SymbolRef) -> None:
+    def _listen(self, line: Line, ref: SymbolRef) -> None:
         line.ref = ref
-        line.open, line.callers = ExitStack(), set()
-        line.open.enter_context(self._system.fanout.listening(ref.updates, self, line.number))
+        line.listening = ExitStack()
+        line.listening.enter_context(self._system.fanout.listening(ref.updates, self, line.number))
         self._lines[ref] = line
 
-    def _tell(self, line: _Line) -> None:
+    def _tell(self, line: Line) -> None:
         if (newest := self._newest(line)) is not None:
             self._publish(items=[(line.number, newest)])
 
-    def _newest(self, line: _Line) -> bytes | None:
+    def _newest(self, line: Line) -> bytes | None:
         newest = line.ref.updates.value
         return newest.json if isinstance(newest, Encoded) and self._session.current else None
 
-    def _leave(self, edge: str, line: _Line) -> None:
-        line.edges.discard(edge)
+    def _leave(self, edge: str, line: Line) -> None:
+        line.let_go(edge)
         if not line.edges and self._lines.get(line.ref) is line:
             del self._lines[line.ref]
-            line.open.close()
+            line.close()
 
     def _close_all(self) -> None:
         for line in self._lines.values():
-            line.open.close()
+            line.close()
         self._lines.clear()
-
-
-def refusal_of(error: IbactorsError) -> wire.Refusal:
-    """An error, for an edge to raise."""
-    return wire.Refusal(error.code, str(error), error.ib_code, msgspec.to_builtins(error.extra, enc_hook=str))
-
-
-class HolderRef(Ref[Never, Never]):
-    """Has no messages."""
-
-    def __init__(self) -> None:
-        super().__init__("bus")
-
-
-class HolderActor(Actor[Never, Never]):
-    """Keeps a connection to the bus and serves edges over it."""
-
-    def __init__(self, ref: HolderRef, system: System, answering: Answering) -> None:
-        super().__init__(ref)
-        self._system = system
-        self._answering = answering
-        self._backoff = Backoff()
-
-    async def run(self, mailbox: Mailbox[Never, Never]) -> None:
-        self.nursery.start_soon(self._keep_link, name="actor:bus/link")
-        await self.serve(mailbox)
-
-    async def _keep_link(self) -> NoReturn:
-        settings, failures = self._system.settings, 0
-        while True:
-            reason = "The bus was lost."
-            try:
-                async with open_link(bus_of(settings), "ibactors session") as link:
-                    log.info("bus_up")
-                    failures = 0
-                    await Publication(self._system, self._answering, link, wire.Subjects(settings.bus_prefix)).run()
-                    reason = link.lost or reason
-            except* GatewayDisconnected as group:
-                reason = str(group.exceptions[0])
-            failures += 1
-            if failures == 1:
-                log.warning("bus_lost", reason=reason)
-            await trio.sleep(self._backoff.delay(failures))
-
-
-def holder_builder(ref: HolderRef, system: System, answering: Answering) -> Callable[[], HolderActor]:
-    """Makes incarnations of the actor."""
-    return lambda: HolderActor(ref, system, answering)
+        self._relaying.leave_all()
