@@ -132,7 +132,7 @@ def make_parser(words: list[str], prepare: Prepare) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ibactors {__version__}", help=argparse.SUPPRESS)
     parser._actions[0].help = argparse.SUPPRESS  # noqa: SLF001  # -h is in the usage
     parser.set_defaults(reads_settings=True, parser=parser)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(prog=parser.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     for command in COMMANDS.values():
         its = commands.add_parser(command.name, description=f"{command.help[0].upper()}{command.help[1:]}.")
         if words[:1] in ([command.name], ["completion"]):

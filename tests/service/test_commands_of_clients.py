@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from ibactors import cli
+from ibactors import cli, programs
 from ibactors.calling import Answer, Lost, Refused, Remote
 from ibactors.commands import login, order, surely, watch
 from ibactors.config import Settings
@@ -275,3 +275,14 @@ def test_help_fits_a_screen() -> None:
     assert len(text.splitlines()) <= 28
     assert max(map(len, text.splitlines())) <= 80
     assert all(f" {name} " in text for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_of_each_command_fits_a_screen(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.make_parser([name], programs.prepare).parse_args([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"usage: ibactors {name}")
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 80
