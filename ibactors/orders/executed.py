@@ -8,19 +8,20 @@ import msgspec
 from ibactors.errors import InvalidRequest
 from ibactors.model.times import Value
 from ibactors.orders.fills import Fill
-from ibactors.orders.transaction import Transaction
+from ibactors.orders.transaction import Cell, Transaction
 
 PAGE = 500
 _EXECUTIONS = (
     "SELECT e.body, e.account, e.order_id, o.client_order_id FROM executions AS e LEFT JOIN orders AS o ON o.order_id = e.order_id"
-    " WHERE (e.at, e.execution_id) > (?1, ?2) AND e.at >= ?3 AND (?4 IS NULL OR e.account = ?4) AND (?5 IS NULL OR e.order_id = ?5)"
-    " AND (?6 IS NULL OR json_extract(e.body, '$.symbol') = ?6)"
-    " AND e.revision = (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY e.at, e.execution_id LIMIT ?7"
+    " WHERE (e.at, e.execution_id) > (:at, :last) AND e.at >= :since AND (:account IS NULL OR e.account = :account)"
+    " AND (:order_id IS NULL OR e.order_id = :order_id)"
+    " AND (:symbol IS NULL OR json_extract(e.body, '$.symbol') = :symbol)"
+    " AND e.revision = (SELECT max(revision) FROM executions WHERE base = e.base) ORDER BY e.at, e.execution_id LIMIT :limit"
 )
 _KNOWN_SINCE = (
     "SELECT account, min(since) FROM (SELECT account, since FROM complete UNION ALL SELECT account,"
     " (SELECT created FROM orders WHERE account = a.account ORDER BY order_id LIMIT 1) FROM (SELECT DISTINCT account FROM orders) AS a)"
-    " WHERE (?1 IS NULL OR account = ?1) GROUP BY account ORDER BY account"
+    " WHERE (:account IS NULL OR account = :account) GROUP BY account ORDER BY account"
 )
 
 
@@ -64,7 +65,15 @@ def executions(tx: Transaction, wanted: Wanted) -> Executions:
     """A page. Raises InvalidRequest for a token that is none."""
     limit = min(wanted.limit, PAGE)
     at, last = _read_token(wanted.token)
-    values = (at, last, wanted.since, wanted.account, wanted.order_id, wanted.symbol, limit + 1)
+    values: dict[str, Cell] = {
+        "at": at,
+        "last": last,
+        "since": wanted.since,
+        "account": wanted.account,
+        "order_id": wanted.order_id,
+        "symbol": wanted.symbol,
+        "limit": limit + 1,
+    }
     found = tuple(
         Executed(
             fill=msgspec.json.decode(str(body), type=Fill),
@@ -82,7 +91,7 @@ def gaps(tx: Transaction, account: str | None, since: float, until: float | None
     """Where executions may be missing, since *since* or since the journal knows the account, up to *until*; None: up to the last list."""
     return tuple(
         Gap(account=str(name), since=low, until=high)
-        for name, known_since in tx.rows(_KNOWN_SINCE, (account,))
+        for name, known_since in tx.rows(_KNOWN_SINCE, {"account": account})
         for low, high in account_gaps(tx, str(name), max(since, float(known_since or 0)), until)
     )
 

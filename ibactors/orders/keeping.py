@@ -84,9 +84,9 @@ def prune(tx: Transaction, at: float, *, most: int = PRUNED) -> int:
     Of events the beginning goes, and never the last: by what is left, a reader sees whether it missed any.
     """
     events = tx.run(
-        "DELETE FROM events WHERE sequence < (WITH oldest AS (SELECT sequence, at FROM events ORDER BY sequence LIMIT ?2 + 1)"
-        " SELECT coalesce(min(iif(at >= ?1, sequence, NULL)), max(sequence)) FROM oldest)",
-        (at - EVENTS_KEPT, most),
+        "DELETE FROM events WHERE sequence < (WITH oldest AS (SELECT sequence, at FROM events ORDER BY sequence LIMIT :most + 1)"
+        " SELECT coalesce(min(iif(at >= :since, sequence, NULL)), max(sequence)) FROM oldest)",
+        {"since": at - EVENTS_KEPT, "most": most},
     )
     frames = tx.run(
         "DELETE FROM frames WHERE frame_id IN (SELECT frame_id FROM frames WHERE at < ? ORDER BY frame_id LIMIT ?)",

@@ -29,17 +29,21 @@ PAGE = 500
 
 
 _ORDERS = (
-    "SELECT order_id FROM orders WHERE order_id > ?1 AND (?2 IS NULL OR is_open = ?2) AND (?3 IS NULL OR account = ?3)"
-    " AND (?5 IS NULL OR json_extract(state, '$.terms.symbol') = ?5) AND created >= ?6 ORDER BY order_id LIMIT ?4"
+    "SELECT order_id FROM orders WHERE order_id > :after AND (:is_open IS NULL OR is_open = :is_open) AND created >= :since"
+    " AND (:account IS NULL OR account = :account) AND (:symbol IS NULL OR json_extract(state, '$.terms.symbol') = :symbol)"
+    " ORDER BY order_id LIMIT :limit"
 )
 _ENTRIES = (
     "SELECT sequence, at, kind, account, order_id, body FROM events"
-    " WHERE sequence > ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL"
-    " AND (?5 IS NULL OR kind IN (SELECT value FROM json_each(?5))) AND at >= ?6 ORDER BY sequence LIMIT ?4"
+    " WHERE sequence > :after AND (:account IS NULL OR account = :account) AND :order_id IS NULL"
+    " AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds))) AND at >= :since ORDER BY sequence LIMIT :limit"
 )
-_ENTRIES_OF_ORDER = _ENTRIES.replace("?3 IS NULL", "order_id = ?3")
-_BEFORE = "SELECT sequence FROM events WHERE sequence < ?1 AND (?2 IS NULL OR account = ?2) AND ?3 IS NULL ORDER BY sequence DESC LIMIT 1"
-_BEFORE_OF_ORDER = _BEFORE.replace("?3 IS NULL", "order_id = ?3")
+_ENTRIES_OF_ORDER = _ENTRIES.replace(":order_id IS NULL", "order_id = :order_id")
+_BEFORE = (
+    "SELECT sequence FROM events WHERE sequence < :sequence AND (:account IS NULL OR account = :account) AND :order_id IS NULL"
+    " ORDER BY sequence DESC LIMIT 1"
+)
+_BEFORE_OF_ORDER = _BEFORE.replace(":order_id IS NULL", "order_id = :order_id")
 
 
 class Page(Value, frozen=True, kw_only=True):
@@ -144,8 +148,15 @@ class Reader:
         limit: int = PAGE,
     ) -> tuple[Order, ...]:
         """Orders by id, which is by time of birth; those after *after*."""
-        is_open_number = None if is_open is None else int(is_open)
-        rows = self._tx.rows(_ORDERS, (after, is_open_number, account, min(limit, PAGE), symbol, since))
+        values = {
+            "after": after,
+            "is_open": None if is_open is None else int(is_open),
+            "account": account,
+            "symbol": symbol,
+            "since": since,
+            "limit": min(limit, PAGE),
+        }
+        rows = self._tx.rows(_ORDERS, values)
         return tuple(found for (order_id,) in rows if (found := load(self._tx, str(order_id))) is not None)
 
     def every(self, *, is_open: bool | None = None) -> Iterator[Order]:
@@ -182,7 +193,14 @@ class Reader:
     ) -> Page:
         """The entries behind the number *after*, of certain *kinds* or of all."""
         limit = min(limit, PAGE)
-        values = (after, account, order_id, limit + 1, encoded(sorted(kinds)) if kinds else None, since)
+        values = {
+            "after": after,
+            "account": account,
+            "order_id": order_id,
+            "kinds": encoded(sorted(kinds)) if kinds else None,
+            "since": since,
+            "limit": limit + 1,
+        }
         # The end first: each statement sees the journal as it is then, and what came after the rows must not be behind the cursor.
         journal_id, last = self.place()
         rows = self._tx.rows(_ENTRIES if order_id is None else _ENTRIES_OF_ORDER, values)
@@ -205,7 +223,9 @@ class Reader:
         return Page(entries=entries, previous=before, journal_id=journal_id, cursor=cursor_of(journal_id, end), more=more)
 
     def _before(self, sequence: int, account: str | None, order_id: str | None) -> int:
-        row = self._tx.row(_BEFORE if order_id is None else _BEFORE_OF_ORDER, (sequence, account, order_id))
+        row = self._tx.row(
+            _BEFORE if order_id is None else _BEFORE_OF_ORDER, {"sequence": sequence, "account": account, "order_id": order_id}
+        )
         return int(row[0] or 0) if row else 0
 
     def snapshot(self, *, account: str | None = None) -> Snapshot:

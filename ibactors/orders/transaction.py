@@ -1,7 +1,7 @@
 """One transaction of the journal: what an operation may do with the database, and the sequence numbers that it takes."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ from ibactors.orders.order import Order
 T = TypeVar("T")
 Cell = str | int | float | bytes | None
 Row = tuple[Cell, ...]
+Values = Sequence[Cell] | Mapping[str, Cell]
+"""In the order of the question marks of a statement, or by name."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,15 +46,15 @@ class Transaction:
         self.sequence = sequence
         """The last number taken."""
 
-    def run(self, statement: str, values: Sequence[Cell] = ()) -> int:
+    def run(self, statement: str, values: Values = ()) -> int:
         """Execute one statement; returns the number of rows that it changed."""
         return self._connection.execute(statement, values).rowcount
 
-    def rows(self, statement: str, values: Sequence[Cell] = ()) -> list[Row]:
+    def rows(self, statement: str, values: Values = ()) -> list[Row]:
         """All rows of a query. Callers bound them by LIMIT or by what they ask for."""
         return self._connection.execute(statement, values).fetchall()
 
-    def row(self, statement: str, values: Sequence[Cell] = ()) -> Row | None:
+    def row(self, statement: str, values: Values = ()) -> Row | None:
         """The first row, or None."""
         found: Row | None = self._connection.execute(statement, values).fetchone()
         return found
