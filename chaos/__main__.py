@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import trio
 
+from chaos.client import main_of_the_client
 from chaos.load import Options, World, judge_resources, open_world, warm_up
 from chaos.order_run import Wanted
 from chaos.orders import main_of_orders
@@ -32,6 +33,10 @@ def main() -> None:
     )
     if arguments.mode == "soak":
         options = soak_options(options)
+    if arguments.client:
+        wanted = Wanted(seed=options.seed, minutes=arguments.minutes, logs=options.logs)
+        command = f"chaos --client --minutes {arguments.minutes:g} --seed {options.seed}"
+        sys.exit(main_of_the_client(wanted, command if arguments.report else None))
     if arguments.orders is not None:
         orders, kills, minutes = arguments.orders, arguments.kills, arguments.minutes
         wanted = Wanted(seed=options.seed, minutes=minutes, orders=orders, kills=kills, logs=options.logs)
@@ -69,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least; without N, what is aimed at"
     )
+    parser.add_argument("--client", action="store_true", help="the Python client instead of the service: over a bad road, with kill -9")
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")
     return parser
 

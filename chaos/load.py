@@ -195,12 +195,13 @@ def _choose(instruments: dict[str, dict[str, Any]], count: int) -> list[Symbol]:
     found: dict[str, Symbol] = {}
     for local_symbol, about in instruments.items():
         if about["sec_type"] in _OTHER_KINDS:
-            found.setdefault(about["symbol"], _symbol(local_symbol, about))
+            found.setdefault(about["symbol"], symbol_of(local_symbol, about))
     stocks = (f"S{number:03}" for number in range(1, count - len(found) + 1))
-    return [*found.values(), *(_symbol(name, instruments[name]) for name in stocks)]
+    return [*found.values(), *(symbol_of(name, instruments[name]) for name in stocks)]
 
 
-def _symbol(local_symbol: str, about: dict[str, Any]) -> Symbol:
+def symbol_of(local_symbol: str, about: dict[str, Any]) -> Symbol:
+    """An instrument, as the control port's `clock` tells of it."""
     return Symbol(name=about["symbol"], local_symbol=local_symbol, **{key: value for key, value in about.items() if key != "symbol"})
 
 

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx2 as httpx
@@ -75,14 +75,14 @@ async def _until_connected(http: httpx.AsyncClient) -> None:
             await trio.sleep(0.02)
 
 
-async def judge(run: Run) -> None:
-    """After the faults: let everything settle, then compare."""
+async def judge(run: Run, ask_again: Callable[[Run], Awaitable[None]]) -> None:
+    """After the faults: let everything settle, have what has no verdict asked again, then compare."""
     async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http:
         for row in await run.ledger("orders"):
             if row["alive"] and row["status"] == "PendingSubmit":
                 await run.control(f"let-go {row['orderId']}")
         await _settle(run, http)
-        await _ask_again(run, http)
+        await ask_again(run)
         rows = await run.ledger("orders")
         shown = await everything(http, "all")
         await _hear_all(run)
@@ -127,7 +127,7 @@ async def _unknown(http: httpx.AsyncClient) -> list[dict[str, Any]]:
     return [order for order in (await everything(http, "open")).values() if order["status"] == "unknown"]
 
 
-async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
+async def ask_again(run: Run) -> None:
     """Every request that had no verdict gets one now."""
     waiting = [name for name in run.asked if run.told.get(name, (202,))[0] in {202, 423}]
     limiter = trio.CapacityLimiter(_TOGETHER)
@@ -139,7 +139,7 @@ async def _ask_again(run: Run, http: httpx.AsyncClient) -> None:
         if status == httpx.codes.ACCEPTED and not waits_for_an_admin(order):
             run.violated(f"{name} had no verdict within half a minute of calm: {order}")
 
-    async with trio.open_nursery() as nursery:
+    async with httpx.AsyncClient(base_url=run.url, timeout=TIMEOUT) as http, trio.open_nursery() as nursery:
         for name in waiting:
             nursery.start_soon(ask, name)
     run.counts["asked again in the calm"] = len(waiting)

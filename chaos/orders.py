@@ -6,34 +6,26 @@ seen again.
 """
 
 import logging
-import os
 import random
 import signal
-import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import httpx2 as httpx
 import structlog
 import trio
 
-from chaos.lives import Lives
-from chaos.machine import STEP_S, waited_ms
+from chaos.lives import Lives, environment, held_port, watch_machine
 from chaos.order_clients import read_events, trade
 from chaos.order_run import Run, Wanted
-from chaos.order_truth import calm_down, judge, remedy
+from chaos.order_truth import ask_again, calm_down, judge, remedy
 from chaos.points import POINTS
 from chaos.report import write_orders
 from ibactors.sim import SimulatorOptions, SimulatorPorts, serve_simulator
 
 CLIENTS = 32
-START = 120.0
-"""Seconds that the service may take to start, on a machine that has much else to do."""
 CALM_EVERY = 10
 LINGER = 1.5
 """Seconds, on average, that a life has before its point counts: most are short, some are long."""
@@ -69,7 +61,7 @@ FAULTS = (
 
 async def chaos_of_orders(wanted: Wanted, report: str | None) -> int:
     """One run; 1 when anything was found."""
-    with tempfile.TemporaryDirectory() as folder, _held_port() as port:
+    with tempfile.TemporaryDirectory() as folder, held_port() as port:
         async with trio.open_nursery() as nursery:
             ports: SimulatorPorts = await nursery.start(serve_simulator, SimulatorOptions(port=0, control_port=0, seed=wanted.seed))
             run = Run(wanted=wanted, folder=Path(folder), ports=ports, url=f"http://127.0.0.1:{port}", began=trio.current_time())
@@ -85,9 +77,9 @@ async def chaos_of_orders(wanted: Wanted, report: str | None) -> int:
 async def _play(run: Run) -> None:
     chance = random.Random(run.wanted.seed)
     async with trio.open_nursery() as watching:
-        service = await Lives.start(watching, _environment(run), run.wanted.logs / "orders-service.log")
-        watching.start_soon(_watch_machine, run, service)
-        await _start(run, service)
+        service = await Lives.start(watching, environment(run), run.wanted.logs / "orders-service.log")
+        watching.start_soon(watch_machine, [run.machine], service)
+        await service.serve(run)
         watching.start_soon(read_events, run)
         async with trio.open_nursery() as nursery:
             for number in range(CLIENTS):
@@ -100,22 +92,10 @@ async def _play(run: Run) -> None:
             run.violated(f"After {run.wanted.minutes:g} minutes there were {len(run.asked)} orders, and kills: {dict(run.kills)}.")
         await remedy(run)
         # A life that is given a point would still die there.
-        await _start(run, service)
-        await judge(run)
+        await service.serve(run)
+        await judge(run, ask_again)
         await service.end()
         watching.cancel_scope.cancel(reason="all is judged")
-
-
-async def _watch_machine(run: Run, service: Lives) -> NoReturn:
-    """Record how late this process is, which is the gateway too, and how long it and the lives have waited for a processor."""
-    pid, before, waited = 0, 0.0, 0.0
-    while True:
-        due = trio.current_time() + STEP_S
-        await trio.sleep_until(due)
-        if pid != service.pid:
-            pid, waited, before = service.pid, waited + before, 0.0
-        before = waited_ms(pid) or before
-        run.machine.note((trio.current_time() - due) * 1000, waited + before + waited_ms(os.getpid()))
 
 
 async def _live_and_die(run: Run, service: Lives, chance: random.Random) -> None:
@@ -136,13 +116,13 @@ async def _live_and_die(run: Run, service: Lives, chance: random.Random) -> None
 async def _live_in_calm(run: Run, service: Lives) -> None:
     await remedy(run)
     run.kills["random instant"] += int(bool(service.pid))
-    await _start(run, service)
+    await service.serve(run)
     await calm_down(run)
 
 
 async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> None:
     """Until it has killed itself at *point*, or is killed; faults all the while."""
-    await _start(run, service, point, 0.0 if point in ONCE_A_LIFE else chance.expovariate(1 / LINGER))
+    await service.serve(run, point, 0.0 if point in ONCE_A_LIFE else chance.expovariate(1 / LINGER))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_misbehave, run, chance)
         begun, seconds = trio.current_time(), chance.uniform(10, 14)
@@ -171,36 +151,6 @@ async def _misbehave(run: Run, chance: random.Random) -> None:
         if fault in {"1100", "2110"}:
             await trio.sleep(chance.uniform(0.1, 1.0))
             await run.control(chance.choice(("1101", "1102")) if fault == "1100" else "1102")
-
-
-def _environment(run: Run) -> dict[str, str]:
-    limits = dict.fromkeys(("MAX_ORDER_NOTIONAL", "MAX_DAY_NOTIONAL", "MAX_POSITION_NOTIONAL", "MAX_ORDER_QUANTITY"), "off")
-    limits |= {"MAX_OPEN_ORDERS": "1000", "ORDERS_PER_MINUTE": "3000", "JOURNAL_EPHEMERAL": "1", "TRADING": "paper"}
-    # IB refuses and loses more here than any bot should bear.
-    limits |= {"HALT_AFTER": "unknown=0,rejects=0,duplicate=1"}
-    limits |= {"GATEWAY_PORT": str(run.ports.port), "STATE_PATH": str(run.folder / "state")}
-    return {**os.environ, **{f"IBACTORS_{name}": value for name, value in limits.items()}, "PORT": run.url.rpartition(":")[2]}
-
-
-async def _start(run: Run, service: Lives, point: str = "", seconds: float = 0.0) -> None:
-    run.lives += 1
-    await service.begin(point, seconds)
-    async with httpx.AsyncClient(base_url=run.url, timeout=2) as http:
-        with trio.fail_after(START):
-            while service.pid:
-                with suppress(httpx.HTTPError):
-                    if (await http.get("/health")).status_code == httpx.codes.OK:
-                        return
-                await trio.sleep(0.05)
-
-
-@contextmanager
-def _held_port() -> Iterator[int]:
-    """A port for all lives: bound all the while, so that the system gives it to nobody else; listening is left to them."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield int(holder.getsockname()[1])
 
 
 def _figures(run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.conductor import Measured
 from chaos.load import Resources, World
+from chaos.order_run import Run
 
 _PARTS = 6
 _BY_AN_ADMIN = "called not received by an admin: 200"
@@ -154,6 +155,36 @@ def write_orders(path: Path, found: dict[str, Any], command: str) -> None:
         *(f"| | {each} |" for each in found["violations"]),
     ]
     _put(path, "orders", lines)
+
+
+def write_client(path: Path, run: Run, command: str) -> None:
+    """The same for a run of the client."""
+    counts, kills = run.counts, sum(run.kills.values())
+    faults = ", ".join(f"{name.removeprefix('fault ')} {count}" for name, count in sorted(counts.items()) if name.startswith("fault "))
+    held = ", ".join(
+        f"{name.replace('_', ' ')} {counts[f'{name} before']} → {counts[f'{name} after']}" for name in ("files", "tasks", "memory_mb")
+    )
+    lines = [
+        f"`./dev {command}` of {datetime.now(UTC):%Y-%m-%d}, commit {_commit()}; {platform.machine()}, Python {platform.python_version()}.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| minutes of faults | {run.minutes:.1f}, with {kills} kill -9 of the service |",
+        f"| faults | {faults} |",
+        f"| 429, 502, 503, 504 of the road; answers that it cut | {counts['answers of the road']}; {counts['answers cut']} |",
+        f"| quotes followed; breaks of the stream | {counts['quotes followed']}; {counts['breaks of the stream']} |",
+        f"| quotes read; reads given up | {counts['quotes read']}; {counts['reads given up']} |",
+        f"| prices judged | {counts['values']} |",
+        f"| orders placed, of those asked for | {counts['orders placed']} of {len(run.asked)} |",
+        f"| answers that the outcome is unknown | {counts['outcomes unknown']} |",
+        f"| asked again in the calm | {counts['asked again in the calm']} |",
+        f"| orders at the gateway | {counts['orders at the gateway']} |",
+        f"| events of orders, each with its number | {counts['orders followed']} |",
+        f"| held by the process before → after | {held} |",
+        f"| violations | {len(run.found)} |",
+        *(f"| | {each} |" for each in run.found),
+    ]
+    _put(path, "client", lines)
 
 
 def _put(path: Path, mode: str, lines: list[str]) -> None:
