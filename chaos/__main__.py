@@ -18,6 +18,8 @@ from chaos.soak import soak, soak_options
 
 _PROGRESS_S = 5.0
 _MEMORY_S = 15.0
+_WARM_S = 120.0
+"""Seconds of work before anything is counted, at most; in short runs a tenth of them."""
 
 
 def main() -> None:
@@ -30,6 +32,7 @@ def main() -> None:
         symbols=arguments.symbols,
         only=frozenset(arguments.only),
         logs=arguments.logs,
+        warm_s=min(_WARM_S, arguments.minutes * 6),
     )
     if arguments.mode == "soak":
         options = soak_options(options)

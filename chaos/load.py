@@ -42,6 +42,8 @@ class Options:
     only: frozenset[str] = frozenset()
     logs: Path = Path(".chaos")
     settings: dict[str, str] = field(default_factory=dict)
+    warm_s: float = 10.0
+    """Seconds of work before it is counted what is held: what is reserved once for work of this kind is no leak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +244,7 @@ async def _watch_programs(world: World) -> NoReturn:
 
 
 async def warm_up(world: World, *, deserted: bool = False) -> Resources:
-    """Wait until everything is live, go through one break, and count what is held then, with or without streams."""
+    """Wait until everything is live, go through one break, let all work, and count what is held then, with or without streams."""
     truth = world.truth
     # Until the first session is up there is nothing to be had: a break like any other, without a beginning.
     start = Break(fault="start", symbols=frozenset(truth.symbols), session=True, begun=0.0, void_from=0.0)
@@ -255,4 +257,5 @@ async def warm_up(world: World, *, deserted: bool = False) -> Resources:
     await trio.sleep(1)
     await world.conductor.cause([drop_of(truth)])
     world.conductor.measured.clear()
+    await trio.sleep(world.options.warm_s)
     return await world.settled(deserted=deserted)
