@@ -36,7 +36,7 @@ from ibactors.orders.errors import (
     TradingHalted,
     TradingOff,
 )
-from ibactors.orders.limits import Candidate, Passed, State, Verdict, check, check_child, not_allowed, verdict
+from ibactors.orders.limits import MINUTE, Candidate, Passed, State, Verdict, check, check_child, not_allowed, verdict
 from ibactors.orders.order import Order
 from ibactors.orders.request import PlaceBody
 from ibactors.orders.safety import Refusal, Rules, account_refusal
@@ -94,7 +94,7 @@ class Judge:
         if named is not None:
             return named
         accounts = self._connection.sessions.value.accounts
-        if not accounts and (known := {order.account for order in self._keeper.book.all}) and len(known) == 1:
+        if not accounts and len(known := [name for name, count in self._keeper.book.shelf.accounts.items() if count]) == 1:
             return known.pop()
         return accounts[0] if len(accounts) == 1 else ""
 
@@ -168,14 +168,19 @@ class Judge:
             yield self._rules, state
             return
         yield replace(self._rules, limits=replace(self._rules.limits, may_skip_collar=own.limits.may_skip_collar)), state
-        yield own, replace(state, orders=tuple(order for order in state.orders if order.key == key))
+        orders = tuple(order for order in state.orders if order.key == key)
+        yield own, replace(state, orders=orders, spent=self._keeper.book.shelf.spent(state.at, key))
 
     def _state(self, key: str) -> State:
+        shelf, at, placed = self._keeper.book.shelf, time.time(), self._placed_at.get(key, deque())
+        while placed and placed[0] <= at - MINUTE:
+            placed.popleft()
         return State(
-            at=time.time(),
-            orders=(*self._keeper.book.counted, *self.reserved.values()),
+            at=at,
+            orders=(*shelf.at_stake.values(), *self.reserved.values()),
+            spent=shelf.spent(at),
             positions=self._surveyor.positions(),
-            placed_at=tuple(self._placed_at.get(key, ())),
+            placed_at=tuple(placed),
             halted=self._keeper.ref.why_halted,
             deadman_expired=self._is_dead(key),
         )
@@ -226,7 +231,8 @@ class Judge:
         """Count no longer what was taken and will not be sent: of what belongs together a later part was refused, or it is a repetition."""
         for order in orders:
             self.reserved.pop(order.order_id, None)
-            self._placed_at[key].pop()
+            if placed := self._placed_at.get(key):
+                placed.pop()
 
 
 def entry_of(parent: Terms, reference: Reference | None) -> Reference | None:

@@ -58,6 +58,7 @@ from ibactors.orders.previews import Tokens
 from ibactors.orders.reader import Page, Snapshot
 from ibactors.orders.request import GroupBody, PlaceBody
 from ibactors.orders.safety import Limits, Mode
+from ibactors.orders.shelf import Shelf
 from ibactors.orders.terms import Side
 
 HALT_FILE = "HALT"
@@ -80,7 +81,7 @@ class OrdersRef(Ref[OrdersMessage, Never]):
         self.halts = 0
         """How often a halt was asked for: a resume is for those before it."""
         self.incarnation = 0
-        self.shown: dict[str, Order] = {}
+        self.shown = Shelf()
         """Open orders and those of the last day, as they are on disk: nothing else may be told to anybody."""
         self.is_recalled = False
         """Whether `shown` has them all. Not until the journal is read, and not after a crash until it is read again: it may know more."""

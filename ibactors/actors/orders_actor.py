@@ -65,6 +65,7 @@ from ibactors.orders.evidence import SessionLost, TimePassed
 from ibactors.orders.halts import halts_in_force
 from ibactors.orders.journal_reading import Reading, reading
 from ibactors.orders.order import Order
+from ibactors.orders.shelf import Shelf
 from ibactors.orders.tripwires import Tripwires
 
 log = structlog.get_logger(__name__)
@@ -156,7 +157,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             keeper.halt(f"journal_behind: {keeper.journal.replaced}")
         orders = await keeper.read(lambda: list(reader.recent(time.time() - REMEMBERED)))
         keeper.book = Book(orders)
-        self._me.shown, self._me.is_recalled = {order.order_id: order for order in orders}, True
+        self._me.shown, self._me.is_recalled = Shelf(orders), True
         halts = await keeper.writer.write(halts_in_force)
         if halts and self._me.halted is None:
             self._me.halted = halts[0].reason

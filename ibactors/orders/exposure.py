@@ -32,17 +32,24 @@ def is_given_back(order: Order) -> bool:
     return gone and not order.greatest_filled
 
 
+def is_at_stake(order: Order) -> bool:
+    """Whether it may still trade, or went out of sight: what it counts changes with time, or until it is known what became of it."""
+    return order.status is Status.CLOSED_UNVERIFIED or not order.status.is_terminal
+
+
+def notional_sent(order: Order) -> Decimal:
+    """What it counts for the day. It is given back by proof alone: a refusal, or a cancel by IB for the part not filled."""
+    if is_given_back(order):
+        return NOTHING
+    sent = notional_of(order)
+    if order.status in _RETURNED and order.verdict is None and order.terms.quantity:
+        sent *= min(Decimal(1), order.greatest_filled / order.terms.quantity)
+    return sent
+
+
 def day_notional(orders: Iterable[Order], at: float) -> Decimal:
-    """The notional sent within 24 hours. It is given back by proof alone: a refusal, or a cancel by IB for the part not filled."""
-    total = NOTHING
-    for order in orders:
-        if order.created <= at - DAY or is_given_back(order):
-            continue
-        sent = notional_of(order)
-        if order.status in _RETURNED and order.verdict is None and order.terms.quantity:
-            sent *= min(Decimal(1), order.greatest_filled / order.terms.quantity)
-        total += sent
-    return total
+    """The notional sent within 24 hours."""
+    return sum((notional_sent(order) for order in orders if order.created > at - DAY), NOTHING)
 
 
 def quantity_open(orders: Iterable[Order], account: str, con_id: int, side: Side, at: float) -> Decimal:

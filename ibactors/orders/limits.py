@@ -39,7 +39,9 @@ class State(Value, frozen=True, kw_only=True):
 
     at: float
     orders: tuple[Order, ...] = ()
-    """All that are open, and all of the last 24 hours; those that were given back may be missing."""
+    """Those at stake: all that are open, and what went out of sight."""
+    spent: Decimal = NOTHING
+    """The notional that all others have sent within 24 hours."""
     positions: dict[tuple[str, int], Decimal] = {}  # noqa: RUF012  # msgspec copies empty defaults
     """By account and con_id."""
     placed_at: tuple[float, ...] = ()
@@ -213,7 +215,7 @@ def _measures(candidate: Candidate, state: State, rules: Rules, unit: Decimal, n
     values: list[tuple[str, Decimal, Decimal | int | None]] = [
         ("order_quantity", terms.quantity or NOTHING, limits.order_quantity),
         ("order_notional", notional, limits.order_notional),
-        ("day_notional", day_notional(others, state.at) + counted, limits.day_notional),
+        ("day_notional", day_notional(others, state.at) + state.spent + counted, limits.day_notional),
         ("open_orders", Decimal(opened), limits.open_orders),
     ]
     position = state.positions.get((terms.account, terms.con_id), NOTHING)

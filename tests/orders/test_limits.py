@@ -1,5 +1,6 @@
 """Limits, allow-lists, collar, modes and what a halt takes: each refusal names limit, value and setting."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from ibactors.orders.exposure import counts_as_open, day_notional, quantity_open
 from ibactors.orders.limits import Candidate, Passed, State
 from ibactors.orders.order import Order, Status
 from ibactors.orders.safety import Allowed, Limits, Mode, Refusal, Rules, account_refusal
+from ibactors.orders.shelf import Shelf
 from ibactors.orders.terms import Leg, Oca, OrderType, Side, Terms
 from tests.orders.orderkit import ACCOUNT, NOON, D, Life, order, terms
 
@@ -284,18 +286,51 @@ def test_what_is_given_back_counts_for_nothing_and_everything_else_for_something
 ) -> None:
     of = terms(quantity=None, cash_quantity=D(2000)) if by_cash else terms()
     one = order(1, of=of, status=status, verdict=verdict, notional=D(2000), ib_filled=D(filled), created=NOON, updated=NOON)
-    book = Book([order(1, of=of, status=Status.WORKING, notional=D(2000)), one])
+    shelf = Shelf([order(1, of=of, status=Status.WORKING, notional=D(2000)), one])
     counts = day(one) > 0 or counts_as_open(one, NOON)
-    assert (one in book.counted) == counts
-    assert book.all == (one,)
+    assert (bool(shelf.at_stake) or shelf.spent(NOON) > 0) == counts
+    assert list(shelf.values()) == [one]
 
 
 def test_an_order_counts_again_when_a_late_execution_shows_that_it_traded() -> None:
-    book = Book([order(1, status=Status.REJECTED, notional=D(2000))])
-    assert not book.counted
-    late = order(1, status=Status.REJECTED, notional=D(2000), ib_filled=D(1))
-    book.put(late)
-    assert book.counted == (late,)
+    shelf = Shelf([order(1, status=Status.REJECTED, notional=D(2000), created=NOON)])
+    assert not shelf.spent(NOON)
+    late = order(1, status=Status.REJECTED, notional=D(2000), ib_filled=D(1), created=NOON)
+    shelf[late.order_id] = late
+    assert shelf.spent(NOON) == D(2000)
+
+
+MOMENTS = st.tuples(
+    st.integers(1, 5),
+    st.sampled_from(Status),
+    st.integers(0, 12),
+    st.integers(-30, 0),
+    st.sampled_from(["bot", "human"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(MOMENTS, max_size=25), st.integers(0, 30))
+def test_a_shelf_counts_what_a_look_at_every_order_would_count(moments: list[tuple[int, Status, int, int, str, bool]], later: int) -> None:
+    shelf, there = Shelf(), dict[str, Order]()
+    for number, status, filled, hours, key, stays in moments:
+        known = there.get(order(number).order_id)
+        born = {"created": NOON + hours * 3600, "key": key} if known is None else {"created": known.created, "key": known.key}
+        one = order(number, status=status, ib_filled=D(filled), updated=NOON, notional=D(100 * number), **born)
+        if stays or one.order_id not in there:
+            shelf[one.order_id] = there[one.order_id] = one
+        else:
+            del shelf[one.order_id], there[one.order_id]
+    assert dict(shelf) == there
+    assert set(shelf.open) == {name for name, each in there.items() if not each.status.is_terminal}
+    assert {name: n for name, n in shelf.numbers.items() if n} == Counter(each.status for each in there.values())
+    assert {name: n for name, n in shelf.accounts.items() if n} == Counter(each.account for each in there.values())
+    for at in (NOON, NOON + later * 3600):
+        assert sum(counts_as_open(each, at) for each in shelf.at_stake.values()) == sum(counts_as_open(each, at) for each in there.values())
+        for who in (None, "bot", "human"):
+            mine = [each for each in there.values() if who in {None, each.key}]
+            at_stake = [each for each in mine if each.order_id in shelf.at_stake]
+            assert day_notional(at_stake, at) + shelf.spent(at, who) == day_notional(mine, at)
 
 
 def test_the_highest_number_is_of_one_client_id_and_never_falls() -> None:

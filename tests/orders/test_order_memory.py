@@ -105,6 +105,9 @@ def test_a_forgotten_order_leaves_nothing_in_any_index() -> None:
         book.forget(each)
     known, nothing = vars(book) | {"_highest": {}}, vars(empty)
     assert known == nothing
+    left, nothing = vars(book.shelf), vars(empty.shelf)
+    assert left | {"_spent": {}} == nothing
+    assert not any(vars(spent)["_rows"] or vars(spent)["_total"] for spent in left["_spent"].values())
 
 
 async def test_open_orders_come_back_with_their_kin_and_what_happened_lately(tmp_path: Path) -> None:

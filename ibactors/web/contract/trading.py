@@ -99,8 +99,8 @@ def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
         halt=None if halt is None else HaltShown(at=rfc3339(halt.at), by=halt.by, reason=halt.reason, cancel=halt.cancel),
         gateway_read_only=orders.read_only is not None,
         reconciled=reconciled if session.up and done.epoch == session.epoch else None,
-        open_orders=sum(1 for order in orders.shown.values() if not order.status.is_terminal),
-        unknown_orders=sum(1 for order in orders.shown.values() if order.status is Status.UNKNOWN),
+        open_orders=len(orders.shown.open),
+        unknown_orders=orders.shown.numbers[Status.UNKNOWN],
         sequence=orders.sequence,
         limits=tuple(_limits(orders)) if orders.is_on else (),
         journal=JournalShown(sequence=orders.sequence, lag_seconds=round(orders.read_lag(), 6)),
@@ -108,12 +108,12 @@ def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
 
 
 def _limits(orders: OrdersRef) -> Iterator[LimitUsed]:
-    now, shown = time.time(), tuple(orders.shown.values())
+    now, at_stake = time.time(), orders.shown.at_stake.values()
     used: dict[str, Decimal | None] = {
         "order_notional": None,
         "order_quantity": None,
-        "day_notional": day_notional(shown, now),
-        "open_orders": Decimal(sum(counts_as_open(order, now) for order in shown)),
+        "day_notional": day_notional(at_stake, now) + orders.shown.spent(now),
+        "open_orders": Decimal(sum(counts_as_open(order, now) for order in at_stake)),
         "position_notional": None,
         "per_minute": None,
     }

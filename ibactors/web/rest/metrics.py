@@ -96,7 +96,7 @@ def _phases(site: Site) -> Rows:
 
 
 def _orders(site: Site) -> Rows:
-    numbers = Counter(order.status for order in site.orders.shown.values())
+    numbers = site.orders.shown.numbers
     return [((status.value,), numbers[status]) for status in Status]
 
 

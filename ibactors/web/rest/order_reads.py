@@ -21,9 +21,6 @@ from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.orders import ASKED, FOREIGN, ClientQuery, OrderQuery, account_of, orders_of
 
-_FEW = 2000
-"""Orders in memory, the day's that are over included, among which open ones are looked for; of more the journal's index does it."""
-
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which orders, oldest first."""
@@ -70,11 +67,11 @@ async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
 def list_open_orders(call: Call[ListQuery, Nothing]) -> bytes | None:
     """The same of orders that are open, all of which are in memory."""
     query, orders = call.query, call.system.site.orders
-    if query.status != "open" or query.after is not None or not orders.is_recalled or len(orders.shown) > _FEW:
+    if query.status != "open" or query.after is not None or not orders.is_recalled:
         return None
     found: tuple[Order, ...] = ()
     if query.source in {None, OURS}:
-        wanted = (each for each in orders.shown.values() if not each.status.is_terminal and each.order_id > query.page_token)
+        wanted = (each for each in orders.shown.open.values() if each.order_id > query.page_token)
         chosen = (each for each in wanted if query.account in {None, each.account} and query.symbol in {None, each.terms.symbol})
         found = tuple(heapq.nsmallest(query.limit, chosen, key=lambda order: order.order_id))
     listed = b",".join(map(call.system.order_texts.of, found))
