@@ -1,7 +1,6 @@
 """One test by name for each hole of the design that can be decided here: the scenario that would break the promise, played.
 
-Holes 9 (intents on the bus), 11 (which HTTP status), 18 (client id 0 at the start) and parts of 7, 17, 26, 29 and 31 are those of the
-actor, the bridge and the settings.
+Those that need an actor, the bridge, the settings or the wire are beside these; test_every_hole.py looks that none is missing.
 """
 
 import sqlite3

@@ -108,20 +108,27 @@ async def test_hole_30_a_dead_mans_switch_cancels_blocks_and_outlives_a_restart(
         assert (await place(service, "o-2")).status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("hole", "wrong"),
-    [
-        ("17", {"client_ids": 2}),
-        ("18", {"client_id": 0}),
-        ("29", {"gateway": "managed", "read_only_api": "yes"}),
-        ("6", {"trading": "live"}),
-    ],
-)
-def test_holes_of_the_settings_refuse_to_start(tmp_path: Path, hole: str, wrong: dict[str, Any]) -> None:
+def refused_to_start(tmp_path: Path, **wrong: Any) -> str:
     settings = Settings(**{"trading": "paper", "state_path": str(tmp_path), "journal_ephemeral": True, **wrong})
-    with pytest.raises(StartupError, match="IBACTORS_"):
+    with pytest.raises(StartupError, match="IBACTORS_") as refusal:
         check_trading(settings)
-    assert hole
+    return str(refusal.value)
+
+
+def test_hole_6_live_trading_does_not_start_before_its_accounts_are_named(tmp_path: Path) -> None:
+    assert "IBACTORS_LIVE_ACCOUNTS" in refused_to_start(tmp_path, trading="live")
+
+
+def test_hole_17_trading_does_not_start_where_the_client_id_may_move(tmp_path: Path) -> None:
+    assert "IBACTORS_CLIENT_IDS" in refused_to_start(tmp_path, client_ids=2)
+
+
+def test_hole_18_trading_does_not_start_as_the_client_that_orders_entered_by_hand_are_bound_to(tmp_path: Path) -> None:
+    assert "IBACTORS_CLIENT_ID" in refused_to_start(tmp_path, client_id=0)
+
+
+def test_hole_29_trading_does_not_start_with_a_managed_gateway_that_refuses_it(tmp_path: Path) -> None:
+    assert "IBACTORS_READ_ONLY_API" in refused_to_start(tmp_path, gateway="managed", read_only_api="yes")
 
 
 def test_hole_37_two_services_never_have_one_journal(tmp_path: Path) -> None:

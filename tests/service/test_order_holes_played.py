@@ -1,7 +1,7 @@
 """Holes of the order design, played over the wire by a gateway that behaves as in the book of behaviours; see also test_order_holes.py.
 
-Of no use here: hole 9 (intents on a bus with leases), as this service keeps no lease. Those about changes, brackets and groups (2, 22, 25,
-27, 32, 35) are with the tests of these; those about hours and midnights (3, 14, 23, 40) are in tests/orders/test_holes.py, on its clock.
+Those about changes, brackets and groups (2, 22, 25, 27, 32, 35) are with the tests of these; those about hours and midnights
+(3, 14, 23, 40) are in tests/orders/test_holes.py, on its clock.
 """
 
 from pathlib import Path
