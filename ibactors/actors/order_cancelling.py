@@ -21,7 +21,7 @@ from ibactors.errors import GatewayDisconnected, IbactorsError
 from ibactors.orders.draft import Kind
 from ibactors.orders.evidence import CancelAsked, Sent
 from ibactors.orders.order import Order, Status
-from ibactors.orders.permits import SEND_WITHIN, Fence, is_proven, why_not_cancel_blind
+from ibactors.orders.permits import HALT, SEND_WITHIN, Fence, cancels_again, is_proven, why_not_cancel_blind
 from ibactors.orders.placing import bury, send
 from ibactors.orders.transaction import Transaction
 from ibactors.orders.verdicts import Pass
@@ -156,6 +156,17 @@ class Canceller:
         newest = self._keeper.book.get(order.order_id)
         if newest is not None and newest.cancel is not None:
             self._keeper.book.put(replace(newest, cancel=replace(newest.cancel, written_at=None)))
+
+    async def ask_again(self) -> None:
+        """Ask again for what a halt, a switch or a broken group wants cancelled and IB has refused, until the order is over."""
+        listed, session, ref = self._keeper.ref.reconciled, self._connection.sessions.value, self._keeper.ref
+        if listed.at is None or listed.epoch != session.epoch:
+            return
+        now = time.time()
+        for order in self._keeper.book.open:
+            refused = order.refused_cancel
+            if refused is not None and cancels_again(order, listed.at, now) and (refused.reason != HALT or ref.halted is not None):
+                await self.want(order, now, refused.by, refused.reason)
 
     async def send_due(self) -> None:
         """Send every cancel that waits, and may go now: as many as leave in time, the others have the next turn."""

@@ -14,6 +14,7 @@ from ibactors.errors import IbactorsError
 from ibactors.orders.errors import JournalFailed, TradingHalted
 from ibactors.orders.exposure import to_cancel
 from ibactors.orders.halts import Resume, resume
+from ibactors.orders.permits import HALT
 
 
 class Brake:
@@ -72,7 +73,7 @@ class Brake:
             self._canceller.everything()
         now, book = time.time(), self._keeper.book
         wanted = to_cancel(book.all, self._positions(), cancel, now)
-        await self._canceller.want_all(filter(None, map(book.get, wanted)), now, by, "halt")
+        await self._canceller.want_all(filter(None, map(book.get, wanted)), now, by, HALT)
 
     async def resume(self, msg: ResumeTrading) -> None:
         """Go on, unless there is a reason that stands, or that the caller cannot know of yet."""

@@ -186,6 +186,7 @@ class OrdersActor(Actor[OrdersMessage, Never]):
             self._previewer.cancel_alarmed()
             await self._answer_wants()
             await self._deadmen.look()
+            await self._canceller.ask_again()
             await self._canceller.send_due()
             self._me.notice(self._connection.sessions.value)
 

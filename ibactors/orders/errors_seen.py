@@ -6,7 +6,7 @@ from ibactors.orders.changes import change_refused
 from ibactors.orders.codes import Action, Meaning, hold_reason, is_read_only, meaning_of
 from ibactors.orders.draft import Draft, Kind, Want
 from ibactors.orders.evidence import ErrorSeen
-from ibactors.orders.order import Order, Remark, Status
+from ibactors.orders.order import Order, Refused, Remark, Status
 
 RECENT = 2.0
 """Seconds in which an error may still be the answer to a placement that IB has begun to show."""
@@ -29,7 +29,7 @@ def on_error(draft: Draft, seen: ErrorSeen) -> None:
         case Meaning.REFUSES if action is Action.CHANGE:
             change_refused(draft, seen.text, code=seen.code)
         case Meaning.REFUSES:
-            draft.set(cancel=None)
+            _not_cancelled(draft, seen.at)
             draft.tell(Kind.CANCEL_REJECTED, seen.text, code=seen.code)
             draft.want(Want.RECONCILE)
         case Meaning.HOLDS | Meaning.WARNS:
@@ -71,6 +71,13 @@ def _cancelled(draft: Draft, seen: ErrorSeen) -> None:
     # 202 names a number and no incarnation: of two, only IB's own word ends each.
     if len(draft.order.incarnations) <= 1 and not draft.order.status.is_terminal:
         draft.incarnation(seen, "Cancelled")
+
+
+def _not_cancelled(draft: Draft, at: float) -> None:
+    before, cancel = draft.order.refused_cancel, draft.order.cancel
+    if cancel is not None:
+        times = 1 if before is None else before.times + 1
+        draft.set(cancel=None, refused_cancel=Refused(by=cancel.by, reason=cancel.reason, at=at, times=times))
 
 
 def _rejected(draft: Draft, seen: ErrorSeen, remark: Remark) -> None:

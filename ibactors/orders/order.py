@@ -86,6 +86,16 @@ class Cancel(Value, frozen=True, kw_only=True, omit_defaults=True):
     tries: int = 0
 
 
+class Refused(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """A cancel that IB refused: the order was not in a state for it (161), and may be in one later."""
+
+    by: str
+    reason: str = ""
+    at: float
+    """When IB refused it last."""
+    times: int = 1
+
+
 class Kin(Value, frozen=True, kw_only=True):
     """A member of a bracket, or of orders that were placed together."""
 
@@ -180,6 +190,8 @@ class Order(Value, frozen=True, kw_only=True, omit_defaults=True):
     late: bool = False
     change: Change | None = None
     cancel: Cancel | None = None
+    refused_cancel: Refused | None = None
+    """The last cancel that IB refused."""
     unknown_terms: bool = False
     """A change was broken off: either of two terms may be the present ones."""
     former: Terms | None = None

@@ -10,6 +10,11 @@ from ibactors.orders.order import Order, Status
 SEND_WITHIN = 2.0
 """Seconds from the commit within which a frame leaves or is withdrawn, on the clock that counts through suspends (CLOCK_BOOTTIME)."""
 
+HALT = "halt"
+"""The reason of a cancel that belongs to a halt."""
+MOST_PATIENCE = 60.0
+"""Seconds at most after which a cancel is asked for again that IB has refused, again and again."""
+
 
 class Fence(Value, frozen=True, kw_only=True):
     """The world as it was when the frame was made. A frame of another world is not sent."""
@@ -81,6 +86,18 @@ def is_proven(order: Order, epoch: int) -> bool:
     A cancel is applied to whichever order has the number; it waits for this.
     """
     return epoch in {order.seen_epoch, order.written_epoch}
+
+
+def cancels_again(order: Order, listed_at: float, now: float) -> bool:
+    """Whether to ask again for a cancel that IB refused: its lists, read since, have shown the order alive.
+
+    A halt's or another of the service's own is meant; what a caller asked for is the caller's to repeat.
+    Each refusal doubles the time until the next attempt.
+    """
+    refused = order.refused_cancel
+    if refused is None or not refused.reason or order.cancel is not None or not order.is_live:
+        return False
+    return listed_at > refused.at and now >= refused.at + min(2.0**refused.times, MOST_PATIENCE)
 
 
 def why_not_cancel_blind(order: Order, next_valid_id: int, open_orders: Iterable[OpenOrderSeen] | None) -> str | None:

@@ -129,8 +129,8 @@ class Life:
         self.give(e.ChangeAsked(at=self.at, change_id=change_id, terms=replace(self.order.terms, **changes)))
         return self.give(e.Written(at=self.at, kind=e.Sent.CHANGE, epoch=self.epoch)) if write else self
 
-    def cancel(self, *, write: bool = True) -> "Life":
-        self.give(e.CancelAsked(at=self.at, by="key:bot"))
+    def cancel(self, *, write: bool = True, reason: str = "") -> "Life":
+        self.give(e.CancelAsked(at=self.at, by="key:bot", reason=reason))
         return self.give(e.Written(at=self.at, kind=e.Sent.CANCEL, epoch=self.epoch)) if write else self
 
 

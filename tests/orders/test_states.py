@@ -12,6 +12,8 @@ from ibactors.orders import evidence as e
 from ibactors.orders.commissions import EarlyCommissions
 from ibactors.orders.derive import next_deadline
 from ibactors.orders.draft import Want
+from ibactors.orders.order import Refused
+from ibactors.orders.permits import HALT, cancels_again
 from ibactors.orders.states import advance
 from ibactors.orders.terms import OrderType, Side, TimeInForce
 from tests.orders.orderkit import NOON, D, Life, order, terms
@@ -341,6 +343,27 @@ def test_a_refused_cancel(code: int, kind: str) -> None:
     life = Life().open().cancel().error(code, "too late")
     assert (life.status, kind in life.kinds) == ("working", True)
     assert Want.RECONCILE in life.wants
+
+
+def test_a_refused_cancel_of_the_services_own_is_asked_for_again_once_the_order_was_listed_alive_and_later_each_time() -> None:
+    life = Life().open().cancel(reason=HALT).error(161, "not in a cancellable state")
+    assert life.order.cancel is None
+    for times in (1, 2, 3):
+        assert life.order.refused_cancel is not None
+        refused_at = life.order.refused_cancel.at
+        assert not cancels_again(life.order, refused_at, refused_at + 3600)  # nothing has shown it alive since
+        assert not cancels_again(life.order, refused_at + 1, refused_at + 2**times - 0.1)
+        assert cancels_again(life.order, refused_at + 1, refused_at + 2**times)
+        life.cancel(reason=HALT)
+        assert not cancels_again(life.order, refused_at + 1, refused_at + 3600)  # it is under way
+        life.error(161, "not in a cancellable state")
+    assert cancels_again(replace(life.order, refused_cancel=Refused(by="x", reason=HALT, at=life.at, times=500)), life.at + 1, life.at + 60)
+    assert not cancels_again(life.says("Cancelled").order, life.at + 1, life.at + 3600)
+
+
+def test_a_refused_cancel_of_a_caller_is_the_callers_to_repeat() -> None:
+    life = Life().open().cancel().error(161, "not in a cancellable state")
+    assert not cancels_again(life.order, life.at + 1, life.at + 3600)
 
 
 def test_a_cancel_that_ib_does_not_know_ends_nothing_by_itself() -> None:

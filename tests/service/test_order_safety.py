@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2 as httpx
 import trio
 from structlog.testing import capture_logs
 
@@ -24,6 +25,26 @@ async def test_refusals_in_a_row_halt_trading_and_name_the_setting(tmp_path: Pat
         assert (await place(service, "o-3")).status_code == 423
         assert await received(service) == 2
         assert error_log.take()
+
+
+async def test_a_halts_cancel_that_ib_refuses_is_asked_for_again_until_the_order_is_over(tmp_path: Path) -> None:
+    async with trading_service(tmp_path) as service:
+        assert (await place(service)).status_code == 201
+        await service.gateway.do("answer-cancel 161 1")
+        halt = await service.http.post("/trading/halt", json={"cancel": "ours", "reason": "test"})
+        assert halt.status_code == 200
+        left = [(await service.get("/trading"))["halt"]["orders_left"]]
+
+        def is_over(response: httpx.Response) -> bool:
+            left.append(response.json()["halt"]["orders_left"])
+            return left[-1] == 0
+
+        await service.until("/trading", is_over)
+        assert set(left) == {1, 0}
+        (order,) = (await service.get("/orders?status=closed"))["orders"]
+        assert order["status"] == "cancelled"
+        events = (await service.get(f"/orders/{order['order_id']}/events"))["events"]
+        assert [each["event"] for each in events].count("cancel_rejected") == 1
 
 
 async def test_limits_of_a_key_bind_it_and_no_other(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from ibactors.actors.orders import OrdersRef
 from ibactors.model.sessions import SessionStatus
 from ibactors.model.times import rfc3339
 from ibactors.orders.exposure import counts_as_open, day_notional
+from ibactors.orders.halts import Halt
 from ibactors.orders.order import Status
+from ibactors.orders.permits import HALT
 from ibactors.orders.safety import SETTINGS
 
 
@@ -37,7 +39,9 @@ class HaltShown(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """In words."""
     cancel: str
-    """Which orders it cancelled: `entries`, `ours` or `none`."""
+    """Which orders it cancels: `entries`, `ours`, `all` or `none`."""
+    orders_left: int
+    """Those of them that are not over yet: IB has not answered, or has refused the cancel, which is asked for again."""
 
 
 class LimitUsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +100,7 @@ def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
     return Trading(
         mode=orders.mode,
         halted=orders.why_halted,
-        halt=None if halt is None else HaltShown(at=rfc3339(halt.at), by=halt.by, reason=halt.reason, cancel=halt.cancel),
+        halt=None if halt is None else _halt(halt, orders),
         gateway_read_only=orders.read_only is not None,
         reconciled=reconciled if session.up and done.epoch == session.epoch else None,
         open_orders=len(orders.shown.open),
@@ -105,6 +109,11 @@ def trading_shown(orders: OrdersRef, session: SessionStatus) -> Trading:
         limits=tuple(_limits(orders)) if orders.is_on else (),
         journal=JournalShown(sequence=orders.sequence, lag_seconds=round(orders.read_lag(), 6)),
     )
+
+
+def _halt(halt: Halt, orders: OrdersRef) -> HaltShown:
+    left = sum(HALT in {each.reason for each in (order.cancel, order.refused_cancel) if each} for order in orders.shown.open.values())
+    return HaltShown(at=rfc3339(halt.at), by=halt.by, reason=halt.reason, cancel=halt.cancel, orders_left=left)
 
 
 def _limits(orders: OrdersRef) -> Iterator[LimitUsed]:
