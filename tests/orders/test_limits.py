@@ -315,7 +315,7 @@ def test_a_shelf_counts_what_a_look_at_every_order_would_count(moments: list[tup
     shelf, there = Shelf(), dict[str, Order]()
     for number, status, filled, hours, key, stays in moments:
         known = there.get(order(number).order_id)
-        born = {"created": NOON + hours * 3600, "key": key} if known is None else {"created": known.created, "key": known.key}
+        born: Any = {"created": NOON + hours * 3600, "key": key} if known is None else {"created": known.created, "key": known.key}
         one = order(number, status=status, ib_filled=D(filled), updated=NOON, notional=D(100 * number), **born)
         if stays or one.order_id not in there:
             shelf[one.order_id] = there[one.order_id] = one

@@ -37,7 +37,7 @@ async def test_a_halts_cancel_that_ib_refuses_is_asked_for_again_until_the_order
 
         def is_over(response: httpx.Response) -> bool:
             left.append(response.json()["halt"]["orders_left"])
-            return left[-1] == 0
+            return not left[-1]
 
         await service.until("/trading", is_over)
         assert set(left) == {1, 0}
