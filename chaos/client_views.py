@@ -145,7 +145,9 @@ class Views:
             run.violated(f"Of {len(lost)} orders no event was heard: {[*lost][:3]}")
 
     def judge(self) -> None:
-        """Nothing was done where the client has said so."""
+        """Nothing was done where the client has said so, or that nobody asked for."""
+        if strange := self._told - self._run.asked.keys():
+            self._run.violated(f"Nobody asked for {[*strange][:3]}, which are orders.")
         if lied := self._nothing & self._told:
             self._run.violated(f"Nothing was done, the client has said of {[*lied][:3]}, which are orders.")
 

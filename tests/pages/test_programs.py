@@ -73,8 +73,6 @@ def with_surroundings(text: str) -> str:
 
 @pytest.mark.parametrize("text", PYTHON.values(), ids=PYTHON)
 def test_python(desk: Desk, text: str) -> None:
-    if "pandas" in text or ".frame()" in text:
-        pytest.importorskip("pandas")
     desk.settle()
     (desk.folder / "example.py").write_text(desk.here(f"{BEFORE}{with_surroundings(text)}"))
     desk.run_until(r"\S", "python", "example.py")
