@@ -124,10 +124,15 @@ async def test_everything_else_that_is_offered_is_typed(tmp_path: Path) -> None:
             assert (await ib.trading()).mode == "paper"
 
 
-async def test_example_runs(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+async def in_a_notebook() -> None:
+    """Jupyter runs cells where an event loop runs already."""
+    runpy.run_path(str(EXAMPLES / "first_steps.py"))
+
+
+async def test_example_runs_as_in_a_notebook(service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("IBACTORS_URL", service.url)
     with trio.fail_after(3 * DEADLINE):
-        await trio.to_thread.run_sync(runpy.run_path, str(EXAMPLES / "first_steps.py"))
+        await trio.to_thread.run_sync(asyncio.run, in_a_notebook())
     printed = capsys.readouterr().out
     assert "healthy" in printed
     assert "contract_not_found" in printed
