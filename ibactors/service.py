@@ -35,6 +35,7 @@ from ibactors.model.logins import LoginRequest
 from ibactors.preflight import bind, certificate_of, check
 from ibactors.sim import CannotListen, SimulatorOptions, SimulatorPorts, serve_simulator
 from ibactors.web.app import ROUTES, create_app
+from ibactors.web.choosing import Choices
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.changes import StatusChange, publishing_status
 from ibactors.web.contract.routes import RouteTable
@@ -47,6 +48,7 @@ from ibactors.web.gate.access import Access
 from ibactors.web.gate.gate import Gate
 from ibactors.web.gate.terms import TERMS, GateTerms
 from ibactors.web.meters import Meters
+from ibactors.web.moving import Moves, moving
 from ibactors.web.rest.login import LOGIN_WINDOW
 from ibactors.web.streams import Streams
 from ibactors.web.system import Phase, System
@@ -217,11 +219,13 @@ async def start_system(
             sites.append(await start_site(name, own, supervisor, fanout, run, terms.account, terms.clock))
         except StartupError as exc:
             raise exc if own is settings else StartupError(f"Gateway {name!r}: {exc}") from exc
-    first = sites[0]
+    first, choices = sites[0], Choices(tuple(sites))
     return System(
         settings=settings,
         supervisor=supervisor,
-        sites=tuple(sites),
+        sites=choices.sites,
+        choices=choices,
+        moves=Moves(choices) if len(sites) > 1 else None,
         access=Access(settings),
         certificate=certificate,
         fanout=fanout,
@@ -254,7 +258,7 @@ async def serve_web(
     app, table = create_app(system), RouteTable(ROUTES)
     gate = partial(Gate, app, table, system.access, system.settings, system.audit, terms=terms.gate)
     seats = Seats(most=system.settings.max_connections, most_per_address=system.settings.max_connections_per_address)
-    async with system.fanout.running(), trio.open_nursery() as nursery:
+    async with system.fanout.running(), moving(system.moves), trio.open_nursery() as nursery:
         start = partial(serve, stop=system.stop, grace=GRACE, timeouts=terms.edge)
         await nursery.start(partial(start, gate(), listener=listener, seats=seats, certificate=system.certificate), name="web")
         if system.settings.admin_port is not None:

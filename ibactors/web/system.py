@@ -16,6 +16,7 @@ from ibactors.kernel.supervisor import Supervisor
 from ibactors.kernel.topic import Topic
 from ibactors.limits import Attempts
 from ibactors.model.sessions import GatewayState, SessionPhase
+from ibactors.web.choosing import Choices
 from ibactors.web.contract.changes import Status, StatusChange
 from ibactors.web.contract.orders import OrderTexts
 from ibactors.web.edge.tls import Certificate
@@ -23,6 +24,7 @@ from ibactors.web.fanout import Fanout
 from ibactors.web.gate.access import Access
 from ibactors.web.gate.audit import Audit
 from ibactors.web.meters import Meters
+from ibactors.web.moving import Moves
 from ibactors.web.streams import Streams
 from ibactors.web.timeline import Timeline
 
@@ -43,6 +45,10 @@ class System:
     supervisor: Supervisor
     sites: tuple[Site, ...]
     """The gateways, the default one first."""
+    choices: Choices
+    """Which gateway is asked for what."""
+    moves: Moves | None
+    """Of streams between gateways; None where there is but one."""
     access: Access
     certificate: Certificate | None
     """None without TLS."""

@@ -22,7 +22,8 @@ from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.events import Events
 from ibactors.web.stream.slot import MOST_WAITING, Backlog, Slot
 from ibactors.web.stream.source import Source
-from ibactors.web.stream.subscriptions import Subscription, Subscriptions
+from ibactors.web.stream.subscription import Subscription
+from ibactors.web.stream.subscriptions import Subscriptions
 from ibactors.web.system import System
 from tests.unit.test_stream_sender import FakeWire, sender_on
 

@@ -23,7 +23,8 @@ from ibactors.web.stream.channel import Channel
 from ibactors.web.stream.channels import CHANNELS, command_type
 from ibactors.web.stream.slot import Slot
 from ibactors.web.stream.source import Source
-from ibactors.web.stream.subscriptions import Subscription, Subscriptions
+from ibactors.web.stream.subscription import Subscription
+from ibactors.web.stream.subscriptions import Subscriptions
 from ibactors.web.system import System
 
 

@@ -3,11 +3,13 @@
 import math
 import re
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 import trio
 
+from ibactors.actors.site import Site
 from ibactors.actors.symbol import Update
 from ibactors.errors import (
     ActorDown,
@@ -94,23 +96,33 @@ class Quotes(msgspec.Struct, frozen=True):
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
     instrument = instrument_of(call.query.symbol, call.query)
-    encoded = await _first_quote(call, instrument)
-    if _waits(call.query, encoded):
-        encoded = await _next_quote(call, instrument)
+    encoded = await call.system.choices.ask(_what(instrument), partial(_read, call, instrument))
     return Answer(body=_served(call.system, encoded))
 
 
-async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
+def _what(instrument: Instrument) -> tuple[str, Instrument]:
+    """What is asked of a gateway; as of the channel, what one has refused the other need not ask for."""
+    return "quotes", instrument
+
+
+async def _read(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
+    encoded = await _first_quote(call, instrument, site)
+    return await _next_quote(call, instrument, site) if _waits(call.query, encoded) else encoded
+
+
+async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
     """What there is, or comes first; `wait` is how long the client has, if it says so."""
     wait = call.query.wait
     with trio.move_on_after(wait or math.inf):
-        return await call.system.site.market.quote(instrument, caller=call.along.holder, fields=fields_of(call.query.fields))
+        return await site.market.quote(instrument, caller=call.along.holder, fields=fields_of(call.query.fields))
     raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
 def newest_quote(call: Call[QuoteQuery, Nothing]) -> bytes | None:
     """The same where nothing has to be waited for."""
-    encoded = call.system.site.market.newest(instrument_of(call.query.symbol, call.query), fields_of(call.query.fields))
+    instrument, fields = instrument_of(call.query.symbol, call.query), fields_of(call.query.fields)
+    known = (site.market.newest(instrument, fields) for site in call.system.choices.order(_what(instrument)))
+    encoded = next(filter(None, known), None)
     return None if encoded is None or _waits(call.query, encoded) else _served(call.system, encoded)
 
 
@@ -140,7 +152,7 @@ def _served(system: System, encoded: Encoded[Quote]) -> bytes:
     return encoded.json
 
 
-async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
+async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
     """What there is when something changed, when the time is up or when the service stops."""
     system, query, caller = call.system, call.query, call.along.holder
     changed = trio.Event()
@@ -154,7 +166,7 @@ async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -
         ):
             changed.set()
 
-    ref = await system.site.market.open(instrument, caller=caller, stream=False)
+    ref = await site.market.open(instrument, caller=caller, stream=False)
     with ref.held(caller), ref.updates.listening(look) as newest:
         look(newest)
         async with trio.open_nursery() as nursery:
@@ -162,7 +174,7 @@ async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -
             nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
             await changed.wait()
             nursery.cancel_scope.cancel(reason="there is something new")
-    return await system.site.market.quote(instrument, caller=caller, fields=fields_of(query.fields))
+    return await site.market.quote(instrument, caller=caller, fields=fields_of(query.fields))
 
 
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -184,11 +196,11 @@ async def _quote_or_problem(
     call: Call[QuotesQuery, Nothing], symbol: str, instrument: Instrument, entries: dict[str, msgspec.Raw | Problem]
 ) -> None:
     try:
-        fields = fields_of(call.query.fields)
-        encoded = await call.system.site.market.quote(instrument, caller=call.along.holder, fields=fields)
+        caller, fields = call.along.holder, fields_of(call.query.fields)
+        encoded = await call.system.choices.ask(_what(instrument), lambda site: site.market.quote(instrument, caller=caller, fields=fields))
         entries[symbol] = msgspec.Raw(_served(call.system, encoded))
     except IbactorsError as exc:
-        ref = call.system.site.market.find(instrument)
+        ref = call.system.choices.order(_what(instrument))[0].market.find(instrument)
         names = names_of(instrument) if ref is None else ref.names
         entries[symbol] = msgspec.structs.replace(problem_of(exc), instrument=Named(**names | {"symbol": names["symbol"] or symbol}))
 

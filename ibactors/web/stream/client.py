@@ -41,7 +41,8 @@ from ibactors.web.stream.channels import COMMAND, channel_of
 from ibactors.web.stream.quotes import QUOTES
 from ibactors.web.stream.sender import PING_INTERVAL, Sender
 from ibactors.web.stream.source import Source
-from ibactors.web.stream.subscriptions import Subscription, Subscriptions, showing_status
+from ibactors.web.stream.subscription import Subscription
+from ibactors.web.stream.subscriptions import Subscriptions, showing_status
 from ibactors.web.streams import WEBSOCKETS
 from ibactors.web.system import System
 
@@ -64,7 +65,7 @@ async def serve_stream(system: System, scope: WebsocketScope, receive: ASGIRecei
             trio.lowlevel.current_task().name = f"{name} {along.caller.name} at {host}:{port}"
             batch = parse_qs(scope["query_string"]).get(b"batch") == [b"1"]
             sender = Sender(system.meters, along.wire, system.fanout, batch=batch)
-            subscriptions = Subscriptions(along.caller, sender, holder=along.holder)
+            subscriptions = Subscriptions(along.caller, sender, holder=along.holder, moves=system.moves)
             stream.ending.callback(subscriptions.close)
             await _Client(system, along, sender, subscriptions, receive, send).run(name)
     except TooManyStreams as exc:
@@ -196,6 +197,8 @@ class _Client:
         """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
         if isinstance(failed, Moved):
             self._subscriptions.move(subscription, failed.to.updates)
+            return ()
+        if self._subscriptions.goes_on(subscription, failed):
             return ()
         error = error_message(failed.error, names=subscription.names, message_id=subscription.id)
         ended = _named([subscription])

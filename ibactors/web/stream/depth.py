@@ -1,11 +1,13 @@
 """The channel of books: the whole book of an instrument whenever it changes, or what has changed in it; the newest only."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 
 from ibactors.actors.depth import DepthRef, change
+from ibactors.actors.site import Site
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
 from ibactors.model.depth import Depth, DepthDelta, DepthReset, DepthStale
@@ -31,14 +33,15 @@ class DepthParameters(QuotesParameters, frozen=True, kw_only=True):
 def _sources(system: System, parameters: DepthParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     instruments = named_instruments(symbols, parameters.con_ids or (), parameters)
-    return [_source(system, symbol, instrument, parameters) for symbol, instrument in instruments.items()]
+    site = system.site
+    return [_source(symbol, instrument, parameters, site) for symbol, instrument in instruments.items()]
 
 
-def _source(system: System, symbol: str, instrument: Instrument, wanted: DepthParameters) -> Source:
+def _source(symbol: str, instrument: Instrument, wanted: DepthParameters, site: Site) -> Source:
     found: list[DepthRef] = []
 
     async def open_book(holder: str, until_stopped: ExitStack) -> Topic[Any]:
-        ref = await system.site.books.book(instrument, smart=wanted.smart, caller=holder)
+        ref = await site.books.book(instrument, smart=wanted.smart, caller=holder)
         until_stopped.enter_context(ref.held(holder))
         found.append(ref)
         return ref.view(wanted.rows)
@@ -47,6 +50,8 @@ def _source(system: System, symbol: str, instrument: Instrument, wanted: DepthPa
         key=(instrument, wanted.smart),
         symbol=symbol,
         names=lambda: found[0].names if found else {},
+        site=site,
+        at=partial(_source, symbol, instrument, wanted),
         open=open_book,
         change=change if wanted.delta else None,
     )

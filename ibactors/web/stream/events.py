@@ -14,9 +14,11 @@ from ibactors.model.encoded import Encoded
 from ibactors.web.contract.caller import Caller
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, error_message
+from ibactors.web.moving import Moves
 from ibactors.web.newest import Newest
 from ibactors.web.stream.slot import Backlog, Entry, Slot, is_due, note_sent, said, voids
-from ibactors.web.stream.subscriptions import Subscription, Subscriptions
+from ibactors.web.stream.subscription import Subscription
+from ibactors.web.stream.subscriptions import Subscriptions
 
 PING_S = 15.0
 """Below the idle timeouts of proxies, 30 to 60 s."""
@@ -30,8 +32,15 @@ _Item = Encoded[Any] | Failed | Backlog
 class Events(AsyncIterator[bytes]):
     """What one client gets, as pieces of its response."""
 
-    def __init__(self, stop: trio.Event, caller: Caller, holder: str, id_of: Callable[[Slot | None, Encoded[Any]], str | None]) -> None:
-        self.subscriptions = Subscriptions(caller, self, holder=holder)
+    def __init__(
+        self,
+        stop: trio.Event,
+        caller: Caller,
+        holder: str,
+        id_of: Callable[[Slot | None, Encoded[Any]], str | None],
+        moves: Moves | None = None,
+    ) -> None:
+        self.subscriptions = Subscriptions(caller, self, holder=holder, moves=moves)
         """What it wants; the stream ends when there is nothing left of it."""
         self._stop = stop
         self._id_of = id_of
@@ -70,6 +79,8 @@ class Events(AsyncIterator[bytes]):
         """What to say of a subscription that failed; it is one no more, unless its instrument goes on under another name."""
         if isinstance(failed, Moved):
             self.subscriptions.move(subscription, failed.to.updates)
+            return ()
+        if self.subscriptions.goes_on(subscription, failed):
             return ()
         error = error_message(failed.error, names=subscription.names)
         self.subscriptions.stop(subscription)

@@ -47,15 +47,18 @@ class QuotesWanted(QuotesParameters, frozen=True, kw_only=True):
 def sources_of(system: System, instruments: Mapping[str, Instrument], fields: AbstractSet[str]) -> list[Source]:
     """The quotes of some instruments, by how their client names them, with *fields* besides."""
     site = system.site
-    return [
-        Source(
-            key=instrument,
-            symbol=symbol,
-            names=partial(_names, site, instrument),
-            open=partial(_open, site, instrument, fields),
-        )
-        for symbol, instrument in instruments.items()
-    ]
+    return [_source(symbol, instrument, fields, site) for symbol, instrument in instruments.items()]
+
+
+def _source(symbol: str, instrument: Instrument, fields: AbstractSet[str], site: Site) -> Source:
+    return Source(
+        key=instrument,
+        symbol=symbol,
+        names=partial(_names, site, instrument),
+        site=site,
+        at=partial(_source, symbol, instrument, fields),
+        open=partial(_open, site, instrument, fields),
+    )
 
 
 def _sources(system: System, parameters: QuotesWanted) -> list[Source]:

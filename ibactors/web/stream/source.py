@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from ibactors.actors.site import Site
 from ibactors.kernel.topic import Topic
 from ibactors.model.encoded import Encoded
 from ibactors.web.stream.slot import Lost
@@ -28,6 +29,10 @@ class Source:
     """How its client names it, where it does."""
     names: Callable[[], Mapping[str, Any]] = dict
     """Which instrument it is, by the members of `Named`, as far as that is known by now; empty for what is none."""
+    site: Site | None = None
+    """The gateway that it is of; None where it is of all."""
+    at: "Callable[[Site], Source] | None" = None
+    """The same of another gateway, where it may move there when its own breaks or refuses it."""
     open: Callable[[str, ExitStack], Awaitable[Topic[Any]]]
     """Where to listen: values are `Encoded`, None while there is none, or `Failed` when it is over. Raises IbactorsError.
 

@@ -40,7 +40,8 @@ from ibactors.web.stream.events import Events
 from ibactors.web.stream.quotes import QUOTES, sources_of
 from ibactors.web.stream.slot import Slot
 from ibactors.web.stream.source import Source
-from ibactors.web.stream.subscriptions import Subscription, showing_status
+from ibactors.web.stream.subscription import Subscription
+from ibactors.web.stream.subscriptions import Subscriptions, showing_status
 
 OVERLAP = timedelta(seconds=1)
 """A quote this much older than the last event may have been overtaken by it, and is sent again."""
@@ -151,13 +152,13 @@ async def serve(
     if stream is None:
         raise AssertionError("the front gives a place to each stream")
     call.count_symbols(len(wanted))
-    events = Events(call.system.stop, call.caller, call.along.holder, id_of)
+    events = Events(call.system.stop, call.caller, call.along.holder, id_of, call.system.moves)
     subscriptions = events.subscriptions
     stream.ending.callback(subscriptions.close)
     for channel, _ in wanted:
         subscriptions.check(channel)
     opened = [await subscriptions.open(channel, source, on_failed=events.failed, interval=interval) for channel, source in wanted]
-    await _first_word([subscription.topic for subscription in opened if subscription.source.pull is None])
+    await _first_word(subscriptions, [subscription for subscription in opened if subscription.source.pull is None])
     stream.ending.enter_context(showing_status(call.system, events))
     for subscription in opened:
         subscriptions.start(subscription)
@@ -166,15 +167,17 @@ async def serve(
     return Pieces(body=events, content_type=EVENT_STREAM, headers=_HEADERS)
 
 
-async def _first_word(topics: Sequence[Topic[Any]]) -> None:
+async def _first_word(subscriptions: Subscriptions, opened: Sequence[Subscription]) -> None:
     """Wait a moment for a first value. Raises what is wrong with all symbols for good: EventSource comes again after a stream, for ever."""
+    topics = [subscription.topic for subscription in opened]
     if not topics:
         return
     with trio.move_on_after(FIRST_WORD_S):
         async with trio.open_nursery() as nursery:
             for topic in topics:
                 nursery.start_soon(_until_alive, topic, nursery.cancel_scope)
-    errors = [topic.value.error for topic in topics if isinstance(topic.value, Failed)]
+    failed = [(one, one.topic.value.error) for one in opened if isinstance(one.topic.value, Failed)]
+    errors = [error for one, error in failed if not subscriptions.elsewhere(one, error)]
     if len(errors) == len(topics) and all(isinstance(error, _FOR_GOOD) for error in errors):
         raise errors[0]
 

@@ -6,106 +6,32 @@ among those of the key and opens what is listened to, which may take waiting; `s
 
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Never, NoReturn, Protocol
+from typing import Any, NoReturn
 
+from ibactors.actors.site import Site
 from ibactors.actors.symbol import Failed
+from ibactors.errors import IbactorsError
 from ibactors.kernel.topic import Topic
-from ibactors.model.gaps import Gap
-from ibactors.model.times import now
+from ibactors.model.encoded import Encoded
+from ibactors.web.choosing import ELSEWHERE
 from ibactors.web.contract.caller import Caller
-from ibactors.web.contract.codec import encode
 from ibactors.web.contract.messages import Message, MessageId
 from ibactors.web.gate.refusals import ScopeMissing
+from ibactors.web.moving import Moves
 from ibactors.web.stream.channel import Channel
-from ibactors.web.stream.slot import Backlog, Lost, Slot
+from ibactors.web.stream.slot import Backlog, Slot
 from ibactors.web.stream.source import Source
+from ibactors.web.stream.subscription import Outlet, Subscription
 from ibactors.web.system import System
-
-
-class Outlet(Protocol):
-    """Where values leave for the client: one slot for each thing that they are about, the newest of each only, and backlogs."""
-
-    def follow(self, topic: Topic[Any], slot: Hashable) -> AbstractContextManager[object]:
-        """Send each new value of *topic* inside the block."""
-
-    def put(self, slot: Hashable, value: Any) -> None:
-        """Send a value, in place of an unsent older one of the slot."""
-
-    def forget(self, slot: Slot) -> None:
-        """Send nothing more of it."""
-
-    def feeding(self, feed: Callable[[], Awaitable[Never]]) -> AbstractContextManager[object]:
-        """Have *feed* run inside the block. It may be cancelled, and begun anew, at any time."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Subscription:
-    """One source of one channel."""
-
-    channel: Channel[Any]
-    source: Source
-    interval: float
-    """Seconds between two values of a slot, at least."""
-    id: MessageId = None
-    """Of the command that began it; its values carry it."""
-    on_failed: Callable[["Subscription", Failed], Sequence[Message]]
-    """Called when it is over; says what to tell the client."""
-    topic: Topic[Any]
-    slots: dict[str, Slot] = field(default_factory=dict)
-    """By what they are about."""
-    told: dict[str, object] = field(default_factory=dict)
-    """The last message about each, where a value is several of them: not all of them are new each time."""
-    backlog: Backlog | None
-    """Where its values wait, if none may be skipped."""
-    place: ExitStack | None
-    """Among those of the key; None for one that gets the place of another that it replaces."""
-    until_stopped: ExitStack
-    """What it holds besides."""
-    listening: ExitStack = field(default_factory=ExitStack)
-
-    @property
-    def names(self) -> dict[str, Any]:
-        """Which instrument it is, by the members of `Named`: as IB has it, or as the client has named it."""
-        names = dict(self.source.names())
-        return names | {"symbol": names.get("symbol") or self.source.symbol}
-
-    def slot(self, about: str = "") -> Slot:
-        """Where what is known about something leaves."""
-        found = self.slots.get(about)
-        if found is None:
-            members = b'"id":'.join((b",", encode(self.id))) if self.id is not None else b""
-            found = self.slots[about] = Slot(
-                interval=self.interval,
-                members=members,
-                position=self.source.position,
-                change=self.source.change,
-                on_failed=partial(self.on_failed, self),
-                on_lost=self.source.on_lost or self._gap,
-            )
-        return found
-
-    def _gap(self, lost: Lost) -> Sequence[Gap]:
-        gap = Gap(
-            **self.names,
-            channel=self.channel.name,
-            kind=self.source.kind,
-            lost=lost.count,
-            begin=lost.first.value.timestamp,
-            end=lost.last.value.timestamp,
-            sequence=lost.last.value.sequence,
-            timestamp=now(),
-            code="slow_reader",
-        )
-        return (gap,)
 
 
 class Subscriptions:
     """Those of one client."""
 
-    def __init__(self, caller: Caller, outlet: Outlet, *, holder: str = "") -> None:
+    def __init__(self, caller: Caller, outlet: Outlet, *, holder: str = "", moves: Moves | None = None) -> None:
         self._caller = caller
+        self._moves = moves
         self._holder = holder
         """By whose share they count; see `Handover.holder`."""
         self._outlet = outlet
@@ -141,10 +67,10 @@ class Subscriptions:
             replaces = (channel.name, source.key) in self._started
             if not replaces:
                 place.enter_context(self._caller.subscribed())
-            topic = await source.open(self._holder, until_stopped)
+            there, topic = await self._opened_at_one(channel, source, until_stopped)
             subscription = Subscription(
                 channel=channel,
-                source=source,
+                source=there,
                 interval=interval,
                 id=message_id,
                 on_failed=on_failed,
@@ -152,9 +78,22 @@ class Subscriptions:
                 backlog=None if channel.conflated else self._backlogs.setdefault(channel.name, Backlog()),
                 place=None if replaces else place.pop_all(),
                 until_stopped=until_stopped.pop_all(),
+                owner=self,
             )
         self._opened.add(subscription)
         return subscription
+
+    async def _opened_at_one(self, channel: Channel[Any], source: Source, until_stopped: ExitStack) -> tuple[Source, Topic[Any]]:
+        """It, or the same of the next gateway that gives it."""
+        at = source.at
+        if self._moves is None or at is None:
+            return source, await source.open(self._holder, until_stopped)
+
+        async def opened(site: Site) -> tuple[Source, Topic[Any]]:
+            there = at(site)
+            return there, await there.open(self._holder, until_stopped)
+
+        return await self._moves.choices.ask((channel.name, source.key), opened)
 
     def start(self, subscription: Subscription) -> None:
         """Listen, in place of an older subscription to the same; nothing is sent of what is known already, see `show`."""
@@ -170,6 +109,40 @@ class Subscriptions:
         self._opened.discard(subscription)
         self._started[key] = subscription
         self._listen(subscription)
+        if self._moves is not None and subscription.source.at is not None:
+            subscription.following.enter_context(self._moves.following(subscription))
+
+    def elsewhere(self, subscription: Subscription, error: IbactorsError) -> bool:
+        """Whether another gateway may give what its own has refused with *error*."""
+        site = subscription.source.site
+        if self._moves is None or site is None or not isinstance(error, ELSEWHERE):
+            return False
+        self._moves.choices.refused(site, subscription.what, error)
+        return self._moves.choices.best(subscription.what) is not None
+
+    def goes_on(self, subscription: Subscription, failed: Failed) -> bool:
+        """Whether it is tried at another gateway, as its own has refused it."""
+        goes_on = self.elsewhere(subscription, failed.error)
+        if goes_on and self._moves is not None:
+            self._moves.refused(subscription, failed.error)
+        return goes_on
+
+    async def relocate(self, subscription: Subscription, site: Site) -> None:
+        """Go on at another gateway, with nothing of the one before. Raises what opening there does; then all is as it was."""
+        if subscription.source.at is None:
+            raise AssertionError("only what is of one gateway moves")
+        source, newest = subscription.source.at(site), subscription.topic.value
+        with ExitStack() as until_stopped:
+            topic = await source.open(self._holder, until_stopped)
+            if self._started.get((subscription.channel.name, source.key)) is not subscription:
+                return  # the client has unsubscribed meanwhile
+            subscription.until_stopped.close()
+            subscription.source, subscription.until_stopped = source, until_stopped.pop_all()
+        for slot in subscription.slots.values():
+            slot.change, slot.sent = source.change, None
+        if subscription.backlog is None and topic.value is None and isinstance(newest, Encoded):
+            self.put(subscription, newest)  # the break may not have left yet, and nothing takes its place
+        self.move(subscription, topic)
 
     def move(self, subscription: Subscription, topic: Topic[Any]) -> None:
         """Go on with another topic, at once with what is known there."""
@@ -185,7 +158,7 @@ class Subscriptions:
         elif subscription.source.split is None and subscription.backlog is None:
             listening = self._outlet.follow(subscription.topic, subscription.slot())
         else:
-            listening = subscription.topic.listening(partial(self._put, subscription))
+            listening = subscription.topic.listening(partial(self.put, subscription))
         subscription.listening.enter_context(listening)
 
     async def _feed(self, subscription: Subscription, pull: Callable[[], Awaitable[Sequence[Any]]]) -> NoReturn:
@@ -203,14 +176,15 @@ class Subscriptions:
         newest = subscription.topic.value
         if subscription.backlog is not None:
             for value in [*subscription.source.first(subscription.topic), *([newest] if isinstance(newest, Failed) else [])]:
-                self._put(subscription, value)
+                self.put(subscription, value)
         elif subscription.source.is_current(newest):
-            self._put(subscription, newest)
+            self.put(subscription, newest)
 
     def stop(self, subscription: Subscription) -> None:
         """Listen no more; nothing more is sent."""
         self._started.pop((subscription.channel.name, subscription.source.key), None)
         subscription.listening.close()
+        subscription.following.close()
         subscription.until_stopped.close()
         if subscription.place is not None:
             subscription.place.close()
@@ -234,7 +208,8 @@ class Subscriptions:
             self.stop(subscription)
         self._opened.clear()
 
-    def _put(self, subscription: Subscription, value: Any) -> None:
+    def put(self, subscription: Subscription, value: Any) -> None:
+        """Send what a topic tells."""
         split = subscription.source.split
         if split is not None and not isinstance(value, Failed):
             for about, message in split(value).items():
