@@ -259,11 +259,6 @@ class Placer:
         *messages* are those of these very orders, or none.
         """
         orders, order, keeper = placed.orders, placed.orders[0], self._keeper
-        for each, entry in zip(orders, placed.entries, strict=True):
-            self._judge.reserved.pop(each.order_id, None)  # gone already where its task was cancelled during the commit
-            keeper.book.put(each)
-            keeper.show(each, entry.sequence)
-        keeper.ref.changed()
         fence = Fence(
             kind=Sent.PLACE,
             socket=desk.socket,
@@ -277,6 +272,12 @@ class Placer:
             with suppress(GatewayDisconnected):
                 messages = place_frames(desk.client, orders)
         queue_frames(self._keeper, self._connection, desk, tuple(each.order_id for each in orders), fence, self._live_accounts, messages)
+        # In the same step: what comes of it is taken in later.
+        for each, entry in zip(orders, placed.entries, strict=True):
+            self._judge.reserved.pop(each.order_id, None)  # gone already where its task was cancelled during the commit
+            keeper.book.put(each)
+            keeper.show(each, entry.sequence)
+        keeper.ref.changed()
         for each in orders:
             acted("order_placed", f"key:{each.key}", each)  # it may be on the wire already: a line of the log takes its time
         return Placed(order=keeper.ref.shown[order.order_id], replayed=False)

@@ -4,7 +4,6 @@ What nobody here listens to, or waits for, is not decoded. A message that cannot
 answers, if it does.
 """
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import structlog
 from ib_async.decoder import Decoder
 
 from ibactors.bridge.answers import ANSWERS, Answer
+from ibactors.bridge.decoding import Once, number_of, numbers_of
 from ibactors.bridge.listener import Calls, PacketListener
 from ibactors.bridge.texts import LONGEST_NAME, clean, shown, unescaped
 
@@ -102,7 +102,7 @@ class FrameDecoder(Decoder):
         self._handlers: dict[str, Callable[[list[str]], None]] = {str(number): self.handlers[number] for number in _HEARD}
         self._handlers |= {"4": self._error, "7": self._portfolio, "61": self._position, "63": self._figure}
         self._handlers |= {str(number): partial(self._answer, answer) for number, answer in ANSWERS.items()}
-        self._handlers |= {number: partial(self._order, self._handlers.get(number)) for number in ORDER_FRAMES}
+        self._handlers |= {number: partial(self._order, ANSWERS.get(int(number))) for number in ORDER_FRAMES}
         self._handlers |= {"1": self._price, "2": self._size, "45": self._generic, "46": self._text, "58": self._data_type}
         self._handlers |= {number: partial(self._feed, place) for number, place in FEEDS.items()}
         self._handlers |= dict.fromkeys(UNNUMBERED, inbox.feed_all)
@@ -137,11 +137,12 @@ class FrameDecoder(Decoder):
             del fields[1]  # so that the id of the request is where `answers.py` has it
         self._inbox.answered(answer, fields, self._decode)
 
-    def _order(self, answer: Callable[[list[str]], None] | None, fields: list[str]) -> None:
-        """What is told of an order is evidence, whether or not it also answers a request."""
-        self._inbox.order_frame(fields, self._decode)
+    def _order(self, answer: Answer | None, fields: list[str]) -> None:
+        """What is told of an order is evidence, whether or not it also answers a request. It is decoded once."""
+        decode = Once(self._decode)
+        self._inbox.order_frame(fields, decode)
         if answer is not None:
-            answer(fields)
+            self._inbox.answered(answer, fields, decode)
 
     def _decode(self, fields: list[str]) -> Calls:
         if fields[0] not in _LONG_TEXTS:
@@ -155,13 +156,13 @@ class FrameDecoder(Decoder):
             self.wrapper = self._inbox
         return noted.calls
 
-    def parse(self, obj: object) -> None:
+    def parse(self, obj: Any) -> None:
         """Read numbers by their defaults, as ib_async does; but where it takes a number for whole that IB may send with decimals."""
-        for field in dataclasses.fields(cast("Any", obj)):
-            text, default = getattr(obj, field.name), field.default
-            if isinstance(text, str) and isinstance(default, int | float):
-                number = _number(text, default) if text else default
-                setattr(obj, field.name, bool(number) if isinstance(default, bool) else number)
+        numbers, values = numbers_of(cast("Any", type(obj))), vars(obj)
+        for name, text in values.items():
+            if text.__class__ is str and (default := numbers.get(name)) is not None:
+                number = number_of(text, default) if text else default
+                values[name] = bool(number) if default.__class__ is bool else number
 
     def contractDetails(self, fields: list[str]) -> None:  # noqa: N802  # ib_async's name
         old = self.serverVersion < _NO_VERSIONS
@@ -171,7 +172,7 @@ class FrameDecoder(Decoder):
         # ib_async takes the zone of the last trade date, which is that of the gateway; the hours are in the contract's own.
         details.timeZoneId = fields[_TIME_ZONE + old]
         if lots and details.contract.secType == "STK":
-            details.mdSizeMultiplier = _number(lots, 1)
+            details.mdSizeMultiplier = number_of(lots, 1)
 
     def bondContractDetails(self, fields: list[str]) -> None:  # noqa: N802
         old = self.serverVersion < _NO_VERSIONS
@@ -273,12 +274,6 @@ def _tick(fields: list[str], at: int) -> float:
     except ValueError as exc:
         log.warning("frame_undecodable", message_id=fields[0], fields=len(fields), error=shown(repr(exc)))
         return math.nan
-
-
-def _number(text: str, default: float) -> float:
-    """A number, an int where IB sends a whole one and *default* is one. Raises ValueError."""
-    number = float(text)
-    return int(text) if isinstance(default, int) and number.is_integer() and text.lstrip("-").isdigit() else number
 
 
 def _versioned(fields: list[str], *, old: bool) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from ibactors.orders.storage import HIGH_WATER_STEP, LEAST_FREE, HighWater, Lock
 from ibactors.orders.transaction import Operation, Transaction
 
 FILE = "orders.sqlite"
+LOG = 4 * 2**20
+"""Octets that the write-ahead log grows to before SQLite folds it into the file (1,000 pages)."""
 Connect = Callable[[Path], sqlite3.Connection]
 
 
@@ -54,7 +57,7 @@ class Journal:
         self.broken: str | None = None
         self.replaced: str | None = None
         """Why the file is not the one that this state path had before: an old copy, or a new file. Trading must halt."""
-        self._failed = False
+        self._failed = self._is_stretched = False
         self._connection: sqlite3.Connection | None = None
         self._mark = self.sequence = 0
         self.journal_id = ""
@@ -123,6 +126,28 @@ class Journal:
         if self.sequence >= self._mark + HIGH_WATER_STEP:
             self._raise_mark()
         return outcomes
+
+    def fold(self) -> None:
+        """Fold the log into the file, while nobody waits: else SQLite does it within the commit that finds a thousand pages there.
+
+        The first time the log is made as long as it gets. A sync that need not make a file longer as well takes less time, and the log is
+        written from its beginning again once it was folded. What fails here fails again at the next commit, which tells.
+        """
+        if self._connection is None or self._failed or self.broken is not None:
+            return
+        with suppress(sqlite3.Error):
+            if not self._is_stretched:
+                self._is_stretched = True
+                self._stretch(self._connection)
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @staticmethod
+    def _stretch(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE IF NOT EXISTS stretched (filling BLOB)")
+        try:
+            connection.execute("INSERT INTO stretched VALUES (zeroblob(?))", (LOG,))
+        finally:
+            connection.execute("DROP TABLE stretched")
 
     def _carry_out(self, transaction: Transaction, job: Job) -> Outcome:
         if job.opens and self.broken is not None:

@@ -13,6 +13,10 @@ from ibactors.orders.transaction import Operation, T
 MOST_WAITING = 2_000
 MOST_TOGETHER = 256
 """Operations of one commit."""
+QUIET = 0.5
+"""Seconds without a write after which the log is folded into the file."""
+FOLDED_AFTER = 8
+"""Commits at least before it is."""
 
 
 class _Waiting(Generic[T]):
@@ -40,6 +44,8 @@ class Writer:
         self._closed = False
         # One thread at a time has the connection. It is never abandoned: a commit that nobody waits for is a commit nobody knows of.
         self._limiter = trio.CapacityLimiter(1)
+        self._unfolded = 0
+        """Commits since the log was folded."""
         self.lag = 0.0
         """Seconds that the oldest operation of the last commit had to wait until it was durable."""
 
@@ -65,7 +71,7 @@ class Writer:
         """Write for as long as the task lives; what came before its end is still written."""
         try:
             while True:
-                await self._wake.wait()
+                await self._rest()
                 self._wake = trio.Event()
                 while self._waiting:
                     await self._write_some()
@@ -75,12 +81,24 @@ class Writer:
                 while self._waiting:
                     await self._write_some()
 
+    async def _rest(self) -> None:
+        """Wait for something to write; once nothing has come for a while, fold what was written."""
+        if self._unfolded >= FOLDED_AFTER:
+            with trio.move_on_after(QUIET):
+                await self._wake.wait()
+            if not self._wake.is_set():
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(self._journal.fold, limiter=self._limiter, abandon_on_cancel=False)
+                self._unfolded = 0
+        await self._wake.wait()
+
     async def _write_some(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
         began = trio.current_time()
         jobs = [each.job for each in group]
         with trio.CancelScope(shield=True):
             outcomes = await trio.to_thread.run_sync(self._journal.commit, jobs, limiter=self._limiter, abandon_on_cancel=False)
+        self._unfolded += 1
         self.lag = trio.current_time() - began
         for each, outcome in zip(group, outcomes, strict=True):
             each.outcome = outcome

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ibactors.errors import StartupError
 from ibactors.orders import audit, schema, storage
@@ -31,7 +32,7 @@ from ibactors.orders.reader import Reader
 from ibactors.orders.states import advance
 from ibactors.orders.storage import HighWater, check_file_system, file_system_of
 from ibactors.orders.transaction import Entry, Operation, T, Transaction
-from ibactors.orders.writer import Writer
+from ibactors.orders.writer import FOLDED_AFTER, QUIET, Writer
 from tests.orders.orderkit import ACCOUNT, NOON, Life, order
 
 WRITTEN = Written(at=NOON, kind=Sent.PLACE, epoch=1)
@@ -557,6 +558,53 @@ async def test_writes_that_wait_share_a_commit_and_keep_their_order(journal: Jou
     assert sorted(done) == list(range(1, 101))
     with pytest.raises(JournalClosed):
         await writer.write(halts_in_force)
+
+
+def test_a_folded_journal_is_whole_without_its_log_which_grows_no_more(journal: Journal, tmp_path: Path) -> None:
+    do(journal, placing(order(1)), opens=True)
+    journal.fold()
+    (tmp_path / "copy").write_bytes(journal.path.read_bytes())  # without the log
+    copy = sqlite3.connect(tmp_path / "copy")
+    assert copy.execute("SELECT count(*) FROM orders").fetchone() == (1,)
+    assert copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'stretched'").fetchone() == (0,)
+    copy.close()
+    log = journal.path.with_name(journal.path.name + "-wal")
+    long = log.stat().st_size
+    assert long > journal_module.LOG
+    for number in range(2, 40):
+        do(journal, placing(order(number)), opens=True)
+    journal.fold()
+    assert log.stat().st_size == long
+
+
+def test_a_journal_that_cannot_be_folded_goes_on(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    (pages,) = sqlite3.connect(journal.path).execute("PRAGMA page_count").fetchone()
+    do(journal, lambda tx: tx.run(f"PRAGMA max_page_count = {pages + 20}"))
+    journal.fold()
+    do(journal, placing(order(1)), opens=True)
+    assert journal.may_open is None
+    journal.close()
+
+
+async def test_the_journal_is_folded_once_nothing_has_come_for_a_while(
+    journal: Journal, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = trio.Event()
+    monkeypatch.setattr(journal, "fold", lambda: trio.from_thread.run_sync(folded.set))
+    writer = Writer(journal)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.run)
+        for number in range(FOLDED_AFTER):
+            mock_clock.jump(QUIET / 2)  # some at a time: no pause is long enough
+            await writer.write(placing(order(number + 1)), opens=True)
+            await wait_all_tasks_blocked()
+        assert not folded.is_set()
+        mock_clock.jump(QUIET)
+        mock_clock.rate = 1.0
+        with trio.fail_after(20):
+            await folded.wait()
+        nursery.cancel_scope.cancel(reason="the test is over")
 
 
 async def test_a_caller_that_leaves_changes_nothing(journal: Journal) -> None:
