@@ -37,21 +37,31 @@ async def trade(run: Run, number: int, chance: random.Random) -> None:
 
 
 def _body(name: str, chance: random.Random) -> dict[str, Any]:
-    body = {
-        "client_order_id": name,
+    """One order, alone, with its children, or in a group that its client has a name for; or several of which one cancels the others."""
+    if chance.random() < 0.15:  # noqa: PLR2004
+        orders = [_order(chance) for _ in range(chance.randint(2, 4))]
+        return {"client_order_id": name, "orders": orders, "wait": 1}
+    body = _order(chance)
+    kind = chance.random()
+    if kind < 0.2:  # noqa: PLR2004
+        above, below = 101.0, 99.0
+        profit, loss = (above, below) if body["side"] == "buy" else (below, above)
+        body["bracket"] = {"take_profit": {"limit_price": profit}, "stop_loss": {"stop_price": loss}}
+    elif kind < 0.3:  # noqa: PLR2004
+        body["oca"] = {"group": f"g{chance.randint(1, 5)}", "type": "cancel_with_block"}
+    return body | {"client_order_id": name, "wait": 1}
+
+
+def _order(chance: random.Random) -> dict[str, Any]:
+    body: dict[str, Any] = {
         "instrument": {"symbol": "AAPL"},
         "side": chance.choice(("buy", "sell")),
         "quantity": chance.randint(1, 9),
         "type": chance.choice(("limit", "limit", "limit", "market")),
         "time_in_force": chance.choice(("day", "gtc")),
-        "wait": 1,
     }
     if body["type"] == "limit":
         body["limit_price"] = chance.choice((99.5, 100.0, 100.02, 100.5))
-    if chance.random() < 0.2:  # noqa: PLR2004
-        above, below = 101.0, 99.0
-        profit, loss = (above, below) if body["side"] == "buy" else (below, above)
-        body["bracket"] = {"take_profit": {"limit_price": profit}, "stop_loss": {"stop_price": loss}}
     return body
 
 
@@ -67,7 +77,8 @@ async def until_told(run: Run, http: httpx.AsyncClient, name: str, chance: rando
 
 async def _attempt(run: Run, http: httpx.AsyncClient, name: str, chance: random.Random) -> bool:
     run.counts["posts"] += 1
-    answer = await _send(run, http.build_request("POST", "/orders", json=run.asked[name]), http)
+    path = "/orders/groups" if "orders" in run.asked[name] else "/orders"
+    answer = await _send(run, http.build_request("POST", path, json=run.asked[name]), http)
     if answer is None:
         await trio.sleep(chance.uniform(0.2, 1))
         return False
@@ -93,14 +104,19 @@ async def _send(run: Run, request: httpx.Request, http: httpx.AsyncClient) -> ht
 
 
 def _note(run: Run, name: str, status: int, told: dict[str, Any]) -> None:
-    order = told.get("order", told) if "order_id" in told.get("order", told) else None
-    if order is None:
+    order = told.get("order", told)
+    orders = told.get("orders") or [order]
+    if "order_id" not in orders[0]:
         if status in FINAL:
             run.told[name] = status, told
         return
     if status in _NEVER:
         run.violated(f"{name}: a verdict was told with {status}.")
-    run.hear(order)
+    for each in orders:
+        run.hear(each)
+    # The first stands for all, with the doubt about any.
+    doubtful: dict[str, Any] = next((each for each in orders if each["status"] == "unknown"), {})
+    order = orders[0] | {member: doubtful[member] for member in ("status", "status_reason") if doubtful}
     before = run.told.get(name)
     if before is not None and before[1].get("order_id", order["order_id"]) != order["order_id"]:
         run.violated(f"{name}: was {before[1]['order_id']}, and is {order['order_id']}.")

@@ -10,6 +10,7 @@ import httpx2 as httpx
 import trio
 
 from chaos.order_clients import TIMEOUT, until_told
+from chaos.order_others import SYMBOL, is_ours, judge_others
 from chaos.order_run import OVER, Run, waits_for_an_admin
 from ibactors.orders.audit import check
 
@@ -51,7 +52,7 @@ async def calm_down(run: Run) -> None:
 async def _wait_until_visible(run: Run, http: httpx.AsyncClient) -> None:
     """From the session's begin, how long until everything is seen that lives at the gateway and was written before."""
     await _until_connected(http)
-    alive = {row["orderRef"] for row in await run.ledger("alive") if row["status"] != "PendingSubmit"}
+    alive = {row["orderRef"] for row in await run.ledger("alive") if row["status"] != "PendingSubmit" and is_ours(row)}
     began = trio.current_time()
     while True:
         shown = await everything(http, "open")
@@ -83,7 +84,8 @@ async def judge(run: Run, ask_again: Callable[[Run], Awaitable[None]]) -> None:
                 await run.control(f"let-go {row['orderId']}")
         await _settle(run, http)
         await ask_again(run)
-        rows = await run.ledger("orders")
+        await judge_others(run, http)
+        rows = [row for row in await run.ledger("orders") if is_ours(row)]
         shown = await everything(http, "all")
         await _hear_all(run)
     _judge_tokens(run, rows)
@@ -214,5 +216,5 @@ async def _judge_positions(run: Run, rows: list[dict[str, Any]]) -> None:
     ours = sum(row["filled"] if row["action"] == "BUY" else -row["filled"] for row in rows)
     for row in await run.ledger("positions"):
         moved = row["now"] - row["before"]
-        if moved != (ours if row["symbol"] == "AAPL" else 0):
+        if moved != (row["executed"] if row["symbol"] == SYMBOL else ours if row["symbol"] == "AAPL" else 0):
             run.violated(f"The position in {row['symbol']} has moved by {moved}, the executions say {ours}.")

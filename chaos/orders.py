@@ -19,6 +19,7 @@ import trio
 
 from chaos.lives import Lives, environment, held_port, watch_machine
 from chaos.order_clients import read_events, trade
+from chaos.order_others import trade_elsewhere
 from chaos.order_run import Run, Wanted
 from chaos.order_truth import ask_again, calm_down, judge, remedy
 from chaos.points import POINTS
@@ -143,6 +144,7 @@ async def _live(run: Run, service: Lives, point: str, chance: random.Random) -> 
 async def _misbehave(run: Run, chance: random.Random) -> None:
     while True:
         await trio.sleep(chance.uniform(0.5, 5.0))
+        await trade_elsewhere(run, chance)
         fault = chance.choice(FAULTS)
         run.counts[f"fault {' '.join(fault.split()[:2])}"] += 1
         await run.control(fault)

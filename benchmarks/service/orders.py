@@ -1,16 +1,18 @@
 """Orders: from the first octet of a `POST /orders` to its frame on the wire, and what 50 orders a second do to quotes.
 
-    python benchmarks/service/orders.py [--turns 8] [--orders 50] [--seconds 60] [--report]
+    python benchmarks/service/orders.py [--turns 8] [--orders 50] [--pause 0.05] [--seconds 60] [--report]
 
 ibactors, whose answer and frame come after a durable write, beside the afternoon's service, which calls placeOrder and keeps no journal;
-both run at once, a simulator behind each, and are loaded in turns. Then quotes of 100 symbols, ten a second each, without and with
-50 orders a second. The frame is timed by the relay between server and simulator, by the same clock as the request.
+both run at once, a simulator behind each, and are loaded in turns. In turns with them the disk alone: what a commit of SQLite takes that is
+durable, on the same file system, which is the least that an order on disk can take. Then quotes of 100 symbols, ten a second each,
+without and with 50 orders a second. The frame is timed by the relay between server and simulator, by the same clock as the request.
 """
 
 import argparse
 import itertools
 import json
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -31,6 +33,8 @@ _MS = 1000
 _NUMBERS = itertools.count()
 _STILL = "set AAPL 100.00 100.02 100.01"
 _PATIENCE_S = 10.0
+_OF_ONE_ORDER = 4000
+"""Octets that the journal writes of one, about."""
 _BEGIN, _END = "<!-- orders: begin -->", "<!-- orders: end -->"
 
 
@@ -38,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=8, help="of each (default: %(default)s)")
     parser.add_argument("--orders", type=int, default=50, help="one after the other, in one turn (default: %(default)s)")
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between an answer and the next order (default: %(default)g)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of orders at IB's pace beside quotes (default: %(default)g)")
     parser.add_argument("--report", action="store_true", help="write the figures into docs/performance.md")
     options = parser.parse_args()
@@ -45,7 +50,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as state:
         servers = [_trading(state), *(server for server in SERVERS if server.name == "afternoon")]
         install("afternoon")
-        lines = [*_on_the_wire(servers, cores, options), *_beside_quotes(servers, cores, options)]
+        lines = [*_on_the_wire(servers, cores, options, Disk(Path(state))), *_beside_quotes(servers, cores, options)]
     print("\n".join(lines))
     if options.report:
         head, _, rest = PAGE.read_text().partition(_BEGIN)
@@ -59,6 +64,25 @@ def _trading(state: str) -> Server:
     # The prices of the simulator are times here, so that its margins make no sense, and it refuses some orders.
     settings |= {"STATE_PATH": f"{state}/{{port}}", "JOURNAL_EPHEMERAL": "1", "HALT_AFTER": "unknown=0,rejects=0,duplicate=1"}
     return replace(IBACTORS, environment=(*IBACTORS.environment, *((f"IBACTORS_{name}", value) for name, value in settings.items())))
+
+
+class Disk:
+    """A file of SQLite that is written as the journal is: what each commit takes by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = sqlite3.connect(folder / "alone.sqlite", isolation_level=None)
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE orders (state TEXT)"):
+            self._file.execute(statement)
+        self.took: list[float] = []
+
+    def turn(self, commits: int) -> None:
+        """Some commits, one after the other."""
+        for _ in range(commits):
+            begun = time.perf_counter()
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.execute("INSERT INTO orders VALUES (?)", ("x" * _OF_ONE_ORDER,))
+            self._file.execute("COMMIT")
+            self.took.append((time.perf_counter() - begun) * _MS)
 
 
 class Placing:
@@ -92,11 +116,12 @@ class Placing:
         else:
             self._client.hold(self._order)
 
-    def turn(self, orders: int) -> None:
-        """Some orders, one after the other."""
+    def turn(self, orders: int, pause: float) -> None:
+        """Some orders, one after the other, with a *pause* in which IB's answers to each are taken in."""
         used = self._rig.cpu_s()
         for _ in range(orders):
             self.one()
+            self._rig.loop.run(pause)
         self.cpu_s += self._rig.cpu_s() - used
         self.close()
 
@@ -119,7 +144,7 @@ class Placing:
             self.answers.append(self._client.took[-1] * _MS)
 
 
-def _on_the_wire(servers: list[Server], cores: tuple[int, int], options: argparse.Namespace) -> list[str]:
+def _on_the_wire(servers: list[Server], cores: tuple[int, int], options: argparse.Namespace, disk: Disk) -> list[str]:
     with ExitStack() as stack:
         rigs = [stack.enter_context(running(server, rate=0.01, cores=cores)) for server in servers]
         for rig in rigs:
@@ -131,16 +156,19 @@ def _on_the_wire(servers: list[Server], cores: tuple[int, int], options: argpars
             place.frames, place.answers = [], []
         for turn in range(options.turns):
             for place in placings[turn % 2 :] + placings[: turn % 2]:
-                place.turn(options.orders)
-    lines = [f"Measured {time.strftime('%Y-%m-%d')}, {options.turns * options.orders} orders each; {_machine()}.", ""]
+                place.turn(options.orders, options.pause)
+            disk.turn(options.orders)
+    pause = f"{options.pause * _MS:g} ms after the answer to the last"
+    lines = [f"Measured {time.strftime('%Y-%m-%d')}, {options.turns * options.orders} orders each, {pause}; {_machine()}.", ""]
     lines += [
-        "| From `POST /orders`, one after the other, ms | to the frame, p50 | p99 | to the answer, p50 | p99 | processor time each |",
+        "| From `POST /orders`, ms | to the frame, p50 | p99 | to the answer, p50 | p99 | processor time each |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for server, place in zip(servers, placings, strict=True):
         cells = [percentile(values, share) for values in (place.frames, place.answers) for share in (0.5, 0.99)]
         cells.append(place.cpu_s * _MS / len(place.frames))
         lines.append(f"| {server.title} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
+    lines.append(f"| a durable commit of SQLite alone | {percentile(disk.took, 0.5):.2f} | {percentile(disk.took, 0.99):.2f} | | | |")
     return lines
 
 

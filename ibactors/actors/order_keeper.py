@@ -229,8 +229,8 @@ class Keeper:
             return tx.sequence
 
         def shown() -> None:
-            for step in steps:
-                self.show(step.order, last.get(step.order.order_id, 0))
+            for order in {step.order.order_id: step.order for step in steps}.values():
+                self.show(order, last.get(order.order_id, 0))
             self.ref.changed()
 
         return await self.write(operation, shown)
@@ -255,9 +255,11 @@ class Keeper:
         """A state is on disk, and may be told, with the number of its last event; 0 where it came with none."""
         name = order.order_id
         cursor = cursor_of(self.journal.journal_id, sequence) if sequence else self.ref.shown.get(name, order).cursor
-        self.ref.shown[name] = replace(order, cursor=cursor)
+        shown = self.ref.shown[name] = order if order.cursor == cursor else replace(order, cursor=cursor)
         newest = self.book.get(name)
-        if newest is not None and newest.cursor != cursor:
+        if newest is order:
+            self.book.put(shown)  # one in memory
+        elif newest is not None and newest.cursor != cursor:
             self.book.put(replace(newest, cursor=cursor))
 
     def admit(self, step: Step) -> None:

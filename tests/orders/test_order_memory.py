@@ -1,12 +1,14 @@
 """What is kept in memory of orders, what is let go, and what is judged by it."""
 
 import time
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
@@ -19,11 +21,12 @@ from ibactors.actors.order_operating import Operator
 from ibactors.actors.order_tidying import EVERY, keep_small
 from ibactors.orders.draft import Step, Want
 from ibactors.orders.errors import OrderNotResolvable, OrderRate
-from ibactors.orders.evidence import ExecutionSeen, Verdict
+from ibactors.orders.evidence import Evidence, ExecutionSeen, Verdict
 from ibactors.orders.journal_reading import Reading
 from ibactors.orders.matching import Row
 from ibactors.orders.order import Kin, Order, Status
-from ibactors.orders.transaction import Transaction
+from ibactors.orders.shelf import Shelf
+from ibactors.orders.transaction import Transaction, encoded
 from tests.orders.keeperkit import Desk, desk
 from tests.orders.orderkit import Life, order, shows
 from tests.orders.placerkit import body, placing
@@ -92,6 +95,33 @@ async def test_what_is_called_for_or_not_on_disk_yet_is_not_let_go(tmp_path: Pat
         d.keeper.book.put(replace(ahead, reason="newer"))
         await d.keeper.forget(time.time() - DAYS)
         assert {each.order_id for each in d.keeper.book.all} == {called.order_id, ahead.order_id}
+
+
+async def test_what_is_over_is_in_memory_once_and_small(tmp_path: Path) -> None:
+    """An order stays for a day after it is over: 20,000 of them take less than 120 MB."""
+    async with desk(tmp_path) as d:
+        (one,) = await d.placed(order(1))
+        heard: list[Evidence] = []
+
+        class Listening(Life):
+            def give(self, evidence: Evidence) -> Life:
+                heard.append(evidence)
+                return super().give(evidence)
+
+        Listening(one).open().fill(10, "e1")
+        filled = await d.keeper.give(one.order_id, *heard)
+        assert filled.status is Status.FILLED
+        assert d.keeper.book.get(one.order_id) is d.ref.shown[one.order_id]
+    many = [encoded(replace(filled, order_id=f"ord_{n:016d}", token=f"T{n:012d}", ib_order_id=n, cursor="")) for n in range(1, 301)]
+    tracemalloc.start()
+    try:
+        orders = [msgspec.json.decode(each, type=Order) for each in many]
+        book, shown = Book(orders), Shelf(orders)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(book.all) == len(shown) == 300
+    assert taken / 300 < 6_000
 
 
 def test_a_forgotten_order_leaves_nothing_in_any_index() -> None:
