@@ -13,6 +13,8 @@ ROUTINE = {
     "stats": "tells only",
     "help": "tells only",
     "clock": "tells only",
+    "tape": "tells only",
+    "bars": "tells only",
     "fill": "needs an order of the client, and the service places none",
     "reject": "is about the client's next order, and the service places none",
 }

@@ -3,13 +3,13 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 import structlog
 import trio
 
-from ibactors.sim.control import answers, connectivity, faults, messages, nightly, orders, quirks, trading
+from ibactors.sim.control import answers, connectivity, faults, market, messages, nightly, orders, quirks, trading
 from ibactors.sim.control.commands import Command, CommandRefused, fit
 from ibactors.sim.gateway import Gateway
 from ibactors.sim.server import Server
@@ -18,8 +18,13 @@ from ibactors.sim.wire.ports import open_listener, port_of
 _MAX_LINE = 1000
 _HTTP = re.compile(rb"\s*(?:[!-~]+\s+\S.*\s(?i:HTTP)/\d|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT)\s)")
 """What begins an HTTP request."""
-_LEDGER = f"{'|'.join(orders.LEDGERS)} [N]"
-ANSWERS_ONLY = ("ledger", "clock", "stats", "help")
+LOOKS: Mapping[str, tuple[str, Callable[[Server, list[str]], str]]] = {
+    "ledger": (f"{'|'.join(orders.LEDGERS)} [N]", orders.ledger),
+    "tape": ("SYMBOL [N]", market.tape),
+    "bars": ("SYMBOL SECONDS N", market.bars),
+}
+"""Usage and answer of those that take arguments and change nothing."""
+ANSWERS_ONLY = (*LOOKS, "clock", "stats", "help")
 COMMANDS: Mapping[str, Command] = {
     **connectivity.COMMANDS,
     **nightly.COMMANDS,
@@ -51,8 +56,9 @@ class Control:
         if name == "help":
             return "commands: " + ", ".join(usages())
         try:
-            if name == "ledger":
-                return orders.ledger(self._server, fit(name, _LEDGER, arguments))
+            if name in LOOKS:
+                usage, look = LOOKS[name]
+                return look(self._server, fit(name, usage, arguments))
             arguments = fit(name, usage_of(name), arguments)
             COMMANDS[name].act(self._server, arguments)
         except CommandRefused as error:
@@ -100,8 +106,8 @@ def usage_of(name: str) -> str:
 def usages() -> list[str]:
     """Every command with its arguments, as `help` lists them."""
     return [f"{name} {command.usage}".rstrip() for name, command in COMMANDS.items()] + [
-        f"ledger {_LEDGER}",
-        *ANSWERS_ONLY[1:],
+        *(f"{name} {usage}" for name, (usage, _) in LOOKS.items()),
+        *ANSWERS_ONLY[len(LOOKS) :],
     ]
 
 

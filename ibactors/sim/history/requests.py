@@ -66,7 +66,7 @@ def _historical_data(session: Session, fields: FieldReader) -> None:
     except BadMoment:
         return
     if not _refused(session, request_id, spec, instrument, query, what):
-        chart = Chart(session, request_id, instrument, query, what=what, epoch=epoch)
+        chart = Chart(session, request_id, instrument, query, what=what, epoch=epoch, asked=now)
         if keep:
             chart.kept = KeptBars(session, request_id, instrument, query, what, epoch=epoch)
         session.streams["history", request_id] = chart
@@ -111,7 +111,17 @@ def _refused(session: Session, request_id: int, spec: ContractSpec, instrument: 
 class Chart:
     """One request for historical bars, from its question to the answer and, if wanted, the updates after it."""
 
-    def __init__(self, session: Session, request_id: int, instrument: Instrument, query: BarQuery, *, what: str, epoch: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        request_id: int,
+        instrument: Instrument,
+        query: BarQuery,
+        *,
+        what: str,
+        epoch: bool,
+        asked: dt.datetime,
+    ) -> None:
         self._session = session
         self._request_id = request_id
         self._instrument = instrument
@@ -119,7 +129,7 @@ class Chart:
         self._what = what
         self._epoch = epoch
         self._past = Past(session.gateway.market, instrument)
-        self._asked = session.gateway.now()
+        self._asked = asked
         self._scope = trio.CancelScope()
         self.kept: KeptBars | None = None
 

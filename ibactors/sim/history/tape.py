@@ -45,14 +45,14 @@ class Tape:
         """Only of later seconds it has all ticks."""
         self.newest_s = self.began
         """The time of the last change."""
-        self._moments: deque[Moment] = deque(maxlen=_MOST)
+        self.moments: deque[Moment] = deque(maxlen=_MOST)
         gateway.market.watch(instrument, self)
 
     def moved(self, change: Change) -> None:
         """Note a change."""
         walk = change.walk
         self.newest_s = int(self._gateway.now().timestamp())
-        self._moments.append(
+        self.moments.append(
             Moment(
                 self.newest_s,
                 frozenset(change.fields),
@@ -68,7 +68,7 @@ class Tape:
     def ticks(self, what: str, start: int, end: int, count: int) -> list[Moment]:
         """Those from the second `start` on and before `end`: at least `count`, if there are so many, and whole seconds."""
         found: list[Moment] = []
-        for moment in self._moments:
+        for moment in self.moments:
             if not start <= moment.epoch_s < end or _WANTED[what].isdisjoint(moment.fields):
                 continue
             if len(found) >= count and moment.epoch_s != found[-1].epoch_s:
