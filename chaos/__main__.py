@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import trio
 
 from chaos.client import main_of_the_client
-from chaos.load import Options, World, judge_resources, open_world, warm_up
+from chaos.load import Options, World, judge_followers, judge_resources, open_world, warm_up
 from chaos.order_run import Wanted
 from chaos.orders import main_of_orders
 from chaos.report import figures, table, totals, write_json, write_page
@@ -93,6 +93,8 @@ async def _run(options: Options, arguments: argparse.Namespace) -> int:
         begun = trio.current_time()
         memory = await _misbehave(world, arguments)
         minutes = (trio.current_time() - begun) / 60
+        if not deserted:
+            await judge_followers(world)
         after = await world.settled(before, deserted=deserted)
         judge_resources(world.truth, before, after)
         found = figures(world, before, after, minutes, memory)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import trio
 
 from chaos.callers import Caller, HealthWatch
-from chaos.faults import SILENCE_NOTICE_S, Fault
+from chaos.faults import NOTICE_S, SILENCE_NOTICE_S, Fault
+from chaos.followers import Follower
 from chaos.menu import Menu
 from chaos.processes import Control
+from chaos.record import Record
 from chaos.streams import Listener
-from chaos.truth import ARRIVAL_MS, RECOVERY_MS, Break, Kind, Truth
+from chaos.truth import ARRIVAL_MS, FUTURE_MS, RECOVERY_MS, Break, Kind, Truth
 
 GIVE_UP_S = 20.0
 HEALTH_S = 2.0
@@ -47,6 +49,8 @@ class Conductor:
     service: trio.Process
     health: HealthWatch
     listeners: list[Listener]
+    followers: list[Follower]
+    record: Record
     menu: Menu
     chance: random.Random
     probes: list[Caller]
@@ -112,10 +116,14 @@ class Conductor:
         breaks = self._breaks(fault, begun)
         if fault.pause:
             await self._pause(fault.hold_s)
+        if fault.says:
+            self.record.bulletins[fault.says] = begun
         await self._do(fault.begin, "delayed" if fault.delayed else None)
         # A connection that is refused to begin with is an end without a beginning: only `hold_s` tells.
         await trio.sleep(0.0 if fault.pause else fault.hold_s)
         await self._do(fault.end, "live" if fault.delayed else None)
+        if fault.hides:
+            self.record.hidden.append((begun - FUTURE_MS, truth.now + FUTURE_MS))
         truth.still -= fault.still
         truth.rested_until |= dict.fromkeys(fault.still, truth.now + ARRIVAL_MS)
         await trio.sleep(fault.linger_s)
@@ -148,7 +156,15 @@ class Conductor:
                 # A gateway that says nothing cannot tell of a second fault either.
                 void_from = max(void_from, other.begun + SILENCE_NOTICE_S * 1000)
         broken, suspected = (
-            Break(fault=fault.name, symbols=names, session=fault.session, begun=begun, void_from=void, statuses=fault.statuses)
+            Break(
+                fault=fault.name,
+                symbols=names,
+                session=fault.session,
+                begun=begun,
+                void_from=void,
+                statuses=fault.statuses,
+                frozen=fault.notice_s > NOTICE_S,
+            )
             for names, void in ((fault.symbols, void_from), (fault.suspects, float("inf")))
         )
         found = [x for x in (broken, suspected) if x.symbols]
@@ -167,16 +183,23 @@ class Conductor:
                 return
             await trio.sleep(_LOOK_S)
         if measured.told_s is None:
-            holders = {x.view.client: names[:3] for x in self.listeners if (names := x.untold(begun, fault.symbols))}
+            holders = self._untold(fault, begun)
             truth.blame("not told", f"{len(holders)} clients", f"{limit / 1000:g} s after its begin: {dict(list(holders.items())[:5])}")
         if measured.health_s is None and fault.health:
             truth.blame("health lies", "health", f"{limit / 1000:g} s after its begin /health is {self.health.state}")
+
+    def _untold(self, fault: Fault, begun: float) -> dict[str, list[str]]:
+        """Who holds a value from before a break and has not been told, and of what."""
+        found = {x.view.client: x.untold(begun, fault.symbols)[:3] for x in self.listeners}
+        if fault.session:
+            found |= {x.name: x.untold(begun) for x in self.followers}
+        return {client: names for client, names in found.items() if names}
 
     def _note_notice(self, fault: Fault, measured: Measured, begun: float, epoch: int) -> None:
         now = (self.truth.now - begun) / 1000
         if measured.sign_s is None and self.truth.signs:
             measured.sign_s = (self.truth.signs[0][0] - begun) / 1000
-        if measured.told_s is None and not any(x.untold(begun, fault.symbols) for x in self.listeners):
+        if measured.told_s is None and not self._untold(fault, begun):
             measured.told_s = now
         changed = [state for state in self.health.history if state.at >= begun and (not state.connected or state.epoch != epoch)]
         if measured.health_s is None and changed:

@@ -47,6 +47,10 @@ class Fault:
     """Symbols whose price is set by hand."""
     pause: bool = False
     """The service is stopped (SIGSTOP) for so long, and goes on."""
+    hides: bool = False
+    """What the gateway had to send meanwhile is thrown away, and nobody can know."""
+    says: str = ""
+    """The bulletin that is sent."""
     alone: bool = False
     """Never overlaps another fault."""
 

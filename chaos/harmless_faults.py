@@ -26,7 +26,13 @@ _TALK = (
 def blink(chance: random.Random, truth: Truth) -> Fault:
     # Too short to be found out, and no break: what was shown is as old as what the gateway said last.
     return Fault(
-        name="mute, short", begin=("mute",), end=("unmute",), hold_s=chance.uniform(0.05, 0.4), still=everything(truth), alone=True
+        name="mute, short",
+        begin=("mute",),
+        end=("unmute",),
+        hold_s=chance.uniform(0.05, 0.4),
+        still=everything(truth),
+        hides=True,
+        alone=True,
     )
 
 
@@ -63,8 +69,9 @@ def reset_depth(chance: random.Random, truth: Truth) -> Fault:
     return Fault(name="reset-depth", begin=(f"reset-depth {chance.choice(stocks(truth)[:2])}",))
 
 
-def bulletin(_: random.Random, __: Truth) -> Fault:
-    return Fault(name="bulletin", begin=("bulletin an exchange is late",))
+def bulletin(chance: random.Random, _: Truth) -> Fault:
+    text = f"an exchange is late, number {chance.randrange(10**9)}"
+    return Fault(name="bulletin", begin=(f"bulletin {text}",), says=text)
 
 
 def dialect(chance: random.Random, _: Truth) -> Fault:

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,10 +13,11 @@ import trio
 from chaos.callers import QUOTE_TIMEOUT_S, Caller, HealthWatch, start_callers
 from chaos.conductor import Conductor
 from chaos.faults import BASE_RATE, CLIENT_IDS, CONNECT_TIMEOUT_S, PROBE_IDLE_S, PROBE_TIMEOUT_S, drop_of
-from chaos.followers import Follower, make_followers
+from chaos.followers import HELD, Follower, make_followers
 from chaos.machine import STEP_S, waited_ms
 from chaos.menu import Menu
 from chaos.processes import START_S, Control, Program, program
+from chaos.record import LOOK_S, Record
 from chaos.streams import Gate, Listener, make_listeners
 from chaos.truth import Break, Symbol, Truth, View
 from chaos.wire import HttpClient
@@ -28,7 +29,7 @@ _SETTLE_LIMIT_S = 30.0
 _STEADY = 4
 """Counts must agree this many times, a second apart."""
 _EXCERPT = 6
-_OTHER_KINDS = frozenset({"CASH", "FUT", "OPT"})
+_OTHER_KINDS = frozenset({"CASH", "FUT", "OPT", "CRYPTO"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,9 @@ class Resources:
 
     tasks: int
     lines: int
-    open_lines_at_gateway: int
-    streams_at_gateway: int
-    """Books and ticks one by one."""
     sessions_at_gateway: int
+    held_at_gateway: dict[str, int]
+    """Of each kind of subscription, such as market-data lines and books."""
     files: int
     memory_mb: float
 
@@ -72,6 +72,7 @@ class World:
     health: HealthWatch
     listeners: list[Listener]
     followers: list[Follower]
+    record: Record
     conductor: Conductor
     gate: Gate
     port: int
@@ -87,9 +88,8 @@ class World:
         return Resources(
             tasks=tasks,
             lines=lines,
-            open_lines_at_gateway=sum(stats["lines"].values()),
-            streams_at_gateway=sum(stats["streams"].values()),
             sessions_at_gateway=len(stats["clients"]),
+            held_at_gateway={"lines": sum(stats["lines"].values())} | stats["streams"] | stats["repeating"],
             files=files,
             memory_mb=round(self.service.memory_mb, 1),
         )
@@ -103,7 +103,7 @@ class World:
             while any(x.connected == deserted for x in self.listeners) or steady < _STEADY or (wanted and not _is_back(found, wanted)):
                 await trio.sleep(1)
                 before, found = found, await self.resources()
-                steady = steady + 1 if (before.tasks, before.lines, before.files) == (found.tasks, found.lines, found.files) else 0
+                steady = steady + 1 if replace(before, memory_mb=found.memory_mb) == found else 0
         self.gate.open()
         return found
 
@@ -113,12 +113,20 @@ def _count(node: dict[str, Any]) -> int:
 
 
 def _is_back(found: Resources, wanted: Resources) -> bool:
-    return found.tasks <= wanted.tasks and found.lines <= wanted.lines and found.files <= wanted.files
+    return found.tasks <= wanted.tasks and found.lines <= wanted.lines and found.files <= wanted.files and not grown(found, wanted)
+
+
+def grown(found: Resources, before: Resources) -> dict[str, int]:
+    """What the gateway holds more of than before."""
+    held = before.held_at_gateway
+    return {kind: count for kind, count in found.held_at_gateway.items() if count > held.get(kind, 0)}
 
 
 def judge_resources(truth: Truth, before: Resources, after: Resources) -> None:
     """Blame what has grown."""
-    for what in ("tasks", "lines", "open_lines_at_gateway", "streams_at_gateway", "sessions_at_gateway", "files"):
+    for kind, count in grown(after, before).items():
+        truth.blame("leak", "gateway", f"{kind}: {before.held_at_gateway.get(kind, 0)} after warm-up, {count} at the end")
+    for what in ("tasks", "lines", "sessions_at_gateway", "files"):
         if getattr(after, what) > getattr(before, what):
             truth.blame("leak", "service", f"{what}: {getattr(before, what)} after warm-up, {getattr(after, what)} at the end")
     if after.memory_mb > before.memory_mb + MEMORY_GROWTH_MB:
@@ -162,6 +170,8 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
     truth.excerpt = lambda: list(service.tail)[-_EXCERPT:]
     gate = Gate()
     listeners = make_listeners(options.streams, truth, port, gate, options.seed)
+    followers = make_followers(truth, port, gate, options.seed, _symbol(HELD, instruments[HELD]))
+    record = Record()
     health = HealthWatch(truth, port)
     conductor = Conductor(
         truth=truth,
@@ -169,6 +179,8 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         service=service.process,
         health=health,
         listeners=listeners,
+        followers=followers,
+        record=record,
         menu=Menu(await control.commands(), only=options.only),
         chance=random.Random(f"{options.seed}:faults"),
         probes=[_probe(name, truth, port, gate) for name in ("stocks", *(x.name for x in truth.symbols.values() if x.fields))],
@@ -181,7 +193,8 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
         truth=truth,
         health=health,
         listeners=listeners,
-        followers=make_followers(truth, port, gate, options.seed),
+        followers=followers,
+        record=record,
         conductor=conductor,
         gate=gate,
         port=port,
@@ -214,7 +227,8 @@ def _start(nursery: trio.Nursery, world: World) -> None:
     for listener in world.listeners:
         nursery.start_soon(listener.run, name=listener.view.client)
     for follower in world.followers:
-        nursery.start_soon(follower.run, name=follower.view.client)
+        nursery.start_soon(follower.run, name=follower.name)
+    nursery.start_soon(_watch_record, world)
     start_callers(nursery, world.options.callers, world.truth, world.port, world.gate, world.options.seed)
 
 
@@ -225,6 +239,27 @@ async def _watch_machine(world: World) -> NoReturn:
         await trio.sleep_until(due)
         late = (trio.current_time() - due) * 1000
         world.truth.machine.note(late, sum(waited_ms(x.process.pid) for x in (world.simulator, world.service)))
+
+
+async def _watch_record(world: World) -> NoReturn:
+    """Hold what the followers have got against what the simulator says."""
+    while True:
+        await trio.sleep(LOOK_S)
+        await world.record.look(world.control)
+        for follower in world.followers:
+            for feed in follower.feeds.values():
+                feed.compare(world.record)
+
+
+async def judge_followers(world: World) -> None:
+    """Blame channels that bring nothing although nothing is broken any more."""
+    since = world.truth.now
+    with trio.move_on_after(_SETTLE_LIMIT_S):
+        while any(x.behind(since) for x in world.followers):  # noqa: ASYNC110  # what clients see has no event
+            await trio.sleep(0.1)
+    for follower in world.followers:
+        if behind := follower.behind(since):
+            world.truth.blame("not live again", follower.name, f"{_SETTLE_LIMIT_S:g} s after all faults: {behind}")
 
 
 async def _watch_programs(world: World) -> NoReturn:

@@ -90,6 +90,8 @@ class Break:
     ended: float = float("inf")
     statuses: frozenset[int] = frozenset()
     """What REST may answer besides the usual."""
+    frozen: bool = False
+    """A silence: where there is nothing newer after it, what was shown before may be shown again."""
 
 
 @dataclass(slots=True, kw_only=True)
