@@ -264,7 +264,13 @@ bench-orders *args:
 bench-crowd *args:
     python benchmarks/service/crowd.py "$@"
 
-# depth|ticks [--seconds 20] [--clients N] [--rate N] [--pause N] [--rival]
+# At rest for minutes, all at once: [--minutes 4] [--symbols 100] [--starts 3] [--report]
+# what doing nothing costs, and one more symbol
+[group('measure')]
+bench-resting *args:
+    python benchmarks/service/resting.py "$@"
+
+# depth|ticks [--seconds 20] [--turns 3] [--clients N] [--rate N] [--pause N] [--rival]
 # books and ticks one by one under load, against a service that sends every change
 [group('measure')]
 bench-streams *args:

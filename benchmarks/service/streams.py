@@ -1,6 +1,6 @@
 """Books and ticks one by one under load: how old a book is when a client has it, and whether every tick comes, or is told as lost.
 
-    python benchmarks/service/streams.py depth [--seconds 20] [--clients 50] [--rate 100] [--rival]
+    python benchmarks/service/streams.py depth [--seconds 20] [--turns 3] [--clients 50] [--rate 100] [--rival]
     python benchmarks/service/streams.py ticks [--seconds 60] [--clients 20] [--rate 1000] [--pause 30]
 
 Prices of the simulator tell when they were sent (`--prices clock`). A rival (`rivals/afternoon_depth.py`) sends every change of a book; it
@@ -9,9 +9,12 @@ is installed on first use, as for `./dev bench`.
 
 import argparse
 import json
+import os
 import re
+import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from load import StreamClient, percentile
@@ -21,6 +24,7 @@ from rivals import IBACTORS, Server, install
 SYMBOLS = ("S001", "S002", "S003")
 TICK_STREAMS = 5
 PATIENCE_S = 60.0
+SETTLE_S = 2.0
 SCALE = 1000
 """Ticks per millisecond in prices that tell the time."""
 _BOOK = re.compile(rb'"symbol": ?"(S\d+)".*?"bids": ?\[\{"price": ?([0-9.]+)')
@@ -37,10 +41,11 @@ RIVAL = Server(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("depth", "ticks"))
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of load; of each turn of depth")
     parser.add_argument("--clients", type=int, default=0, help="0 for those of the standard case")
     parser.add_argument("--rate", type=float, default=0.0, help="changes a second of each symbol; 0 for the standard case")
     parser.add_argument("--pause", type=float, default=0.0, help="ticks: seconds for which one client does not read")
+    parser.add_argument("--turns", type=int, default=3, help="depth: of each server")
     parser.add_argument("--rival", action="store_true", help="depth: measure (a) as well")
     options = parser.parse_args()
     cores = pin()
@@ -50,9 +55,7 @@ def main() -> int:
     if options.rival:
         install("afternoon")
         servers.append(RIVAL)
-    for server in servers:
-        with running(server, rate=4, cores=cores) as rig:
-            depth(rig, server.title, options.seconds, options.clients or 50, options.rate or 100.0)
+    depth(servers, cores, options)
     return 0
 
 
@@ -68,38 +71,66 @@ class BookClient(StreamClient):
             self.ages.append(self.clock(symbol, float(price)))
 
 
-def depth(rig: Rig, title: str, seconds: float, number: int, rate: float) -> None:
-    """Age of books, and processor time for each that was delivered."""
-    told = json.loads(rig.control("clock"))
-    offset = time.perf_counter() * 1000 - told["milliseconds"]
-    tick = {name.encode(): about["tick"] for name, about in told["instruments"].items()}
+class Watched:
+    """One server, and clients that follow its books."""
 
-    def age(symbol: bytes, price: float) -> float:
-        return (time.perf_counter() * 1000 - offset - round(price / tick[symbol]) // SCALE) / 1000
+    def __init__(self, rig: Rig, number: int) -> None:
+        self.rig = rig
+        told = json.loads(rig.control("clock"))
+        offset = time.perf_counter() * 1000 - told["milliseconds"]
+        tick = {name.encode(): about["tick"] for name, about in told["instruments"].items()}
 
-    clients = [BookClient(rig.loop, rig.tap, rig.port, "/ws/stream") for _ in range(number)]
-    for client in clients:
-        client.clock = age
-        rig.loop.run(PATIENCE_S, lambda client=client: client.open)  # type: ignore[misc]
-        client.send_text(json.dumps({"action": "subscribe", "channel": "depth", "symbols": SYMBOLS, "rows": 20}))
-    if not rig.loop.run(PATIENCE_S, lambda: all(client.books > len(SYMBOLS) for client in clients)):
-        raise TimeoutError("the server did not send books to all clients")
-    rig.control(f"rate {rate:g}")
-    rig.loop.run(2.0)
-    for client in clients:
-        client.forget()
-        client.books = 0
-    cpu = rig.cpu_s()
-    rig.loop.run(seconds)
-    cpu, books = rig.cpu_s() - cpu, sum(client.books for client in clients)
-    ages = [age for client in clients for age in client.ages]
-    p50, p99 = (percentile(ages, share) * 1000 for share in (0.5, 0.99))
-    updates = seconds * rate * len(SYMBOLS) * number
-    print(f"{title}: {books / seconds:.0f} books a second; age p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-    each = f"{cpu / books * 1e6:.0f} us for each book, {cpu / updates * 1e6:.1f} us for each change and client"
-    print(f"  {cpu / seconds * 100:.0f} % of a core, {each}", flush=True)
-    for client in clients:
-        client.close()
+        def age(symbol: bytes, price: float) -> float:
+            return (time.perf_counter() * 1000 - offset - round(price / tick[symbol]) // SCALE) / 1000
+
+        self.clients = [BookClient(rig.loop, rig.tap, rig.port, "/ws/stream") for _ in range(number)]
+        for client in self.clients:
+            client.clock = age
+            rig.loop.run(PATIENCE_S, lambda client=client: client.open)  # type: ignore[misc]
+            client.send_text(json.dumps({"action": "subscribe", "channel": "depth", "symbols": SYMBOLS, "rows": 20}))
+        if not rig.loop.run(PATIENCE_S, lambda: all(client.books > len(SYMBOLS) for client in self.clients)):
+            raise TimeoutError("the server did not send books to all clients")
+
+    def turn(self, seconds: float, rate: float) -> dict[str, float]:
+        """Load for some seconds: how old books were, and what each took."""
+        rig, number = self.rig, len(self.clients)
+        rig.control(f"rate {rate:g}")
+        rig.loop.run(SETTLE_S)
+        for client in self.clients:
+            client.forget()
+            client.books = 0
+        cpu, load = rig.cpu_s(), rig.load_cpu_s()
+        rig.loop.run(seconds)
+        cpu, load = rig.cpu_s() - cpu, rig.load_cpu_s() - load
+        books = sum(client.books for client in self.clients)
+        ages = [age for client in self.clients for age in client.ages]
+        rig.control("rate 0.5")
+        rig.loop.run(2 * SETTLE_S)  # what waits is read, so that the next one has the machine
+        return {
+            "books a second": books / seconds,
+            "age p50, ms": percentile(ages, 0.5) * 1000,
+            "age p99, ms": percentile(ages, 0.99) * 1000,
+            "us of processor a book": cpu / books * 1e6,
+            "us a change and client": cpu / (seconds * rate * len(SYMBOLS) * number) * 1e6,
+            "% of a core": cpu / seconds * 100,
+            "generator and simulator, % of theirs": load / seconds * 100,
+        }
+
+
+def depth(servers: list[Server], cores: tuple[int, int], options: argparse.Namespace) -> None:
+    """All run at once and are loaded in turns, as a busy machine is busy for all."""
+    with ExitStack() as stack:
+        rigs = [stack.enter_context(running(server, rate=4, cores=cores, tapped=False)) for server in servers]
+        watched = [Watched(rig, options.clients or 50) for rig in rigs]
+        turns = [[each.turn(options.seconds, options.rate or 100.0) for each in watched] for _ in range(options.turns)]
+    print(f"{options.turns} turns of {options.seconds:g} s, load averages {', '.join(f'{load:.1f}' for load in os.getloadavg())}")
+    for place, server in enumerate(servers):
+        mine = [turn[place] for turn in turns]
+        figures = ", ".join(f"{name} {statistics.median(turn[name] for turn in mine):.1f}" for name in mine[0])
+        print(f"{server.title}: {figures}")
+        if place:
+            ratios = {name: [turn[0][name] / turn[place][name] for turn in turns] for name in mine[0]}
+            print("  ours to it: " + ", ".join(f"{name} x{statistics.median(found):.2f}" for name, found in ratios.items()), flush=True)
 
 
 @dataclass
