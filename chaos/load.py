@@ -170,7 +170,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
     truth.excerpt = lambda: list(service.tail)[-_EXCERPT:]
     gate = Gate()
     listeners = make_listeners(options.streams, truth, port, gate, options.seed)
-    followers = make_followers(truth, port, gate, options.seed, _symbol(HELD, instruments[HELD]))
+    followers = make_followers(truth, port, gate, options.seed, symbol_of(HELD, instruments[HELD]))
     record = Record()
     health = HealthWatch(truth, port)
     conductor = Conductor(
