@@ -33,7 +33,7 @@ from ibactors.errors import (
     TooManyBars,
 )
 from ibactors.history.live import Hole
-from ibactors.history.pacing import Ration
+from ibactors.history.pacing import Counted, Ration
 from ibactors.history.rows import Rows, fields_of
 from ibactors.kernel.mailbox import Mailbox
 from ibactors.kernel.supervisor import Supervisor
@@ -79,6 +79,8 @@ class BarsActor(FedActor[ArrivedBar]):
         self._track = ref.track
         self._history = history
         self._found_at = 0.0
+        self._counted: Counted | None = None
+        """What is counted of a subscription that is not asked for yet."""
         self._filling: set[Hole] = set()
         """What history is being asked for."""
         self._heard_at = trio.current_time()
@@ -127,9 +129,15 @@ class BarsActor(FedActor[ArrivedBar]):
         if size.is_small:
             question = object() if size.seconds == REAL_TIME else self._me.of
             subject = contract.con_id, contract.exchange, what
-            self._history.reserve(Ration(question=question, subject=subject))
+            self._counted = self._history.reserve(Ration(question=question, subject=subject))
+
+    def subscribed(self) -> None:
+        self._counted = None  # from here on it may have left: it counts for as long as IB counts it
 
     def wait_after(self, error: IbactorsError) -> float | None:
+        if self._counted is not None and isinstance(error, GatewayDisconnected):
+            self._history.give_back(self._counted)  # there was no session to ask
+            self._counted = None
         return float(error.retry_after) if isinstance(error, HistoryPacing) else super().wait_after(error)
 
     # what has come

@@ -25,7 +25,7 @@ from ibactors.actors.history_questions import (
     TickPage,
     TicksQuestion,
 )
-from ibactors.history.pacing import Pacing, Ration
+from ibactors.history.pacing import Counted, Pacing, Ration
 from ibactors.kernel.ref import Ask, Ref
 
 T = TypeVar("T")
@@ -112,12 +112,21 @@ class HistoryRef(Ref[HistoryMessage, frozenset[str]]):
         levels: Histogram = await self._look(question, caller, wait)
         return levels
 
-    def reserve(self, ration: Ration) -> None:
-        """Count a subscription to small bars, which IB counts as one more request for them. Raises HistoryPacing."""
+    def reserve(self, ration: Ration) -> Counted:
+        """Count a subscription to small bars, which IB counts as one more request for them. Raises HistoryPacing.
+
+        What comes of it is for `give_back`, if it turns out that nothing was asked.
+        """
         now = trio.current_time()
         if seconds := self.pacing.wait(now, ration):
             raise self.pacing.refusal("this subscription", seconds)
-        self.pacing.end(now + LEAVES_WITHIN, self.pacing.begin(ration))
+        counted = self.pacing.begin(ration)
+        self.pacing.end(now + LEAVES_WITHIN, counted)
+        return counted
+
+    def give_back(self, counted: Counted) -> None:
+        """Count a subscription no longer, of which nothing was sent."""
+        self.pacing.drop(counted)
 
     async def _look(self, question: Question, caller: str, wait: float) -> Any:
         msg = Look(question=question, caller=caller, patience=wait)

@@ -72,6 +72,10 @@ class Pacing:
         """It is over: answered, refused or given up."""
         counted.ended = now
 
+    def drop(self, counted: Counted) -> None:
+        """It was never asked: it counts no longer."""
+        self._counted = [each for each in self._counted if each is not counted]
+
     def rest(self, until: float) -> None:
         """IB says that it was too much: ask nothing before *until*."""
         self._rest_until = max(self._rest_until, until)

@@ -16,7 +16,7 @@ from ibactors.actors.history_questions import BarPage, BarsQuestion
 from ibactors.bridge.live_bars import ArrivedBar, BarLine
 from ibactors.bridge.requests import RequestSpec
 from ibactors.bridge.subscriptions import Subscription
-from ibactors.errors import Doubtful, IbactorsError, MarketDataNotSubscribed
+from ibactors.errors import Doubtful, GatewayDisconnected, IbactorsError, MarketDataNotSubscribed
 from ibactors.history.rows import Rows, fields_of
 from ibactors.kernel.supervisor import open_supervisor
 from ibactors.model.bars import BarSize
@@ -34,9 +34,14 @@ class StandIn(ConnectionRef):
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[BarLine] = []
+        self.refusals = 0
+        """How often there is no session when something is subscribed to, though there was one just before."""
 
     async def subscribe(self, owner: Hashable, subscription: Subscription[Any]) -> None:
         await trio.lowlevel.checkpoint()
+        if self.refusals:
+            self.refusals -= 1
+            raise GatewayDisconnected("The session ended.")
         assert isinstance(subscription, BarLine)
         self.opened.append(subscription)
 
@@ -93,12 +98,13 @@ class Watching:
 
 
 @asynccontextmanager
-async def watching() -> AsyncIterator[Watching]:
+async def watching(bar: BarSize = BarSize.M1, *, refusals: int = 0) -> AsyncIterator[Watching]:
     connection, refs, past = StandIn(), BarsRefs(), Past()
+    connection.refusals = refusals
     connection.enter(SessionPhase.UP)
     async with open_supervisor() as supervisor:
         await supervisor.start(refs, lambda: BarsDirectory(refs, connection, past, supervisor))
-        ref = await refs.of(Series(instrument=Instrument(symbol="AAPL"), bar=BarSize.M1), caller="desk")
+        ref = await refs.of(Series(instrument=Instrument(symbol="AAPL"), bar=bar), caller="desk")
         there = Watching(ref, connection, past)
         with ref.updates.listening(there.hear):
             await wait_all_tasks_blocked()
@@ -118,6 +124,13 @@ async def test_subscription_that_ends_without_a_word_is_made_anew_and_its_bars_a
         opened = len(there.connection.opened)
         await trio.sleep(2 * LONGEST_QUIET)
         assert len(there.connection.opened) - opened < 2 * LONGEST_QUIET / QUIET / 2, "less and less often"
+
+
+async def test_a_subscription_to_small_bars_that_was_never_asked_for_is_given_back(autojump_clock: MockClock) -> None:
+    async with watching(BarSize.S30, refusals=70) as there:
+        await trio.sleep(120)
+        assert len(there.connection.opened) == 1
+        assert there.past.pacing.used == 1
 
 
 async def test_what_came_while_the_gateway_was_silent_is_asked_of_history(autojump_clock: MockClock) -> None:
