@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("/docs", "/market/quote/{symbol}"), ("/redoc", "/market/quotes")], ids=["Swagger UI", "ReDoc"]
+    ("path", "words"),
+    [("/docs", "/market/quote/{symbol}"), ("/redoc", "/market/quotes"), ("/redoc/stream", "/ws/stream")],
+    ids=["Swagger UI", "ReDoc", "ReDoc of the stream"],
 )
 def test_documentation_renders_without_network(open_page: OpenPage, demo: Demo, path: str, words: str) -> None:
     page = open_page("about:blank")

@@ -42,7 +42,7 @@ async def test_document_has_no_example_of_a_password(service: Service) -> None:
     assert "example" not in str(credentials["properties"]["password"])
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/redoc/stream"])
 async def test_pages_load_nothing_from_elsewhere(service: Service, path: str) -> None:
     page = await service.http.get(path)
     assert page.status_code == 200
@@ -71,4 +71,6 @@ async def test_assets_that_no_file_can_be_are_not_there(service: Service) -> Non
 async def test_redoc_has_no_address_of_its_makers_servers_to_load_from(service: Service) -> None:
     script = await service.http.get("/redoc/assets/redoc.standalone.js")
     assert "cdn.redoc.ly" not in script.text
-    assert "disableTelemetry: true" in (await service.http.get("/redoc/start.js")).text
+    for page, document in (("/redoc", "/openapi.json"), ("/redoc/stream", "/asyncapi.json")):
+        start = (await service.http.get(f"{page}/start.js")).text
+        assert f'init("{document}", {{disableTelemetry: true}}' in start

@@ -41,37 +41,41 @@ _SWAGGER_START = (
     'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null});\n'
 )
 
-_REDOC_PAGE = _PAGE.format(
-    head="",
-    body="""<div id="redoc"></div>
-<script type="module" src="/redoc/start.js"></script>""",
-)
-_REDOC_START = """import {init} from "/redoc/assets/redoc.standalone.js";
-init("/openapi.json", {disableTelemetry: true}, document.getElementById("redoc"));
+_REDOCS = {"/redoc": "/openapi.json", "/redoc/stream": "/asyncapi.json"}
+"""Which document each page shows."""
+
+
+def _redoc_page(path: str) -> str:
+    return _PAGE.format(head="", body=f"""<div id="redoc"></div>\n<script type="module" src="{path}/start.js"></script>""")
+
+
+def _redoc_start(document: str) -> str:
+    return f"""import {{init}} from "/redoc/assets/{_REDOC_SCRIPT}";
+init("{document}", {{disableTelemetry: true}}, document.getElementById("redoc"));
 """
+
 
 # Documentation is the same for everybody and holds no data, so that a visitor without a key can read how to get one.
 ROUTES = (
-    *(
-        Route(method="GET", path=f"{page}{path}", tail=path.endswith("}"), scope=Scope.OPEN)
-        for page in ("/docs", "/redoc")
-        for path in ("", "/start.js", "/assets/{filename}")
-    ),
+    *(Route(method="GET", path=f"{page}{path}", scope=Scope.OPEN) for page in ("/docs", *_REDOCS) for path in ("", "/start.js")),
+    Route(method="GET", path="/docs/assets/{filename}", tail=True, scope=Scope.OPEN),
     Route(method="GET", path=f"/redoc/assets/{_REDOC_SCRIPT}", scope=Scope.OPEN),
+    Route(method="GET", path="/redoc/assets/{filename}", tail=True, scope=Scope.OPEN),
 )
 
 
 @cache  # half a megabyte is searched for what is replaced in it
 def views() -> Mapping[str, Callable[..., Awaitable[Response]]]:
-    """/docs and /redoc, their scripts and their assets, by path. Scripts are files, as the content security policy runs no others."""
-    found: dict[str, Callable[..., Awaitable[Response]]] = {f"/redoc/assets/{_REDOC_SCRIPT}": _serve_redoc()}
-    for path, page, start, folder in (
-        ("/docs", _SWAGGER_PAGE, _SWAGGER_START, _SWAGGER),
-        ("/redoc", _REDOC_PAGE, _REDOC_START, _REDOC),
-    ):
+    """/docs and ReDoc, their scripts and assets, by path. Scripts are files, as the content security policy runs no others."""
+    found: dict[str, Callable[..., Awaitable[Response]]] = {
+        "/docs/assets/{filename}": _serve_assets(_SWAGGER),
+        f"/redoc/assets/{_REDOC_SCRIPT}": _serve_redoc(),
+        "/redoc/assets/{filename}": _serve_assets(_REDOC),
+    }
+    redocs = ((path, _redoc_page(path), _redoc_start(document)) for path, document in _REDOCS.items())
+    for path, page, start in (("/docs", _SWAGGER_PAGE, _SWAGGER_START), *redocs):
         found[path] = _serve_text(page, "text/html")
         found[f"{path}/start.js"] = _serve_text(start, "text/javascript")
-        found[f"{path}/assets/{{filename}}"] = _serve_assets(folder)
     return found
 
 
