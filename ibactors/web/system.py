@@ -17,6 +17,7 @@ from ibactors.kernel.topic import Topic
 from ibactors.limits import Attempts
 from ibactors.model.sessions import GatewayState, SessionPhase
 from ibactors.web.choosing import Choices
+from ibactors.web.contract.bars import BarTexts
 from ibactors.web.contract.changes import Status, StatusChange
 from ibactors.web.contract.orders import OrderTexts
 from ibactors.web.edge.tls import Certificate
@@ -66,6 +67,7 @@ class System:
     """What clients of the stream are told of session and login."""
     timelines: Mapping[str, Timeline]
     """Of each gateway's session, by the gateway's name."""
+    bar_texts: BarTexts = field(default_factory=BarTexts)
     order_texts: OrderTexts = field(default_factory=OrderTexts)
     meters: Meters
     watch: Watch | None

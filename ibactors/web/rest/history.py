@@ -29,11 +29,12 @@ from ibactors.errors import (
 from ibactors.keys import Scope
 from ibactors.model.bars import PriceLevel, Session, Tick, TickKind, What
 from ibactors.model.times import Value, rfc3339
+from ibactors.web.contract.bars import PastBar
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.moments import seconds_of
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Answer, Call, Nothing, Operation
-from ibactors.web.rest.history_bars import Bars, JobReport, PastBar, bars_body, job_path, job_report
+from ibactors.web.rest.history_bars import Bars, JobReport, bars_body, job_path, job_report
 from ibactors.web.rest.history_queries import (
     BarsQuery,
     HeadQuery,

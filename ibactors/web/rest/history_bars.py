@@ -1,46 +1,16 @@
 """Bars as JSON, and what a download says of itself."""
 
-from functools import lru_cache
-
-import msgspec
-import trio
-
 from ibactors.actors.history_jobs import Download
 from ibactors.actors.history_questions import BarPage, BarsQuestion
-from ibactors.model.bars import DATED, Bar, BarSize, What
+from ibactors.model.bars import BarSize, What
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import Value, rfc3339
+from ibactors.web.contract.bars import PastBar
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
 from ibactors.web.system import System
-
-_TURN = 25
-"""Bars that are written in one step: a quarter of a millisecond, for which others wait."""
-
-
-class PastBar(Value, frozen=True, kw_only=True, gc=False):
-    """One bar."""
-
-    t: str
-    """When it begins, in UTC; a date for bars of a day and longer: the session's, or the last session's of a week or month."""
-    o: float
-    """The first price."""
-    h: float
-    """The highest price."""
-    l: float  # noqa: E741  # as every chart has it
-    """The lowest price."""
-    c: float
-    """The last price."""
-    v: float | int | None
-    """Null, as the next two, where there is none: quotes, midpoints and currencies."""
-    vwap: float | None
-    """The average price, weighted by volume."""
-    n: int | None
-    """Trades."""
-    complete: bool
-    """False for a bar that may still change."""
 
 
 class Bars(Value, frozen=True, kw_only=True):
@@ -116,7 +86,7 @@ class _Head(Value, frozen=True, kw_only=True):
 
 
 async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> bytes:
-    """The JSON of a page, `Bars`. Written in steps, as ten thousand bars are a megabyte."""
+    """The JSON of a page, `Bars`."""
     head = _Head(
         symbol=page.contract.symbol,
         con_id=page.contract.con_id,
@@ -128,42 +98,7 @@ async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> by
         next_page_token=page.next_page_token,
         market_data_type=data_type(system, question.instrument),
     )
-    return encode(head)[:-1] + b',"bars":[' + await _written(question, page, system.site.history.stride) + b"]}"
-
-
-async def _written(question: BarsQuestion, page: BarPage, stride: trio.Lock) -> bytes:
-    places = range(len(page.rows))
-    if question.descending:
-        places = places[::-1]
-    dated = question.bar in DATED
-    parts: list[bytes] = []
-    for n in range(0, len(places), _TURN):
-        async with stride:
-            bars = [past_bar(page.rows.bar(place), dated=dated, forming=page.forming) for place in places[n : n + _TURN]]
-            parts.append(msgspec.json.encode(bars)[1:-1])
-    return b",".join(parts)
-
-
-def past_bar(bar: Bar, *, dated: bool, forming: int | None) -> PastBar:
-    """One bar, as callers see it."""
-    day, second = divmod(bar.at, 86_400)
-    date = _date(day)
-    return PastBar(
-        t=date if dated else f"{date}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z",
-        o=bar.open,
-        h=bar.high,
-        l=bar.low,
-        c=bar.close,
-        v=bar.volume,
-        vwap=bar.vwap,
-        n=bar.count,
-        complete=bar.at != forming,
-    )
-
-
-@lru_cache(maxsize=1024)
-def _date(day: int) -> str:
-    return rfc3339(day * 86_400)[:10]
+    return encode(head)[:-1] + b',"bars":[' + await system.bar_texts.of(question, page, system.site.history.stride) + b"]}"
 
 
 def data_type(system: System, instrument: Instrument) -> MarketDataType | None:

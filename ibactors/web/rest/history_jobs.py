@@ -12,8 +12,9 @@ from ibactors.history.rows import Rows
 from ibactors.keys import Scope
 from ibactors.model.times import whole
 from ibactors.web.contract import tables
+from ibactors.web.contract.bars import PastBar
 from ibactors.web.operation import Answer, Call, Nothing, Operation
-from ibactors.web.rest.history_bars import Bars, JobReport, JobReports, PastBar, bars_body, job_report
+from ibactors.web.rest.history_bars import Bars, JobReport, JobReports, bars_body, job_report
 from ibactors.web.rest.history_queries import Token
 
 JobId = Annotated[
