@@ -132,7 +132,9 @@ class Bars(Feed):
     def compare(self, record: Record) -> None:
         if self.symbol is None or not self._final:
             return
-        first, due = min(self._final), time.time() - self._seconds - _LATE_S - self._truth.machine.allowance(self._truth.now) / 1000
+        machine, since = self._truth.machine, self._truth.now - _LATE_S * 1000
+        late = _LATE_S + (machine.allowance(since) + machine.paused_ms(since)) / 1000
+        first, due = min(self._final), time.time() - self._seconds - late
         for at, prices in record.bars[self.symbol.local_symbol, self._seconds].items():
             if at in self._judged:
                 continue
