@@ -32,9 +32,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=4.0, help="at rest, of each start (default: %(default)g)")
     parser.add_argument("--symbols", type=int, default=100, help="(default: %(default)s)")
     parser.add_argument("--starts", type=int, default=3, help="how often all are started anew (default: %(default)s)")
+    parser.add_argument("--rivals", nargs="*", default=["afternoon", "best"], help="default: afternoon best")
     parser.add_argument("--report", action="store_true", help="write the figures into docs/performance.md")
     options = parser.parse_args()
-    servers = [IBACTORS, *(server for server in SERVERS if server.name in {"afternoon", "best"})]
+    servers = [IBACTORS, *(server for server in SERVERS if server.name in options.rivals)]
     for server in servers:
         if server.home:
             install(server.home, server.python)
