@@ -135,6 +135,7 @@ class HttpClient:
         """Begin a conversation."""
         self._begin = begin
         self._conversation = begin()
+        self._over = False
         self._begun_at = time.perf_counter()
         self._stream.sendall(next(self._conversation))
 
@@ -149,6 +150,11 @@ class HttpClient:
 
     def _read(self, _events: int) -> None:
         chunk = self._stream.recv(1 << 16)
+        if not chunk and self._over:
+            # A server closes a connection on which nothing is asked for a while.
+            self.close()
+            self._connect()
+            return
         if not chunk:
             raise ConnectionError("the server closed a connection")
         self._data += chunk
@@ -168,6 +174,7 @@ class HttpClient:
             self._stream.sendall(self._conversation.send(answer))
         except StopIteration:
             self.took.append(now - self._begun_at)
+            self._over = True
             if self._again:
                 self.hold(self._begin)
 
