@@ -11,7 +11,7 @@ from chaos.order_run import Run
 
 SYMBOL = "MSFT"
 """Ours is another one, so that a position tells whose trades moved it."""
-_AT_ONCE = 1000
+_AT_ONCE = 500
 
 
 async def trade_elsewhere(run: Run, chance: random.Random) -> None:
