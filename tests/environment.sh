@@ -5,6 +5,7 @@ folder=$1 lock=$2
 wanted="$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])') $(cksum < "$lock")"
 [ "$(cat "$folder/installed" 2>/dev/null)" != "$wanted" ] || exit 0
 rm -rf "$folder/bin" "$folder/lib" "$folder/installed"
-python -m venv "$folder"
-"$folder/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+# A pip of its own would take longer than most of what is installed.
+python -m venv --without-pip "$folder"
+python -m pip --python "$folder/bin/python" install -qq --disable-pip-version-check --require-hashes --no-deps -r "$lock"
 echo "$wanted" > "$folder/installed"

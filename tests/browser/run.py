@@ -54,8 +54,8 @@ def install() -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     shutil.rmtree(CACHE, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", str(CACHE))
-    pip = (str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check")
+    _run(sys.executable, "-m", "venv", "--without-pip", str(CACHE))
+    pip = (sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "-qq", "--disable-pip-version-check")
     _run(*pip, "--require-hashes", "--no-deps", "-r", str(LOCK / "requirements.txt"))
     for name in ("package.json", "package-lock.json"):
         shutil.copy(LOCK / name, CACHE)

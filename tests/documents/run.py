@@ -248,9 +248,9 @@ def install() -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     shutil.rmtree(CACHE, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(CACHE)], check=True)  # noqa: S603
-    pip = (str(BIN / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps")
-    subprocess.run([*pip, "-r", str(LOCK / "requirements.txt")], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(CACHE)], check=True)  # noqa: S603
+    pip = (sys.executable, "-m", "pip", "--python", str(BIN / "python"), "install", "-qq", "--disable-pip-version-check", "--no-deps")
+    subprocess.run([*pip, "--require-hashes", "-r", str(LOCK / "requirements.txt")], check=True)  # noqa: S603
     for name in ("package.json", "package-lock.json"):
         shutil.copy(LOCK / name, CACHE)
     npm = (str(NODE / "bin" / "node"), str(NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))

@@ -62,8 +62,9 @@ def install_tools() -> None:
     if not stamp.exists():
         say("installing the linters")
         shutil.rmtree(TOOLS, ignore_errors=True)
-        run([sys.executable, "-m", "venv", TOOLS])
-        run([TOOLS / "bin" / "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", lock])
+        run([sys.executable, "-m", "venv", "--without-pip", TOOLS])
+        pip = [sys.executable, "-m", "pip", "--python", TOOLS / "bin" / "python", "install", "-qq", "--disable-pip-version-check"]
+        run([*pip, "--require-hashes", "--no-deps", "-r", lock])
         stamp.touch()
 
 

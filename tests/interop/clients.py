@@ -98,8 +98,8 @@ def install(home: str) -> None:
         _run(home, [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
     else:
         CACHE.mkdir(exist_ok=True)
-        _run(home, [sys.executable, "-m", "venv", str(folder)], CACHE)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        _run(home, [sys.executable, "-m", "venv", "--without-pip", str(folder)], CACHE)
+        pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "-qq", "--disable-pip-version-check"]
         _run(home, [*pip, "--require-hashes", "--no-deps", "-r", str(LOCKS / f"{home}.txt")], CACHE)
     stamp.write_text(wanted)
 
