@@ -131,6 +131,8 @@ async def test_a_flood_of_orders_leaves_in_the_order_of_its_numbers_or_is_refuse
             for number in range(60):
                 nursery.start_soon(ask, number)
         taken = sum(status in {200, 201, 202} for status, _ in answers)
-        refusals = {"order_rate", "gateway_disconnected", "no_reference_price"}  # the last two where this process got no processor for long
-        assert {code for status, code in answers if status not in {200, 201, 202}} <= refusals, answers
-        assert taken == len((await service.get("/orders?status=all&limit=500"))["orders"]) == await received(service)
+        refused = [code for status, code in answers if status not in {200, 201, 202}]
+        # All but the first where this process got no processor for long: what waited then is taken back, and written down.
+        assert set(refused) <= {"order_rate", "gateway_disconnected", "no_reference_price", "order_not_sent"}, answers
+        assert taken == await received(service)
+        assert taken + refused.count("order_not_sent") == len((await service.get("/orders?status=all&limit=500"))["orders"])
