@@ -66,6 +66,10 @@ class Tape:
         at = told[0].value.timestamp if told else now()
         return [Encoded(self._gap("forgotten", at, at, lost=lost, sequence=self._forgotten)), *told]
 
+    def taken_up(self, since: str) -> Encoded[Gap]:
+        """What tells who has followed another tape until then that what came meanwhile is lost; this one is followed from here on."""
+        return Encoded(self._gap("interrupted", since, now(), lost=None, sequence=self.next - 1))
+
     def _gap(self, code: GapCode, begin: str, end: str, *, lost: int | None, sequence: int) -> Gap:
         return Gap(
             **self._names(),

@@ -42,6 +42,13 @@ class Usage:
     holders: Mapping[str, int]
     """What counts as each one's; what several hold counts for each of them."""
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together: a holder has a share of each."""
+        holders = Counter(self.holders) + Counter(other.holders)
+        return Usage(
+            name=self.name, limit=self.limit + other.limit, share=self.share + other.share, used=self.used + other.used, holders=holders
+        )
+
     def members(self, holder: str) -> dict[str, object]:
         """What *holder* is told where it gets no more: members of a problem document."""
         mine, others = self.holders.get(holder, 0), sum(number > 0 for name, number in self.holders.items() if name != holder)

@@ -100,7 +100,7 @@ def joined(refusals: dict[str, IbactorsError]) -> IbactorsError:
     budgets = [error.extra["budget"] for error in errors if "budget" in error.extra]
     if len(errors) == 1 or len(budgets) < len(errors) or len({type(error) for error in errors}) > 1:
         return told
-    why = "; ".join(f"{name}: {error}" for name, error in refusals.items())
+    why = " ".join(f"{name}: {error}" for name, error in refusals.items())
     return type(told)(f"No gateway has room. {why}", ib_code=told.ib_code, extra=told.extra | {"budget": added_up(budgets)})
 
 

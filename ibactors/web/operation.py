@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 from urllib.parse import parse_qsl
 
@@ -11,6 +11,7 @@ import msgspec
 import trio
 from quart import Response, request
 
+from ibactors.actors.site import Site
 from ibactors.errors import IbactorsError, InvalidRequest
 from ibactors.validation import validated
 from ibactors.web.contract.asgi import Handover, HTTPScope, WebsocketScope, handover
@@ -46,6 +47,13 @@ class Call(Generic[Q, B]):
     body: B
     form: Form | None = None
     """In which form the answer is wanted; None for its own."""
+    chosen: Site | None = None
+    """The gateway that answers all of it; None while none is chosen, as a request may be kept for others like it."""
+
+    @property
+    def site(self) -> Site:
+        """The gateway that answers it."""
+        return self.chosen or self.system.site
 
     @property
     def caller(self) -> Caller:
@@ -86,6 +94,8 @@ class Operation(Route, Generic[Q, B]):
 
     handle: Callable[[Call[Q, B]], Awaitable[object]] | None = None
     """For what may take waiting."""
+    asks: Callable[[Call[Q, B]], Hashable] | None = None
+    """What a gateway is asked for, where the next is asked by all of `handle` if one does not give it; None where there is no other."""
     at_once: Callable[[Call[Q, B]], object | None] | None = None
     """The answer from memory, or None where there is none: then `handle` has it. One of the two may be missing. It is a 200 without headers
     of its own: a struct, or its JSON."""
@@ -181,11 +191,17 @@ class Operation(Route, Generic[Q, B]):
 
     async def _result(self, system: System, scope: HTTPScope | WebsocketScope) -> object:
         call = self.call(system, scope, await self._read_body())
-        if self.handle is not None:
-            result = await self.handle(call)
-        else:
-            result = self.at_once(call) if self.at_once is not None else None
+        result = await self.handled(call) if self.handle is not None else self.at_once(call) if self.at_once is not None else None
         return result if call.form is None else await _in_form(result, call.form)
+
+    async def handled(self, call: Call[Q, B]) -> object:
+        """What `handle` answers, all of it by the first gateway that gives it."""
+        handle = self.handle
+        if handle is None:
+            raise AssertionError("an operation that takes waiting says how")
+        if self.asks is None:
+            return await handle(replace(call, chosen=call.system.site))
+        return await call.system.choices.ask(self.asks(call), lambda site: handle(replace(call, chosen=site)))
 
     async def _read_body(self) -> B:
         if self.body is Nothing:
@@ -196,6 +212,11 @@ class Operation(Route, Generic[Q, B]):
         if self.read is not None:
             return self.read(data if isinstance(data, bytes) else data.encode())
         return validated(self.body, lambda: read_json(data, self.body))
+
+
+def reference_data(_call: object) -> Hashable:
+    """What an operation asks a gateway for, where every login may have it."""
+    return "reference data"
 
 
 class UnsupportedMediaType(IbactorsError):

@@ -78,3 +78,50 @@ async def test_what_one_gateway_may_not_see_comes_from_the_other_and_is_not_aske
         async with service.stream() as stream:
             await stream.send(action="subscribe", symbol="AAPL")
             assert (await stream.expect("quote"))["bid"] == 70
+
+
+async def test_lines_of_both_are_used_before_one_is_refused_and_the_refusal_adds_them_up() -> None:
+    async with both(max_lines=1) as service, service.stream() as stream:
+        await stream.send(action="subscribe", symbols=["AAPL", "MSFT"])
+        got = {(await stream.expect("quote"))["symbol"] for _ in range(2)}
+        assert got == {"AAPL", "MSFT"}
+        assert [one["lines"] for one in (await service.get("/gateways"))["gateways"]] == [1, 1]
+        refused = await service.get("/market/quote/TSLA", status=429)
+        assert refused["code"] == "no_free_line"
+        assert (refused["budget"]["limit"], refused["budget"]["used"]) == (2, 2)
+        debug = await service.get("/debug/actors?format=json")
+        assert (debug["lines"], debug["max_lines"]) == (2, 2)
+        assert [(one["limit"], one["used"]) for one in debug["budgets"] if one["name"] == "lines"] == [(2, 2)]
+        assert "main: " in refused["detail"]
+        assert "second: " in refused["detail"]
+
+
+async def test_the_past_is_had_of_the_gateway_that_may_see_it() -> None:
+    async with both() as service:
+        await service.gateway.do("outage AAPL 354")
+        assert (await service.get("/history/bars/AAPL?bar=1d&limit=3"))["bars"]
+        assert (await service.get("/health"))["ib_connected"]
+
+
+async def test_ticks_move_and_a_gap_tells_what_was_missed() -> None:
+    async with both() as service, service.stream() as stream:
+        await stream.send(action="subscribe", channel="ticks", symbol="MSFT", kind="bid_ask")
+        before = await stream.expect("tick")
+        await service.gateway.do("refuse 600")
+        gap = await stream.expect("gap")
+        assert (gap["code"], gap["lost"], gap["channel"], gap["symbol"]) == ("interrupted", None, "ticks", "MSFT")
+        after = await stream.expect("tick")  # the first gateway is still away
+        assert after["sequence"] == gap["sequence"] + 1
+        assert gap["sequence"] > before["sequence"]
+
+
+async def test_bars_move_and_a_gap_tells_what_was_missed() -> None:
+    async with both() as service, service.stream() as stream:
+        await stream.send(action="subscribe", channel="bars", symbol="MSFT", bar="1m")
+        await stream.expect("bar")
+        await service.gateway.do("refuse 600")
+        await stream.expect("stale", bar="1m")
+        gap = await stream.expect("gap")
+        assert (gap["code"], gap["channel"], gap["kind"]) == ("interrupted", "bars", "1m")
+        bar = await stream.expect("bar")  # the first gateway is still away
+        assert bar["sequence"] > gap["sequence"]

@@ -143,7 +143,7 @@ def _balance(book: AccountBook) -> Balance:
 
 
 async def get_accounts(call: Call[Nothing, Nothing]) -> Accounts:
-    session = call.system.site.session
+    session = call.site.session
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return Accounts(call.system.accounts)

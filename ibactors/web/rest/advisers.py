@@ -48,12 +48,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def get_groups(call: Call[Nothing, Nothing]) -> Groups:
-    session = call.system.site.connection.sessions.value
+    session = call.site.connection.sessions.value
     if not session.current:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     if not is_adviser(session.accounts):
         return Groups(adviser=False, groups=(), aliases=(), timestamp=now())
-    connection = call.system.site.connection
+    connection = call.site.connection
     groups = await connection.request_one(find_groups())
     aliases = await connection.request_one(find_aliases())
     return Groups(adviser=True, groups=groups, aliases=aliases, timestamp=now())
@@ -61,7 +61,7 @@ async def get_groups(call: Call[Nothing, Nothing]) -> Groups:
 
 async def get_model(call: Call[ModelQuery, Nothing]) -> Model:
     account, model = account_of(call.system, call.query.account), call.query.model
-    connection = call.system.site.connection
+    connection = call.site.connection
     figures = await connection.request(find_model_figures(account, model, caller=call.along.holder))
     positions = await connection.request(find_model_positions(account, model, caller=call.along.holder))
     return Model(

@@ -22,7 +22,7 @@ from ibactors.model.instruments import Instrument, SecType
 from ibactors.model.times import whole
 from ibactors.web.contract.queries import Code, InstrumentQuery, SymbolText, instrument_of
 from ibactors.web.contract.tables import Rows
-from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation, reference_data
 
 PROBLEMS = (
     ContractNotFound,
@@ -138,13 +138,13 @@ class ContractHours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def search_contracts(call: Call[SearchQuery, Nothing]) -> FoundContracts:
-    rows = await call.system.site.contracts.search(call.query.q.strip(), caller=call.caller.name)
+    rows = await call.site.contracts.search(call.query.q.strip(), caller=call.caller.name)
     kind = call.query.sec_type
     return FoundContracts(tuple(row for row in rows if kind is None or row.sec_type == kind.value or kind.value in row.derivatives))
 
 
 async def get_contracts(call: Call[ContractsQuery, Nothing]) -> Contracts:
-    query, contracts = call.query, call.system.site.contracts
+    query, contracts = call.query, call.site.contracts
     if query.con_id:
         return Contracts((await contracts.contract(query.con_id, (query.exchange or "").upper(), caller=call.caller.name),))
     if not query.symbol:
@@ -166,11 +166,11 @@ def _check_narrow(instrument: Instrument) -> None:
 
 
 async def get_contract(call: Call[ContractQuery, Nothing]) -> ContractDetails:
-    return await call.system.site.contracts.contract(call.query.con_id, (call.query.exchange or "").upper(), caller=call.caller.name)
+    return await call.site.contracts.contract(call.query.con_id, (call.query.exchange or "").upper(), caller=call.caller.name)
 
 
 async def get_rules(call: Call[ContractQuery, Nothing]) -> Rules:
-    contracts = call.system.site.contracts
+    contracts = call.site.contracts
     contract = await contracts.contract(call.query.con_id, caller=call.caller.name)
     exchange = (call.query.exchange or contract.exchange).upper()
     rules = dict(zip(contract.valid_exchanges, contract.market_rule_ids, strict=False))
@@ -187,7 +187,7 @@ async def get_rules(call: Call[ContractQuery, Nothing]) -> Rules:
 
 
 async def get_hours(call: Call[HoursQuery, Nothing]) -> ContractHours:
-    contract = await call.system.site.contracts.contract(call.query.con_id, caller=call.caller.name)
+    contract = await call.site.contracts.contract(call.query.con_id, caller=call.caller.name)
     return hours_of(contract, datetime.now(UTC), call.query.days)
 
 
@@ -230,6 +230,7 @@ OPERATIONS = (
         method="GET",
         path="/contracts/search",
         handle=search_contracts,
+        asks=reference_data,
         summary="Find contracts by symbol or name",
         tag="Contracts",
         scope=Scope.READ,
@@ -247,6 +248,7 @@ OPERATIONS = (
         method="GET",
         path="/contracts",
         handle=get_contracts,
+        asks=reference_data,
         summary="All contracts that fit, in full",
         tag="Contracts",
         scope=Scope.READ,
@@ -261,6 +263,7 @@ OPERATIONS = (
         method="GET",
         path="/contracts/{con_id}",
         handle=get_contract,
+        asks=reference_data,
         summary="One contract in full",
         tag="Contracts",
         scope=Scope.READ,
@@ -273,6 +276,7 @@ OPERATIONS = (
         method="GET",
         path="/contracts/{con_id}/rules",
         handle=get_rules,
+        asks=reference_data,
         summary="The steps of a contract's prices",
         tag="Contracts",
         scope=Scope.READ,
@@ -286,6 +290,7 @@ OPERATIONS = (
         method="GET",
         path="/contracts/{con_id}/hours",
         handle=get_hours,
+        asks=reference_data,
         summary="When a contract trades",
         tag="Contracts",
         scope=Scope.READ,

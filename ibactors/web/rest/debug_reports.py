@@ -1,6 +1,8 @@
 """What can be said of actors and of the event loop without asking any actor, as types and as text for people."""
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from ibactors.bridge.tally import Notice
 from ibactors.inside.histogram import Histogram
 from ibactors.inside.tracebacks import Trace, frame_lines, render
 from ibactors.inside.watch import SlowStep
+from ibactors.kernel.pool import Usage
 from ibactors.kernel.ref import AnyRef
 from ibactors.kernel.status import Crash
 from ibactors.model.sessions import SessionReport
@@ -127,7 +130,7 @@ class NamedUseReport(UseReport, frozen=True, kw_only=True):
 
 
 class ActorsReport(UseReport, frozen=True, kw_only=True):
-    """All actors, the session, and how much of the default gateway is in use."""
+    """All actors, the session of the default gateway, and how much is in use of what all logins have together."""
 
     actors: list[ActorReport]
     """By name."""
@@ -212,8 +215,18 @@ def reports(system: System) -> ActorsReport:
     return ActorsReport(
         actors=[report(ref) for ref in sorted(system.supervisor, key=lambda ref: ref.name)],
         gateways=[NamedUseReport(name=site.name, **_use(site)) for site in system.sites] if system.several else msgspec.UNSET,
-        **_use(system.sites[0]),
+        **_use(system.sites[0]) | _sums(system),
     )
+
+
+def _sums(system: System) -> dict[str, Any]:
+    """What all logins have together."""
+    each = zip(*(site.budgets for site in system.sites), strict=True)
+    return {
+        "lines": sum(site.connection.lines for site in system.sites),
+        "max_lines": sum(site.settings.max_lines for site in system.sites),
+        "budgets": [_budget(reduce(add, usages)) for usages in each],
+    }
 
 
 def _use(site: Site) -> dict[str, Any]:
@@ -222,13 +235,14 @@ def _use(site: Site) -> dict[str, Any]:
         "session": site.session.report,
         "lines": site.connection.lines,
         "max_lines": site.settings.max_lines,
-        "budgets": [
-            BudgetReport(name=usage.name, limit=usage.limit, share=usage.share, used=usage.used, holders=dict(usage.holders))
-            for usage in site.budgets
-        ],
+        "budgets": [_budget(usage) for usage in site.budgets],
         "unsent": site.connection.unsent,
         "notices": list(site.connection.tally.notices),
     }
+
+
+def _budget(usage: Usage) -> BudgetReport:
+    return BudgetReport(name=usage.name, limit=usage.limit, share=usage.share, used=usage.used, holders=dict(usage.holders))
 
 
 def loop_report(system: System) -> LoopReport:
@@ -264,7 +278,8 @@ def actors_text(report: ActorsReport) -> str:
         rows.append((actor.name, actor.state, *map(str, numbers), actor.last_error or ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     table = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows]
-    return "\n".join([*(line for name, use in gateways for line in _use_text(name, use)), "", *table]) + "\n"
+    together = [f"all lines: {report.lines} of {report.max_lines}"] if len(gateways) > 1 else []
+    return "\n".join([*(line for name, use in gateways for line in _use_text(name, use)), *together, "", *table]) + "\n"
 
 
 def _use_text(name: str, use: UseReport) -> Iterator[str]:

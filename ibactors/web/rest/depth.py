@@ -1,5 +1,7 @@
 """Books over HTTP: one look, by the same shared subscription as the stream's."""
 
+from collections.abc import Hashable
+
 from ibactors.actors.depth import cut
 from ibactors.errors import (
     ActorDown,
@@ -30,7 +32,7 @@ class DepthQuery(InstrumentQuery, frozen=True, kw_only=True, forbid_unknown_fiel
 
 async def get_depth(call: Call[DepthQuery, Nothing]) -> Depth:
     instrument = instrument_of(call.query.symbol, call.query)
-    books, caller = call.system.site.books, call.along.holder
+    books, caller = call.site.books, call.along.holder
     try:
         book = await (await books.book(instrument, smart=call.query.smart, caller=caller)).book()
     except ActorDown:
@@ -39,11 +41,17 @@ async def get_depth(call: Call[DepthQuery, Nothing]) -> Depth:
     return cut(book, call.query.rows)
 
 
+def _book_of(call: Call[DepthQuery, Nothing]) -> Hashable:
+    """As of the channel."""
+    return "depth", (instrument_of(call.query.symbol, call.query), call.query.smart)
+
+
 OPERATIONS = (
     Operation(
         method="GET",
         path="/market/depth/{symbol}",
         handle=get_depth,
+        asks=_book_of,
         summary="The book of an instrument",
         tag="Market data",
         scope=Scope.READ,

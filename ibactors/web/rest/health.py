@@ -105,12 +105,12 @@ class HealthHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def get_service(call: Call[Nothing, Nothing]) -> ServiceName:
-    return ServiceName(connected=call.system.site.connection.sessions.value.up, timestamp=now())
+    return ServiceName(connected=call.site.connection.sessions.value.up, timestamp=now())
 
 
 def get_health(call: Call[Nothing, Nothing]) -> Health:
     sites = call.system.sites
-    session = call.system.site.session
+    session = call.site.session
     reasons = {site.name: site.session.reason or dead_lines(site.market) for site in sites}
     well = all(site.session.phase is SessionPhase.UP and reasons[site.name] is None for site in sites)
     if call.system.several:
@@ -155,7 +155,7 @@ async def check_readiness(call: Call[Nothing, Nothing]) -> Ready | Problem:
 
 
 async def check_gateway(call: Call[Nothing, Nothing]) -> GatewayHealth:
-    session = call.system.site.connection.sessions.value
+    session = call.site.connection.sessions.value
     if not session.up:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
     return GatewayHealth(session=session.report, timestamp=now())

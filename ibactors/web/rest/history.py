@@ -1,6 +1,8 @@
 """The past over REST: bars, ticks, first moments, sessions, histograms."""
 
+from collections.abc import Hashable
 from http import HTTPStatus
+from typing import Any
 
 from quart import request
 
@@ -127,13 +129,13 @@ _UNITS = {"d": "days", "w": "weeks", "mo": "months"}
 
 async def get_bars(call: Call[BarsQuery, Nothing]) -> Answer:
     question = bars_question(call.query)
-    history = call.system.site.history
+    history = call.site.history
     if "respond-async" in request.headers.get("Prefer", "").lower():
         download = await history.begin(question, caller=call.along.holder)
         headers = {"Location": job_path(download), "Preference-Applied": "respond-async"}
         return Answer(body=encode(job_report(download)), status=HTTPStatus.ACCEPTED, headers=headers)
     page = await history.bars(question, caller=call.along.holder, wait=call.query.wait)
-    return Answer(body=await bars_body(call.system, question, page))
+    return Answer(body=await bars_body(call.system.bar_texts, call.site, question, page))
 
 
 async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
@@ -148,7 +150,7 @@ async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
         limit=query.limit,
         page_token=query.page_token or "",
     )
-    page = await call.system.site.history.ticks(question, caller=call.along.holder, wait=query.wait)
+    page = await call.site.history.ticks(question, caller=call.along.holder, wait=query.wait)
     return Ticks(
         symbol=page.contract.symbol,
         con_id=page.contract.con_id,
@@ -162,7 +164,7 @@ async def get_ticks(call: Call[TicksQuery, Nothing]) -> Ticks:
 async def get_head(call: Call[HeadQuery, Nothing]) -> FirstMoment:
     query = call.query
     question = HeadQuestion(instrument=instrument(query), what=query.what, rth=query.rth)
-    head = await call.system.site.history.head(question, caller=call.along.holder, wait=query.wait)
+    head = await call.site.history.head(question, caller=call.along.holder, wait=query.wait)
     symbol = head.contract.symbol
     return FirstMoment(symbol=symbol, con_id=head.contract.con_id, what=query.what, rth=query.rth, head=rfc3339(head.at))
 
@@ -170,7 +172,7 @@ async def get_head(call: Call[HeadQuery, Nothing]) -> FirstMoment:
 async def get_schedule(call: Call[ScheduleQuery, Nothing]) -> Schedule:
     query = call.query
     question = ScheduleQuestion(instrument=instrument(query), days=query.days, end=seconds_of(query.end, "end"), rth=query.rth)
-    answer = await call.system.site.history.schedule(question, caller=call.along.holder, wait=query.wait)
+    answer = await call.site.history.schedule(question, caller=call.along.holder, wait=query.wait)
     return Schedule(
         symbol=answer.contract.symbol,
         con_id=answer.contract.con_id,
@@ -188,10 +190,14 @@ async def get_histogram(call: Call[HistogramQuery, Nothing]) -> PriceHistogram:
     query = call.query
     count, unit = query.period.rstrip("dwmo"), query.period.lstrip("0123456789")
     question = HistogramQuestion(instrument=instrument(query), period=f"{count} {_UNITS[unit]}", rth=query.rth)
-    answer = await call.system.site.history.histogram(question, caller=call.along.holder, wait=query.wait)
+    answer = await call.site.history.histogram(question, caller=call.along.holder, wait=query.wait)
     return PriceHistogram(
         symbol=answer.contract.symbol, con_id=answer.contract.con_id, period=query.period, rth=query.rth, levels=answer.levels
     )
+
+
+def _past_of(call: Call[Any, Nothing]) -> Hashable:
+    return "history", instrument(call.query)
 
 
 OPERATIONS = (
@@ -199,6 +205,7 @@ OPERATIONS = (
         method="GET",
         path="/history/bars/{symbol}",
         handle=get_bars,
+        asks=_past_of,
         summary="Past bars of one instrument",
         tag="History",
         scope=Scope.READ,
@@ -218,6 +225,7 @@ OPERATIONS = (
         method="GET",
         path="/history/ticks/{symbol}",
         handle=get_ticks,
+        asks=_past_of,
         summary="Past ticks of one instrument",
         tag="History",
         scope=Scope.READ,
@@ -231,6 +239,7 @@ OPERATIONS = (
         method="GET",
         path="/history/head/{symbol}",
         handle=get_head,
+        asks=_past_of,
         summary="Since when IB has data of one instrument",
         tag="History",
         scope=Scope.READ,
@@ -243,6 +252,7 @@ OPERATIONS = (
         method="GET",
         path="/history/schedule/{symbol}",
         handle=get_schedule,
+        asks=_past_of,
         summary="The past sessions of one instrument",
         tag="History",
         scope=Scope.READ,
@@ -255,6 +265,7 @@ OPERATIONS = (
         method="GET",
         path="/history/histogram/{symbol}",
         handle=get_histogram,
+        asks=_past_of,
         summary="How much was traded at which price",
         tag="History",
         scope=Scope.READ,

@@ -2,15 +2,15 @@
 
 from ibactors.actors.history_jobs import Download
 from ibactors.actors.history_questions import BarPage, BarsQuestion
+from ibactors.actors.site import Site
 from ibactors.model.bars import BarSize, What
 from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
 from ibactors.model.quotes import MarketDataType, Quote
 from ibactors.model.times import Value, rfc3339
-from ibactors.web.contract.bars import PastBar
+from ibactors.web.contract.bars import BarTexts, PastBar
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, problem_of
-from ibactors.web.system import System
 
 
 class Bars(Value, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class _Head(Value, frozen=True, kw_only=True):
     market_data_type: MarketDataType | None
 
 
-async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> bytes:
+async def bars_body(texts: BarTexts, site: Site, question: BarsQuestion, page: BarPage) -> bytes:
     """The JSON of a page, `Bars`."""
     head = _Head(
         symbol=page.contract.symbol,
@@ -96,14 +96,14 @@ async def bars_body(system: System, question: BarsQuestion, page: BarPage) -> by
         complete=page.forming is None
         or not any(page.rows.at(n) == page.forming for n in range(max(0, len(page.rows) - 1), len(page.rows))),
         next_page_token=page.next_page_token,
-        market_data_type=data_type(system, question.instrument),
+        market_data_type=data_type(site, question.instrument),
     )
-    return encode(head)[:-1] + b',"bars":[' + await system.bar_texts.of(question, page, system.site.history.stride) + b"]}"
+    return encode(head)[:-1] + b',"bars":[' + await texts.of(question, page, site.history.stride) + b"]}"
 
 
-def data_type(system: System, instrument: Instrument) -> MarketDataType | None:
+def data_type(site: Site, instrument: Instrument) -> MarketDataType | None:
     """What kind of data the instrument's line delivers, if it has one."""
-    ref = system.site.market.symbols.get(instrument)
+    ref = site.market.symbols.get(instrument)
     update = ref.updates.value if ref is not None else None
     return update.value.market_data_type if isinstance(update, Encoded) and isinstance(update.value, Quote) else None
 

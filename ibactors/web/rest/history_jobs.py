@@ -55,7 +55,7 @@ async def get_job_bars(call: Call[ResultQuery, Nothing]) -> Answer:
     at = rows.at(len(rows) - 1) + 1 if len(rows) else place.at
     token = None if ended else write_token(Place(number, at))
     page = BarPage(contract=download.contract, rows=rows, forming=download.forming, next_page_token=token)
-    return Answer(body=await bars_body(call.system, download.question, page))
+    return Answer(body=await bars_body(call.system.bar_texts, call.site, download.question, page))
 
 
 async def delete_job(call: Call[JobQuery, Nothing]) -> JobReport:

@@ -163,7 +163,7 @@ async def _run(system: System, along: Handover, tool: Tool, arguments: Mapping[s
     body = operation.read(encode(arguments)) if operation.read is not None else operation.body()
     call: Call[Any, Any] = Call(system=system, along=along, query=query, body=body)
     result = None if operation.at_once is None else operation.at_once(call)
-    return await operation.handle(call) if result is None and operation.handle is not None else result
+    return await operation.handled(call) if result is None and operation.handle is not None else result
 
 
 def _parameters(tool: Tool, arguments: Mapping[str, msgspec.Raw]) -> tuple[list[tuple[str, str]], dict[str, str]]:

@@ -1,11 +1,13 @@
 """News over REST: who writes it, headlines of the past, articles; bulletins."""
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Hashable
+from typing import Annotated, Any
 
 import msgspec
 import trio
 
+from ibactors.actors.site import Site
 from ibactors.bridge.news import MOST_HEADLINES, article, news_providers, news_time, past_headlines
 from ibactors.errors import (
     ActorDown,
@@ -27,7 +29,6 @@ from ibactors.web.contract.queries import InstrumentQuery, SymbolInPath, instrum
 from ibactors.web.contract.tables import Rows
 from ibactors.web.operation import Call, Nothing, Operation
 from ibactors.web.rest.quotes import RFC3339
-from ibactors.web.system import System
 
 HOUR = 3600.0
 _PROBLEMS = (NewsNotSubscribed, ActorDown, GatewayDisconnected, GatewayRefused, GatewayTimeout, MailboxFull, InvalidRequest)
@@ -79,16 +80,16 @@ class Bulletins(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def get_providers(call: Call[Nothing, Nothing]) -> NewsProviders:
-    return NewsProviders(providers=await _providers(call.system, call.along.holder))
+    return NewsProviders(providers=await _providers(call.site, call.along.holder))
 
 
 async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
     query, holder = call.query, call.along.holder
-    found = await call.system.site.contracts.details(instrument_of(query.symbol, query), caller=holder)
+    found = await call.site.contracts.details(instrument_of(query.symbol, query), caller=holder)
     if len({contract.con_id for contract in found}) > 1:
         candidates = [{"con_id": contract.con_id, "exchange": contract.exchange} for contract in found[:50]]
         raise ContractAmbiguous(f"{len(found)} contracts fit {query.symbol}.", extra={"candidates": candidates})
-    providers = joined(query.providers) or "+".join(row.code for row in await _providers(call.system, holder))
+    providers = joined(query.providers) or "+".join(row.code for row in await _providers(call.site, holder))
     spec = past_headlines(
         found[0].con_id,
         providers=providers,
@@ -97,7 +98,7 @@ async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
         most=query.limit,
         caller=holder,
     )
-    rows = await call.system.site.connection.request(spec)
+    rows = await call.site.connection.request(spec)
     return Headlines(
         con_id=found[0].con_id,
         symbol=found[0].symbol,
@@ -109,14 +110,14 @@ async def get_headlines(call: Call[HeadlinesQuery, Nothing]) -> Headlines:
 async def get_article(call: Call[ArticleQuery, Nothing]) -> Article:
     query = call.query
     name, spec = f"article {query.provider} {query.article_id}", article(query.provider.upper(), query.article_id)
-    rows = await call.system.site.contracts.answer(name, spec, lifetime=HOUR, caller=call.along.holder)
+    rows = await call.site.contracts.answer(name, spec, lifetime=HOUR, caller=call.along.holder)
     if not rows:
         raise ArticleNotFound("IB sent no such article.")
     return rows[0]
 
 
 async def get_bulletins(call: Call[Nothing, Nothing]) -> Bulletins:
-    site = call.system.site
+    site = call.site
     session = site.connection.sessions.value
     if not session.current:
         raise GatewayDisconnected(session.reason or "There is no session with the gateway.")
@@ -124,8 +125,8 @@ async def get_bulletins(call: Call[Nothing, Nothing]) -> Bulletins:
     return Bulletins(bulletins=tuple(reversed(site.bulletins.known)))
 
 
-async def _providers(system: System, holder: str) -> tuple[NewsProvider, ...]:
-    rows = await system.site.contracts.answer("news providers", news_providers(), lifetime=HOUR, caller=holder)
+async def _providers(site: Site, holder: str) -> tuple[NewsProvider, ...]:
+    rows = await site.contracts.answer("news providers", news_providers(), lifetime=HOUR, caller=holder)
     return rows[0] if rows else ()
 
 
@@ -138,11 +139,20 @@ def _moment(field: str, text: str | None) -> str:
         raise InvalidRequest(f"{text!r} is no time of any calendar.", field=field) from None
 
 
+def _providers_asked(_call: object) -> str:
+    return "news providers"
+
+
+def _news_of(call: Call[Any, Nothing]) -> Hashable:
+    return "news", call.query
+
+
 OPERATIONS = (
     Operation(
         method="GET",
         path="/news/providers",
         handle=get_providers,
+        asks=_providers_asked,
         summary="Whose news the login may read",
         tag="News",
         scope=Scope.READ,
@@ -155,6 +165,7 @@ OPERATIONS = (
         method="GET",
         path="/news/headlines/{symbol}",
         handle=get_headlines,
+        asks=_news_of,
         summary="Headlines about one instrument",
         tag="News",
         scope=Scope.READ,
@@ -168,6 +179,7 @@ OPERATIONS = (
         method="GET",
         path="/news/articles/{provider}/{article_id}",
         handle=get_article,
+        asks=_news_of,
         summary="One article",
         tag="News",
         scope=Scope.READ,

@@ -1,5 +1,6 @@
 """Options over REST: what classes there are, one expiry with quotes and greeks, and IB's calculator."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from ibactors.errors import (
 from ibactors.keys import Scope
 from ibactors.model.contracts import OptionCalculation, OptionClass
 from ibactors.web.contract.tables import Rows
-from ibactors.web.operation import Call, Nothing, Operation
+from ibactors.web.operation import Call, Nothing, Operation, reference_data
 from ibactors.web.rest.chains import ChainRow, ExpiryChain, ExpiryQuery, UnderlyingQuery, chain_of, class_of, classes_of, underlying_of
 from ibactors.web.rest.contracts import PROBLEMS, ConId
 
@@ -46,20 +47,20 @@ class Calculate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def get_chain(call: Call[UnderlyingQuery, Nothing]) -> Chain:
-    under = await underlying_of(call.system.site.contracts, call.query, call.caller.name)
-    chains = await classes_of(call.system.site.contracts, under, call.query, call.caller.name)
+    under = await underlying_of(call.site.contracts, call.query, call.caller.name)
+    chains = await classes_of(call.site.contracts, under, call.query, call.caller.name)
     return Chain(symbol=under.symbol, under_con_id=under.con_id, chains=chains)
 
 
 async def get_chain_of_expiry(call: Call[ExpiryQuery, Nothing]) -> ExpiryChain:
-    site = call.system.site
+    site = call.site
     under = await underlying_of(site.contracts, call.query, call.caller.name)
     found = class_of(await classes_of(site.contracts, under, call.query, call.caller.name), call.query)
     return await chain_of(site, under, found, call.query, call.caller.name)
 
 
 async def calculate_option(call: Call[Nothing, Calculate]) -> OptionCalculation:
-    body, site = call.body, call.system.site
+    body, site = call.body, call.site
     if (body.price is None) == (body.volatility is None):
         raise InvalidRequest("One of price and volatility must be given, and not both.", field="price")
     option = await site.contracts.contract(body.con_id, caller=call.caller.name)
@@ -75,11 +76,16 @@ async def calculate_option(call: Call[Nothing, Calculate]) -> OptionCalculation:
     return rows[0]
 
 
+def _options_on(call: Call[ExpiryQuery, Nothing]) -> Hashable:
+    return "options", call.query.symbol
+
+
 OPERATIONS = (
     Operation(
         method="GET",
         path="/options/chain/{symbol}",
         handle=get_chain,
+        asks=reference_data,
         summary="The option classes on a symbol",
         tag="Options",
         scope=Scope.READ,
@@ -96,6 +102,7 @@ OPERATIONS = (
         method="GET",
         path="/options/chain/{symbol}/{expiry}",
         handle=get_chain_of_expiry,
+        asks=_options_on,
         summary="One expiry of a class, with quotes and greeks",
         tag="Options",
         scope=Scope.READ,
@@ -114,6 +121,7 @@ OPERATIONS = (
         method="POST",
         path="/options/calculate",
         handle=calculate_option,
+        asks=reference_data,
         summary="What IB's model makes of an option",
         tag="Options",
         scope=Scope.READ,

@@ -66,7 +66,7 @@ async def list_orders(call: Call[ListQuery, Nothing]) -> Orders:
 
 def list_open_orders(call: Call[ListQuery, Nothing]) -> bytes | None:
     """The same of orders that are open, all of which are in memory."""
-    query, orders = call.query, call.system.site.orders
+    query, orders = call.query, call.site.orders
     if query.status != "open" or query.after is not None or not orders.is_recalled:
         return None
     found: tuple[Order, ...] = ()
@@ -115,7 +115,7 @@ async def get_order(call: Call[OrderQuery, Nothing]) -> OrderShown | ForeignShow
 
 def look_at_order(call: Call[OrderQuery, Nothing]) -> bytes | None:
     """The same of one that is in memory."""
-    orders = call.system.site.orders
+    orders = call.site.orders
     order = orders.shown.get(call.query.order_id) if orders.is_recalled else None
     return None if order is None else call.system.order_texts.of(order)
 

@@ -132,7 +132,7 @@ def _cancelling(order: Order) -> Answer:
 
 def orders_of(call: Call[Q, B]) -> OrdersRef:
     """Who keeps the orders. Raises TradingOff where nobody does."""
-    orders = call.system.site.orders
+    orders = call.site.orders
     if not orders.is_on:
         raise e.TradingOff(f"Trading is {orders.mode}.", extra={"limit": str(orders.mode), "setting": "IBACTORS_TRADING"})
     return orders
@@ -140,7 +140,7 @@ def orders_of(call: Call[Q, B]) -> OrdersRef:
 
 def account_of(call: Call[Q, B], named: str | None) -> str:
     """The account that is named, or the only one. Raises InvalidRequest."""
-    accounts = call.system.site.connection.sessions.value.accounts
+    accounts = call.site.connection.sessions.value.accounts
     if named is None and len(accounts) != 1:
         raise InvalidRequest("Name the account.", field="account")
     return named or accounts[0]

@@ -3,13 +3,11 @@
 import math
 import re
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 import trio
 
-from ibactors.actors.site import Site
 from ibactors.actors.symbol import Update
 from ibactors.errors import (
     ActorDown,
@@ -96,7 +94,9 @@ class Quotes(msgspec.Struct, frozen=True):
 
 async def get_quote(call: Call[QuoteQuery, Nothing]) -> Answer:
     instrument = instrument_of(call.query.symbol, call.query)
-    encoded = await call.system.choices.ask(_what(instrument), partial(_read, call, instrument))
+    encoded = await _first_quote(call, instrument)
+    if _waits(call.query, encoded):
+        encoded = await _next_quote(call, instrument)
     return Answer(body=_served(call.system, encoded))
 
 
@@ -105,16 +105,15 @@ def _what(instrument: Instrument) -> tuple[str, Instrument]:
     return "quotes", instrument
 
 
-async def _read(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
-    encoded = await _first_quote(call, instrument, site)
-    return await _next_quote(call, instrument, site) if _waits(call.query, encoded) else encoded
+def _quote_of(call: Call[QuoteQuery, Nothing]) -> tuple[str, Instrument]:
+    return _what(instrument_of(call.query.symbol, call.query))
 
 
-async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
+async def _first_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
     """What there is, or comes first; `wait` is how long the client has, if it says so."""
     wait = call.query.wait
     with trio.move_on_after(wait or math.inf):
-        return await site.market.quote(instrument, caller=call.along.holder, fields=fields_of(call.query.fields))
+        return await call.site.market.quote(instrument, caller=call.along.holder, fields=fields_of(call.query.fields))
     raise NoMarketData(f"No tick has come within {wait:g} s.")
 
 
@@ -152,7 +151,7 @@ def _served(system: System, encoded: Encoded[Quote]) -> bytes:
     return encoded.json
 
 
-async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, site: Site) -> Encoded[Quote]:
+async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument) -> Encoded[Quote]:
     """What there is when something changed, when the time is up or when the service stops."""
     system, query, caller = call.system, call.query, call.along.holder
     changed = trio.Event()
@@ -166,7 +165,7 @@ async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, s
         ):
             changed.set()
 
-    ref = await site.market.open(instrument, caller=caller, stream=False)
+    ref = await call.site.market.open(instrument, caller=caller, stream=False)
     with ref.held(caller), ref.updates.listening(look) as newest:
         look(newest)
         async with trio.open_nursery() as nursery:
@@ -174,7 +173,7 @@ async def _next_quote(call: Call[QuoteQuery, Nothing], instrument: Instrument, s
             nursery.start_soon(_end_at, system.stop, nursery.cancel_scope)
             await changed.wait()
             nursery.cancel_scope.cancel(reason="there is something new")
-    return await site.market.quote(instrument, caller=caller, fields=fields_of(query.fields))
+    return await call.site.market.quote(instrument, caller=caller, fields=fields_of(query.fields))
 
 
 async def _end_at(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -210,6 +209,7 @@ OPERATIONS = (
         method="GET",
         path="/market/quote/{symbol}",
         handle=get_quote,
+        asks=_quote_of,
         at_once=newest_quote,
         summary="The newest quote of one instrument",
         tag="Market data",

@@ -21,7 +21,7 @@ class ScanBody(ScanParameters, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 async def get_scanner_parameters(call: Call[Nothing, Nothing]) -> ScannerParameters:
-    rows = await call.system.site.contracts.answer("scanner parameters", scanner_document(), lifetime=DAY, caller=call.along.holder)
+    rows = await call.site.contracts.answer("scanner parameters", scanner_document(), lifetime=DAY, caller=call.along.holder)
     if not rows:
         raise GatewayRefused("The gateway sent no scanner parameters.")
     return await trio.to_thread.run_sync(parameters_of, rows[0])
@@ -29,8 +29,12 @@ async def get_scanner_parameters(call: Call[Nothing, Nothing]) -> ScannerParamet
 
 async def run_scan(call: Call[Nothing, ScanBody]) -> Scan:
     terms = terms_of(call.body)
-    rows = await call.system.site.connection.request(one_scan(terms, caller=call.along.holder))
+    rows = await call.site.connection.request(one_scan(terms, caller=call.along.holder))
     return Scan(instrument=terms.instrument, location=terms.location, code=terms.code, rows=rows[0] if rows else (), timestamp=now())
+
+
+def _scanner(_call: object) -> str:
+    return "scanner"
 
 
 OPERATIONS = (
@@ -38,6 +42,7 @@ OPERATIONS = (
         method="GET",
         path="/scanner/parameters",
         handle=get_scanner_parameters,
+        asks=_scanner,
         summary="What market scans can be made of",
         tag="Scanner",
         scope=Scope.READ,
@@ -50,6 +55,7 @@ OPERATIONS = (
         method="POST",
         path="/scanner/run",
         handle=run_scan,
+        asks=_scanner,
         summary="What a market scan finds now",
         tag="Scanner",
         scope=Scope.READ,

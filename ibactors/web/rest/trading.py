@@ -44,7 +44,7 @@ class DeadmanShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def put_deadman(call: Call[Nothing, DeadmanBody]) -> DeadmanShown:
-    await call.system.site.orders.set_deadman(call.caller.name, call.body.seconds)
+    await call.site.orders.set_deadman(call.caller.name, call.body.seconds)
     return DeadmanShown(key=call.caller.name, seconds=call.body.seconds)
 
 
@@ -53,22 +53,22 @@ async def get_trading(call: Call[Nothing, Nothing]) -> Trading:
 
 
 async def halt_trading(call: Call[Nothing, HaltBody]) -> Trading:
-    await call.system.site.orders.halt(f"key:{call.caller.name}", call.body.reason, call.body.cancel)
+    await call.site.orders.halt(f"key:{call.caller.name}", call.body.reason, call.body.cancel)
     return _state(call)
 
 
 async def resume_trading(call: Call[Nothing, Nothing]) -> Trading:
-    await call.system.site.orders.resume(f"key:{call.caller.name}")
+    await call.site.orders.resume(f"key:{call.caller.name}")
     return _state(call)
 
 
 async def reconcile_orders(call: Call[Nothing, Nothing]) -> Trading:
-    await call.system.site.orders.reconcile()
+    await call.site.orders.reconcile()
     return _state(call)
 
 
 def _state(call: Call[Nothing, HaltBody] | Call[Nothing, Nothing]) -> Trading:
-    return trading_shown(call.system.site.orders, call.system.site.connection.sessions.value)
+    return trading_shown(call.site.orders, call.site.connection.sessions.value)
 
 
 OPERATIONS = (

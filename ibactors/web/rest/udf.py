@@ -5,6 +5,8 @@ read no other; the gate's refusals, such as a missing key, are problem documents
 """
 
 import time
+from collections.abc import Hashable
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 
@@ -13,15 +15,18 @@ import trio
 from msgspec.structs import replace
 
 from ibactors.actors.history_questions import BarsQuestion
+from ibactors.actors.site import Site
 from ibactors.errors import ContractAmbiguous, ContractNotFound, GatewayRefused, IbactorsError, InvalidRequest, NoHistory
 from ibactors.keys import Scope
 from ibactors.model.bars import QUOTED, Bar, BarSize, What
 from ibactors.model.contracts import ContractDetails
+from ibactors.model.encoded import Encoded
 from ibactors.model.instruments import Instrument
+from ibactors.model.quotes import Quote
 from ibactors.model.times import whole
 from ibactors.web.contract import charts, udf
 from ibactors.web.contract.queries import InstrumentQuery, QuotesQuery, instrument_of, instruments_of
-from ibactors.web.operation import Answer, Call, Nothing, Operation
+from ibactors.web.operation import Answer, Call, Nothing, Operation, reference_data
 
 MOST_BARS = 10_000
 """Of one answer: the newest of what is asked for. Charts ask for older ones when somebody looks."""
@@ -74,7 +79,7 @@ async def search_chart_symbols(call: Call[ChartSearchQuery, Nothing]) -> tuple[u
     query = call.query
     if not query.query.strip():
         return ()
-    found = await call.system.site.contracts.search(query.query.strip(), caller=call.along.holder)
+    found = await call.site.contracts.search(query.query.strip(), caller=call.along.holder)
     rows = (charts.search_row(row) for row in found if row.con_id is not None)
     wanted = (row for row in rows if query.type in {"", row.type} and query.exchange.upper() in {"", row.exchange.upper()})
     return tuple(islice(wanted, query.limit))
@@ -121,7 +126,7 @@ async def _bars(call: Call[ChartHistoryQuery, Nothing], question: BarsQuestion) 
     deadline = trio.current_time() + CHART_WAIT
     while True:
         wait = max(deadline - trio.current_time(), 0.1)
-        page = await call.system.site.history.bars(question, caller=call.along.holder, wait=wait)
+        page = await call.site.history.bars(question, caller=call.along.holder, wait=wait)
         bars = [*page.rows, *bars]
         missing = question.limit - len(bars)
         if page.next_page_token is None or missing <= 0 or trio.current_time() >= deadline:
@@ -135,7 +140,7 @@ async def _contract(call: Call[Any, Nothing], symbol: str) -> ContractDetails:
     Charts also ask for the `full_name` of a search, which is the exchange that lists it, a colon and the symbol.
     """
     listed, _, name = symbol.strip().upper().rpartition(":")
-    found = await call.system.site.contracts.details(instrument_of(name, InstrumentQuery()), caller=call.along.holder)
+    found = await call.site.contracts.details(instrument_of(name, InstrumentQuery()), caller=call.along.holder)
     if listed:
         found = tuple(contract for contract in found if listed in {contract.primary_exchange, contract.exchange})
     if not found:
@@ -143,6 +148,10 @@ async def _contract(call: Call[Any, Nothing], symbol: str) -> ContractDetails:
     if len(found) > 1:
         raise ContractAmbiguous(f"{len(found)} contracts fit {symbol}: {', '.join(contract.name for contract in found[:10])}.")
     return found[0]
+
+
+async def _quoted(instrument: Instrument, holder: str, site: Site) -> Encoded[Quote]:
+    return await site.market.quote(instrument, caller=holder)
 
 
 async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.ChartQuotes:
@@ -153,7 +162,8 @@ async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.ChartQu
     async def quote(name: str) -> None:
         try:
             instrument = named[name] if ":" not in name else Instrument.of_id((await _contract(call, name)).con_id)
-            encoded = await call.system.site.market.quote(instrument, caller=call.along.holder)
+            quoted = partial(_quoted, instrument, call.along.holder)
+            encoded = await call.system.choices.ask(("quotes", instrument), quoted)
         except IbactorsError as exc:
             rows[name] = udf.ChartQuoteRow(s="error", n=name, errmsg=charts.failure(exc).errmsg)
         else:
@@ -164,6 +174,10 @@ async def get_chart_quotes(call: Call[ChartQuotesQuery, Nothing]) -> udf.ChartQu
         for name in named:
             nursery.start_soon(quote, name)
     return udf.ChartQuotes(tuple(rows[name] for name in named))
+
+
+def _chart_of(call: Call[ChartHistoryQuery, Nothing]) -> Hashable:
+    return "chart", call.query.symbol
 
 
 OPERATIONS = (
@@ -193,6 +207,7 @@ OPERATIONS = (
         method="GET",
         path="/udf/search",
         handle=search_chart_symbols,
+        asks=reference_data,
         refusal=charts.failure,
         summary="Find symbols for a chart",
         tag="Charts",
@@ -205,6 +220,7 @@ OPERATIONS = (
         method="GET",
         path="/udf/symbols",
         handle=get_chart_symbol,
+        asks=reference_data,
         refusal=charts.failure,
         summary="What a chart must know of a symbol: its session, zone and price steps",
         tag="Charts",
@@ -217,6 +233,7 @@ OPERATIONS = (
         method="GET",
         path="/udf/history",
         handle=get_chart_history,
+        asks=_chart_of,
         refusal=charts.failure,
         summary="Bars for a chart",
         tag="Charts",

@@ -40,20 +40,23 @@ def _sources(system: System, parameters: BarsParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
     series = partial(Series, bar=parameters.bar, what=parameters.what, rth=parameters.rth)
-    site = system.site  # a stream stays with its gateway: what is current there is asked there
-    return [_source(site, symbol, series(instrument=instrument), parameters.after_sequence) for symbol, instrument in named.items()]
+    site, after = system.site, parameters.after_sequence
+    return [_source(symbol, series(instrument=instrument), site, after) for symbol, instrument in named.items()]
 
 
-def _source(site: Site, symbol: str, series: Series, after: int | None) -> Source:
+def _source(symbol: str, series: Series, site: Site, after: int | None) -> Source:
     return Source(
         key=series,
         symbol=symbol,
         names=partial(_names, site, series),
+        site=site,
+        at=lambda other: _source(symbol, series, other, after),
         open=partial(_open, site, series),
         kind=series.bar,
         first=partial(_first, site, series, after),
+        moved=partial(_moved, site, series),
         position=f"bars/{symbol}/{series.bar}/{series.what}/{series.rth}",
-        resumed=partial(_source, site, symbol, series),
+        resumed=partial(_source, symbol, series, site),
     )
 
 
@@ -72,6 +75,12 @@ def _first(site: Site, series: Series, after: int | None, _topic: Topic[Any]) ->
     """The present bar, if there is one that may be shown, after what was missed."""
     ref: BarsRef | None = site.bars.running.get(series)
     return () if ref is None else ref.since(after, current=site.session.current)
+
+
+def _moved(site: Site, series: Series, since: str) -> Iterable[Encoded[Any]]:
+    """A gap, as a bar may have ended meanwhile, and the present bar."""
+    ref: BarsRef | None = site.bars.running.get(series)
+    return () if ref is None else [ref.tape.taken_up(since), *ref.since(None, current=site.session.current)]
 
 
 BARS = Channel(

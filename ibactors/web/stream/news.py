@@ -35,23 +35,30 @@ def _of_news(system: System, parameters: NewsParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     named = named_instruments(symbols, parameters.con_ids or (), parameters)
     keys = {symbol: NewsKey(instrument=instrument, providers=joined(parameters.providers)) for symbol, instrument in named.items()}
-    site = system.site  # a stream stays with its gateway: what is current there is asked there
-    return [_news_source(site, symbol, key, parameters.after_sequence) for symbol, key in keys.items()]
+    site, after = system.site, parameters.after_sequence
+    return [_news_source(symbol, key, site, after) for symbol, key in keys.items()]
 
 
-def _news_source(site: Site, symbol: str, key: NewsKey, after: int | None) -> Source:
+def _news_source(symbol: str, key: NewsKey, site: Site, after: int | None) -> Source:
     def first(_topic: Topic[Any]) -> Iterable[Encoded[Any]]:
         ref = site.news.running.get(key)
         return ref.tape.since(after) if ref is not None and after is not None else ()
+
+    def moved(since: str) -> Iterable[Encoded[Any]]:
+        ref = site.news.running.get(key)
+        return () if ref is None else [ref.tape.taken_up(since)]
 
     return Source(
         key=key,
         symbol=symbol,
         names=partial(_names, site, key),
+        site=site,
+        at=lambda other: _news_source(symbol, key, other, after),
+        moved=moved,
         open=partial(_open_news, site, key),
         first=first,
         position=f"news/{symbol}/{key.providers}",
-        resumed=partial(_news_source, site, symbol, key),
+        resumed=partial(_news_source, symbol, key, site),
     )
 
 
@@ -96,9 +103,12 @@ def _bulletins_source(site: Site, after: int | None) -> Source:
 
 
 def _of_scans(system: System, parameters: ScanParameters) -> list[Source]:
-    terms, site = terms_of(parameters), system.site
+    return [_scan_source(terms_of(parameters), system.site)]
+
+
+def _scan_source(terms: ScanTerms, site: Site) -> Source:
     current = partial(_is_current, site)
-    return [Source(key=terms, open=partial(_open_scan, site, terms), is_current=current)]
+    return Source(key=terms, site=site, at=partial(_scan_source, terms), open=partial(_open_scan, site, terms), is_current=current)
 
 
 async def _open_scan(site: Site, terms: ScanTerms, holder: str, until_stopped: ExitStack) -> Topic[Any]:

@@ -48,6 +48,8 @@ class Source:
     """What a gap is told of, besides the channel and the instrument."""
     first: Callable[[Topic[Any]], Iterable[Encoded[Any]]] = _nothing
     """What a client of a channel that is not conflated gets at the beginning, such as what it has missed."""
+    moved: Callable[[str], Iterable[Encoded[Any]]] = _nothing
+    """What a client of such a channel gets at the beginning that comes from another gateway, which has told nothing since a time."""
     position: str = ""
     """Names it within a stream of events, for who comes again; without `;`. Empty where its values have no number to go on from."""
     resumed: "Callable[[int], Source] | None" = None

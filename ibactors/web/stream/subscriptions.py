@@ -136,20 +136,25 @@ class Subscriptions:
             topic = await source.open(self._holder, until_stopped)
             if self._started.get((subscription.channel.name, source.key)) is not subscription:
                 return  # the client has unsubscribed meanwhile
+            since = None if isinstance(newest, Failed) else subscription.site.session.since
             subscription.until_stopped.close()
             subscription.source, subscription.until_stopped = source, until_stopped.pop_all()
         for slot in subscription.slots.values():
             slot.change, slot.sent = source.change, None
         if subscription.backlog is None and topic.value is None and isinstance(newest, Encoded):
             self.put(subscription, newest)  # the break may not have left yet, and nothing takes its place
-        self.move(subscription, topic)
+        self.move(subscription, topic, since)
 
-    def move(self, subscription: Subscription, topic: Topic[Any]) -> None:
-        """Go on with another topic, at once with what is known there."""
+    def move(self, subscription: Subscription, topic: Topic[Any], since: str | None = None) -> None:
+        """Go on with another topic, at once with what is known there. *since*: from when on nothing was told, of another gateway."""
         subscription.listening.close()
         subscription.topic = topic
         self._listen(subscription)
-        self.show(subscription)
+        if since is None or subscription.backlog is None:
+            self.show(subscription)
+        else:
+            for value in [*subscription.source.moved(since), *([topic.value] if isinstance(topic.value, Failed) else [])]:
+                self.put(subscription, value)
 
     def _listen(self, subscription: Subscription) -> None:
         listening: AbstractContextManager[object]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ibactors.actors.site import Site
 from ibactors.actors.ticks import TicksRef
 from ibactors.kernel.topic import Topic
 from ibactors.keys import Scope
@@ -29,14 +30,15 @@ class TicksParameters(NumberedParameters, frozen=True, kw_only=True):
 def _sources(system: System, parameters: TicksParameters) -> list[Source]:
     symbols = [*([parameters.symbol] if parameters.symbol else []), *(parameters.symbols or [])]
     instruments = named_instruments(symbols, parameters.con_ids or (), parameters)
-    return [_source(system, symbol, instrument, parameters.kind, parameters.after_sequence) for symbol, instrument in instruments.items()]
+    site, after = system.site, parameters.after_sequence
+    return [_source(symbol, instrument, parameters.kind, site, after) for symbol, instrument in instruments.items()]
 
 
-def _source(system: System, symbol: str, instrument: Instrument, of: LiveKind, after: int | None) -> Source:
+def _source(symbol: str, instrument: Instrument, of: LiveKind, site: Site, after: int | None) -> Source:
     found: list[TicksRef] = []
 
     async def open_ticks(holder: str, until_stopped: ExitStack) -> Topic[Any]:
-        ref = await system.site.tickers.ticks(instrument, of, caller=holder)
+        ref = await site.tickers.ticks(instrument, of, caller=holder)
         until_stopped.enter_context(ref.held(holder))
         found.append(ref)
         return ref.updates
@@ -48,11 +50,14 @@ def _source(system: System, symbol: str, instrument: Instrument, of: LiveKind, a
         key=(instrument, of),
         symbol=symbol,
         names=lambda: found[0].names if found else {},
+        site=site,
+        at=lambda other: _source(symbol, instrument, of, other, after),
         open=open_ticks,
         kind=of,
         first=first,
+        moved=lambda since: [found[0].tape.taken_up(since)],
         position=f"ticks/{symbol}/{of}",
-        resumed=partial(_source, system, symbol, instrument, of),
+        resumed=partial(_source, symbol, instrument, of, site),
     )
 
 
