@@ -29,6 +29,9 @@ if sys.platform != "win32":
 
 log = structlog.get_logger(__name__)
 
+_NAMES = ("main", "second", "third", "fourth")
+"""Of the demo's gateways."""
+
 
 def prepare(name: str, parser: argparse.ArgumentParser, *, run: RunSession = run_session) -> None:
     """Give *parser* the options of the command *name* and the function that runs it; *run* holds the sessions of `serve`."""
@@ -41,6 +44,13 @@ def prepare(name: str, parser: argparse.ArgumentParser, *, run: RunSession = run
     if name == "demo":
         parser.set_defaults(command=_demo)
         _add_simulator_options(parser, control_port=0)
+        parser.add_argument(
+            "--gateways",
+            type=int,
+            choices=range(1, len(_NAMES) + 1),
+            default=1,
+            help="how many, with an account each (default: 1)",
+        )
 
 
 def _add_simulator_options(parser: argparse.ArgumentParser, *, control_port: int | None) -> None:
@@ -93,14 +103,20 @@ def _serve(settings: Settings, arguments: argparse.Namespace, *, run: RunSession
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     settings = _with_port(settings, arguments)
     options = _options(arguments, port=0)
+    simulators = {settings.gateways[0]: options} | {
+        name: replace(options, control_port=0, seed=options.seed + number, scenario=None, accounts=(f"DU{number}234567",))
+        for number, name in enumerate(_NAMES[1 : arguments.gateways], start=2)
+    }
     updates = Topic(settings)
     brief = not settings.log_level and sys.stderr.isatty()
 
     async def body(stop: trio.Event) -> None:
         async with trio.open_nursery() as nursery:
-            start = partial(run_demo, settings, options, stop=stop, updates=updates)
-            url, ports = await nursery.start(start, name="demo")
+            start = partial(run_demo, settings, simulators, stop=stop, updates=updates)
+            url, (ports, *others) = await nursery.start(start, name="demo")
             say(_DEMO_TEXT.format(url=url, ws=url.replace("http", "ws", 1), ports=ports))
+            for name, other in zip(_NAMES[1:], others, strict=False):
+                say(f"The gateway {name!r} takes control commands too: ibactors control --port {other.control_port}")
             if brief:
                 logs.show_changes()
             with noted(settings, options.host, ports.control_port):

@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -22,6 +22,7 @@ from ibactors.actors.connection_actor import RunSession
 from ibactors.actors.site import Site, start_site
 from ibactors.bridge.session import run_session
 from ibactors.config import Settings, read_settings
+from ibactors.config.gateways import settings_of
 from ibactors.errors import IbactorsError, StartupError
 from ibactors.gateway.rehearsal import rehearsal
 from ibactors.inside import tasktree
@@ -150,24 +151,36 @@ def take_up(system: System, settings: Settings) -> None:
 
 async def run_demo(
     settings: Settings,
-    options: SimulatorOptions,
+    simulators: Mapping[str, SimulatorOptions],
     *,
     stop: trio.Event,
     updates: Topic[Settings] | None = None,
-    task_status: trio.TaskStatus[tuple[str, SimulatorPorts]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[tuple[str, list[SimulatorPorts]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve with an embedded simulator behind a stand-in for the gateway's program; `started` gives URL and ports."""
+    """Serve with an embedded simulator for each gateway, behind a stand-in for its program; `started` gives the URL and their ports."""
     if settings.login_attempts == Settings.login_attempts:
         # The limit is there for the user's sake at IB. Here it would only shut out who tries what the demo's many users stand for.
         settings = replace(settings, login_attempts=DEMO_LOGINS)
-    async with open_simulator(options) as ports:
-        with rehearsal(settings, behind=ports.port) as there:
-            async with trio.open_nursery() as nursery:
-                service = partial(
-                    run_service, there, stop=stop, updates=updates, login_wait=DEMO_LOGIN_TIMEOUT, terms=Terms(simulated=True)
-                )
-                url: str = await nursery.start(service, name="service")
-                task_status.started((url, ports))
+    settings = replace(settings, gateways=tuple(simulators))
+    async with AsyncExitStack() as stack:
+        ports = [await stack.enter_async_context(open_simulator(options)) for options in simulators.values()]
+        first, *others = zip(simulators, ports, strict=True)
+        there = stack.enter_context(rehearsal(settings, behind=first[1].port))
+        further = {
+            name: stack.enter_context(rehearsal(settings_of(name, there, {}), behind=other.port, ib_username=name))
+            for name, other in others
+        }
+        service = partial(
+            run_service,
+            replace(there, further=further),
+            stop=stop,
+            updates=updates,
+            login_wait=DEMO_LOGIN_TIMEOUT,
+            terms=Terms(simulated=True),
+        )
+        async with trio.open_nursery() as nursery:
+            url: str = await nursery.start(service, name="service")
+            task_status.started((url, ports))
 
 
 @asynccontextmanager

@@ -22,7 +22,8 @@ def run(settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         as_json([found])
     else:
-        as_text([f"service  {health['status']} at {remote.url}", *_session(health), *_login(found["login"]), *_trading(found["trading"])])
+        lines = [*_session(health), *_gateways(health), *_login(found["login"]), *_trading(found["trading"])]
+        as_text([f"service  {health['status']} at {remote.url}", *lines])
     return 0 if health["status"] == "healthy" else 1
 
 
@@ -38,6 +39,12 @@ def _session(health: dict[str, Any]) -> list[str]:
     session = health["session"]
     line = f"session  {session['phase']} since {clock(session['since'])} UTC"
     return [line, *([f"         {health['reason']}"] if health["reason"] else [])]
+
+
+def _gateways(health: dict[str, Any]) -> list[str]:
+    """One line each, where there are several."""
+    each = health.get("gateways", ())
+    return [f"gateway  {one['name']}: {one['phase']} since {clock(one['since'])} UTC" for one in each]
 
 
 def _login(login: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ibactors import calling
@@ -56,4 +56,6 @@ def examine(arguments: Namespace) -> Iterator[Finding]:
             yield from service.ask(remote, settings)
         return
     yield ok("service", f"none runs at {remote.url}; the port is free")
-    yield from gateway.look(settings)
+    for name, own in settings.by_gateway.items():
+        for found in gateway.look(own):
+            yield found if own is settings and not settings.further else replace(found, name=f"{name}: {found.name}")

@@ -47,8 +47,16 @@ def ask(remote: Remote, settings: Settings) -> Iterator[Finding]:
         yield wrong("service", exc)
         return
     yield ok("session", "up")
+    yield from _gateways(remote)
     yield _data(remote, settings)
     yield _orders(remote)
+
+
+def _gateways(remote: Remote) -> Iterator[Finding]:
+    """Each of several."""
+    for one in remote.get("/health").get("gateways", ()):
+        name = f"gateway {one['name']}"
+        yield ok(name, one["phase"]) if one["connected"] else wrong(name, f"{one['phase']}: {one['reason']}")
 
 
 def _data(remote: Remote, settings: Settings) -> Finding:

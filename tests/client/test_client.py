@@ -24,6 +24,7 @@ NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 def looked_at(url: str) -> None:
     with Client(url, verify=NOBODY) as ib:
         assert ib.health().status == "healthy"
+        assert (ib.gateways()[0].name, ib.gateways()[0].connected) == ("main", True)
         assert ib.quote("AAPL").symbol == "AAPL"
         quotes = ib.quotes("AAPL", "NOSUCH")
         assert isinstance(quotes["AAPL"], Quote)

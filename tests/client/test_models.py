@@ -25,6 +25,7 @@ PAIRS: dict[str, type[msgspec.Struct]] = {
     "SessionReport": models.Session,
     "Health": models.Health,
     "GatewayState": models.GatewayState,
+    "GatewayShown": models.Gateway,
     "PastBar": models.Bar,
     "Bars": models.Bars,
     "ContractDetails": models.Contract,

@@ -2,9 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
+import httpx2 as httpx
+import trio
+
+from ibactors.config import Settings
+from ibactors.service import run_demo
 from ibactors.sim import SimulatorOptions
-from tests.conftest import Service, running_service
+from tests.conftest import Gateway, Service, running_service
 
 SECOND = SimulatorOptions(accounts=("DU7654321",))
 
@@ -94,3 +101,18 @@ async def test_with_one_gateway_nothing_names_it() -> None:
         assert "gateway=" not in (await service.http.get("/metrics")).text
         (only,) = (await service.get("/gateways"))["gateways"]
         assert (only["name"], only["default"]) == ("main", True)
+
+
+async def test_demo_has_as_many_gateways_as_are_asked_for() -> None:
+    simulators = {"main": SimulatorOptions(port=0), "second": replace(SECOND, port=0)}
+    async with trio.open_nursery() as nursery:
+        stop = trio.Event()
+        url, ports = await nursery.start(partial(run_demo, Settings(port=0), simulators, stop=stop))
+        async with httpx.AsyncClient(base_url=url) as http:
+            service = Service(url=url, http=http, gateway=Gateway(ports=ports[0]), stop=stop)
+            await service.until("/health", lambda response: response.json()["status"] == "healthy")
+            main, second = (await service.get("/gateways"))["gateways"]
+            assert (main["managed"], second["managed"]) == (True, True)
+            assert (main["accounts"], second["accounts"]) == (["DU1234567"], ["DU7654321"])
+            assert (await service.get("/health"))["simulated"]
+        stop.set()

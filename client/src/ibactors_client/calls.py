@@ -17,6 +17,7 @@ from ibactors_client.models import (
     Depth,
     Figure,
     FoundContract,
+    Gateway,
     Headline,
     Health,
     Position,
@@ -76,6 +77,10 @@ class _Executions(msgspec.Struct):
     next_page_token: str | None
 
 
+class _Gateways(msgspec.Struct):
+    gateways: tuple[Gateway, ...]
+
+
 class _Type(msgspec.Struct):
     type: str
 
@@ -88,6 +93,12 @@ def get_any(patience: Patience, path: str, /, **query: Param) -> Call[Any]:
 def health(patience: Patience, /) -> Call[Health]:
     """Whether the service has a session with the gateway, and what is wrong if not."""
     return get(Health, "/health", patience.read)
+
+
+def gateways(patience: Patience, /) -> Call[tuple[Gateway, ...]]:
+    """All gateways of the service, the default one first."""
+    raw = yield from get(_Gateways, "/gateways", patience.read)
+    return raw.gateways
 
 
 def quote(patience: Patience, /, symbol: str, **contract: Param) -> Call[Quote]:

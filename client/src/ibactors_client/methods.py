@@ -78,6 +78,7 @@ class Methods:
 
     get = Method(calls.get_any)
     health = Method(calls.health)
+    gateways = Method(calls.gateways)
     quote = Method(calls.quote)
     quotes = Method(calls.quotes)
     depth = Method(calls.depth)

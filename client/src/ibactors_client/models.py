@@ -166,6 +166,16 @@ class GatewayState(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class Gateway(GatewayState, frozen=True, kw_only=True):
+    """One gateway, with whose accounts it has and how much of its login is in use."""
+
+    login: str
+    accounts: tuple[str, ...]
+    client_id: int
+    lines: int
+    max_lines: int
+
+
 class Health(Struct, frozen=True, kw_only=True):
     status: str
     ib_connected: bool
