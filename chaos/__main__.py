@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import trio
 
 from chaos.client import main_of_the_client
+from chaos.gateways import main_of_gateways
 from chaos.load import Options, World, judge_followers, judge_resources, open_world, warm_up
 from chaos.order_run import Wanted
 from chaos.orders import main_of_orders
@@ -36,6 +37,8 @@ def main() -> None:
     )
     if arguments.mode == "soak":
         options = soak_options(options)
+    if arguments.gateways:
+        sys.exit(main_of_gateways(arguments.minutes, options.seed, options.logs))
     if arguments.client:
         wanted = Wanted(seed=options.seed, minutes=arguments.minutes, logs=options.logs)
         command = f"chaos --client --minutes {arguments.minutes:g} --seed {options.seed}"
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least; without N, what is aimed at"
     )
     parser.add_argument("--client", action="store_true", help="the Python client instead of the service: over a bad road, with kill -9")
+    parser.add_argument("--gateways", action="store_true", help="two gateways, of which one is broken at random")
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")
     return parser
 

@@ -80,22 +80,27 @@ class Moves:
 
     async def run(self) -> NoReturn:
         """Move what must be moved, until cancelled."""
-        sites = self.choices.sites
         with ExitStack() as listening:
-            for site in sites:
+            for site in self.choices.sites:
                 listening.enter_context(site.connection.sessions.listening(self._call))
             async with trio.open_nursery() as nursery:
                 while True:
-                    with trio.move_on_after(math.inf if all(site.session.current for site in sites) else RETRY):
+                    with trio.move_on_after(math.inf if self._all_well else RETRY):
                         await self._called.wait()
                     self._called = trio.Event()
                     await trio.sleep(SETTLE)
+                    if self._all_well:
+                        continue  # it would be a look at all streams for each one that begins
                     homeless = [one for one in self._followed if one not in self._moving and self._must_move(one)]
                     if homeless:
                         log.info("streams_move", number=len(homeless), gateways=sorted({one.site.name for one in homeless}))
                     for one in homeless:
                         self._moving.add(one)
                         nursery.start_soon(self._move, one, name="web/moving one")
+
+    @property
+    def _all_well(self) -> bool:
+        return not self._failed and all(site.session.current for site in self.choices.sites)
 
     def _call(self, _session: object = None) -> None:
         self._called.set()
