@@ -61,6 +61,7 @@ def _measured(servers: list[Server], cores: tuple[int, int], seconds: float, sym
 
 
 def _memory_of(rig: Rig, symbols: int) -> float:
+    rig.control(f"limit lines {KNOWN + symbols}")
     names = [f"S{number:03}" for number in range(1, KNOWN + symbols + 1)]
     for path in ("/health", *(f"/market/quote/{name}" for name in names[:KNOWN])):
         get(rig.port, path)
@@ -81,7 +82,7 @@ def _private(pid: int) -> int:
 
 def _table(servers: list[Server], starts: list[list[tuple[float, float]]], options: argparse.Namespace) -> str:
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
-    how = f"{options.starts} starts of {options.minutes:g} minutes at rest, {options.symbols} symbols"
+    how = f"starts: {options.starts}, of {options.minutes:g} minutes at rest, {options.symbols} symbols"
     lines = [
         f"Measured {report.moment()}; {how}; load averages at the end: {load}. Medians, in brackets the lowest and the highest.",
         "",
