@@ -136,6 +136,15 @@ class TooManySubscriptions(IbactorsError):
     hint = "Unsubscribe from symbols that are not needed."
 
 
+class WatchlistNotKept(IbactorsError):
+    """The service does not keep this caller's watchlist."""
+
+    code = "watchlist_not_kept"
+    hint = (
+        "Keep it on your side, as the live page does in the browser; or show an API key, and let the service write to IBACTORS_STATE_PATH."
+    )
+
+
 class UnknownAccount(IbactorsError):
     """The account is not one of those that the gateway manages."""
 

@@ -53,6 +53,7 @@ from ibactors.web.rest import (
     tickets,
     trading,
     udf,
+    watchlist,
 )
 from ibactors.web.rest.openapi import build_document
 from ibactors.web.stream import order_stream, sse
@@ -73,6 +74,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *advisers.OPERATIONS,
     *quotes.OPERATIONS,
     *depth.OPERATIONS,
+    *watchlist.OPERATIONS,
     *udf.OPERATIONS,
     *contracts.OPERATIONS,
     *options.OPERATIONS,

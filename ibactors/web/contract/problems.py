@@ -162,6 +162,7 @@ KINDS: dict[str, Kind] = {
     "too_many_streams": Kind(503, "Too many streams", 5),
     "two_factor_expired": Kind(401, "The second factor was not approved"),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
+    "watchlist_not_kept": Kind(409, "Watchlist not kept"),
     "upgrade_required": Kind(426, "Upgrade required"),
     "client_order_id_reused": Kind(409, "client_order_id belongs to another request"),
     "client_order_id_taken": Kind(409, "client_order_id belongs to another key"),

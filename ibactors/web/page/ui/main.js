@@ -30,7 +30,7 @@ const login = new Login(draw);
 const inside = new Inside(draw);
 const timeline = new Timeline(draw);
 const depth = new Depth(stream);
-const quotes = new Quotes(book, depth);
+const quotes = new Quotes(stream, book, depth);
 const kind = new Kind(() => ({
   simulated: session.poll.value?.simulated,
   accounts: account.names,

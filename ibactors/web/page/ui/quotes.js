@@ -3,12 +3,11 @@
 import { Adding } from "./adding.js";
 import { keyOf } from "./book.js";
 import { $, setHidden, setText } from "./dom.js";
+import { Keeping } from "./keeping.js";
 import { QuoteView } from "./quoteview.js";
 import { selection } from "./selection.js";
 
-const STORED = "ibactors.quotes";
 const STORED_VIEW = "ibactors.view";
-const FIRST_VISIT = ["AAPL", "MSFT", "TSLA", "SPY"].map((symbol) => ({ symbol }));
 const SORTED_MS = 2000; // what moves with the market moves no oftener than this
 
 const spread = ({ quote }) => (quote?.bid == null || quote.ask == null ? null : quote.ask - quote.bid);
@@ -33,8 +32,9 @@ export class Quotes {
   #sortedAt = 0;
   #typed = new Set(); // keys of lines that the visitor has just asked for, and that have shown nothing yet
   #adding;
+  #keeping;
 
-  constructor(book, depth) {
+  constructor(stream, book, depth) {
     this.#book = book;
     this.#view = new QuoteView(book, depth, (line) => this.#remove(line), (line) => selection.choose(line.instrument));
     this.#adding = new Adding((instrument) => this.#add(instrument));
@@ -44,7 +44,8 @@ export class Quotes {
     for (const button of document.querySelectorAll("#watchlist thead button")) {
       button.addEventListener("click", () => this.#sortBy(button.dataset.by));
     }
-    this.#lines = stored().map((instrument) => book.want(instrument));
+    this.#keeping = new Keeping(stream, (instruments) => this.#recalled(instruments));
+    this.#lines = this.#keeping.list.map((instrument) => book.want(instrument));
     this.#show(localStorage.getItem(STORED_VIEW) ?? "table");
     if (this.#lines.length > 0) selection.choose(this.#lines[0].instrument);
   }
@@ -62,6 +63,20 @@ export class Quotes {
     this.#order();
     this.#view.render(this.#sorted);
     setHidden($("#no-quotes"), this.#lines.length > 0);
+    setText($("#kept"), this.#keeping.problem && `This list is kept by this browser alone. ${this.#keeping.problem}`);
+  }
+
+  // The list as the service has kept it, in place of this browser's.
+  #recalled(instruments) {
+    const old = this.#lines;
+    this.#lines = instruments.map((instrument) => this.#book.want(instrument));
+    for (const line of old) {
+      if (!this.#lines.includes(line)) this.#view.forget(line);
+      this.#book.release(line);
+    }
+    this.#typed.clear();
+    if (this.#lines.length > 0 && !this.#lines.some(({ instrument }) => instrument === selection.instrument)) selection.choose(this.#lines[0].instrument);
+    this.render();
   }
 
   #show(view) {
@@ -147,7 +162,7 @@ export class Quotes {
 
   #store() {
     const shown = this.#lines.filter((line) => !this.#typed.has(line.key)).map((line) => line.instrument);
-    localStorage.setItem(STORED, JSON.stringify(shown));
+    this.#keeping.keep(shown);
   }
 }
 
@@ -159,13 +174,4 @@ function sorted(lines, measure, down) {
     .map((line) => [line, measure(line)])
     .sort(([, one], [, other]) => (known(one) && known(other) ? compare(one, other) : known(other) - known(one)))
     .map(([line]) => line);
-}
-
-function stored() {
-  try {
-    const list = JSON.parse(localStorage.getItem(STORED));
-    return Array.isArray(list) && list.every(({ symbol }) => typeof symbol === "string") ? list : FIRST_VISIT;
-  } catch {
-    return FIRST_VISIT;
-  }
 }
