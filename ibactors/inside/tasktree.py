@@ -127,9 +127,9 @@ def _lines(node: TaskNode, depth: int) -> Iterator[str]:
         yield from _lines(child, depth + 1)
 
 
-def render_html(node: TaskNode, heading: str) -> str:
-    """The tree as a page of its own without scripts or styles; each task opens to its stack."""
-    return _PAGE.format(heading=escape(heading), tree="\n".join(_html_lines(node)))
+def render_html(node: TaskNode) -> str:
+    """The tree as a list of HTML, without scripts or styles; each task opens to its stack."""
+    return "\n".join(["<ul>", *_html_lines(node), "</ul>"])
 
 
 def _html_lines(node: TaskNode) -> Iterator[str]:
@@ -146,23 +146,3 @@ def _html_lines(node: TaskNode) -> Iterator[str]:
             yield from _html_lines(child)
         yield "</ul>"
     yield "</li>"
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>ibactors: tasks</title>
-<link rel="icon" href="data:,">
-</head>
-<body>
-<h1>Tasks</h1>
-<p>{heading}</p>
-<ul>
-{tree}
-</ul>
-</body>
-</html>
-"""

@@ -1,6 +1,7 @@
 """What whoever is woken at night can ask: one actor, the task tree in three forms, the event loop, the metrics."""
 
 import json
+import re
 from typing import Any, cast
 
 import pytest
@@ -120,6 +121,16 @@ async def test_task_tree_comes_in_the_form_that_is_asked_for(service: Service, a
     assert "Mailbox.next" in response.text
 
 
+async def test_browsers_get_pages_whose_links_lead_on(service: Service) -> None:
+    for path in ("/debug/actors", "/debug/tasks", "/debug/loop"):
+        response = await service.http.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        places = [place for place in re.findall('(?:href|src)="([^"]+)"', response.text) if place.startswith("/")]
+        assert "/ui/debug.css" in places
+        for place in set(places):
+            assert (await service.http.get(place)).status_code == 200, place
+
+
 async def test_unknown_form_is_refused_with_those_that_there_are(service: Service) -> None:
     problem = await service.get("/debug/tasks?format=xml", status=422)
     assert (problem["field"], problem["hint"]) == ("format", "format: text, json or html; by the Accept header when not given.")
@@ -144,7 +155,15 @@ async def test_nothing_under_debug_shows_an_account(service: Service) -> None:
     names = [str(account.get("account", account) if isinstance(account, dict) else account) for account in accounts]
     assert names
     await service.get("/account/summary")
-    for path in ("/debug/actors", "/debug/actors/account", "/debug/tasks", "/debug/tasks?format=html", "/debug/loop", "/metrics"):
+    for path in (
+        "/debug/actors",
+        "/debug/actors/account",
+        "/debug/tasks",
+        "/debug/tasks?format=html",
+        "/debug/actors?format=html",
+        "/debug/loop",
+        "/metrics",
+    ):
         text = (await service.http.get(path)).text
         assert not [name for name in names if name in text]
 

@@ -1,7 +1,8 @@
 """For whoever is woken at night: which actor is in what state and why, which task waits where, what holds up the event loop.
 
 All of it is read off the running service without asking any actor, so that it answers when they do not. Frames and messages' names are
-shown, never locals; account numbers are masked. Each page comes as text for people or as JSON for programs, by `?format=` or Accept.
+shown, never locals; account numbers are masked. Each page comes as text for people, as
+JSON for programs or as HTML for browsers, by `?format=` or Accept.
 """
 
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ from ibactors.web.contract.accepting import preferred
 from ibactors.web.contract.codec import encode
 from ibactors.web.contract.problems import Problem, make_problem
 from ibactors.web.operation import Answer, Call, Nothing, Operation
+from ibactors.web.rest.debug_pages import actors_page, tasks_page, text_page
 from ibactors.web.rest.debug_reports import (
     ActorDetail,
     ActorsReport,
@@ -39,22 +41,16 @@ _LONGEST_NAME = 200
 class FormatQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In which form."""
 
-    format: Annotated[Literal["text", "json"] | None, msgspec.Meta(description="text or json; by the Accept header when not given.")] = None
+    format: Annotated[
+        Literal["text", "json", "html"] | None,
+        msgspec.Meta(description="text, json or html; by the Accept header when not given."),
+    ] = None
 
 
 class ActorQuery(FormatQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which actor, and in which form."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, description="As `/debug/actors` lists it.", examples=["market"])]
-
-
-class TasksQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """In which form."""
-
-    format: Annotated[
-        Literal["text", "json", "html"] | None,
-        msgspec.Meta(description="text, json or html; by the Accept header when not given."),
-    ] = None
 
 
 _TYPES = {"text": "text/plain", "html": "text/html", "json": "application/json"}
@@ -71,13 +67,19 @@ def _answer(form: str, body: str) -> Answer:
     return Answer(body=masked(body), content_type=f"{_TYPES[form]}{charset}")
 
 
+def _report(form: str, title: str, text: str, value: object) -> Answer:
+    return _answer(form, {"json": _json(value), "text": text, "html": text_page(title, text)}[form])
+
+
 def _json(value: object) -> str:
     return encode(value).decode()
 
 
 async def get_actors(call: Call[FormatQuery, Nothing]) -> Answer:
     report = reports(call.system)
-    form = _form(call.query.format, "json", "text")
+    form = _form(call.query.format, "json", "text", "html")
+    if form == "html":
+        return _answer(form, actors_page(report))
     return _answer(form, actors_text(report) if form == "text" else _json(report))
 
 
@@ -87,8 +89,8 @@ async def get_actor(call: Call[ActorQuery, Nothing]) -> Answer | Problem:
     if name not in refs:
         return _no_such_actor(name, sorted(refs))
     report = detail(refs[name])
-    form = _form(call.query.format, "json", "text")
-    return _answer(form, actor_text(report) if form == "text" else _json(report))
+    form = _form(call.query.format, "json", "text", "html")
+    return _report(form, f"Actor {name}", actor_text(report), report)
 
 
 def _no_such_actor(name: str, names: list[str]) -> Problem:
@@ -97,19 +99,19 @@ def _no_such_actor(name: str, names: list[str]) -> Problem:
     return make_problem("actor_not_found", f"There is no actor {name[:_LONGEST_NAME]!r}.", hint=hint)
 
 
-async def get_tasks(call: Call[TasksQuery, Nothing]) -> Answer:
+async def get_tasks(call: Call[FormatQuery, Nothing]) -> Answer:
     tree = tasktree.snapshot(waiting_for=waiting_for)
     form = _form(call.query.format, "text", "html", "json")
     if form == "json":
         return _answer(form, _json(tree))
     first_line = heading(loop_report(call.system))
-    return _answer(form, tasktree.render_html(tree, first_line) if form == "html" else f"# {first_line}\n{tasktree.render(tree)}")
+    return _answer(form, tasks_page(tree, first_line) if form == "html" else f"# {first_line}\n{tasktree.render(tree)}")
 
 
 async def get_loop(call: Call[FormatQuery, Nothing]) -> Answer:
     report = loop_report(call.system)
-    form = _form(call.query.format, "json", "text")
-    return _answer(form, loop_text(report) if form == "text" else _json(report))
+    form = _form(call.query.format, "json", "text", "html")
+    return _report(form, "Event loop", loop_text(report), report)
 
 
 async def get_metrics(call: Call[Nothing, Nothing]) -> Answer:
@@ -157,7 +159,7 @@ OPERATIONS = (
         summary="The tree of trio tasks: where each waits, for how long, within which cancel scopes",
         tag="Debug",
         scope=Scope.ADMIN,
-        query=TasksQuery,
+        query=FormatQuery,
         body=Nothing,
         media_type="text/plain",
         also=("application/json", "text/html"),

@@ -1,8 +1,9 @@
 // What goes on inside: actors, market-data lines, IB's last notices. It needs a key with the right to look, where there are keys.
 
-import { frame } from "./panel.js";
-import { $, element, keyed, setText } from "./dom.js";
+import { key } from "./api.js";
+import { $, element, keyed, setHidden, setText } from "./dom.js";
 import { clock, plural, span } from "./format.js";
+import { frame } from "./panel.js";
 import { Poll } from "./poll.js";
 
 const MOST_NOTICES = 8;
@@ -19,6 +20,7 @@ export class Inside {
     frame($("#inside"), problem?.status === 403 ? { value: null, problem: { message: DENIED }, fresh: true } : this.poll, ".inside-body");
     if (problem?.denied || value === null) return;
     this.#renderLines(value);
+    setHidden($("#inside .more"), key.get() !== null); // a link takes no key along
     keyed($("#inside .tree"), branches(value.actors), ({ name, actor }) => `${name} ${actor !== null}`, makeBranch, renderBranch);
     const notices = value.notices.slice(-MOST_NOTICES).reverse();
     const make = () => element("li", {}, element("time"), element("b"), element("span"));

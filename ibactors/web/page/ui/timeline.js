@@ -7,7 +7,7 @@ import { Poll } from "./poll.js";
 
 const DAY_MS = 86_400_000;
 const SHOWN = 50;
-const WORDS = {
+export const WORDS = {
   up: "Connected",
   syncing: "Connected, account data on their way",
   silent: "Silent",
@@ -19,7 +19,7 @@ const WORDS = {
   stopped: "Stopped",
 };
 const FAIR = new Set(["syncing", "silent", "farm_degraded"]);
-const toneOf = (phase) => (phase === "up" ? "good" : FAIR.has(phase) ? "fair" : "bad");
+export const toneOf = (phase) => (phase === "up" ? "good" : FAIR.has(phase) ? "fair" : "bad");
 
 export class Timeline {
   poll = new Poll("health/history", 10);
