@@ -12,6 +12,7 @@ import pytest
 from conftest import GATEWAY_AWAY, PHONE
 from demo import LIMIT_S, Demo
 from playwright.sync_api import Page, Route, expect
+from trader import begin_the_next_day, find_and_chart, halt_and_resume, lose_the_gateway, orders_of, place, preview, sent_to_ib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,32 +46,6 @@ def opened(open_page: OpenPage, demo: Demo, *, allowed: tuple[str, ...] = (), **
     return page
 
 
-def orders_of(demo: Demo) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{demo.url}/orders?status=all&limit=500", timeout=LIMIT_S) as response:  # noqa: S310 - our own address
-        return json.load(response)["orders"]  # type: ignore[no-any-return]
-
-
-def sent_to_ib(demo: Demo) -> int:
-    return len(demo.ask("ledger orders")["orders"])
-
-
-def preview(page: Page, side: str, quantity: str, limit: str | None = None) -> None:
-    ticket = page.locator("#ticket")
-    ticket.get_by_label(side).check()
-    ticket.get_by_label("Quantity").fill(quantity)
-    ticket.get_by_label("Type").select_option("market" if limit is None else "limit")
-    if limit is not None:
-        ticket.get_by_label("Limit price").fill(limit)
-    ticket.get_by_role("button", name="Preview").click()
-
-
-def place(page: Page, side: str, quantity: str, limit: str | None = None) -> None:
-    preview(page, side, quantity, limit)
-    page.locator("#ticket .place").click()
-    expect(page.locator("#ticket .answer")).to_contain_text("taken by the service")
-    page.get_by_role("button", name="Another order").click()
-
-
 def test_chart_has_candles_of_every_range_and_the_bar_that_forms(open_page: OpenPage, demo: Demo) -> None:
     page = opened(open_page, demo, allowed=GATEWAY_AWAY)  # on a busy machine history may be late, and is asked again
     chart = page.locator("#chart")
@@ -102,37 +77,43 @@ def drawn_colours(page: Page) -> int:
 
 
 def test_day_of_a_trader(open_page: OpenPage, demo: Demo) -> None:
-    page = opened(open_page, demo)
-    preview(page, "Buy", "10", "225")
+    """Find, chart, preview, place, change, cancel, fill, halt; the gateway goes and comes back; the next day."""
+    page = opened(open_page, demo, allowed=(*GATEWAY_AWAY, *REFUSED))
+    demo.control("set NVDA 180.00 180.02 180.01")
+    before = sent_to_ib(demo)
+    find_and_chart(page, "NVDA")
+    preview(page, "Buy", "10", "178")
     shown = page.locator("#ticket .preview")
-    expect(shown.locator("h3")).to_have_text("Buy 10 AAPL, limit 225, day")
-    expect(shown).to_contain_text("228.30 × 228.32, live quote of")  # noqa: RUF001 - as the page has it
-    expect(shown).to_contain_text("Limit: order notional2,250 of 10,000")
+    expect(shown.locator("h3")).to_have_text("Buy 10 NVDA, limit 178, day")
+    expect(shown).to_contain_text("180.00 × 180.02, live quote of")  # noqa: RUF001 - as the page has it
+    expect(shown).to_contain_text("Limit: order notional1,780 of 10,000")
     expect(shown).to_contain_text("Commission1.00 USD")
     assert orders_of(demo) == []
     page.locator("#ticket .place").click()
     working = page.locator("#orders .working .order")
-    expect(working).to_contain_text("Buy 10 AAPL, limit 225, day")
+    expect(working).to_contain_text("Buy 10 NVDA, limit 178, day")
     expect(working.locator(".status")).to_have_text("working")
     working.get_by_role("button", name="Change").click()
-    dialog = page.get_by_role("dialog", name="Change: Buy 10 AAPL, limit 225, day")
-    dialog.get_by_label("Limit price").fill("226")
+    dialog = page.get_by_role("dialog", name="Change: Buy 10 NVDA, limit 178, day")
+    dialog.get_by_label("Limit price").fill("179")
     dialog.get_by_role("button", name="Preview").click()
     dialog.get_by_role("button", name="Send the change").click()
-    expect(working).to_contain_text("Buy 10 AAPL, limit 226, day")
+    expect(working).to_contain_text("Buy 10 NVDA, limit 179, day")
     working.get_by_role("button", name="Cancel").click()
     over = page.locator("#orders .done .order")
     expect(over.locator(".status")).to_have_text(re.compile("^cancelled"))
     page.get_by_role("button", name="Another order").click()
-    place(page, "Sell", "5")
+    place(page, "Buy", "5")
     page.locator("#orders .over > summary").click()
-    filled = over.filter(has_text="Sell 5 AAPL, market, day")
-    expect(filled.locator(".filled")).to_contain_text("5 of 5 filled at 228.3 USD, commission")
+    filled = over.filter(has_text="Buy 5 NVDA, market, day")
+    expect(filled.locator(".filled")).to_contain_text("5 of 5 filled at 180.02 USD, commission")
     filled.locator("summary").click()
-    expect(filled.locator(".life li")).to_contain_text(["accepted", "fill, 5 at 228.3"])
-    assert sent_to_ib(demo) == len(orders_of(demo)) == 2
-    page.reload()
-    expect(over).to_have_count(2)
+    expect(filled.locator(".life li")).to_contain_text(["accepted", "fill, 5 at 180.02"])
+    expect(page.locator("#positions tbody tr", has_text="NVDA").locator("td").first).to_have_text("5")
+    assert sent_to_ib(demo) == len(orders_of(demo)) == before + 2
+    halt_and_resume(page, demo)
+    lose_the_gateway(page, demo)
+    begin_the_next_day(page, demo)
 
 
 def test_refusals_say_what_and_where(open_page: OpenPage, demo: Demo) -> None:
@@ -244,27 +225,6 @@ def test_order_without_an_answer_outlives_the_page(open_page: OpenPage, demo: De
     page.reload()
     expect(page.locator("#ticket .answer")).to_contain_text("Buy 3 AAPL, limit 222, day: taken by the service")
     assert sent_to_ib(demo) == before + 1
-
-
-def test_halt_stops_orders_and_says_what_it_does(open_page: OpenPage, demo: Demo) -> None:
-    page = opened(open_page, demo, allowed=REFUSED)
-    place(page, "Buy", "4", "221")
-    page.get_by_role("button", name="Halt trading").click()
-    dialog = page.get_by_role("dialog", name="Halt trading?")
-    expect(dialog).to_contain_text("Only an admin's key resumes it")
-    dialog.get_by_role("button", name="Not now").click()
-    expect(page.locator("#halted")).to_be_hidden()
-    page.get_by_role("button", name="Halt trading").click()
-    dialog.get_by_role("button", name="Halt trading").click()
-    expect(page.locator("#halted")).to_contain_text("Trading is halted:")
-    expect(page.locator("#orders .working .order")).to_have_count(0)
-    before = sent_to_ib(demo)
-    preview(page, "Buy", "1", "221")
-    expect(page.locator("#ticket")).to_contain_text(re.compile("halted|stopped"))
-    assert sent_to_ib(demo) == before
-    page.get_by_role("button", name="Resume").click()
-    expect(page.locator("#halted")).to_be_hidden()
-    expect(page.get_by_role("button", name="Halt trading")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
