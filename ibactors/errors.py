@@ -94,6 +94,13 @@ class GatewayTimeout(IbactorsError):
     hint = "The gateway may be busy or hung; GET /health tells whether it still answers."
 
 
+class AnswerLost(IbactorsError):
+    """An edge asked the session's holder to change something, and nobody knows whether it was done."""
+
+    code = "answer_lost"
+    hint = "Repeat the same request with the same client_order_id or change_id until it is answered: it is done once."
+
+
 class GatewayRefused(IbactorsError):
     """The gateway answered a request with an error that has no more precise class here."""
 

@@ -109,6 +109,11 @@ class ConnectionRef(Ref[ConnectionMessage, ConnectionNews]):
         return 0 if self.session is None else self.session.lines
 
     @property
+    def proof_age(self) -> float | None:
+        """On an edge with a session: how old what is known of it is at most, in seconds; None elsewhere."""
+        return None
+
+    @property
     def closing_books(self) -> int:
         """Books that nobody wants any more and IB does not let go yet."""
         return 0 if self.session is None else self.session.closing_books

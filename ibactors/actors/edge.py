@@ -53,6 +53,10 @@ class EdgeRef(ConnectionRef):
         return 0 if self.held is None else self.held.lines
 
     @property
+    def proof_age(self) -> float | None:
+        return None if self.held is None else self.held.follower.age
+
+    @property
     def live(self) -> EdgeSession:
         """The session, if what comes of it may be shown. Raises GatewayDisconnected."""
         session = self.sessions.value
@@ -96,6 +100,14 @@ class EdgeRef(ConnectionRef):
     async def next(self, question: wire.Next) -> list[wire.Told]:
         """What comes next of a channel that is pulled; nothing, when nothing does for a while."""
         return await self.live.next(question)
+
+    def takes_orders(self) -> bool:
+        """Whether the holder takes orders from edges. Raises GatewayDisconnected while there is none."""
+        return self.live.takes_orders
+
+    async def act(self, question: wire.Act) -> tuple[wire.Response, list[bytes]]:
+        """How the holder answers what changes orders. Raises AnswerLost where nobody knows whether it was done."""
+        return await self.live.act(question)
 
     async def read(self, question: wire.Read) -> tuple[wire.Response, list[bytes]]:
         """How the holder answers a client's GET: response and pieces of the body."""

@@ -6,13 +6,13 @@ holder's own word. Nothing is patched up and nothing is replayed; whoever had a 
 
 import secrets
 from collections.abc import Hashable
-from functools import partial
 from typing import TypeVar
 
 import msgspec
 import structlog
 import trio
 
+from ibactors.actors.edge_calls import READ_TIMEOUT, Calls
 from ibactors.actors.edge_errors import error_of
 from ibactors.actors.edge_following import Following
 from ibactors.actors.lookup import Found
@@ -22,7 +22,7 @@ from ibactors.bridge.vigil import boot_time
 from ibactors.bus import wire
 from ibactors.bus.follower import FeedBroken, Follower
 from ibactors.bus.link import Arrived, Link
-from ibactors.errors import GatewayDisconnected, GatewayRefused, GatewayTimeout, IbactorsError, MailboxFull
+from ibactors.errors import GatewayDisconnected, GatewayTimeout
 from ibactors.model.instruments import ContractInfo, Instrument
 from ibactors.model.quotes import Quote, Stale
 
@@ -33,12 +33,6 @@ T = TypeVar("T")
 PING = 0.25
 """Seconds between two pings."""
 HELLO_TIMEOUT = 1.0
-CALL_TIMEOUT = 15.0
-"""Seconds for which an answer is waited for that takes the holder no more than a few requests to its gateway."""
-READ_TIMEOUT = 60.0
-"""The same for what clients read: a page of history takes its time."""
-MOST_WAITING = 1024
-"""Calls under way; more are refused."""
 MOST_EARLY = 4096
 """Messages and lines of the feed that are kept while it is not known what they belong to."""
 
@@ -53,20 +47,6 @@ class _Line:
         self.number: int | None = None
         self.since = 0
         """What the feed had come to when it was opened; what comes of before is older than the answer to that."""
-
-
-class _Waiting:
-    """A call under way."""
-
-    def __init__(self) -> None:
-        self.over = trio.Event()
-        self.answer: wire.Answer | None = None
-        self.body: list[bytes] = []
-        self.error: IbactorsError | None = None
-
-    def end(self, error: IbactorsError | None = None) -> None:
-        self.error = self.error or error
-        self.over.set()
 
 
 class EdgeSession:
@@ -92,10 +72,11 @@ class EdgeSession:
         self._unclaimed: dict[int, tuple[int, bytes]] = {}
         """What came of lines whose number nobody knows yet, while some are being opened."""
         self._opening = 0
-        self._calls: dict[str, _Waiting] = {}
-        self.following = Following(partial(self._ask, seconds=CALL_TIMEOUT), partial(self._send, seconds=CALL_TIMEOUT, reply=""), self.end)
+        self.calls = Calls(self._edge, subjects, self.follower, link.publish)
+        self.following = Following(self.calls.ask, self.calls.send, self.end)
         """Channels other than quotes."""
-        self._count = 0
+        self.takes_orders = False
+        """Whether the holder takes them from edges."""
 
     @property
     def lines(self) -> int:
@@ -107,16 +88,15 @@ class EdgeSession:
         if self.lost is None:
             self.lost = reason
             self.over.set()
-            for waiting in self._calls.values():
-                waiting.end(GatewayDisconnected(reason))
+            self.calls.end(reason)
 
     async def begin(self) -> None:
         """Ask the holder where to begin. Raises GatewayDisconnected."""
-        await self._link.subscribe(self._subjects.reply(self._edge, "*"), self._answered)
+        await self._link.subscribe(self.calls.replies, self.calls.answered)
         await self._link.subscribe(self._subjects.feed, self._fed)
         asked_at = boot_time()
         try:
-            answer, _ = await self._ask(wire.Hello(), HELLO_TIMEOUT)
+            answer, _ = await self.calls.ask(wire.Hello(), HELLO_TIMEOUT)
         except GatewayTimeout as exc:
             raise GatewayDisconnected(str(exc)) from None
         welcome = msgspec.msgpack.decode(answer.result, type=wire.Welcome)
@@ -125,6 +105,7 @@ class EdgeSession:
         if not welcome.state.current:
             raise GatewayDisconnected(welcome.state.reason or f"The holder's session is {welcome.state.phase}.")
         self.state, self.accounts, self.server_version = welcome.state, welcome.accounts, welcome.server_version
+        self.takes_orders = welcome.takes_orders
         self.follower.begin(answer.stream, answer.sequence, asked_at)
         early, self._early = self._early, []
         for feed in early:
@@ -142,7 +123,7 @@ class EdgeSession:
 
     async def find(self, instrument: Instrument, *, caller: str) -> Found:
         """The reading and the contract that the holder finds; raises what it raises there."""
-        answer, _ = await self._ask(wire.Find(instrument, caller[:200]), CALL_TIMEOUT)
+        answer, _ = await self.calls.ask(wire.Find(instrument, caller[:200]))
         reading, contract = wire.read_found(answer.result)
         return reading, msgspec.msgpack.decode(contract, type=ContractInfo)
 
@@ -152,7 +133,7 @@ class EdgeSession:
         line = self._lines[owner] = _Line(listener)
         self._opening += 1
         try:
-            answer, _ = await self._ask(question, CALL_TIMEOUT)
+            answer, _ = await self.calls.ask(question)
         except BaseException:
             if self._lines.get(owner) is line:
                 del self._lines[owner]
@@ -177,63 +158,27 @@ class EdgeSession:
         line = self._lines.pop(owner, None)
         if line is not None and line.number is not None and self._by_number.get(line.number) is line:
             del self._by_number[line.number]
-            self._send(wire.Close(line.number), CALL_TIMEOUT, reply="")
+            self.calls.send(wire.Close(line.number))
 
     async def read(self, question: wire.Read) -> tuple[wire.Response, list[bytes]]:
         """How the holder answers a client's GET. Raises GatewayDisconnected, GatewayTimeout or MailboxFull."""
-        answer, body = await self._ask(question, READ_TIMEOUT)
+        answer, body = await self.calls.ask(question, READ_TIMEOUT)
+        return msgspec.msgpack.decode(answer.result, type=wire.Response), body
+
+    async def act(self, question: wire.Act) -> tuple[wire.Response, list[bytes]]:
+        """How the holder answers what changes orders. Raises AnswerLost where nobody knows whether it was done."""
+        seen = msgspec.structs.replace(question, seen=self.follower.sequence)
+        answer, body = await self.calls.act(seen)
         return msgspec.msgpack.decode(answer.result, type=wire.Response), body
 
     async def next(self, question: wire.Next) -> list[wire.Told]:
         """What comes next of a channel that is pulled; nothing, when nothing does for a while. Raises what `read` does."""
-        _, body = await self._ask(question, READ_TIMEOUT)
+        _, body = await self.calls.ask(question, READ_TIMEOUT)
         try:
             return wire.read_messages(b"".join(body))
         except msgspec.MsgspecError as exc:
             self.end(f"An answer of the bus cannot be read: {exc}")
             raise GatewayDisconnected("An answer of the session's holder cannot be read.") from None
-
-    async def _ask(self, question: wire.Question, seconds: float) -> tuple[wire.Answer, list[bytes]]:
-        if len(self._calls) >= MOST_WAITING:
-            raise MailboxFull("bus", len(self._calls))
-        self._count += 1
-        number, waiting = str(self._count), _Waiting()
-        self._calls[number] = waiting
-        try:
-            if self.lost is not None:
-                raise GatewayDisconnected(self.lost)
-            self._send(question, seconds, reply=self._subjects.reply(self._edge, number))
-            with trio.fail_after(seconds):
-                await waiting.over.wait()
-        except trio.TooSlowError:
-            raise GatewayTimeout(f"The session's holder did not answer within {seconds:g} s.") from None
-        finally:
-            del self._calls[number]
-        if waiting.error is not None:
-            raise waiting.error.with_traceback(None)
-        if waiting.answer is None or (self.follower.stream and not self.follower.fresh):
-            raise GatewayDisconnected(self.lost or self.follower.overdue)
-        return waiting.answer, waiting.body
-
-    def _send(self, question: wire.Question, seconds: float, *, reply: str) -> None:
-        self._link.publish(self._subjects.call, wire.encode(wire.Call(self._edge, self.follower.stream, seconds, question)), reply)
-
-    def _answered(self, message: Arrived) -> None:
-        waiting = self._calls.get(message.subject.rpartition(".")[2])
-        if waiting is None:
-            return
-        if message.nobody_listens:
-            waiting.end(GatewayDisconnected("No holder of the session is at the bus."))
-            return
-        answer = wire.read_answer(message.data)
-        waiting.answer = waiting.answer or answer
-        waiting.body.append(answer.body)
-        if answer.refusal is not None:
-            waiting.end(error_of(answer.refusal))
-        elif len(waiting.body) > wire.MOST_PIECES:
-            waiting.end(GatewayRefused("The answer of the session's holder is too long for the bus."))
-        elif not answer.more:
-            waiting.end()
 
     def _fed(self, message: Arrived) -> None:
         feed = wire.read_feed(message.data)

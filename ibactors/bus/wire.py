@@ -4,7 +4,7 @@ The feed is one subject from the holder to all edges, and so one order. Calls go
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,6 +14,8 @@ MOST_OCTETS = 512 * 1024
 """Of the body of one message; a bus takes a mebibyte, unless it is told otherwise."""
 MOST_PIECES = 32
 """Of an answer: 16 MiB."""
+LONGEST_ORDER = 256 * 1024
+"""Octets of a request that changes orders."""
 VERSION = 2
 """Of all this. An edge does not listen to a holder of another one."""
 
@@ -40,6 +42,15 @@ class Subjects:
     def ping(self) -> str:
         """From edges to the holder."""
         return f"{self.root}.ping"
+
+    @property
+    def order(self) -> str:
+        """From edges to the holder: what changes orders, so that the bus can forbid it to an edge."""
+        return f"{self.root}.order"
+
+    def tick(self, sec_type: str, con_id: int) -> str:
+        """From the holder to others: the quotes of one instrument."""
+        return f"{self.root}.tick.{sec_type}.{con_id}"
 
     def reply(self, edge: str, number: str) -> str:
         """From the holder to one edge."""
@@ -149,7 +160,22 @@ class Read(msgspec.Struct, array_like=True, frozen=True, tag="read"):
     request_id: Name
 
 
-Question = Hello | Find | Open | Close | Follow | Leave | Next | Read
+class Act(msgspec.Struct, array_like=True, frozen=True, tag="act"):
+    """Answer a request of one of the edge's clients that changes orders, which its key may. Answered with a `Response`, in pieces."""
+
+    method: Literal["POST", "PATCH", "PUT", "DELETE"]
+    path: Annotated[str, msgspec.Meta(max_length=2048)]
+    query: Annotated[bytes, msgspec.Meta(max_length=65536)]
+    headers: Annotated[list[tuple[bytes, bytes]], msgspec.Meta(max_length=8)]
+    body: Annotated[bytes, msgspec.Meta(max_length=LONGEST_ORDER)]
+    caller: Name
+    """The name of its key."""
+    request_id: Name
+    seen: int
+    """The newest message of the feed that the edge had; the holder knows when that was, and does nothing that is old."""
+
+
+Question = Hello | Find | Open | Close | Follow | Leave | Next | Read | Act
 
 
 class Call(msgspec.Struct, array_like=True, frozen=True):
@@ -170,6 +196,8 @@ class Welcome(msgspec.Struct, array_like=True, frozen=True):
     state: State
     accounts: tuple[str, ...]
     server_version: int | None
+    takes_orders: bool = False
+    """Whether edges may send `Act`."""
 
 
 class Line(msgspec.Struct, array_like=True, frozen=True):

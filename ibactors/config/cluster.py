@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ibactors.config.setting import choice, password, seconds, setting, text
+from ibactors.config.setting import choice, number, password, seconds, setting, text
 
 _PREFIX = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -43,6 +43,20 @@ class ClusterSettings:
     bus_user: str = text("", "IBACTORS_BUS_USER", "a name", "Who this process is at the bus, if that asks.")
     bus_password: str = password("IBACTORS_BUS_PASSWORD", "The password of that user.")
     bus_ca: str = text("", "IBACTORS_BUS_CA", "a file", "Certificates in PEM by which the bus is known; the system's when not set.")
+    bus_orders: bool = setting(
+        False,  # noqa: FBT003  # the setting's default
+        "IBACTORS_BUS_ORDERS",
+        "1 or 0",
+        lambda text: number(text, int, 0, 1) == 1,
+        "1 has the session take orders from edges, whose keys it then believes, and has an edge send them.",
+    )
+    bus_ticks: bool = setting(
+        False,  # noqa: FBT003  # the setting's default
+        "IBACTORS_BUS_TICKS",
+        "1 or 0",
+        lambda text: number(text, int, 0, 1) == 1,
+        "1 has the session publish each quote by itself, for recorders and other systems.",
+    )
     bus_lease: float = seconds(
         1.0, "IBACTORS_BUS_LEASE_SECONDS", 0.5, 10, "How old the word of the session's holder may be while an edge shows what it has."
     )

@@ -1,9 +1,14 @@
-"""What the holder knows of a line of quotes in the feed, and how many calls there is room for."""
+"""What the holder knows of a line of quotes in the feed, how many calls there is room for, and how old a call is."""
 
+from collections import deque
 from contextlib import ExitStack
 
 from ibactors.actors.symbol import SymbolRef
-from ibactors.errors import MailboxFull
+from ibactors.bridge.vigil import boot_time
+from ibactors.errors import GatewayDisconnected, MailboxFull
+
+OLDEST_ORDER = 2.0
+"""Seconds from what an edge had heard when it sent an order to the order's arrival."""
 
 
 class Line:
@@ -47,3 +52,25 @@ class Room:
         """Raises MailboxFull where there is none."""
         if self.taken >= self._most:
             raise MailboxFull("bus", self.taken)
+
+
+class Beats:
+    """When which messages of the feed were published, of the last moments."""
+
+    def __init__(self) -> None:
+        self._known: deque[tuple[int, float]] = deque()
+
+    def note(self, sequence: int) -> None:
+        """It is published now."""
+        self._known.append((sequence, boot_time()))
+        self._forget()
+
+    def check(self, seen: int) -> None:
+        """An order that hung somewhere on its way is not placed. Raises GatewayDisconnected for who had not *seen* the feed of late."""
+        self._forget()
+        if not self._known or seen < self._known[0][0]:
+            raise GatewayDisconnected(f"The request was under way for more than {OLDEST_ORDER:g} s; nothing was done.")
+
+    def _forget(self) -> None:
+        while self._known and self._known[0][1] < boot_time() - OLDEST_ORDER:
+            self._known.popleft()

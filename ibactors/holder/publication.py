@@ -18,8 +18,9 @@ from ibactors.actors.symbol import Failed, Moved, SymbolRef
 from ibactors.bus import wire
 from ibactors.bus.link import Arrived, Link
 from ibactors.errors import GatewayDisconnected, IbactorsError, MailboxFull
-from ibactors.holder.lines import Line, Room
+from ibactors.holder.lines import Beats, Line, Room
 from ibactors.holder.relaying import Relaying, refusal_of
+from ibactors.holder.ticks import Ticks
 from ibactors.model.encoded import Encoded
 from ibactors.model.sessions import SessionStatus
 from ibactors.web.answering import Answering
@@ -50,15 +51,18 @@ class Publication:
         self._answering = answering
         self._link = link
         self._subjects = subjects
+        self._takes_orders = system.settings.bus_orders
         self._incarnation = secrets.token_hex(8)
         self._sequence = 0
         self._numbers = 0
         self._lines: dict[SymbolRef, Line] = {}
         self._echoes: dict[str, int] = {}
+        self._beats = Beats()
         self._heard_at: dict[str, float] = {}
         """By edge."""
         self._calls, self._pulls = Room(MOST_CALLS), Room(MOST_PULLS)
         self._relaying = Relaying(system, lambda: system.fanout.call(self))
+        self._ticks = Ticks(system, link, subjects)
         self._nursery: trio.Nursery
 
     @property
@@ -105,8 +109,11 @@ class Publication:
         async with trio.open_nursery() as self._nursery:
             with sessions.listening(lambda _status: self._publish(state=self._state())), ExitStack() as lines:
                 lines.callback(self._close_all)
+                lines.callback(self._ticks.close)
                 await self._link.subscribe(self._subjects.ping, self._pinged)
                 await self._link.subscribe(self._subjects.call, self._called)
+                if self._takes_orders:
+                    await self._link.subscribe(self._subjects.order, self._called)
                 self._nursery.start_soon(self._beat, name="bus/beat")
                 await self._link.over.wait()
             self._nursery.cancel_scope.cancel(reason=self._link.lost)
@@ -126,7 +133,10 @@ class Publication:
     async def _beat(self) -> NoReturn:
         while True:
             self._publish(echoes=self._echoes)
+            self._beats.note(self._sequence)
+            self._ticks.look()
             gone = [edge for edge, at in self._heard_at.items() if at < trio.current_time() - EDGE_GONE]
+            self._system.meters.bus_edges = len(self._heard_at) - len(gone)
             for edge in gone:
                 del self._heard_at[edge]
                 self._echoes.pop(edge, None)
@@ -153,6 +163,9 @@ class Publication:
             call = wire.read_call(message.data)
         except msgspec.MsgspecError as exc:
             log.warning("call_unreadable", subject=message.subject, error=str(exc))
+            return
+        if isinstance(call.question, wire.Act) and message.subject != self._subjects.order:
+            log.warning("order_misplaced", subject=message.subject)  # the bus may forbid the other one to this edge
             return
         if isinstance(call.question, wire.Leave):
             self._relaying.leave(call.edge, call.question.seat)
@@ -192,7 +205,7 @@ class Publication:
         match call.question:
             case wire.Hello():
                 session = self._session
-                self._answer(reply, wire.Welcome(wire.VERSION, self._state(), session.accounts, session.server_version))
+                self._answer(reply, wire.Welcome(wire.VERSION, self._state(), session.accounts, session.server_version, self._takes_orders))
             case wire.Find(instrument, caller):
                 self._answer(reply, await lookup.find(self._system.site.connection, instrument, caller=caller))
             case wire.Open():
@@ -208,6 +221,12 @@ class Publication:
                 await self._answer_in_pieces(reply, followed, wire.encode(first))
             case wire.Next():
                 await self._answer_in_pieces(reply, None, wire.encode(await self._relaying.next(call.question)))
+            case wire.Act():
+                if not self._takes_orders:
+                    raise GatewayDisconnected("The session takes no orders from edges.")
+                self._beats.check(call.question.seen)
+                response, body = await self._answering.act(call.question)
+                await self._answer_in_pieces(reply, response, body)
             case wire.Read():
                 response, body = await self._answering(call.question)
                 await self._answer_in_pieces(reply, response, body)

@@ -94,7 +94,9 @@ class Relaying:
 
     async def follow(self, edge: str, question: wire.Follow) -> tuple[wire.Followed, list[wire.Told]]:
         """The line of a seat that is reserved, with what it begins with. Raises what subscribing does."""
-        seat = self._seats[edge, question.seat]
+        seat = self._seats.get((edge, question.seat))
+        if seat is None:
+            raise GatewayDisconnected("The edge has left.")
         try:
             channel, source = self._named(question.command)
             if question.after is not None and source.resumed is not None:

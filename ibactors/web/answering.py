@@ -1,5 +1,7 @@
 """At the session's holder: answers what edges carry here for their clients, as the application answers a client of its own."""
 
+from typing import Any
+
 import trio
 
 from ibactors.bus import wire
@@ -24,17 +26,34 @@ class Answering:
 
     async def __call__(self, read: wire.Read) -> tuple[wire.Response, bytes]:
         """Response and body. Raises InvalidRequest for what is not carried, and GatewayRefused for what is too long."""
-        place, path = self._table.find(read.path)
-        route = place.routes.get("GET")
-        if not isinstance(route, Operation) or route.scope not in _SCOPES or route.media_type == EVENT_STREAM:
+        headers = [(b"accept", read.accept.encode("latin-1"))] if read.accept else []
+        scope = _scope("GET", read.path, read.query, headers)
+        operation = self._found(scope, read.request_id)
+        if operation.scope not in _SCOPES or operation.media_type == EVENT_STREAM:
             raise InvalidRequest(f"GET {read.path} is not answered over the bus.")
-        scope = _scope(read)
+        return await self._answer(scope, read.holder, b"")
+
+    async def act(self, act: wire.Act) -> tuple[wire.Response, bytes]:
+        """The same for what changes orders."""
+        scope = _scope(act.method, act.path, act.query, act.headers)
+        if self._found(scope, act.request_id).scope is not Scope.TRADE:
+            raise InvalidRequest(f"{act.method} {act.path} is not done over the bus.")
+        return await self._answer(scope, act.caller, act.body)
+
+    def _found(self, scope: HTTPScope, request_id: str) -> Operation[Any, Any]:
+        place, path = self._table.find(scope["path"])
+        route = place.routes.get(scope["method"])
+        if not isinstance(route, Operation):
+            raise InvalidRequest(f"{scope['method']} {scope['path']} is not answered over the bus.")
         along = handover(scope)
-        along.place, along.route, along.path, along.request_id = place, route, path, read.request_id
-        key = ApiKey(name=read.holder, scopes=_SCOPES, digest=b"")
-        along.caller = Caller(name=read.holder, scopes=_SCOPES, key=key)
+        along.place, along.route, along.path, along.request_id = place, route, path, request_id
+        return route
+
+    async def _answer(self, scope: HTTPScope, caller: str, body: bytes) -> tuple[wire.Response, bytes]:
+        key = ApiKey(name=caller, scopes=_SCOPES, digest=b"")
+        handover(scope).caller = Caller(name=caller, scopes=_SCOPES, key=key)
         sent = _Sent()
-        await self._app(scope, _Nothing(), sent)
+        await self._app(scope, _Given(body), sent)
         return sent.whole()
 
 
@@ -58,32 +77,33 @@ class _Sent:
         return self._response, body
 
 
-class _Nothing:
-    """A body of no octets, and a client that stays."""
+class _Given:
+    """A body, and a client that stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
         self._given = False
 
     async def __call__(self) -> ASGIReceiveEvent:
         if self._given:
             await trio.sleep_forever()
         self._given = True
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": self._body, "more_body": False}
 
 
-def _scope(read: wire.Read) -> HTTPScope:
+def _scope(method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> HTTPScope:
     return {
         "type": "http",
         "asgi": {"spec_version": "2.1", "version": "3.0"},
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "extensions": {},
         "http_version": "1.1",
-        "path": read.path,
-        "raw_path": read.path.encode(),
-        "query_string": read.query,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
         "root_path": "",
-        "headers": [(b"accept", read.accept.encode("latin-1"))] if read.accept else [],
+        "headers": headers,
         "client": None,
         "server": None,
         "state": {},  # type: ignore[typeddict-item]  # a plain dict is one

@@ -187,7 +187,7 @@ def create_app(system: System) -> Front:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
     reader = system.site.connection
-    return Front(app, system, Carrier(reader, HERE) if isinstance(reader, Reader) else None)
+    return Front(app, system, Carrier(reader, HERE, orders=system.settings.bus_orders) if isinstance(reader, Reader) else None)
 
 
 def check_routes(app: QuartTrio, table: RouteTable) -> None:

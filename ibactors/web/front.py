@@ -67,7 +67,7 @@ class Front:
     async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         operation = handover(scope).route
         if self._carrier is not None and operation is not None and self._carrier.carries(operation):
-            await _send(await self._carrier.answer(scope), self._timing(operation, send))
+            await _send(await self._carrier.answer(scope, receive), self._timing(operation, send))
             return
         if not isinstance(operation, Operation):
             await self._app(scope, receive, send)  # a page or a document

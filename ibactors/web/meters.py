@@ -34,6 +34,8 @@ class Meters:
     logins: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_LOGIN_ENDS, 0)))
     """Logins by how they ended: `api_ready`, or the phase of a failure."""
     _last_login: tuple[int, LoginPhase] | None = None
+    bus_edges: int = 0
+    """Edges that are heard at the bus, where the session is."""
     skips: int = 0
     """Updates that a slow reader did not get, because a newer one of the symbol took their place."""
 

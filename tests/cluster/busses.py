@@ -1,10 +1,11 @@
 """A real nats-server, a session behind a simulator and edges of it, on loopback and free ports."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +33,13 @@ class Server:
     folder: Path
     port: int = -1
     arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    scheme: str = "nats"
     process: trio.Process = field(init=False)
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         for old in self.folder.glob("*.ports"):
@@ -44,7 +47,10 @@ class Server:
         where = ["-a", "127.0.0.1", "-p", str(self.port), "--ports_file_dir", str(self.folder)]
         assert PROGRAM is not None
         self.process = await trio.lowlevel.open_process(
-            [PROGRAM, *where, *self.arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [PROGRAM, *where, *self.arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
         )
         with trio.fail_after(DEADLINE):
             while not (told := _ports(self.folder)):
@@ -67,10 +73,10 @@ def _ports(folder: Path) -> int:
 
 
 @asynccontextmanager
-async def running_bus(*arguments: str) -> AsyncIterator[Server]:
+async def running_bus(*arguments: str, **more: Any) -> AsyncIterator[Server]:
     """A nats-server."""
     with TemporaryDirectory() as folder:
-        server = Server(Path(folder), arguments=arguments)
+        server = Server(Path(folder), arguments=arguments, **more)
         await server.start()
         try:
             yield server

@@ -114,8 +114,9 @@ async def test_two_edges_share_a_line_and_give_it_back() -> None:
         async with trio.open_nursery() as nursery:
             for edge in (cluster.edge, second):
                 nursery.start_soon(edge.get, "/market/quote/AAPL")
-        health = await cluster.session.get("/market/quote/AAPL")
-        assert health["symbol"] == "AAPL"
+        assert (await cluster.session.get("/market/quote/AAPL"))["symbol"] == "AAPL"
+        await cluster.session.until("/metrics", lambda response: "\nibactors_bus_edges 2.0" in response.text)
+        assert "\nibactors_bus_proof_age_seconds " in (await second.http.get("/metrics")).text
 
 
 @pytest.mark.parametrize(

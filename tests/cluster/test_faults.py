@@ -13,11 +13,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 import trio
 
+from ibactors.bus import wire
+from ibactors.bus.link import Bus, open_link
 from ibactors.sim import SimulatorOptions
 from tests.cluster.busses import Server, needs_server, running_bus
 from tests.cluster.proxy import Proxy, running_proxy
@@ -81,9 +84,9 @@ async def serving_process(stack: AsyncExitStack, role: str, bus: str, **settings
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[Watched]:
+async def watched(*arguments: str) -> AsyncIterator[Watched]:
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(running_bus())
+        bus = await stack.enter_async_context(running_bus(*arguments))
         proxy = await stack.enter_async_context(running_proxy(bus.port))
         gateway = await stack.enter_async_context(running_gateway(SimulatorOptions(rate=20.0)))
         port = {"IBACTORS_GATEWAY_PORT": str(gateway.ports.port)}
@@ -169,3 +172,22 @@ async def test_a_bus_that_is_frozen() -> None:
         os.kill(there.bus.process.pid, signal.SIGCONT)
         there.refused_between(begun, over)
         await there.until_quoted_after(over)
+
+
+async def test_an_edge_that_does_not_read_is_cut_off_by_the_bus_and_comes_back(tmp_path: Path) -> None:
+    configuration, log = tmp_path / "nats.conf", tmp_path / "nats.log"
+    configuration.write_text('max_pending: 1MB\nwrite_deadline: "1s"\n')
+    async with watched("-c", str(configuration), "-l", str(log)) as there:
+        begun = await stopped(there.edge)
+        async with open_link(Bus(url=there.bus.url), "flood") as flood:
+            with trio.fail_after(2 * DEADLINE):
+                while "Slow Consumer" not in log.read_text():
+                    # Of another stream: for an edge it is noise, whatever it believes.
+                    flood.publish("ibactors.main.feed", wire.encode(wire.Feed("noise", 1, items=[(1, b"x" * 500_000)])))
+                    await flood.drained()
+                    await trio.sleep(POLL)
+        over = time.time()
+        there.edge.process.send_signal(signal.SIGCONT)
+        await there.until_quoted_after(over)
+        shown = [look for look in there.looks if look.answered > begun + LEASE and look.status == 200]
+        assert min(look.quoted for look in shown) > over - LEASE

@@ -15,7 +15,7 @@ from tests.pages.shown import PAGES, ROOT, Command, commands, named, urls
 ELSEWHERE = {
     r"docker compose|^\./build\.sh": "tests/image drives these; `./dev image-test`",
     r"\bpip install|-m venv|^export PATH": "needs a package index and fills a disk",
-    r"^nats-server |IBACTORS_BUS=|:8001/": "tests/cluster starts these, with the bus's server",
+    r"^nats-server |IBACTORS_BUS=|:8001/|ticks\.(py|jsonl)": "tests/cluster starts these, with the bus's server",
     r"^npx ": "tests/documents makes these types; `./dev documents`",
     r"^claude |^sudo |^\$EDITOR ": "programs of the reader's machine",
     r"^ibactors login jane": "asks for a password on a terminal; tests/service/test_commands_of_clients.py",

@@ -87,6 +87,11 @@ def _one(value: float) -> Rows:
     return [((), value)]
 
 
+def _proof_age(site: Site) -> Rows:
+    age = site.connection.proof_age
+    return [] if age is None else _one(age)
+
+
 def _epoch(site: Site) -> Rows:
     return _one(site.connection.sessions.value.epoch)
 
@@ -211,6 +216,8 @@ _METRICS: tuple[_Value | _OfGateway | _Durations, ...] = (
         (),
         lambda system: _one(system.meters.skips),
     ),
+    _Value("ibactors_bus_edges", "Edges that the session hears at the bus.", (), lambda system: _one(system.meters.bus_edges)),
+    _OfGateway("ibactors_bus_proof_age_seconds", "On an edge: how old what it knows of the session is at most.", (), _proof_age),
     _Value(
         "ibactors_quotes_served_total",
         "Quotes served, by way (rest, stream) and freshness (live, frozen, delayed, delayed_frozen, stale).",
