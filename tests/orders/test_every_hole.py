@@ -28,14 +28,24 @@ class _NoHolder:
     async def read(self, question: Any) -> Any:
         raise AssertionError(question)
 
+    def takes_orders(self) -> bool:
+        return True
 
-async def test_hole_09_nothing_about_an_order_but_reading_crosses_the_bus() -> None:
-    carrier, answers = Carrier(_NoHolder(), ()), {}
+    async def act(self, question: Any) -> Any:
+        raise AssertionError(question)
+
+
+async def _no_body() -> Any:
+    raise AssertionError("nobody reads it")
+
+
+async def test_hole_09_nothing_about_an_order_but_reading_crosses_the_bus_unless_that_is_set() -> None:
+    carrier, answers = Carrier(_NoHolder(), (), orders=False), {}
     trading = [operation for operation in OPERATIONS if operation.path.startswith(("/orders", "/trading")) and operation.method != "GET"]
     for operation in trading:
         scope: Any = {"method": operation.method, "path": operation.path, "state": {}, "headers": []}
         handover(scope).route = operation
-        answer = await carrier.answer(scope)
+        answer = await carrier.answer(scope, _no_body)
         answers[operation.method, operation.path] = answer.status, b'"not_on_edge"' in answer.body
     assert ("POST", "/orders") in answers
     assert set(answers.values()) == {(409, True)}
