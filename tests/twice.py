@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 MOST = 3
@@ -19,17 +20,23 @@ def run(*command: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         kept = ("-o", f"cache_dir={folder}")
         code = subprocess.run([*command, *kept], check=False).returncode  # noqa: S603 - our own command
-        failed = Path(folder, "v/cache/lastfailed")
-        names = json.loads(failed.read_bytes()) if code == _FAILED and failed.exists() else {}
+        names = _failed(folder) if code == _FAILED else ()
         if not 0 < len(names) <= MOST:
             return code
         sys.stdout.write(f"{len(names)} failed; once more, alone\n")
         sys.stdout.flush()
         alone = ("-n", "0") if "-n" in command else ()
         code = subprocess.run([*command, *kept, *alone, "--last-failed"], check=False).returncode  # noqa: S603
-    told = "FLAKY: it failed once, and passed alone" if code == 0 else "FAILED twice"
-    sys.stdout.writelines(f"{told}: {name}\n" for name in names)
+        again = names if code not in {0, _FAILED} else _failed(folder)
+    for name in names:
+        sys.stdout.write(f"{'FAILED twice' if name in again else 'FLAKY: it failed once, and passed alone'}: {name}\n")
     return code
+
+
+def _failed(folder: str) -> Collection[str]:
+    """The tests that pytest has kept as failed last."""
+    kept = Path(folder, "v/cache/lastfailed")
+    return json.loads(kept.read_bytes()).keys() if kept.exists() else ()
 
 
 if __name__ == "__main__":

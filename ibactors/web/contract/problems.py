@@ -107,7 +107,7 @@ KINDS: dict[str, Kind] = {
     "gateway_disconnected": Kind(503, "No data from the gateway", 1),
     "gateway_error": Kind(502, "The gateway refused"),
     "gateway_not_managed": Kind(409, "The gateway is not managed by this service"),
-    "answer_lost": Kind(504, "The answer was lost", 1),
+    "answer_lost": Kind(504, "The answer was lost"),
     "gateway_timeout": Kind(504, "The gateway did not answer"),
     "head_too_large": Kind(431, "Head of the request too large"),
     "history_pacing": Kind(429, "Too many history requests", 15),
