@@ -33,6 +33,7 @@ def main() -> None:
         symbols=arguments.symbols,
         only=frozenset(arguments.only),
         logs=arguments.logs,
+        every_channel=arguments.every_channel,
         warm_s=min(_WARM_S, arguments.minutes * 6),
     )
     if arguments.mode == "soak":
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kills", type=int, default=0, metavar="N", help="with --orders N: kills at each point at least; without N, what is aimed at"
     )
+    parser.add_argument("--every-channel", action="store_true", help="clients of bars, P&L and portfolio besides")
     parser.add_argument("--client", action="store_true", help="the Python client instead of the service: over a bad road, with kill -9")
     parser.add_argument("--gateways", action="store_true", help="two gateways, of which one is broken at random")
     parser.add_argument("--report", action="store_true", help="write the figures to docs/reliability.md")

@@ -119,23 +119,27 @@ class Follower:
             feed.take(message)
 
 
-def make_followers(truth: Truth, port: int, gate: Gate, seed: int, held: Symbol) -> list[Follower]:
-    """Few, as a login has few books: two that read at once, one that pauses, one that leaves and comes again."""
+def make_followers(truth: Truth, port: int, gate: Gate, seed: int, held: Symbol | None) -> list[Follower]:
+    """Few, as a login has few books: two that read at once, one that pauses, one that leaves and comes again.
+
+    Without *held* none has bars or what an account holds.
+    """
     habits = (Habit.PROMPT, Habit.PROMPT, Habit.SLOW, Habit.FICKLE)
     first, second, slow, fickle = (Follower(f"follower {n}", habit, truth, port, gate, str(seed)) for n, habit in enumerate(habits))
     one, other, coin, second_coin = (truth.symbols[name] for name in (*_STOCKS, *_COINS))
-    minutes = {"channel": "bars", "bar": "1m", "rth": False}
     for follower, stock in ((first, one), (second, other), (slow, one), (fickle, one)):
         follower.add(Ticks, {"channel": "ticks", "kind": "bid_ask"}, stock)
         follower.add(Bulletins, {"channel": "bulletins"})
         if follower is not fickle:
             follower.add(Books, {"channel": "depth", "rows": 5}, stock)
-    for follower in (first, fickle):
-        follower.add(Bars, minutes, coin, seconds=60, whole=True)
-    second.add(Bars, minutes | {"bar": "5s"}, second_coin, seconds=5, whole=False)
-    for follower in (first, slow):
-        follower.add(Portfolios, {"channel": "portfolio"}, held)
-    first.add(Profits, {"channel": "pnl", "con_id": held.con_id}, held)
-    first.add(Headlines, {"channel": "news", "symbol": held.name})
+    if held is not None:
+        minutes = {"channel": "bars", "bar": "1m", "rth": False}
+        for follower in (first, fickle):
+            follower.add(Bars, minutes, coin, seconds=60, whole=True)
+        second.add(Bars, minutes | {"bar": "5s"}, second_coin, seconds=5, whole=False)
+        for follower in (first, slow):
+            follower.add(Portfolios, {"channel": "portfolio"}, held)
+        first.add(Profits, {"channel": "pnl", "con_id": held.con_id}, held)
+    first.add(Headlines, {"channel": "news", "symbol": HELD})
     first.add(Scans, {"channel": "scanner", "code": "MOST_ACTIVE", "limit": 10})
     return [first, second, slow, fickle]

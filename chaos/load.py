@@ -43,6 +43,8 @@ class Options:
     only: frozenset[str] = frozenset()
     logs: Path = Path(".chaos")
     settings: dict[str, str] = field(default_factory=dict)
+    every_channel: bool = False
+    """Bars and what an account holds, too."""
     warm_s: float = 10.0
     """Seconds of work before it is counted what is held: what is reserved once for work of this kind is no leak."""
 
@@ -170,7 +172,7 @@ async def _assemble(options: Options, simulator: Program, service: Program, cont
     truth.excerpt = lambda: list(service.tail)[-_EXCERPT:]
     gate = Gate()
     listeners = make_listeners(options.streams, truth, port, gate, options.seed)
-    followers = make_followers(truth, port, gate, options.seed, symbol_of(HELD, instruments[HELD]))
+    followers = make_followers(truth, port, gate, options.seed, symbol_of(HELD, instruments[HELD]) if options.every_channel else None)
     record = Record()
     health = HealthWatch(truth, port)
     conductor = Conductor(
