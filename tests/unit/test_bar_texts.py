@@ -34,10 +34,13 @@ class Stride:
     def __init__(self) -> None:
         self._lock = trio.Lock()
         self.steps = 0
+        self.tenth = trio.Event()
 
     async def __aenter__(self) -> None:
         await self._lock.acquire()
         self.steps += 1
+        if self.steps == 10:
+            self.tenth.set()
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
@@ -88,8 +91,7 @@ async def test_whoever_leaves_leaves_the_writing_to_the_next(stride: Stride) -> 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask, first)
         nursery.start_soon(ask, second)
-        while stride.steps < 10:
-            await trio.lowlevel.checkpoint()
+        await stride.tenth.wait()
         first.cancel(reason="it leaves")
     assert len(read(found[0])) == 1000
     assert len(found) == 1
