@@ -197,6 +197,8 @@ async def compare(service: Service, messages: list[Any]) -> None:
         return
     first, last = messages[0]["t"], messages[-1]["t"]
     inner = [message for message in messages if first < message["t"] < last]
+    if not inner:
+        return  # the break was over before a whole second was
     query = f"start={inner[0]['t']}&end={last}&rth=false&limit=1000&what=bid_ask"
     past = (await service.get(f"/history/ticks/AAPL?{query}"))["ticks"]
     told, known = ([(tick["t"], tick["bid"], tick["ask"]) for tick in ticks] for ticks in (inner, past))
