@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import socket
+import sys
 import traceback
 from typing import Any, cast
 
@@ -198,7 +199,7 @@ async def test_trio_shows_the_scopes_of_a_task_where_the_task_tree_reads_them() 
 
 
 async def test_trio_runs_a_step_below_a_function_that_the_watch_knows() -> None:
-    names = [frame.f_code.co_name for frame, _ in traceback.walk_stack(None)]
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_stack(sys._getframe())]
     assert "unrolled_run" in names
 
 
