@@ -197,7 +197,7 @@ image *args:
 siege *args:
     python -m tests.siege "$@"
 
-# [--orders [N]] [--client] [--kills N] [--minutes 5] [--seed N] [--report]
+# [--every-channel] [--orders [N]] [--client] [--gateways] [--kills N] [--minutes 5] [--seed N] [--report]
 # load, and a gateway that misbehaves at random
 [group('stress')]
 chaos *args:

@@ -163,7 +163,8 @@ class Canceller:
         if listed.at is None or listed.epoch != session.epoch:
             return
         now = time.time()
-        for order in self._keeper.book.open:
+        for each in self._keeper.book.open:
+            order = self._keeper.book.get(each.order_id) or each  # as it is after the waits for those before it
             refused = order.refused_cancel
             if refused is not None and cancels_again(order, listed.at, now) and (refused.reason != HALT or ref.halted is not None):
                 await self.want(order, now, refused.by, refused.reason)
